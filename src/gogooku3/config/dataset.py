@@ -1,0 +1,69 @@
+"""Features, targets, graph and splits: section `dataset` of `params.yaml`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from gogooku3.config.section import require, section
+
+
+@section
+class Graph:
+    """The k-nearest-neighbour graph of rolling return correlations."""
+
+    window: int
+    """Sessions of returns in a correlation."""
+    neighbours: int
+    """Neighbours per stock (k)."""
+    refresh: int
+    """Sessions between two graphs."""
+
+    def __post_init__(self) -> None:
+        require(self.window >= 20, f"`dataset.graph.window` is {self.window}", "use 20 sessions or more")
+        require(self.neighbours >= 1, f"`dataset.graph.neighbours` is {self.neighbours}", "use 1 or more")
+        require(self.refresh >= 1, f"`dataset.graph.refresh` is {self.refresh}", "use 1 session or more")
+
+
+@section
+class Split:
+    """train | embargo | validation | embargo | test, cut by date for all stocks alike."""
+
+    train_from: date
+    validation_from: date
+    test_from: date
+    embargo: int
+    """Sessions left out before validation and before test."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.train_from < self.validation_from < self.test_from,
+            f"`dataset.split` runs {self.train_from}, {self.validation_from}, {self.test_from}",
+            "train_from, validation_from and test_from must follow each other",
+        )
+
+
+@section
+class Dataset:
+    families: list[str]
+    """Feature families, as named in `gogooku3.dataset.features`; every feature of a family is built."""
+    clip: float
+    """Bound of the robust z-score, in robust standard deviations."""
+    horizons: list[int]
+    """Sessions over which forward returns are measured."""
+    graph: Graph
+    split: Split
+
+    def __post_init__(self) -> None:
+        require(bool(self.families), "`dataset.families` is empty", "name at least one family")
+        require(self.clip > 0, f"`dataset.clip` is {self.clip}", "use a positive bound, such as 5.0")
+        require(
+            bool(self.horizons) and min(self.horizons) >= 1 and sorted(set(self.horizons)) == self.horizons,
+            f"`dataset.horizons` is {self.horizons}",
+            "list positive session counts in rising order",
+        )
+        require(
+            self.split.embargo >= max(self.horizons),
+            f"`dataset.split.embargo` of {self.split.embargo} sessions is shorter than the longest horizon,"
+            f" {max(self.horizons)}: targets of one split would reach into the next",
+            f"set `dataset.split.embargo` to at least {max(self.horizons)}",
+        )

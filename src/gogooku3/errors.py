@@ -1,0 +1,60 @@
+"""Every error that a user can meet: what happened, with which values, and what to do about it.
+
+A stage or a command that raises one of these prints it without a traceback and exits with its code:
+
+====  ==========================================================================
+code  meaning
+====  ==========================================================================
+2     the configuration is wrong (`ConfigError`)
+3     the data is wrong or absent (`DataError`)
+4     this machine lacks what the configuration asks for (`MachineError`)
+5     a package, a model and a dataset do not belong together (`MismatchError`)
+6     training produced numbers that are not finite (`DivergenceError`)
+====  ==========================================================================
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """What happened, with the values that matter, and a hint that says what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}"
+
+
+class ConfigError(UserError):
+    """A parameter is unknown, of the wrong type, or impossible beside another."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
+    """Bars, dataset or files do not hold what they must."""
+
+    exit_code = 3
+
+
+class MachineError(UserError):
+    """The device, instruction set or library that the parameters name is not here."""
+
+    exit_code = 4
+
+
+class MismatchError(UserError):
+    """A package, its weights, a schema and a dataset disagree."""
+
+    exit_code = 5
+
+
+class DivergenceError(UserError):
+    """A loss, gradient or weight stopped being finite."""
+
+    exit_code = 6

@@ -1,0 +1,38 @@
+"""The gated residual network, the part that every block of a temporal fusion transformer is made of.
+
+Source: Lim, Arik, Loeff, Pfister, "Temporal Fusion Transformers for interpretable multi-horizon time series
+forecasting", International Journal of Forecasting 37 (2021), section 4.1.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+
+class GatedResidual(nn.Module):
+    """`LayerNorm(skip + GLU(x))`: lets a block be passed by."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.gate = nn.Linear(size, 2 * size)
+        self.norm = nn.LayerNorm(size)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Shapes: x […, H], skip […, H] → […, H]."""
+        return self.norm(skip + F.glu(self.gate(self.dropout(x)), dim=-1))
+
+
+class GatedResidualNetwork(nn.Module):
+    """`GatedResidual(W₂ ELU(W₁ x))` around x itself."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(size, size)
+        self.output = nn.Linear(size, size)
+        self.residual = GatedResidual(size, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shapes: x […, H] → […, H]."""
+        return self.residual(self.output(F.elu(self.hidden(x))), skip=x)

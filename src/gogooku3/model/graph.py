@@ -1,0 +1,54 @@
+"""Attention over the k nearest neighbours of each stock.
+
+Dynamic graph attention on a fixed-width neighbour table: neighbours are gathered, nothing is scattered, so the order
+of every sum is given. The block's output comes in through a gate that starts at exactly zero.
+
+Source: Brody, Alon, Yahav, "How attentive are graph attention networks?", ICLR 2022 (GATv2), with edge attributes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+EDGE_ATTRIBUTES = 3
+"""Correlation, same sector, same market segment."""
+
+
+class GraphAttention(nn.Module):
+    """What a stock's neighbours say about it."""
+
+    def __init__(self, size: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        bound = 1 / math.sqrt(size)
+        self.own = nn.Linear(size, size)
+        self.other = nn.Linear(size, size)
+        self.edge = nn.Linear(EDGE_ATTRIBUTES, size, bias=False)
+        self.attention_aD = nn.Parameter(torch.empty(heads, size // heads).uniform_(-bound, bound))
+        self.value = nn.Linear(size, size)
+        self.gate_H = nn.Parameter(torch.zeros(size))
+
+    def forward(self, h_DSH: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Tensor:
+        """Shapes: summaries [D, S, H], index of each neighbour on the stock axis, −1 for none [D, S, K],
+        edge attributes [D, S, K, 3] → summaries [D, S, H]."""
+        stocks = h_DSH.shape[1]
+        known_DSK1 = (neighbours_DSK >= 0).unsqueeze(-1)
+        session_D11 = torch.arange(h_DSH.shape[0], device=h_DSH.device).view(-1, 1, 1) * stocks
+        flat_DSK = neighbours_DSK.clamp(min=0) + session_D11
+
+        def gathered(projected_DSH: Tensor) -> Tensor:
+            return projected_DSH.flatten(0, 1)[flat_DSK].unflatten(-1, (self.heads, -1))
+
+        mixed_DSKaD = gathered(self.other(h_DSH)) + (self.own(h_DSH).unsqueeze(2) + self.edge(edges_DSKE)).unflatten(
+            -1, (self.heads, -1)
+        )
+        logit_DSKa = (F.leaky_relu(mixed_DSKaD, 0.2) * self.attention_aD).sum(-1)
+        # The zero logit is the stock's own: with no neighbour, or none that matters, nothing is mixed in.
+        masked_DSKa = torch.where(known_DSK1, logit_DSKa, -math.inf)
+        weight_DSKa = torch.softmax(F.pad(masked_DSKa, (0, 0, 0, 1)), dim=2)[:, :, :-1]
+        heard_DSH = (weight_DSKa.unsqueeze(-1) * gathered(self.value(h_DSH))).sum(2).flatten(-2)
+        return h_DSH + self.gate_H * heard_DSH

@@ -1,0 +1,83 @@
+"""ATFT-GAT-FAN as a whole: selection → (adaptive norm around) temporal → graph attention → one score per horizon.
+
+Letters of shapes: D sessions scored, Z = D + L − 1 sessions read, L sessions of a window, S stocks, F features,
+H hidden size, N = D·S windows, K neighbours, E edge attributes, P horizons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from gogooku3.config import model as config
+from gogooku3.config.section import section
+from gogooku3.model.adaptive_norm import AdaptiveNorm
+from gogooku3.model.gating import GatedResidualNetwork
+from gogooku3.model.graph import GraphAttention
+from gogooku3.model.selection import Selection
+from gogooku3.model.temporal import Temporal
+from gogooku3.numerics import key
+
+
+@section
+class Architecture:
+    """Everything that decides the shape of the weights; a block that is None is switched off."""
+
+    abi: str
+    """SHA-256 of the ordered features that the weights were trained on."""
+    features: int
+    horizons: list[int]
+    backbone: config.Backbone
+    adaptive_norm: config.AdaptiveNorm | None
+    graph: config.GraphAttention | None
+
+
+class Network(nn.Module):
+    """Scores every stock of every session in a block of consecutive sessions."""
+
+    adaptive_norm: AdaptiveNorm | None
+    graph: GraphAttention | None
+
+    def __init__(self, architecture: Architecture, seed: int) -> None:
+        """Each block draws its first weights from (seed, its own name): switching one on changes no other."""
+        super().__init__()
+        self.architecture = architecture
+        size, dropout = architecture.backbone.hidden_size, architecture.backbone.dropout
+        norm, graph = architecture.adaptive_norm, architecture.graph
+
+        def block(name: str, make: Callable[[], nn.Module]) -> None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(key(seed, "weights", name))
+                setattr(self, name, make())
+
+        block("selection", lambda: Selection(architecture.features, size, dropout))
+        block("temporal", lambda: Temporal(size, architecture.backbone.heads, dropout))
+        block("output", lambda: GatedResidualNetwork(size, dropout))
+        block("head", lambda: nn.Linear(size, len(architecture.horizons)))
+        self.adaptive_norm = self.graph = None
+        if norm is not None:
+            window = architecture.backbone.window
+            block("adaptive_norm", lambda: AdaptiveNorm(size, window, norm.components, norm.slice_length))
+        if graph is not None:
+            block("graph", lambda: GraphAttention(size, graph.heads))
+
+    def forward(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Tensor:
+        """Scores the last D of the Z sessions.
+
+        Shapes: features [D + L − 1, S, F], NaN where missing; neighbours [D, S, K], −1 for none; edge attributes
+        [D, S, K, 3] → scores [D, S, P], higher where a higher return is expected.
+        """
+        stocks = x_ZSF.shape[1]
+        z_ZSH = self.selection(x_ZSF.flatten(0, 1))[0].unflatten(0, (-1, stocks))
+        z_NHL = z_ZSH.unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
+        if self.adaptive_norm is None:
+            summary_NH = self.temporal(z_NHL.mT.contiguous())[0]
+        else:
+            normal_NHL, removed = self.adaptive_norm.normalise(z_NHL)
+            summary_NH = self.adaptive_norm.restore(self.temporal(normal_NHL.mT.contiguous())[0], removed)
+        summary_DSH = summary_NH.unflatten(0, (-1, stocks))
+        if self.graph is not None:
+            summary_DSH = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
+        return self.head(self.output(summary_DSH))

@@ -1,0 +1,35 @@
+"""Scores for a range of sessions of a panel, the same bits whichever range is asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
+
+_SESSIONS = 16
+"""Sessions in a block. Blocks start at multiples of it and are always whole, so that a session's score comes out of a
+computation of the same shape whether it is asked for alone or in the middle of a year."""
+
+
+@torch.no_grad()
+def score(network: Network, inputs: PanelOnDevice, first: int, last: int) -> np.ndarray:
+    """Scores sessions `first` to `last` (indices, inclusive).
+
+    Returns:
+        float32 [sessions, S, P]; NaN where a stock has no bar in a session.
+    """
+    panel = inputs.panel
+    everyone_S = np.arange(len(panel.codes))
+    scores_TSP = np.full((len(panel.sessions), len(everyone_S), len(panel.horizons)), np.nan, np.float32)
+    was_training = network.training
+    network.eval()
+    for start in range(first - first % _SESSIONS, last + 1, _SESSIONS):
+        block = inputs.block(start, _SESSIONS, everyone_S, with_neighbours=False)
+        scores_DSP = network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE).cpu().numpy()
+        end = min(start + _SESSIONS, len(panel.sessions))
+        scores_TSP[start:end] = scores_DSP[: end - start]
+    network.train(was_training)
+    scores_TSP[~panel.present_TS] = np.nan
+    return scores_TSP[first : last + 1]

@@ -1,0 +1,1 @@
+"""What a tier delivers: weights, configuration, schema, card, environment, golden predictions, and how to use them."""

@@ -1,0 +1,49 @@
+"""Puts a package together, in the shape that model hubs know."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from gogooku3.config import Params
+from gogooku3.files import write_json
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
+from gogooku3.model.weights import CONFIG, WEIGHTS
+from gogooku3.numerics import environment
+from gogooku3.package.card import write_card
+from gogooku3.package.environment import ENVIRONMENT
+from gogooku3.package.golden import write_golden
+from gogooku3.package.manifest import write_manifest
+
+METRICS = ("validation", "test")
+
+
+def build(
+    network: Network,
+    inputs: PanelOnDevice,
+    trained: Path,
+    dataset: Path,
+    metrics: Path,
+    params: Params,
+    folder: Path,
+) -> None:
+    """Writes a whole package into an empty folder.
+
+    Args:
+        network: what `trained` holds, on the device that the numerics name.
+        inputs: the panel from which the golden inputs are cut.
+        trained: folder of the last phase: `config.json`, `model.safetensors`.
+        dataset: folder of the dataset: `schema.json`, `preprocess.json`.
+        metrics: folder of the evaluation's metrics.
+    """
+    for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
+        shutil.copyfile(source, folder / source.name)
+    results = {split: json.loads((metrics / f"{split}.json").read_text(encoding="utf-8")) for split in METRICS}
+    write_json(results, folder / "metrics.json")
+    write_json(environment(params.numerics), folder / ENVIRONMENT)
+    write_golden(network, inputs, folder)
+    write_card(asdict(params), network, inputs.panel, results, folder / "README.md")
+    write_manifest(folder)

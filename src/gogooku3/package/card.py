@@ -1,0 +1,121 @@
+"""The model card: what the model is, what it was made from, what it is worth, how to use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gogooku3.dataset.panel import Panel
+from gogooku3.files import replaced_file
+from gogooku3.model.network import Network
+
+_TEMPLATE = """\
+---
+license: apache-2.0
+library_name: gogooku3
+tags: [finance, time-series, ranking, temporal-fusion-transformer, graph-attention]
+---
+
+# {tier}
+
+Ranks the stocks of a session by expected return over {horizons} sessions. Higher scores mean higher expected
+returns; only the order within a session has a meaning.
+
+## Model
+
+ATFT-GAT-FAN with {parameters:,} parameters: variable selection over {features} features, a temporal fusion block
+over {window} sessions with frequency- and slice-adaptive normalisation, and attention over {neighbours} graph
+neighbours. Trained in four phases.
+
+| phase | epochs | learning rate |
+|---|---|---|
+{phases}
+
+Loss: Sharpe {sharpe:g}, RankIC {rank_ic:g}, IC {ic:g}; batches of {batch_size} samples from {batch_stocks} stocks;
+AdamW with weight decay {weight_decay:g}; seed {seed}.
+
+## Data
+
+Source `{source}`, {stocks} stocks. Feature ABI `{abi}`.
+
+| split | first session | last session |
+|---|---|---|
+{splits}
+
+## Results
+
+Out of sample, after a delay of {delay} session(s) and costs of {cost_bps:g} basis points; 95 % intervals by stationary
+bootstrap.
+
+| metric | validation | test |
+|---|---|---|
+{results}
+
+## Limits
+
+A backtest on one history. The intervals say how far chance alone could have moved the numbers; they do not cover
+what changes in the market. The scores are not advice.
+
+## Use
+
+```
+gogooku3 predict PACKAGE --dataset data/dataset --output predictions.parquet
+```
+
+`predict` refuses a package that is not what `MANIFEST.json` promises and a dataset whose feature ABI is another, and
+says whether the golden predictions come out to the bit. `environment.json` names where they must.
+"""
+
+
+def write_card(params: dict[str, Any], network: Network, panel: Panel, results: dict[str, Any], target: Path) -> None:
+    """Writes the card as Markdown with the metadata that model hubs read."""
+    recipe = params["train"]["recipe"]
+    backbone = network.architecture.backbone
+    text = _TEMPLATE.format(
+        tier=params["tier"],
+        horizons=_listed(panel.horizons),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        features=len(panel.features),
+        window=backbone.window,
+        neighbours=panel.neighbours_GSK.shape[-1],
+        phases="\n".join(
+            f"| {name} | {phase['epochs']} | {phase['learning_rate']:g} |"
+            for name, phase in params["train"]["phases"].items()
+        ),
+        **{name: recipe["loss"][name] for name in ("sharpe", "rank_ic", "ic")},
+        **{name: recipe[name] for name in ("batch_size", "batch_stocks", "weight_decay", "seed")},
+        source=params["quotes"]["source"],
+        stocks=len(panel.codes),
+        abi=panel.abi,
+        splits="\n".join(
+            f"| {name} | {panel.sessions[first]} | {panel.sessions[last]} |"
+            for name, (first, last) in panel.split.items()
+        ),
+        **{name: params["evaluation"]["portfolio"][name] for name in ("delay", "cost_bps")},
+        results="\n".join(_result_rows(panel.horizons, results)),
+    )
+    with replaced_file(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _result_rows(horizons: tuple[int, ...], results: dict[str, Any]) -> list[str]:
+    def row(label: str, *path: str) -> str:
+        cells = [_with_interval(results[split], path) for split in ("validation", "test")]
+        return f"| {label} | {cells[0]} | {cells[1]} |"
+
+    return [row("Sharpe", "sharpe"), *(row(f"RankIC, {h} session(s)", "rank_ic", str(h)) for h in horizons)]
+
+
+def _with_interval(metrics: dict[str, Any], path: tuple[str, ...]) -> str:
+    for name in path:
+        metrics = metrics[name]
+    if metrics["value"] is None:
+        return "undefined"
+    if metrics["low"] is None or metrics["high"] is None:
+        return f"{metrics['value']:.3f}"
+    return f"{metrics['value']:.3f} [{metrics['low']:.3f}, {metrics['high']:.3f}]"
+
+
+def _listed(horizons: tuple[int, ...]) -> str:
+    *rest, last = (str(h) for h in horizons)
+    return f"{', '.join(rest)} and {last}" if rest else last

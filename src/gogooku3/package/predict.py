@@ -1,0 +1,74 @@
+"""Scores from a package and a dataset, after checking that they belong together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from gogooku3.config.numerics import Numerics
+from gogooku3.dataset.panel import Panel, read_panel
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.scoring import score
+from gogooku3.model.table import tabulate
+from gogooku3.model.weights import load
+from gogooku3.numerics import prepare_torch
+from gogooku3.package.golden import golden_difference
+from gogooku3.package.manifest import check_manifest
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a package says about some sessions."""
+
+    frame: pl.DataFrame
+    """Date, Code, `score_<horizon>`; one row per bar."""
+    golden_difference: float
+    """0.0: the golden predictions came out to the bit; otherwise the largest difference."""
+
+
+def predict(
+    package: Path, dataset: Path, numerics: Numerics, first: date | None = None, last: date | None = None
+) -> Predictions:
+    """Scores the sessions from `first` to `last` (all, where None) of a dataset with a package.
+
+    Raises:
+        DataError: package or dataset is absent or broken, or holds no session in the range.
+        MismatchError: the package is not what its manifest promises, or was trained on other features.
+        MachineError: the device that the numerics name is not here.
+    """
+    check_manifest(package)
+    device = prepare_torch(numerics)
+    network = load(package).to(device)
+    panel = read_panel(dataset, json.loads((package / "preprocess.json").read_text(encoding="utf-8")))
+    if panel.abi != network.architecture.abi or list(panel.horizons) != network.architecture.horizons:
+        raise MismatchError(
+            f"the package was trained on feature ABI {network.architecture.abi[:12]} and horizons"
+            f" {network.architecture.horizons}, `{dataset}` has {panel.abi[:12]} and {list(panel.horizons)}",
+            hint="build the dataset with the parameters of the package's commit",
+        )
+    begin, end = _range(panel, first, last)
+    inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
+    return Predictions(
+        tabulate(panel, score(network, inputs, begin, end), begin),
+        golden_difference(network, package, device),
+    )
+
+
+def _range(panel: Panel, first: date | None, last: date | None) -> tuple[int, int]:
+    """Indices of the first and the last session between two days, both inclusive."""
+    sessions_T = panel.sessions
+    begin = 0 if first is None else int(np.searchsorted(sessions_T, np.datetime64(first), side="left"))
+    end = len(sessions_T) if last is None else int(np.searchsorted(sessions_T, np.datetime64(last), side="right"))
+    if begin >= end:
+        raise DataError(
+            f"the dataset has no session from {first or 'its start'} to {last or 'its end'};"
+            f" it runs from {sessions_T[0]} to {sessions_T[-1]}",
+            hint="choose days inside that range",
+        )
+    return begin, end - 1

@@ -1,0 +1,1 @@
+"""One short script per stage of the pipeline, named as the stage; `python -m gogooku3.stages STAGE` runs it."""

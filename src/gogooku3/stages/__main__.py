@@ -1,0 +1,28 @@
+"""Runs one stage: `python -m gogooku3.stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
+
+Checks all parameters and pins the numerics before the stage, and with it NumPy and torch, is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from gogooku3 import config, numerics
+from gogooku3.errors import UserError
+
+
+def main(name: str, *arguments: str) -> int:
+    """Runs the stage and returns its exit code; a `UserError` is printed, never a traceback."""
+    try:
+        params = config.load()
+        numerics.pin(params.numerics)
+        import_module(f"gogooku3.stages.{name}").run(params, *arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

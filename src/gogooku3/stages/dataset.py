@@ -1,0 +1,19 @@
+"""Stage `dataset`: features, targets, neighbour graph and splits from the quotes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3 import quotes
+from gogooku3.config import Params
+from gogooku3.dataset.build import build
+from gogooku3.dataset.market import Market
+from gogooku3.files import replaced
+
+
+def run(params: Params) -> None:
+    """Writes `data/dataset/`."""
+    source = quotes.read(Path("data/quotes"))
+    market = Market.from_frames(source.bars, source.listed, source.index)
+    with replaced(Path("data/dataset")) as folder:
+        build(market, params.dataset, folder)

@@ -1,0 +1,23 @@
+"""Stage `package`: the folder that a tier delivers, with golden predictions and a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.config import Params
+from gogooku3.dataset.panel import read_panel
+from gogooku3.files import replaced
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.weights import load
+from gogooku3.numerics import prepare_torch
+from gogooku3.package.build import build
+
+
+def run(params: Params) -> None:
+    """Writes `models/package/`."""
+    device = prepare_torch(params.numerics)
+    trained, dataset = Path("models/finetune"), Path("data/dataset")
+    network = load(trained).to(device)
+    inputs = PanelOnDevice(read_panel(dataset), network.architecture.backbone.window, device)
+    with replaced(Path("models/package")) as folder:
+        build(network, inputs, trained, dataset, Path("metrics"), params, folder)

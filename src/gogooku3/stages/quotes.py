@@ -1,0 +1,16 @@
+"""Stage `quotes`: daily bars, listing and index from the source that `params.yaml` names, in one schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3 import quotes
+from gogooku3.config import Params
+from gogooku3.files import replaced
+
+
+def run(params: Params) -> None:
+    """Writes `data/quotes/`."""
+    made = quotes.make(params.quotes)
+    with replaced(Path("data/quotes")) as folder:
+        quotes.write(made, folder)

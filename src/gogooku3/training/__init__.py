@@ -1,0 +1,1 @@
+"""The four-phase training run."""

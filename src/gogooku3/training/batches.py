@@ -1,0 +1,60 @@
+"""The order of training: which sessions and stocks make up each step.
+
+A batch is whole sessions: a block of consecutive sessions times a drawn group of stocks. The order is a pure function
+of (seed, phase, epoch), so nothing has to be stored to take it up again in the middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gogooku3.config.train import Recipe
+from gogooku3.dataset.panel import Panel
+from gogooku3.errors import DataError
+from gogooku3.numerics import generator
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's sessions (index of the first, count) and stocks (indices)."""
+
+    first: int
+    sessions: int
+    stocks_S: np.ndarray
+
+
+def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:
+    """The batches of an epoch, in order: every session of the train split once with every stock that trades in it,
+    but for the incomplete blocks and groups at the edges, which fall elsewhere in each epoch.
+
+    Raises:
+        DataError: the train split is shorter than a batch, or no group of stocks is large enough.
+    """
+    first, last = panel.split["train"]
+    sessions = recipe.batch_size // recipe.batch_stocks
+    length = last - first + 1
+    if length < sessions:
+        raise DataError(
+            f"the train split has {length} sessions, a batch takes {sessions}"
+            f" (`batch_size` {recipe.batch_size} / `batch_stocks` {recipe.batch_stocks})",
+            hint="lower `train.recipe.batch_size`, raise `batch_stocks`, or lengthen the train split",
+        )
+    random = generator(recipe.seed, "batches", phase, epoch)
+    offset = int(random.integers(length % sessions + 1))
+    batches = [
+        Batch(start, sessions, stocks_S)
+        for start in range(first + offset, last - sessions + 2, sessions)
+        for stocks_S in _groups(panel, start, sessions, recipe.batch_stocks, random)
+    ]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _groups(panel: Panel, first: int, sessions: int, size: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Groups of `size` stocks drawn without replacement from those that trade in a block; all of them if fewer."""
+    trading_S = np.flatnonzero(panel.present_TS[first : first + sessions].any(axis=0))
+    if len(trading_S) <= size:
+        return [trading_S]
+    drawn_S = random.permutation(trading_S)
+    return [np.sort(drawn_S[i : i + size]) for i in range(0, len(drawn_S) - size + 1, size)]

@@ -1,0 +1,86 @@
+"""What training minimises: minus the Sharpe ratio of the portfolio that the scores imply, and correlation terms.
+
+A missing target (NaN) takes its stock out of its session: it is neither a zero return nor part of the portfolio.
+Letters of shapes: D sessions of a batch, S stocks, P horizons.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gogooku3.config.train import Loss
+from gogooku3.errors import DataError
+
+_EPSILON = 1e-8
+_VARIANCE_FLOOR = 1e-12
+
+
+def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
+    """The weighted sum of the terms, averaged over horizons by `weights.horizons`; a term of weight 0 is not computed.
+
+    Shapes: scores [D, S, P], targets [D, S, P] with NaN where missing → scalar.
+    """
+    observed_DSP = ~torch.isnan(targets_DSP)
+    returns_DSP = torch.where(observed_DSP, targets_DSP, 0.0)
+    centred_DSP = _centred(scores_DSP, observed_DSP)
+    term_P = scores_DSP.new_zeros(scores_DSP.shape[-1])
+    if weights.sharpe:
+        term_P = term_P - weights.sharpe * sharpe(centred_DSP, returns_DSP, observed_DSP)
+    if weights.rank_ic:
+        term_P = term_P - weights.rank_ic * correlation(centred_DSP, ranks(targets_DSP), observed_DSP)
+    if weights.ic:
+        term_P = term_P - weights.ic * correlation(centred_DSP, returns_DSP, observed_DSP)
+    share_P = term_P.new_tensor(weights.horizons)
+    return (term_P * share_P).sum() / share_P.sum()
+
+
+def sharpe(centred_DSP: Tensor, returns_DSP: Tensor, observed_DSP: Tensor) -> Tensor:
+    """Mean over standard deviation of the dollar-neutral, unit-gross portfolio's return over the batch's sessions.
+
+    Per session and not annualised; sessions with fewer than two observed stocks are left out. Shapes: [D, S, P] → [P].
+    """
+    gross_DP = centred_DSP.abs().sum(1)
+    earned_DP = (centred_DSP * returns_DSP).sum(1) / (gross_DP + _EPSILON)
+    counts_DP = (observed_DSP.sum(1) >= 2).to(earned_DP.dtype)
+    sessions_P = counts_DP.sum(0)
+    mean_P = (earned_DP * counts_DP).sum(0) / sessions_P.clamp(min=1)
+    variance_P = ((earned_DP - mean_P).square() * counts_DP).sum(0) / (sessions_P - 1).clamp(min=1)
+    # The floor keeps the gradient finite while a portfolio of near-zero risk is passed through.
+    return mean_P * (variance_P + _VARIANCE_FLOOR).rsqrt()
+
+
+def correlation(centred_DSP: Tensor, other_DSP: Tensor, observed_DSP: Tensor) -> Tensor:
+    """Mean over sessions of the cross-sectional Pearson correlation. Shapes: [D, S, P] → [P]."""
+    other_DSP = _centred(other_DSP, observed_DSP)
+    covariance_DP = (centred_DSP * other_DSP).sum(1)
+    scale_DP = (centred_DSP.square().sum(1) * other_DSP.square().sum(1) + _EPSILON**2).rsqrt()
+    counts_DP = (observed_DSP.sum(1) >= 2).to(covariance_DP.dtype)
+    return (covariance_DP * scale_DP * counts_DP).sum(0) / counts_DP.sum(0).clamp(min=1)
+
+
+def ranks(targets_DSP: Tensor) -> Tensor:
+    """Rank of each observed target within its session, scaled to [−½, ½]; 0 where missing. Shapes: [D, S, P].
+
+    The correlation of scores with these ranks is the differentiable stand-in for RankIC.
+    """
+    observed_DSP = ~torch.isnan(targets_DSP)
+    order_DSP = torch.where(observed_DSP, targets_DSP, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
+    count_D1P = observed_DSP.sum(1, keepdim=True).clamp(min=2)
+    return torch.where(observed_DSP, order_DSP / (count_D1P - 1) - 0.5, 0.0)
+
+
+def require_targets(targets_DSP: Tensor, first: str, last: str) -> None:
+    """Raises `DataError` when a batch holds no session with two observed targets."""
+    if not ((~torch.isnan(targets_DSP)).sum(1) >= 2).any():
+        raise DataError(
+            f"the batch of sessions {first} to {last} holds no session with two observed targets",
+            hint="check `dataset.split` and the quotes of those sessions",
+        )
+
+
+def _centred(values_DSP: Tensor, observed_DSP: Tensor) -> Tensor:
+    """Values minus their session's mean over the observed stocks, 0 elsewhere."""
+    count_D1P = observed_DSP.sum(1, keepdim=True).clamp(min=1)
+    kept_DSP = torch.where(observed_DSP, values_DSP, 0.0)
+    return torch.where(observed_DSP, values_DSP - kept_DSP.sum(1, keepdim=True) / count_D1P, 0.0)
