@@ -63,7 +63,7 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     torch.set_num_threads(numerics.threads)
     torch.use_deterministic_algorithms(True)
     # Filling fresh memory only serves to find reads of it, at a seventh of a step's time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

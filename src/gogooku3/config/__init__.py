@@ -94,7 +94,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     parts = [str(part) for part in location]
     if len(parts) > 1 and parts[0] == "quotes":
         del parts[1]
-    return ".".join(parts)
+    return ".".join(parts) or "params.yaml"
 
 
 def _given(fault: ErrorDetails) -> str:

@@ -44,6 +44,8 @@ class Split:
 
 @section
 class Dataset:
+    """Section `dataset`."""
+
     families: list[str]
     """Feature families, as named in `gogooku3.dataset.features`; every feature of a family is built."""
     clip: float

@@ -37,6 +37,8 @@ class Bootstrap:
 
 @section
 class Evaluation:
+    """Section `evaluation`."""
+
     portfolio: Portfolio
     quantiles: int
     """Groups of stocks by score whose mean returns are shown."""

@@ -46,6 +46,8 @@ class AdaptiveNorm:
 
 @section
 class GraphAttention:
+    """Attention over the k nearest neighbours."""
+
     heads: int
     """Heads of the graph attention; divides `model.backbone.hidden_size`."""
 
@@ -55,6 +57,8 @@ class GraphAttention:
 
 @section
 class Model:
+    """Section `model`."""
+
     backbone: Backbone
     adaptive_norm: AdaptiveNorm
     graph: GraphAttention

@@ -9,6 +9,8 @@ from gogooku3.config.section import require, section
 
 @section
 class Numerics:
+    """Section `numerics`."""
+
     device: Literal["cpu", "cuda"]
     threads: int
     """Threads of one operation; part of what decides the bits, whatever the number of cores."""

@@ -119,6 +119,8 @@ class BarColumns:
 
 @section
 class ListedColumns:
+    """The listing file's own name of each column; null where it has none."""
+
     Code: str
     Sector33: str | None
     MarketSegment: str | None
@@ -126,6 +128,8 @@ class ListedColumns:
 
 @section
 class IndexColumns:
+    """The index file's own name of each column."""
+
     Date: str
     Close: str
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, dataclass_transform
+from typing import TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -15,7 +15,7 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True)
 def section(cls: type[T]) -> type[T]:
     """A frozen dataclass that takes exactly its own fields, each of its own type."""
-    return dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls)
+    return cast("type[T]", dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls))
 
 
 def require(condition: bool, message: str, hint: str) -> None:

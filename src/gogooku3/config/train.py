@@ -59,6 +59,8 @@ class Recipe:
 
 @section
 class Phase:
+    """Length and pace of one phase."""
+
     epochs: int
     learning_rate: float
 
@@ -69,6 +71,8 @@ class Phase:
 
 @section
 class Phases:
+    """The four phases, in order."""
+
     baseline: Phase
     adaptive_norm: Phase
     gat: Phase
@@ -77,5 +81,7 @@ class Phases:
 
 @section
 class Train:
+    """Section `train`."""
+
     recipe: Recipe
     phases: Phases

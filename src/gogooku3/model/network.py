@@ -37,6 +37,10 @@ class Architecture:
 class Network(nn.Module):
     """Scores every stock of every session in a block of consecutive sessions."""
 
+    selection: Selection
+    temporal: Temporal
+    output: GatedResidualNetwork
+    head: nn.Linear
     adaptive_norm: AdaptiveNorm | None
     graph: GraphAttention | None
 

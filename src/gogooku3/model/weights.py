@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from gogooku3.errors import DataError, MismatchError
@@ -23,7 +23,7 @@ WEIGHTS = "model.safetensors"
 def write_tensors(tensors: dict[str, Tensor], target: Path) -> None:
     """Writes tensors as one safetensors file; the format itself puts them in one order."""
     with replaced_file(target) as partial:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+        partial.write_bytes(serialise({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
 
 def read_tensors(source: Path) -> dict[str, Tensor]:

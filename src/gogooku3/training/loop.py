@@ -107,7 +107,7 @@ def _step(
     require_targets(block.y_DSP, str(sessions_T[batch.first]), str(sessions_T[last]))
     optimizer.zero_grad()
     value = loss(network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE), block.y_DSP, recipe.loss)
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
     if math.isfinite(norm.item()):
         optimizer.step()

@@ -1,0 +1,50 @@
+"""The data series that DVC plots: written as CSV, an undefined value as NaN, which a chart shows as a gap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.evaluate import Evaluation
+from gogooku3.files import write_csv
+
+SMOOTHED = 20
+"""Sessions in the rolling mean of the RankIC."""
+
+
+def write_plots(evaluation: Evaluation, folder: Path) -> None:
+    """Writes one file per chart into `folder`.
+
+    - `cumulative_return.csv`: `Date`, `cumulative_net`, `drawdown`;
+    - `rank_ic.csv`: `Date`, `horizon`, `rank_ic`, `mean_20` (of the last 20 sessions, NaN until they are all
+      there);
+    - `quantiles.csv`: `horizon`, `quantile`, `mean_return`.
+    """
+    write_csv(evaluation.returns.select("Date", "cumulative_net", "drawdown"), folder / "cumulative_return.csv")
+    write_csv(_rank_ic_by_horizon(evaluation.rank_ic), folder / "rank_ic.csv")
+    write_csv(evaluation.quantiles, folder / "quantiles.csv")
+
+
+def _rank_ic_by_horizon(rank_ic: pl.DataFrame) -> pl.DataFrame:
+    """One row per horizon and session, so that a chart's fields are named the same whatever the horizons."""
+    series = {int(name.removeprefix("rank_ic_")): rank_ic[name].to_numpy() for name in rank_ic.columns[1:]}
+    return pl.concat(
+        rank_ic.select(
+            "Date",
+            pl.lit(horizon, dtype=pl.Int64).alias("horizon"),
+            pl.Series("rank_ic", values_T),
+            pl.Series("mean_20", _rolling_mean(values_T)),
+        )
+        for horizon, values_T in series.items()
+    )
+
+
+def _rolling_mean(values_T: Floats) -> Floats:
+    """Mean of each session and the 19 before it; NaN where one of them is missing."""
+    means_T = np.full(len(values_T), np.nan)
+    if len(values_T) >= SMOOTHED:
+        means_T[SMOOTHED - 1 :] = np.lib.stride_tricks.sliding_window_view(values_T, SMOOTHED).mean(axis=1)
+    return means_T

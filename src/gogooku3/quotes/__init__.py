@@ -1,0 +1,9 @@
+"""Where bars come from: a synthetic market or any file, checked and brought into one schema."""
+
+from __future__ import annotations
+
+from gogooku3.quotes.folder import read, write
+from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes
+from gogooku3.quotes.source import make
+
+__all__ = ["Bars", "Index", "Listed", "Oracle", "OracleScores", "Quotes", "make", "read", "write"]

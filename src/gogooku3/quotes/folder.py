@@ -1,0 +1,77 @@
+"""The folder `data/quotes`: how quotes are written, and read back checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dataframely as dy
+import polars as pl
+
+from gogooku3.errors import DataError
+from gogooku3.files import write_json, write_parquet
+from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes
+from gogooku3.quotes.table import UNREADABLE, first_line
+
+BARS, LISTED, INDEX, REPORT = "bars.parquet", "listed.parquet", "index.parquet", "rules.json"
+ORACLE_SCORES, ORACLE_SUMMARY = "oracle.parquet", "oracle.json"
+
+_REMAKE = "remake the folder with `dvc repro quotes`, or get it back with `dvc pull quotes`"
+
+S = TypeVar("S", bound=dy.Schema)
+
+
+def write(quotes: Quotes, folder: Path) -> None:
+    """Writes quotes into a folder, the same bytes for the same quotes."""
+    write_parquet(quotes.bars, folder / BARS)
+    write_parquet(quotes.listed, folder / LISTED)
+    write_parquet(quotes.index, folder / INDEX)
+    write_json(quotes.report, folder / REPORT)
+    if quotes.oracle is not None:
+        write_parquet(quotes.oracle.scores, folder / ORACLE_SCORES)
+        write_json(quotes.oracle.summary, folder / ORACLE_SUMMARY)
+
+
+def read(folder: Path) -> Quotes:
+    """Reads what `write` wrote.
+
+    Raises:
+        DataError: a file is absent, truncated, or breaks its schema.
+    """
+    return Quotes(
+        bars=_frame(folder / BARS, Bars),
+        listed=_frame(folder / LISTED, Listed),
+        index=_frame(folder / INDEX, Index),
+        report=_json(folder / REPORT),
+        oracle=_oracle(folder),
+    )
+
+
+def _oracle(folder: Path) -> Oracle | None:
+    if not (folder / ORACLE_SCORES).exists() and not (folder / ORACLE_SUMMARY).exists():
+        return None
+    return Oracle(_frame(folder / ORACLE_SCORES, OracleScores), _json(folder / ORACLE_SUMMARY))
+
+
+def _frame(path: Path, schema: type[S]) -> dy.DataFrame[S]:
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except FileNotFoundError:
+        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+    except UNREADABLE as error:
+        raise DataError(f"`{path}` is not a whole parquet file: {first_line(error)}", hint=_REMAKE) from None
+    try:
+        return schema.validate(frame)
+    except (dy.exc.SchemaError, dy.exc.ValidationError) as error:
+        raise DataError(f"`{path}` breaks its schema: {error}", hint=_REMAKE) from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+    except ValueError as error:
+        raise DataError(f"`{path}` is not whole JSON: {error}", hint=_REMAKE) from None
+    return content

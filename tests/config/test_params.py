@@ -1,0 +1,145 @@
+"""The parameters: what is refused, what the composed tiers are, and that conf/ and params.yaml agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+from omegaconf import OmegaConf
+
+from gogooku3 import config
+from gogooku3.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def compose(target: Path, *overrides: str) -> Path:
+    """Composes conf/ exactly as `dvc exp run -S …` does."""
+    compose_and_dump(target, str(ROOT / "conf"), None, "config", str(ROOT), list(overrides))
+    return target
+
+
+@pytest.fixture
+def tree() -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(ROOT / "params.yaml"))
+    assert isinstance(content, dict)
+    return content
+
+
+def change(tree: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    *path, last = key.split(".")
+    section = tree
+    for name in path:
+        section = section[name]
+    section[last] = value
+    return tree
+
+
+def test_params_yaml_is_what_conf_composes(tmp_path: Path) -> None:
+    assert compose(tmp_path / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_the_default_is_the_demo_on_the_synthetic_market_on_a_cpu() -> None:
+    params = config.load(ROOT / "params.yaml")
+    assert (params.tier, params.quotes.source, params.numerics.device) == ("demo", "synthetic", "cpu")
+
+
+def test_tier1_is_the_tier_that_was_lost(tmp_path: Path) -> None:
+    params = config.load(compose(tmp_path / "params.yaml", "tier=tier1"))
+    recipe, phases = params.train.recipe, params.train.phases
+    assert params.model.backbone.hidden_size == 64
+    assert recipe.batch_size == 1024
+    assert recipe.batch_size % recipe.batch_stocks == 0
+    assert recipe.weight_decay == 1e-4
+    assert (recipe.loss.sharpe, recipe.loss.rank_ic, recipe.loss.ic) == (1.0, 0.0, 0.0)
+    assert (str(params.quotes.start), str(params.quotes.end)) == ("2020-09-06", "2025-09-06")
+    assert [
+        (p.epochs, p.learning_rate) for p in (phases.baseline, phases.adaptive_norm, phases.gat, phases.finetune)
+    ] == [
+        (5, 2e-4),
+        (10, 2e-4),
+        (8, 1e-4),
+        (6, 5e-5),
+    ]
+
+
+def test_tier2_is_tier1_but_for_the_hidden_size(tmp_path: Path) -> None:
+    one = OmegaConf.load(compose(tmp_path / "1.yaml", "tier=tier1"))
+    two = OmegaConf.load(compose(tmp_path / "2.yaml", "tier=tier2"))
+    assert two.model.backbone.hidden_size == 256
+    two.tier, two.model.backbone.hidden_size = one.tier, one.model.backbone.hidden_size
+    assert one == two
+
+
+def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tmp_path: Path) -> None:
+    params = config.load(compose(tmp_path / "p.yaml", "quotes=file", "quotes.inputs.bars=some/bars.csv"))
+    assert params.quotes.inputs.listed == params.quotes.inputs.index == "some/bars.csv"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.recipe.momentum", 0.9, "`train.recipe.momentum`: Unexpected keyword"),
+        ("surprise", 1, "`surprise`: Unexpected keyword"),
+        ("numerics.threads", "two", "`numerics.threads`: Input should be a valid integer, given 'two'"),
+        ("numerics.threads", 2.5, "`numerics.threads`: Input should be a valid integer"),
+        ("quotes.planted.slow", True, "`quotes.planted.slow`: Input should be a valid number"),
+        ("quotes.start", "2020-02-30", "`quotes.start`: Input should be a valid date"),
+        ("quotes.source", "bloomberg", "'synthetic', 'file'"),
+        ("numerics.device", "tpu", "`numerics.device`: Input should be 'cpu' or 'cuda'"),
+        ("dataset.split.embargo", 19, "shorter than the longest horizon, 20"),
+        ("dataset.split.test_from", "2022-01-04", "must follow each other"),
+        ("dataset.horizons", [5, 1], "`dataset.horizons` is [5, 1]"),
+        ("train.recipe.batch_size", 100, "smaller than one session of `batch_stocks` 120"),
+        ("train.recipe.batch_size", 130, "is one session, of which no Sharpe ratio exists"),
+        ("model.backbone.hidden_size", 15, "not divisible by `heads` of 2"),
+        ("model.graph.heads", 3, "not divisible by `model.graph.heads` of 3"),
+        ("model.adaptive_norm.slice_length", 7, "does not divide the window of 20"),
+        ("model.adaptive_norm.components", 11, "exceeds the 10 frequencies"),
+        (
+            "train.recipe.loss",
+            {"sharpe": 0, "rank_ic": 0, "ic": 0, "horizons": [1, 1, 1, 1]},
+            "at least one must be above 0",
+        ),
+        ("train.recipe.loss.sharpe", -1.0, "no weight may be negative"),
+        ("train.recipe.loss.horizons", [1.0], "has 1 weights for the 4 horizons"),
+        ("evaluation.portfolio.horizon", 3, "not among `dataset.horizons`"),
+    ],
+)
+def test_impossible_parameters_are_refused_by_name(tree: dict[str, Any], key: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(change(tree, key, value))
+    assert message in str(caught.value)
+    assert "\nhint: " in str(caught.value)
+
+
+def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[str, Any]) -> None:
+    del tree["train"]["recipe"]["seed"]
+    with pytest.raises(ConfigError, match=r"`train.recipe.seed`: Field required"):
+        config.parse(tree)
+
+
+def test_every_fault_is_named_at_once(tree: dict[str, Any]) -> None:
+    change(change(tree, "numerics.threads", "x"), "evaluation.trials", "y")
+    with pytest.raises(ConfigError, match=r"(?s)numerics\.threads.*evaluation\.trials"):
+        config.parse(tree)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "is not there"), ("a: [1", "is not YAML"), ("- 1", "`params.yaml`: Input should be an object")],
+)
+def test_an_unreadable_file_is_one_clear_error(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        config.load(path)
+
+
+def test_parameters_cannot_be_changed(tree: dict[str, Any]) -> None:
+    params = config.parse(tree)
+    with pytest.raises(AttributeError):
+        params.train.recipe.seed = 2  # type: ignore[misc]

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+from scipy import stats
+
+from gogooku3.evaluation import metrics
+
+S = 14
+values = st.one_of(st.integers(-2, 2).map(float), st.floats(-100, 100, width=32), st.just(np.nan))
+matrices = stn.arrays(np.float64, (3, S), elements=values)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def by_session(statistic, scores_TS, targets_TS):
+    """Reference: one session at a time, over the stocks that have both."""
+    expected = []
+    for scores_S, targets_S in zip(scores_TS, targets_TS, strict=True):
+        both = np.isfinite(scores_S) & np.isfinite(targets_S)
+        x, y = scores_S[both], targets_S[both]
+        enough = both.sum() >= metrics.MIN_STOCKS and len(np.unique(x)) > 1 and len(np.unique(y)) > 1
+        expected.append(statistic(x, y) if enough else np.nan)
+    return expected
+
+
+@given(matrices, matrices)
+def test_rank_ic_is_spearmans_correlation(scores, targets):
+    expected = by_session(lambda x, y: stats.spearmanr(x, y).statistic, scores, targets)
+    np.testing.assert_allclose(metrics.rank_ic(scores, targets), expected, atol=1e-12)
+
+
+def test_ic_is_pearsons_correlation():
+    scores, targets = noise(30, S), noise(30, S, seed=1)
+    scores[:, 3], targets[4] = np.nan, np.nan
+    expected = by_session(lambda x, y: stats.pearsonr(x, y).statistic, scores, targets)
+    assert np.isnan(expected).sum() == 1
+    np.testing.assert_allclose(metrics.ic(scores, targets), expected, atol=1e-12)
+
+
+def test_a_rising_transform_of_the_scores_leaves_rank_ic_as_it_is():
+    scores, targets = noise(20, S), noise(20, S, seed=1)
+    np.testing.assert_array_equal(metrics.rank_ic(np.exp(3 * scores), targets), metrics.rank_ic(scores, targets))
+
+
+def test_a_perfect_order_has_rank_ic_one_and_its_reverse_minus_one():
+    targets = noise(5, S)
+    np.testing.assert_allclose(metrics.rank_ic(targets**3, targets), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(metrics.rank_ic(-targets, targets), -1.0, rtol=1e-14)
+
+
+@pytest.mark.parametrize("metric", [metrics.ic, metrics.rank_ic, metrics.hit_rate])
+def test_a_session_is_undefined_with_too_few_stocks_or_without_differences(metric):
+    scores, targets = noise(4, S), noise(4, S, seed=1)
+    scores[0, metrics.MIN_STOCKS - 1 :] = np.nan
+    scores[1] = 0.1
+    targets[2] = 0.1
+    np.testing.assert_array_equal(np.isnan(metric(scores, targets)), [True, True, True, False])
+    scores[0, metrics.MIN_STOCKS - 1] = 5.0
+    assert np.isfinite(metric(scores, targets)[0])
+
+
+def test_populated_sessions_counts_those_with_enough_pairs():
+    scores, targets = noise(3, S), noise(3, S)
+    scores[0, :3], targets[0, 3:5] = np.nan, np.nan
+    assert metrics.populated_sessions(scores, targets) == 2
+
+
+def test_hit_rate_by_hand():
+    # Median score between 5 and 6, median target between 0 and 1: stocks 1-5 are low, 6-10 high.
+    scores = np.arange(1.0, 11.0)[None]
+    targets = np.array([[-5.0, -4.0, -3.0, 9.0, 8.0, 7.0, 6.0, 1.0, -1.0, 0.0]])
+    # Low scores with low targets: stocks 1, 2, 3; high with high: 6, 7, 8.
+    assert metrics.hit_rate(scores, targets)[0] == 6 / 10
+
+
+def test_hit_rate_leaves_out_stocks_on_a_median():
+    scores = np.arange(1.0, 12.0)[None]
+    assert metrics.hit_rate(scores, scores)[0] == 1.0
+    swapped = scores.copy()
+    swapped[0, [0, 10]] = swapped[0, [10, 0]]
+    assert metrics.hit_rate(scores, swapped)[0] == 8 / 10
+
+
+def test_chance_hits_half_however_skewed_the_targets():
+    rng = np.random.default_rng(3)
+    rates = metrics.hit_rate(np.exp(rng.standard_normal((4000, 20))), rng.standard_exponential((4000, 20)))
+    assert abs(rates.mean() - 0.5) < 4 * rates.std() / math.sqrt(4000)
+
+
+def test_quantile_returns_by_hand():
+    scores = np.array([[30, 10, 20, 40, 60, 50, 80, 70, 100, 90, np.nan]])
+    targets = np.array([[3, 1, 2, 4, 6, 5, 8, 7, 10, 9, 1000]]) / 100
+    np.testing.assert_allclose(
+        metrics.quantile_returns(scores, targets, 5), [[-0.04, -0.02, 0.0, 0.02, 0.04]], atol=1e-15
+    )
+
+
+def test_stocks_with_equal_scores_share_a_quantile():
+    scores = np.array([[1.0] * 6 + [2.0] * 6])
+    targets = np.array([[0.0] * 6 + [0.1] * 6])
+    # Average ranks 3.5 and 9.5 of 12 fall into the second and the fourth of four quantiles.
+    np.testing.assert_allclose(metrics.quantile_returns(scores, targets, 4), [[np.nan, -0.05, np.nan, 0.05]])
+
+
+@given(matrices, matrices, st.integers(2, S))
+def test_quantile_returns_weighted_by_size_sum_to_nothing(scores, targets, quantiles):
+    means_TQ = metrics.quantile_returns(scores, targets, quantiles)
+    for scores_S, targets_S, means_Q in zip(scores, targets, means_TQ, strict=True):
+        both = np.isfinite(scores_S) & np.isfinite(targets_S)
+        count = int(both.sum())
+        if count < max(quantiles, metrics.MIN_STOCKS) or len(np.unique(scores_S[both])) < 2:
+            assert np.isnan(means_Q).all()
+            continue
+        ranks = stats.rankdata(scores_S[both])
+        groups = [int((2 * rank - 1) * quantiles) // (2 * count) for rank in ranks]
+        sizes = np.bincount(groups, minlength=quantiles)
+        np.testing.assert_array_equal(np.isnan(means_Q), sizes == 0)
+        assert abs(np.nansum(means_Q * sizes)) < 1e-6
+
+
+def test_the_lag_covers_the_overlap_of_targets_and_ends_inside_the_sample():
+    assert metrics.newey_west_lag(100, 1) == 4
+    assert metrics.newey_west_lag(1250, 1) == 7
+    assert metrics.newey_west_lag(100, 5) == 6
+    assert metrics.newey_west_lag(250, 20) == 29
+    assert metrics.newey_west_lag(12, 20) == 11
+
+
+def newey_west_reference(values, lag):
+    """Bartlett-weighted double sum over all pairs of sessions, by loops."""
+    n = len(values)
+    e = values - values.mean()
+    total = sum((1 - abs(i - j) / (lag + 1)) * e[i] * e[j] for i in range(n) for j in range(n) if abs(i - j) <= lag)
+    return values.mean() / (math.sqrt(total) / n)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_newey_west_equals_the_double_sum(horizon):
+    series = 0.2 + np.convolve(noise(80), np.ones(horizon) / horizon, "valid")
+    lag = metrics.newey_west_lag(len(series), horizon)
+    assert metrics.newey_west_t(series, horizon) == pytest.approx(newey_west_reference(series, lag), rel=1e-10)
+
+
+def test_newey_west_by_hand():
+    # Mean 2, deviations -1, 1, -1, 1; three pairs of neighbours, each -1 with weight 1/2: 4 - 2 * 1/2 * 3 = 1.
+    assert metrics.newey_west_lag(4, 1) == 1
+    assert metrics.newey_west_t(np.array([1.0, 3.0, 1.0, 3.0]), 1) == pytest.approx(2 / (1 / 4))
+
+
+def test_a_missing_session_keeps_its_place_in_time():
+    # The neighbours of the hole are two sessions apart: of deviations -1, 1, hole, -1, 1 two pairs touch.
+    gap = np.array([1.0, 3.0, np.nan, 1.0, 3.0])
+    assert metrics.newey_west_t(gap, 1) == pytest.approx(2 / (math.sqrt(4 - 2 * 0.5 * 2) / 4))
+
+
+@pytest.mark.parametrize("series", [[], [1.0], [0.1] * 30, [np.nan] * 30])
+def test_no_t_value_of_nothing_or_of_a_constant(series):
+    assert math.isnan(metrics.newey_west_t(np.array(series), 1))
+
+
+def test_overlapping_noise_is_rarely_significant_once_overlap_is_counted():
+    series = [np.convolve(noise(1009, seed=s), np.ones(10) / 10, "valid") for s in range(400)]
+    robust = np.array([abs(metrics.newey_west_t(x, 10)) > 1.96 for x in series])
+    naive = np.array([abs(stats.ttest_1samp(x, 0).statistic) > 1.96 for x in series])
+    assert 0.02 < robust.mean() < 0.12
+    assert naive.mean() > 4 * robust.mean()
+
+
+def test_a_planted_signal_is_recovered_as_its_correlation():
+    strength = 0.3
+    signal, rest = noise(400, 200), noise(400, 200, seed=1)
+    targets = strength * signal + math.sqrt(1 - strength**2) * rest
+    standard_error = 1 / math.sqrt(400 * 200)
+    assert abs(metrics.ic(signal, targets).mean() - strength) < 4 * standard_error
+    # Spearman's correlation of a bivariate normal is 6/π arcsin(ρ/2).
+    planted_rank = 6 / math.pi * math.asin(strength / 2)
+    assert abs(metrics.rank_ic(signal, targets).mean() - planted_rank) < 4 * standard_error

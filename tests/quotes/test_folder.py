@@ -1,0 +1,92 @@
+"""What is written is read back, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gogooku3 import quotes
+from gogooku3.config.quotes import FileQuotes, SyntheticQuotes
+from gogooku3.errors import DataError
+
+SYNTHETIC = ("bars.parquet", "index.parquet", "listed.parquet", "oracle.json", "oracle.parquet", "rules.json")
+
+
+@pytest.fixture(scope="module")
+def small(synthetic: Callable[..., SyntheticQuotes]) -> quotes.Quotes:
+    return quotes.make(synthetic(stocks=12, sectors=2, end=date(2020, 12, 30)))
+
+
+@pytest.fixture
+def folder(small: quotes.Quotes, tmp_path: Path) -> Path:
+    quotes.write(small, tmp_path)
+    return tmp_path
+
+
+def test_a_synthetic_market_comes_back_as_it_was(small: quotes.Quotes, folder: Path) -> None:
+    assert tuple(sorted(path.name for path in folder.iterdir())) == SYNTHETIC
+    back = quotes.read(folder)
+    for name in ("bars", "listed", "index"):
+        assert getattr(back, name).equals(getattr(small, name))
+    assert back.report == small.report
+    assert back.oracle is not None
+    assert small.oracle is not None
+    assert back.oracle.scores.equals(small.oracle.scores)
+    assert back.oracle.summary == small.oracle.summary
+
+
+def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
+    bars: pl.DataFrame,
+    file_params: Callable[..., FileQuotes],
+    write_bars: Callable[[pl.DataFrame], Path],
+    tmp_path: Path,
+) -> None:
+    faulty = bars.with_columns(Open=pl.Series([None, 102.0, 101.0, 50.0, 51.0, 49.0]))
+    made = quotes.make(file_params(write_bars(faulty), rules={"missing_value": "keep"}))
+    folder = tmp_path / "quotes"
+    quotes.write(made, folder)
+    back = quotes.read(folder)
+    assert back.bars.equals(made.bars)
+    assert back.bars["Open"].null_count() == 1
+    assert back.oracle is None
+    assert json.loads((folder / "rules.json").read_text())["rules"]["missing_value"]["count"] == 1
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_an_absent_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=f"{name}` is not there"):
+        quotes.read(folder)
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=f"{name}` is not whole|{name}` is not a whole"):
+        quotes.read(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bars: bars.drop("Volume"),
+        lambda bars: bars.with_columns(pl.col("Close").cast(pl.Float32)),
+        lambda bars: bars.sort("Code", "Date"),
+        lambda bars: pl.concat([bars.head(1), bars]),
+        lambda bars: bars.with_columns(Open=pl.lit(float("nan"))),
+        lambda bars: bars.with_columns(AdjustmentFactor=pl.lit(0.0)),
+        lambda bars: bars.with_columns(Code=pl.lit(None, pl.String)),
+    ],
+    ids=["column lost", "other type", "other order", "repeated key", "NaN", "factor 0", "no code"],
+)
+def test_bars_that_break_the_schema_are_refused(folder: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    path = folder / "bars.parquet"
+    change(pl.read_parquet(path)).write_parquet(path)
+    with pytest.raises(DataError, match=r"bars.parquet` breaks its schema"):
+        quotes.read(folder)
