@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-EDGE_ATTRIBUTES = 3
-"""Correlation, same sector, same market segment."""
+from gogooku3.dataset.schema import EDGE_ATTRIBUTES
 
 
 class GraphAttention(nn.Module):
@@ -27,7 +26,7 @@ class GraphAttention(nn.Module):
         bound = 1 / math.sqrt(size)
         self.own = nn.Linear(size, size)
         self.other = nn.Linear(size, size)
-        self.edge = nn.Linear(EDGE_ATTRIBUTES, size, bias=False)
+        self.edge = nn.Linear(len(EDGE_ATTRIBUTES), size, bias=False)
         self.attention_aD = nn.Parameter(torch.empty(heads, size // heads).uniform_(-bound, bound))
         self.value = nn.Linear(size, size)
         self.gate_H = nn.Parameter(torch.zeros(size))

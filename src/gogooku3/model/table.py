@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from gogooku3.dataset.axes import places
 from gogooku3.dataset.panel import Panel
 
 
@@ -22,14 +23,8 @@ def tabulate(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
 
 def align(panel: Panel, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
     """Columns of a (Date, Code) frame on the panel's sessions and stocks, [T, S, len(columns)]; NaN where no row."""
-    rows = frame.with_columns(
-        pl.col("Date")
-        .replace_strict(pl.Series(panel.sessions), pl.int_range(len(panel.sessions), eager=True), default=None)
-        .alias("t"),
-        pl.col("Code")
-        .replace_strict(pl.Series(panel.codes), pl.int_range(len(panel.codes), eager=True), default=None)
-        .alias("s"),
-    ).drop_nulls(["t", "s"])
+    sessions, codes = pl.Series(panel.sessions), pl.Series(panel.codes)
+    rows = frame.filter(pl.col("Date").is_in(sessions.implode()), pl.col("Code").is_in(codes.implode()))
     aligned_TSC = np.full((len(panel.sessions), len(panel.codes), len(columns)), np.nan)
-    aligned_TSC[rows["t"].to_numpy(), rows["s"].to_numpy()] = rows.select(columns).to_numpy()
+    aligned_TSC[places(rows["Date"], sessions), places(rows["Code"], codes)] = rows.select(columns).to_numpy()
     return aligned_TSC

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gogooku3 import quotes
 from gogooku3.config import Params
 from gogooku3.dataset.panel import Panel, read_panel
 from gogooku3.evaluation.evaluate import evaluate
@@ -17,6 +16,7 @@ from gogooku3.model.scoring import score
 from gogooku3.model.table import align, tabulate
 from gogooku3.model.weights import load
 from gogooku3.numerics import prepare_torch
+from gogooku3.quotes.folder import read
 
 SPLITS = ("validation", "test")
 
@@ -50,5 +50,5 @@ def run(params: Params) -> None:
 
 def _oracle(panel: Panel) -> np.ndarray | None:
     """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
-    oracle = quotes.read(Path("data/quotes")).oracle
+    oracle = read(Path("data/quotes")).oracle
     return None if oracle is None else align(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gogooku3 import quotes
 from gogooku3.config import Params
 from gogooku3.files import replaced
+from gogooku3.quotes.folder import write
+from gogooku3.quotes.source import make
 
 
 def run(params: Params) -> None:
     """Writes `data/quotes/`."""
-    made = quotes.make(params.quotes)
+    quotes = make(params.quotes)
     with replaced(Path("data/quotes")) as folder:
-        quotes.write(made, folder)
+        write(quotes, folder)

@@ -1,0 +1,65 @@
+"""What a feature is: one declaration with its name, its formula in words and its formula in code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gogooku3.dataset.elementwise import Floats
+from gogooku3.dataset.market import Market
+from gogooku3.dataset.schema import TARGET_PREFIX, Scope
+from gogooku3.errors import ConfigError
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A quantity of each stock (scopes `stock` and `rank`) or of the session (scope `session`)."""
+
+    family: str
+    scope: Scope
+    name: str
+    lookback: int
+    """Sessions whose bars the value depends on, its own session included."""
+    definition: str
+    """The formula in one line, with its source where it has one."""
+    compute: Callable[[Market], Floats]
+    """[T, S] values, or [T] for scope `session`; NaN where unknown."""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.lookback < 1:
+            raise ConfigError(
+                f"feature `{self.name}` looks back on {self.lookback} sessions",
+                hint="a feature depends on its own session at least: use 1 or more",
+            )
+
+    def values(self, market: Market) -> Floats:
+        """Computes the feature; NaN in the first `lookback` − 1 sessions, which lack history.
+
+        With that, a value never depends on where the market's history begins.
+        """
+        values = self.compute(market).astype(np.float64)
+        values[: self.lookback - 1] = np.nan
+        return values
+
+
+def check_name(name: str) -> None:
+    """Refuses what cannot name a feature.
+
+    Raises:
+        ConfigError: the name breaks the grammar, or it starts as the forward returns do.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"`{name}` cannot name a feature", hint=f"use small letters, digits and underscores: {NAME.pattern}"
+        )
+    if name.startswith(TARGET_PREFIX):
+        raise ConfigError(
+            f"feature `{name}` is named as a forward return, which is never an input",
+            hint=f"choose a name that does not start with `{TARGET_PREFIX}`",
+        )

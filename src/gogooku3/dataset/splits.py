@@ -1,0 +1,58 @@
+"""Splits: train | embargo | validation | embargo | test, cut by session for all stocks alike.
+
+Example: with validation from session 100 and an embargo of 20, the last training session is 79. Its 20-session
+target ends at the close of session 99, so no training target reads a price of validation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gogooku3.config.dataset import Split
+from gogooku3.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+MIN_SESSIONS = 5
+"""Sessions with a known target for every horizon that each split must hold."""
+
+
+def cut(
+    sessions: npt.NDArray[np.datetime64], split: Split, *, horizon: int, lookback: int
+) -> dict[str, tuple[int, int]]:
+    """First and last session of `train`, `validation` and `test`, both inside.
+
+    Each split needs `horizon` + `MIN_SESSIONS` sessions, so that its longest targets can be known inside it; for
+    training, sessions count from the first in which features of the longest lookback exist.
+
+    Raises:
+        DataError: a split is too short.
+    """
+    starts = (split.train_from, split.validation_from, split.test_from)
+    train, validation, test = (int(np.searchsorted(sessions, np.datetime64(day, "D"))) for day in starts)
+    lasts = (validation - split.embargo - 1, test - split.embargo - 1, len(sessions) - 1)
+    spans = dict(zip(SPLITS, zip((train, validation, test), lasts, strict=True), strict=True))
+    usable = {name: last - first + 1 for name, (first, last) in spans.items()}
+    usable["train"] = spans["train"][1] - max(train, lookback - 1) + 1
+    needed = horizon + MIN_SESSIONS
+    if min(usable.values()) < needed:
+        held = ", ".join(f"{name} {max(count, 0)}" for name, count in usable.items())
+        raise DataError(
+            f"the {len(sessions)} sessions from {sessions[0]} to {sessions[-1]} leave usable sessions: {held};"
+            f" each split needs {needed} (horizon {horizon} + {MIN_SESSIONS}), training after a lookback of {lookback},"
+            f" with an embargo of {split.embargo}",
+            hint="lengthen the period of the quotes, or move the dates of `dataset.split`",
+        )
+    return spans
+
+
+def as_json(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime64], embargo: int) -> dict[str, Any]:
+    """The content of `split.json`."""
+    named = {
+        name: {"first": str(sessions[first]), "last": str(sessions[last]), "sessions": last - first + 1}
+        for name, (first, last) in spans.items()
+    }
+    return {"embargo": embargo, **named}

@@ -1,0 +1,132 @@
+"""A small market of random bars, and the parameters of a small dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gogooku3.config.dataset import Dataset, Graph, Split
+from gogooku3.dataset.build import build
+from gogooku3.dataset.market import Market
+from gogooku3.dataset.registry import FAMILIES
+
+SESSIONS = 330
+STOCKS = 14
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Bars, listings and index as `gogooku3.quotes` gives them."""
+
+    bars: pl.DataFrame
+    listed: pl.DataFrame
+    index: pl.DataFrame
+
+    def market(self) -> Market:
+        return Market.from_frames(self.bars, self.listed, self.index)
+
+    def with_bars(self, bars: pl.DataFrame) -> Frames:
+        return replace(self, bars=bars)
+
+    def until(self, day: date) -> Frames:
+        """What was known at the close of a day."""
+        return replace(
+            self, bars=self.bars.filter(pl.col("Date") <= day), index=self.index.filter(pl.col("Date") <= day)
+        )
+
+
+def weekdays(first: date, sessions: int) -> list[date]:
+    days: list[date] = []
+    while len(days) < sessions:
+        if first.weekday() < 5:
+            days.append(first)
+        first += timedelta(days=1)
+    return days
+
+
+def random_frames(sessions: int = SESSIONS, stocks: int = STOCKS, seed: int = 3) -> Frames:
+    """Bars of a market factor, sector factors and noise; every price and volume is positive."""
+    draw = np.random.Generator(np.random.Philox(seed))
+    days = weekdays(date(2021, 1, 4), sessions)
+    codes = [str(1301 + 7 * n) for n in range(stocks)]
+    sector = np.arange(stocks) % 3
+    market = draw.normal(0, 0.008, (sessions, 1))
+    sectors = draw.normal(0, 0.006, (sessions, 3))[:, sector]
+    night = 0.3 * market + draw.normal(0, 0.005, (sessions, stocks))
+    day = 0.7 * market + sectors + draw.normal(0, 0.012, (sessions, stocks))
+    log_close = np.cumsum(night + day, axis=0) + np.log(np.linspace(400, 4000, stocks))
+    close, opened = np.exp(log_close), np.exp(log_close - day)
+    high = np.maximum(opened, close) * np.exp(np.abs(draw.normal(0, 0.006, close.shape)))
+    low = np.minimum(opened, close) * np.exp(-np.abs(draw.normal(0, 0.006, close.shape)))
+    volume = np.rint(np.exp(draw.normal(10, 0.4, close.shape))) * 100
+    bars = pl.DataFrame(
+        {
+            "Code": codes * sessions,
+            "Date": [day for day in days for _ in codes],
+            "Open": opened.ravel(),
+            "High": high.ravel(),
+            "Low": low.ravel(),
+            "Close": close.ravel(),
+            "Volume": volume.ravel(),
+            "TurnoverValue": (volume * (high + low + close) / 3).ravel(),
+            "AdjustmentFactor": np.ones(close.size),
+        }
+    )
+    listed = pl.DataFrame(
+        {
+            "Code": codes,
+            "Sector33": [f"sector {n}" for n in sector],
+            "MarketSegment": ["Prime" if n % 2 else "Standard" for n in range(stocks)],
+            "ListedFrom": [days[0]] * stocks,
+            "ListedTo": [None] * stocks,
+        },
+        schema_overrides={"ListedTo": pl.Date},
+    )
+    index = pl.DataFrame({"Date": days, "Close": 1000 * np.exp(np.cumsum(market[:, 0]))})
+    return Frames(bars, listed, index)
+
+
+@pytest.fixture(scope="session")
+def make_frames() -> Callable[..., Frames]:
+    return random_frames
+
+
+@pytest.fixture(scope="session")
+def frames() -> Frames:
+    return random_frames()
+
+
+@pytest.fixture(scope="session")
+def market(frames: Frames) -> Market:
+    return frames.market()
+
+
+@pytest.fixture(scope="session")
+def params() -> Dataset:
+    """Every family, over the sessions of `frames`."""
+    return Dataset(
+        families=list(FAMILIES),
+        clip=5.0,
+        horizons=[1, 5],
+        graph=Graph(window=20, neighbours=3, refresh=5),
+        split=Split(
+            train_from=date(2021, 1, 4),
+            validation_from=date(2022, 1, 24),
+            test_from=date(2022, 2, 21),
+            embargo=5,
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def folder(market: Market, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of every family; tests copy it before they change it."""
+    built = tmp_path_factory.mktemp("built") / "dataset"
+    build(market, params, built)
+    return built

@@ -1,0 +1,129 @@
+"""A repository of its own with the project's files, in which the real DVC runs the real pipeline at a small size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+
+ROOT = Path(__file__).parents[2]
+
+SMALL = {
+    "quotes.stocks": "30",
+    "quotes.start": "2021-01-04",
+    "quotes.end": "2022-11-30",
+    "dataset.graph.window": "40",
+    "dataset.graph.refresh": "10",
+    "dataset.split.train_from": "2021-01-04",
+    "dataset.split.validation_from": "2022-07-15",
+    "dataset.split.test_from": "2022-09-30",
+    "model.backbone.window": "8",
+    "train.recipe.batch_size": "480",
+    "train.recipe.batch_stocks": "30",
+    "train.phases.baseline.epochs": "1",
+    "train.phases.gat.epochs": "1",
+    "evaluation.bootstrap.draws": "200",
+}
+
+
+class Workspace:
+    """A Git and DVC repository in a folder, and commands run in it as a user would run them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(
+        self, *command: str, check: bool = True, before: tuple[str, ...] = (), **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command with this folder's own code; `before` is a prefix such as `taskset -c 0`."""
+        environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            **variables,
+        }
+        done = subprocess.run(
+            [*before, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def experiment(self, parameters: dict[str, str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`dvc exp run -S …`: composes the parameters and reproduces them."""
+        settings = [argument for key, value in parameters.items() for argument in ("-S", f"{key}={value}")]
+        return self.run("dvc", "exp", "run", *settings, check=check)
+
+    def compose(self, parameters: dict[str, str]) -> None:
+        """Writes `params.yaml` as `dvc exp run -S …` would, and runs nothing."""
+        settings = [f"{key}={value}" for key, value in parameters.items()]
+        target, conf = self.folder / "params.yaml", self.folder / "conf"
+        compose_and_dump(target, str(conf), None, "config", str(self.folder), settings)
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def changes(self) -> str:
+        """What Git sees as changed."""
+        return self.run("git", "status", "--porcelain").stdout
+
+    def planned(self) -> list[str]:
+        """The stages that `dvc repro` would run."""
+        output = self.run("dvc", "repro", "--dry").stdout
+        return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+    def bytes_of(self, *folders: str) -> dict[str, bytes]:
+        """Every file under some folders, by its path."""
+        paths = [path for folder in folders for path in (self.folder / folder).rglob("*") if path.is_file()]
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in sorted(paths)}
+
+    def copy(self, target: Path) -> Workspace:
+        shutil.copytree(self.folder, target, symlinks=True)
+        return Workspace(target)
+
+
+def checkout(target: Path) -> Workspace:
+    """The project's files as they stand, in a new repository without anything that was made from them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target / name)
+    workspace = Workspace(target)
+    workspace.run("git", "init", "--quiet")
+    workspace.run("git", "config", "user.name", "Test")
+    workspace.run("git", "config", "user.email", "test@example.com")
+    workspace.commit("The project")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The pipeline run once at a small size, committed. Tests that change something take a copy."""
+    workspace = checkout(tmp_path_factory.mktemp("small") / "gogooku3")
+    workspace.experiment(SMALL)
+    workspace.commit("A small experiment")
+    return workspace
+
+
+@pytest.fixture
+def workspace(small_run: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the small run, to be changed."""
+    return small_run.copy(tmp_path / "gogooku3")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Callable[[], Workspace]:
+    """The project's files in a repository in which nothing was run yet."""
+    return lambda: checkout(tmp_path / "gogooku3")

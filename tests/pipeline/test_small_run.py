@@ -1,0 +1,154 @@
+"""The whole pipeline through the real DVC: what comes out, that it stays, that it comes back with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from .conftest import SMALL, Workspace
+
+MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots")
+
+
+def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) -> None:
+    manifest = json.loads((small_run.folder / "models/package/MANIFEST.json").read_text())
+    assert set(manifest["sha256"]) == {
+        "README.md",
+        "config.json",
+        "environment.json",
+        "golden/inputs.safetensors",
+        "golden/predictions.safetensors",
+        "metrics.json",
+        "model.safetensors",
+        "preprocess.json",
+        "schema.json",
+    }
+    metrics = json.loads((small_run.folder / "metrics/test.json").read_text())
+    assert set(metrics["rank_ic"]) == {"1", "5", "10", "20"}
+    assert metrics["sharpe"]["low"] < metrics["sharpe"]["value"] < metrics["sharpe"]["high"]
+    assert "fraction" in metrics["oracle"]
+
+
+def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_path: Path) -> None:
+    shown = json.loads(small_run.run("dvc", "metrics", "show", "--json").stdout)
+    assert "metrics/test.json" in shown[""]["data"]
+    small_run.run("dvc", "plots", "show", "--out", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    for title in ("Learning, phase by phase", "Cumulative return after costs", "RankIC, mean of 20", "Mean return by"):
+        assert title in page
+
+
+def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
+    assert "up to date" in small_run.run("dvc", "repro").stdout
+    assert small_run.changes() == ""
+
+
+def test_a_forced_rerun_elsewhere_gives_the_same_bytes(small_run: Workspace, tmp_path: Path) -> None:
+    """Another folder, one core, another hash seed, time zone and locale; no cache to take anything from."""
+    other = small_run.copy(tmp_path / "a folder" / "elsewhere")
+    shutil.rmtree(other.folder / ".dvc/cache")
+    for name in MADE[:3]:
+        shutil.rmtree(other.folder / name)
+    other.run("git", "checkout", "--", ".")
+    one_core = ("taskset", "-c", "0") if shutil.which("taskset") else ()
+    other.run(
+        "dvc", "repro", "--force", before=one_core, PYTHONHASHSEED="123", TZ="Pacific/Chatham", LC_ALL="C", LANG="C"
+    )
+    assert other.changes() == ""
+    assert (other.folder / "dvc.lock").read_bytes() == (small_run.folder / "dvc.lock").read_bytes()
+    assert other.bytes_of(*MADE) == small_run.bytes_of(*MADE)
+
+
+def test_outputs_hold_no_path_of_the_machine(small_run: Workspace) -> None:
+    marks = [str(small_run.folder).encode(), f"{Path.home()}/".encode()]
+    for name, content in small_run.bytes_of(*MADE).items():
+        assert not any(mark in content for mark in marks), name
+
+
+def test_predict_gives_the_scores_of_the_evaluation_for_any_range(small_run: Workspace, tmp_path: Path) -> None:
+    said = small_run.run(
+        "gogooku3", "predict", "--output", str(tmp_path / "p.parquet"), "--from", "2022-10-14", "--to", "2022-11-02"
+    ).stdout
+    assert "golden predictions: equal to the bit" in said
+    found = pl.read_parquet(tmp_path / "p.parquet")
+    assert found.columns == ["Date", "Code", "score_1", "score_5", "score_10", "score_20"]
+    day = pl.col("Date")
+    expected = pl.read_parquet(small_run.folder / "data/predictions.parquet").filter(
+        (day >= pl.date(2022, 10, 14)) & (day <= pl.date(2022, 11, 2))
+    )
+    assert found.equals(expected)
+
+
+def test_predict_refuses_an_altered_package_and_writes_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    weights = workspace.folder / "models/package/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.chmod(0o644)
+    weights.write_bytes(content)
+    done = workspace.run("gogooku3", "predict", "--output", str(tmp_path / "p.csv"), check=False)
+    assert done.returncode == 5
+    assert "model.safetensors was altered" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.compose(SMALL | {"dataset.families": "[returns,calendar]"})
+    workspace.run("python", "-m", "gogooku3.stages", "dataset")
+    done = workspace.run("gogooku3", "predict", "--output", str(tmp_path / "p.csv"), check=False)
+    assert done.returncode == 5
+    assert "hint: " in done.stderr
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reruns"),
+    [
+        ({"train.phases.finetune.learning_rate": "1e-4"}, ["train@finetune", "package"]),
+        ({"train.phases.gat.epochs": "2"}, ["train@gat", "package"]),
+        ({"model.graph.heads": "4"}, ["train@gat", "train@finetune", "package"]),
+        ({"model.adaptive_norm.components": "1"}, ["train@adaptive_norm", "package"]),
+        ({"evaluation.portfolio.cost_bps": "12.5"}, ["evaluate", "package"]),
+        ({"dataset.clip": "4.0"}, ["dataset", "package"]),
+        ({"tier": "demo"}, []),
+    ],
+)
+def test_a_changed_parameter_reruns_the_stages_that_read_it(
+    workspace: Workspace, change: dict[str, str], reruns: list[str]
+) -> None:
+    workspace.compose(SMALL | change)
+    assert workspace.planned() == reruns
+
+
+def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Workspace) -> None:
+    workspace.compose(SMALL | {"train.phases.finetune.learning_rate": "1e-4"})
+    output = workspace.run("dvc", "repro").stdout
+    ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+    assert ran == ["train@finetune", "evaluate", "package"]
+
+
+@pytest.mark.parametrize(
+    ("touched", "reruns"),
+    [
+        ("src/gogooku3/cli.py", []),
+        ("src/gogooku3/config/train.py", []),
+        ("README.md", []),
+        ("src/gogooku3/package/card.py", ["package"]),
+        ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
+        ("src/gogooku3/dataset/features/returns.py", ["dataset"]),
+    ],
+)
+def test_touched_code_reruns_the_stages_that_use_it(workspace: Workspace, touched: str, reruns: list[str]) -> None:
+    path = workspace.folder / touched
+    path.write_text(path.read_text() + "\n# touched\n")
+    assert workspace.planned() == reruns
+
+
+def test_running_the_code_leaves_no_trace_in_the_code_folders(workspace: Workspace) -> None:
+    (workspace.folder / "src/gogooku3/model/__pycache__").mkdir(exist_ok=True)
+    (workspace.folder / "src/gogooku3/model/__pycache__/network.cpython-311.pyc").write_bytes(b"x")
+    assert workspace.planned() == []
