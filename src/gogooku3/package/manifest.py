@@ -24,7 +24,7 @@ def check_manifest(folder: Path) -> None:
         MismatchError: a file is missing, altered, or not named.
     """
     try:
-        promised: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        promised = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"])
     except FileNotFoundError:
         raise DataError(
             f"`{folder}` holds no `{MANIFEST}`: it is not a package",

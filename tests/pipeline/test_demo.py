@@ -1,0 +1,94 @@
+"""The demo at its full size: what is committed comes out again, and its skill is a fair part of what was planted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gogooku3.dataset.contents import write_frames
+
+from .conftest import ROOT, Workspace, checkout
+
+REAL_BARS = ROOT.parent / "shared/data/sp500_5yr.parquet"
+REAL = {
+    "quotes": "file",
+    "quotes.inputs.bars": str(REAL_BARS),
+    "quotes.bar_columns": "{Code:code,Date:date,Open:open,High:high,Low:low,Close:close,Volume:volume}",
+    "quotes.listed_columns.Sector33": "sector",
+    "quotes.rules.missing_value": "drop",
+    "quotes.rules.outside_range": "drop",
+    "quotes.rules.high_below_low": "drop",
+    "dataset.split.train_from": "2013-02-08",
+    "dataset.split.validation_from": "2016-07-01",
+    "dataset.split.test_from": "2017-02-01",
+}
+
+
+def measured(workspace: Workspace, split: str = "test") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((workspace.folder / f"metrics/{split}.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = checkout(tmp_path_factory.mktemp("demo") / "gogooku3")
+    workspace.run("dvc", "repro")
+    return workspace
+
+
+def test_the_committed_metrics_reach_half_of_the_oracle_at_every_horizon() -> None:
+    metrics = json.loads((ROOT / "metrics/test.json").read_text())
+    assert all(fraction >= 0.5 for fraction in metrics["oracle"]["fraction"].values()), metrics["oracle"]
+
+
+@pytest.mark.slow
+def test_the_demo_comes_out_as_committed_to_the_byte(demo_run: Workspace) -> None:
+    assert demo_run.changes() == ""
+
+
+@pytest.mark.slow
+def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) -> None:
+    """Targets drawn anew among the stocks of each session: whatever then looks like skill is a fault of ours."""
+    shuffled = demo_run.copy(tmp_path / "gogooku3")
+    folder = shuffled.folder / "data/dataset"
+    random = np.random.default_rng(5)
+
+    def frames() -> Any:
+        for path in sorted(folder.rglob("*.parquet")):
+            frame = pl.read_parquet(path)
+            if path.parent.name == "targets":
+                order = pl.Series(random.random(len(frame)))
+                drawn = frame.with_columns(order.alias("order")).sort("Date", "order")
+                frame = pl.concat([frame.select("Date", "Code"), drawn.select("^target_.*$")], how="horizontal")
+            yield path.relative_to(folder).as_posix(), frame
+
+    write_frames(list(frames()), folder)
+    for stage in (
+        ["train", "baseline"],
+        ["train", "adaptive_norm"],
+        ["train", "gat"],
+        ["train", "finetune"],
+        ["evaluate"],
+    ):
+        shuffled.run("python", "-m", "gogooku3.stages", *stage)
+    for horizon, rank_ic in measured(shuffled)["rank_ic"].items():
+        assert rank_ic["low"] < 0 < rank_ic["high"], (horizon, rank_ic)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL_BARS.exists(), reason="the real bars are not beside this repository")
+def test_real_bars_run_through_the_whole_pipeline_with_parameters_alone(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.experiment(REAL)
+    metrics = measured(workspace)
+    assert "oracle" not in metrics
+    assert metrics["sharpe"]["low"] < metrics["sharpe"]["value"] < metrics["sharpe"]["high"]
+    rules = json.loads((workspace.folder / "data/quotes/rules.json").read_text())["rules"]
+    assert rules["missing_value"]["count"] == 11
+    assert rules["outside_range"]["count"] == 12
