@@ -24,7 +24,7 @@ def code(stage: str) -> list[Path]:
 
 def imported(stage: str) -> set[Path]:
     """Files that a stage imports, directly or not, beside the runner's own."""
-    graph = grimp.build_graph("gogooku3", exclude_type_checking_imports=True)
+    graph = grimp.build_graph("gogooku3")
     modules = graph.find_upstream_modules(f"gogooku3.stages.{stage}") | {
         f"gogooku3.stages.{stage}",
         "gogooku3.numerics",

@@ -51,7 +51,7 @@ def build(market: Market, params: Dataset, folder: Path) -> None:
         horizon=max(params.horizons),
         lookback=max(feature.lookback for feature in features),
     )
-    schema = Schema.of(features, params.horizons, params.graph.neighbours)
+    schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
     x_TSF = feature_block(market, features, params.clip, 0, len(market.sessions))
     y_TSH = forward_returns(market, params.horizons)
     target_names = [target_name(horizon) for horizon in params.horizons]

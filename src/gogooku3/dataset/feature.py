@@ -10,7 +10,7 @@ import numpy as np
 
 from gogooku3.dataset.elementwise import Floats
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.schema import TARGET_PREFIX, Scope
+from gogooku3.dataset.schema import DTYPE, TARGET_PREFIX, Column, Scope
 from gogooku3.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,6 +37,11 @@ class Feature:
                 f"feature `{self.name}` looks back on {self.lookback} sessions",
                 hint="a feature depends on its own session at least: use 1 or more",
             )
+
+    @property
+    def column(self) -> Column:
+        """The feature as the schema records it."""
+        return Column(self.name, self.family, self.lookback, self.scope, self.definition, DTYPE)
 
     def values(self, market: Market) -> Floats:
         """Computes the feature; NaN in the first `lookback` − 1 sessions, which lack history.

@@ -7,14 +7,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
 
 from gogooku3.errors import DataError, MismatchError
-
-if TYPE_CHECKING:
-    from gogooku3.dataset.feature import Feature
 
 KEY = {"Date": pl.Date(), "Code": pl.String()}
 EDGE_ATTRIBUTES = ("Correlation", "SameSector", "SameSegment")
@@ -27,7 +24,8 @@ GRAPH_COLUMNS = {
     "SameSector": pl.Boolean(),
     "SameSegment": pl.Boolean(),
 }
-_DTYPE = "float32"
+DTYPE = "float32"
+"""Of every feature on disk."""
 
 TARGET_PREFIX = "target"
 
@@ -64,12 +62,6 @@ class Schema:
     horizons: tuple[int, ...]
     neighbours: int
     """Edges a stock has at most (K)."""
-
-    @classmethod
-    def of(cls, features: Sequence[Feature], horizons: Sequence[int], neighbours: int) -> Schema:
-        """The schema of a dataset made of these features."""
-        columns = (Column(f.name, f.family, f.lookback, f.scope, f.definition, _DTYPE) for f in features)
-        return cls(tuple(columns), tuple(horizons), neighbours)
 
     @classmethod
     def read(cls, path: Path) -> Schema:
