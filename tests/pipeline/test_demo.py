@@ -27,6 +27,8 @@ REAL = {
     "dataset.split.train_from": "2013-02-08",
     "dataset.split.validation_from": "2016-07-01",
     "dataset.split.test_from": "2017-02-01",
+    "train.recipe.batch_stocks": "505",
+    "train.recipe.batch_size": "16160",
 }
 
 

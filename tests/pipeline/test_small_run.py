@@ -134,7 +134,8 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
 @pytest.mark.parametrize(
     ("touched", "reruns"),
     [
-        ("src/gogooku3/cli.py", []),
+        ("src/gogooku3/cli/predict.py", []),
+        ("src/gogooku3/recovery/__init__.py", []),
         ("src/gogooku3/config/train.py", []),
         ("README.md", []),
         ("src/gogooku3/package/card.py", ["package"]),

@@ -1,36 +1,16 @@
-"""`gogooku3 VERB`: thin, no logic. Errors end with their code and a hint (see `gogooku3.errors`)."""
+"""`gogooku3 predict`: scores from a package and a dataset."""
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gogooku3 import numerics
-from gogooku3.errors import UserError
 
 
-class _Group(click.Group):
-    """Prints what a user can cause as one message, never as a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(error.exit_code)
-
-
-@click.group(cls=_Group)
-@click.version_option(package_name="gogooku3")
-def main() -> None:
-    """Train, package and get back models that rank Japanese equities."""
-
-
-@main.command()
+@click.command()
 @click.argument("package", type=click.Path(path_type=Path), default=Path("models/package"))
 @click.option(
     "--dataset",

@@ -1,0 +1,31 @@
+"""`gogooku3 VERB`, one module per verb: thin, no logic. Errors end with their code and a hint (`gogooku3.errors`)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from gogooku3.cli.predict import predict
+from gogooku3.errors import UserError
+
+
+class _Group(click.Group):
+    """Prints what a user can cause as one message, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group)
+@click.version_option(package_name="gogooku3")
+def main() -> None:
+    """Train, package and get back models that rank Japanese equities."""
+
+
+main.add_command(predict)

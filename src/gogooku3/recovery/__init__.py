@@ -1,0 +1,1 @@
+"""Getting a model back: tags, bucket, verification."""
