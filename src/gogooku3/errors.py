@@ -5,11 +5,14 @@ A stage or a command that raises one of these prints it without a traceback and 
 ====  ==========================================================================
 code  meaning
 ====  ==========================================================================
+1     a check found something wrong, or a promotion was refused (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
 3     the data is wrong or absent (`DataError`)
 4     this machine lacks what the configuration asks for (`MachineError`)
 5     a package, a model and a dataset do not belong together (`MismatchError`)
 6     training produced numbers that are not finite (`DivergenceError`)
+7     the bucket cannot be reached, or refuses (`StoreError`)
+8     Git refuses (`GitError`)
 ====  ==========================================================================
 """
 
@@ -58,3 +61,21 @@ class DivergenceError(UserError):
     """A loss, gradient or weight stopped being finite."""
 
     exit_code = 6
+
+
+class RefusedError(UserError):
+    """A package that must not be released as it stands."""
+
+    exit_code = 1
+
+
+class StoreError(UserError):
+    """A remote is not configured, cannot be reached, or refuses."""
+
+    exit_code = 7
+
+
+class GitError(UserError):
+    """Git refused what it was asked."""
+
+    exit_code = 8

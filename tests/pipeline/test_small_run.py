@@ -124,6 +124,15 @@ def test_a_changed_parameter_reruns_the_stages_that_read_it(
     assert workspace.planned() == reruns
 
 
+def test_a_key_that_no_stage_knows_is_refused(workspace: Workspace) -> None:
+    before = workspace.bytes_of(*MADE)
+    workspace.compose(SMALL | {"+surprise": "1"})
+    done = workspace.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "`surprise`: Unexpected keyword argument" in done.stderr
+    assert workspace.bytes_of(*MADE) == before
+
+
 def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Workspace) -> None:
     workspace.compose(SMALL | {"train.phases.finetune.learning_rate": "1e-4"})
     output = workspace.run("dvc", "repro").stdout

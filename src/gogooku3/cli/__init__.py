@@ -7,7 +7,12 @@ from typing import Any
 
 import click
 
+from gogooku3.cli.audit import audit
+from gogooku3.cli.diff import diff
 from gogooku3.cli.predict import predict
+from gogooku3.cli.promote import promote
+from gogooku3.cli.tiers import tiers
+from gogooku3.cli.verify import verify
 from gogooku3.errors import UserError
 
 
@@ -28,4 +33,5 @@ def main() -> None:
     """Train, package and get back models that rank Japanese equities."""
 
 
-main.add_command(predict)
+for verb in (predict, verify, audit, promote, tiers, diff):
+    main.add_command(verb)

@@ -18,4 +18,4 @@ class Numerics:
     """`portable`: AVX2 kernels that agree across x86-64 makers; `native`: whatever this processor does best."""
 
     def __post_init__(self) -> None:
-        require(self.threads >= 1, f"`numerics.threads` is {self.threads}", "use 1 or more")
+        require(1 <= self.threads <= 1024, f"`numerics.threads` is {self.threads}", "use 1 to 1024")

@@ -48,6 +48,6 @@ def check_manifest(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """Files of a package as sorted POSIX paths, the manifest and Git's own ignore file left out."""
+    """Files of a package as sorted POSIX paths, the manifest and Git's own ignore files left out."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if Path(name).name not in (MANIFEST, ".gitignore"))
+    return sorted(name for name in names if name != MANIFEST and Path(name).name != ".gitignore")

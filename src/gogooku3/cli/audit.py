@@ -1,0 +1,99 @@
+"""`gogooku3 audit`: what the bucket or the local cache should hold, against what it holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gogooku3.errors import DataError
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.audit import Audit, Problem
+
+
+@click.command()
+@click.argument("revs", metavar="[REV]...", nargs=-1)
+@click.option("--all-tags", is_flag=True, help="Every tag at which a dvc.lock stands.")
+@click.option("--deep", is_flag=True, help="Download and hash every object, whatever the store says of it.")
+@click.option("--local", is_flag=True, help="Audit the local cache instead of the remote.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Bring damaged objects again from the local cache (with --local: from the remote), and audit again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair: bool, as_json: bool) -> None:
+    """Check that the remote holds every object of every REV (tag, branch or commit) whole.
+
+    Without REV, the dvc.lock of the working tree is audited. Sizes and MD5s come from the remote's own listings;
+    nothing is downloaded but directory listings and objects for which the remote knows no MD5. Only a good copy,
+    hashed on the way, ever replaces an object, and nothing is deleted.
+
+    Exit codes: 0 all is whole (after --repair: again), 1 something is missing, truncated or altered, 3 a revision
+    cannot be read, 7 the remote cannot be used.
+    """
+    from gogooku3.recovery.audit import audit as run
+    from gogooku3.recovery.lock import locked_tags
+
+    root = Path()
+    asked: list[str | None] = [*revs]
+    if all_tags:
+        tags = locked_tags(root)
+        if not tags:
+            raise DataError("no tag has a `dvc.lock`", hint="name a revision, or none to audit the working tree")
+        asked += [tag for tag in tags if tag not in revs]
+    with _progress() as bar:
+        task = bar.add_task("")
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        found = run(root, asked or [None], deep=deep, local=local, repair=repair, progress=show)
+    if as_json:
+        click.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    sys.exit(0 if found.passed else 1)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar
+
+
+def _print(found: Audit) -> None:
+    console = Console()
+    for title, problems in (("Repaired", found.repaired), ("Damaged", found.problems)):
+        if problems:
+            console.print(_table(title, problems))
+    damaged = len({problem.object for problem in found.problems})
+    mended = len({problem.object for problem in found.repaired})
+    verdict = f"{damaged:,} damaged" if damaged else "all whole"
+    click.echo(
+        f"{found.store}: {found.objects:,} objects of {len(found.revs)} revision{'s' * (len(found.revs) != 1)}, "
+        f"{found.hashed:,} of them read and hashed: {verdict}" + (f", {mended:,} repaired" if mended else "")
+    )
+
+
+def _table(title: str, problems: tuple[Problem, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in ("revision", "path", "damage", "bytes", "object", "note"):
+        table.add_column(column, overflow="fold")
+    for problem in problems:
+        damage = problem.damage
+        sizes = (damage.found_size, damage.expected_size)
+        of = " of ".join("?" if size is None else f"{size:,}" for size in sizes) if any(sizes) else ""
+        table.add_row(problem.rev, problem.path, damage.kind, of, problem.object, problem.note)
+    return table

@@ -1,0 +1,101 @@
+"""`gogooku3 diff`: everything in which two experiments differ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.record import Estimate
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.diff import Change, Diff
+
+_TITLES = {
+    "parameters": "Parameters",
+    "split": "Split",
+    "features": "Features",
+    "data": "Data",
+    "environment": "Environment",
+}
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B", default="workspace")
+@click.option("--json", "as_json", is_flag=True, help="Print every difference as JSON.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    """Show in what B differs from A: parameters first, then split, features, data, environment, code and metrics.
+
+    A and B are tags, commits, branches, or `workspace` (the default of B). Metrics stand with their 95 % intervals.
+
+    Exit codes: 0 whether they differ or not; 3 a lock file cannot be read; 8 a name is no revision.
+    """
+    from gogooku3.recovery.diff import diff as compare
+
+    found = compare(toplevel(Path.cwd()), old, new)
+    if as_json:
+        content = asdict(found)
+        content["metrics"] = [asdict(change) | {"difference": change.difference} for change in found.metrics]
+        click.echo(json.dumps({"old": old, "new": new, **content}, indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    tables = _tables(found, old, new)
+    for table in tables:
+        console.print(table)
+    same = [name for name, changes in asdict(found).items() if not changes]
+    if same:
+        console.print(f"same: {', '.join(same)}")
+
+
+def _tables(found: Diff, old: str, new: str) -> list[Table]:
+    tables = []
+    for section, title in _TITLES.items():
+        changes: list[Change] = getattr(found, section)
+        if changes:
+            table = _titled(title, "name", old, new)
+            for change in changes:
+                table.add_row(Text(change.name, style="bold"), _cell(change.old, "red"), _cell(change.new, "green"))
+            tables.append(table)
+    if found.code:
+        table = _titled("Code", "room", "files", "lines added", "lines removed")
+        for room in found.code:
+            table.add_row(room.room, str(room.files), f"[green]+{room.added}[/green]", f"[red]-{room.removed}[/red]")
+        tables.append(table)
+    if found.metrics:
+        tables.append(_metrics(found.metrics, old, new))
+    return tables
+
+
+def _metrics(changes: list[Change], old: str, new: str) -> Table:
+    table = _titled("Metrics", "name", old, new, "difference")
+    for change in changes:
+        gained = change.difference
+        difference = "" if gained is None else f"{gained:+.4f}"
+        table.add_row(Text(change.name), Text(_number(change.old)), Text(_number(change.new)), difference)
+    return table
+
+
+def _titled(title: str, *columns: str) -> Table:
+    headers = (Column(Text(column), overflow="fold") for column in columns)
+    return Table(*headers, title=title, title_justify="left", title_style="bold")
+
+
+def _cell(value: Any, style: str) -> Text:
+    return Text("absent", style="dim") if value is None else Text(str(value), style=style)
+
+
+def _number(value: Any) -> str:
+    """A number, or an estimate with its interval."""
+    if isinstance(value, dict):
+        return str(Estimate(value["value"], value.get("low"), value.get("high")))
+    if value is None:
+        return "absent"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,84 @@
+"""`gogooku3 tiers`: every version of every tier."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gogooku3.recovery.git import toplevel
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.record import Measured, Record
+    from gogooku3.recovery.tiers import Tier
+
+_WHOLE = Text("bucket whole", style="green")
+_LACKING = Text("bucket lacks objects", style="bold red")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Audit the bucket for each version.")
+@click.option("--json", "as_json", is_flag=True, help="Print the versions with their records as JSON.")
+def tiers(check: bool, as_json: bool) -> None:
+    """List every tier's versions: metrics with 95 % intervals, commit, model.
+
+    They come from the tags alone. A tag that `promote` did not make has no metrics. With --check, the bucket is asked
+    whether it holds every object of each version.
+
+    Exit codes: 0 listed, also when there is nothing to list; 1 with --check, when the bucket lacks something; 7 the
+    bucket cannot be reached; 8 Git failed.
+    """
+    from gogooku3.recovery.tiers import tiers as read
+
+    rows = read(toplevel(Path.cwd()), check=check)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+    elif rows:
+        Console(highlight=False).print(_table(rows))
+    else:
+        click.echo("no tier was promoted yet: `gogooku3 promote TIER` makes the first version")
+    if any(row.in_bucket is False for row in rows):
+        raise SystemExit(1)
+
+
+def _table(rows: list[Tier]) -> Table:
+    table = Table(
+        "version", "metric", "validation", "test", box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True
+    )
+    for row in rows:
+        table.add_section()
+        table.add_row(_identity(row), *(_metrics(row.record) if row.record else ("not recorded",)))
+    return table
+
+
+def _identity(row: Tier) -> Text:
+    """What a version is, line by line."""
+    lines = [Text(row.tag, style="bold")]
+    if row.best:
+        lines.append(Text("best", style="bold green"))
+    lines.append(Text(f"commit {row.commit[:8]}"))
+    if row.record:
+        lines.append(Text(f"model  {row.record.model_sha256[:8]}"))
+    if row.in_bucket is not None:
+        lines.append(_WHOLE if row.in_bucket else _LACKING)
+    return Text("\n").join(lines)
+
+
+def _metrics(record: Record) -> tuple[str, Text, Text]:
+    """Names, and the values of both splits, line by line."""
+    splits = (record.validation, record.test)
+    names = ["RankIC mean", *(f"RankIC {horizon:>4}" for horizon in record.validation.rank_ic), "Sharpe"]
+    values = ([_mean(split), *map(str, split.rank_ic.values()), str(split.sharpe)] for split in splits)
+    validation, test = (Text("\n".join(lines)) for lines in values)
+    return "\n".join(names), validation, test
+
+
+def _mean(split: Measured) -> str:
+    return "undefined" if split.mean_rank_ic is None else f"{split.mean_rank_ic:.4f}"

@@ -1,0 +1,80 @@
+"""`gogooku3 verify`: whether a package is what it says it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gogooku3 import numerics
+from gogooku3.errors import DataError
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.verdict import Verdict
+
+_STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
+
+
+@click.command()
+@click.argument("package", type=click.Path(path_type=Path), default=Path("models/package"))
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    help="Dataset that the model is to score; by default `data/dataset` of the repository that PACKAGE stands in.",
+)
+@click.option(
+    "--lock",
+    type=click.Path(path_type=Path),
+    help="Lock file that recorded the package; by default `dvc.lock` of the repository that PACKAGE stands in.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool) -> None:
+    """Check that PACKAGE is the model that was delivered.
+
+    Its files against the manifest and against `dvc.lock`, its tensors against its configuration, its features against
+    its own schema and the dataset's, its golden predictions: to the bit where `environment.json` says so, with a stated
+    tolerance elsewhere. What cannot be checked is skipped, with the reason.
+
+    Ends with 0 when nothing failed, 1 when a check failed, 3 when there is no such package, dataset or lock file.
+    """
+    # The libraries behind the checks read the pinned settings when they load. A package that does not name its numerics
+    # fails the check of its environment.
+    with suppress(DataError):
+        from gogooku3.package.environment import read_numerics
+
+        numerics.pin(read_numerics(package))
+    from gogooku3.recovery.verify import beside
+    from gogooku3.recovery.verify import verify as run
+
+    nearby_dataset, nearby_lock = beside(package)
+    verdict = run(package, dataset=dataset or nearby_dataset, lock=lock or nearby_lock, variables=sorted(os.environ))
+    if as_json:
+        click.echo(json.dumps(verdict.as_json(), indent=2))
+    else:
+        _print(verdict)
+    sys.exit(0 if verdict.good else 1)
+
+
+def _print(verdict: Verdict) -> None:
+    table = Table("check", "outcome", Column("found", overflow="fold"), title=Text(verdict.package))
+    for check in verdict.checks:
+        finding = check.finding
+        found = Text(finding.found)
+        if finding.hint:
+            found.append(f"\nhint: {finding.hint}", style="dim")
+        table.add_row(check.name, Text(finding.outcome, style=_STYLES[finding.outcome]), found)
+    console = Console(highlight=False)
+    console.print(table)
+    if verdict.good:
+        console.print(Text(f"{verdict.package} is what it says it is.", style="green"))
+    else:
+        failed = ", ".join(check.name for check in verdict.failed)
+        console.print(Text(f"{verdict.package} is NOT what it says it is: {failed}.", style="bold red"))

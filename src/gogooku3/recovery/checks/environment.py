@@ -1,0 +1,113 @@
+"""What decides the bits, here and where a package was made, entry by entry.
+
+==========  =========================================================================================================
+exact       The entry is the same. Where all are, the golden predictions must come out to the bit.
+unknown     It differs, and nobody has proved that the bits do not: another device model or instruction set, another
+            number of threads, another version or build (`+cpu`, `+cu130`) of torch, NumPy or safetensors, an entry
+            that only one side has. Predictions are compared with a tolerance.
+breaking    A library here is older than the oldest that this code works with (`OLDEST`).
+==========  =========================================================================================================
+
+Python's own version, the operating system and the number of cores decide nothing and are not recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from packaging.version import Version
+
+from gogooku3.config.numerics import Numerics
+from gogooku3.numerics import environment as environment_here
+from gogooku3.package.environment import ENVIRONMENT, read_numerics
+from gogooku3.recovery.subject import Subject
+from gogooku3.recovery.verdict import Finding
+
+OLDEST = {"versions.torch": "2.11", "versions.numpy": "2.1", "versions.safetensors": "0.5"}
+"""The lower bounds of `pyproject.toml`."""
+
+Standing = Literal["exact", "unknown", "breaking"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of `environment.json`; None on the side that does not have it."""
+
+    entry: str
+    package: str | None
+    here: str | None
+    standing: Standing
+
+    def __str__(self) -> str:
+        return f"{self.entry} {self.package} in the package, {self.here} here ({self.standing})"
+
+
+def environment(subject: Subject) -> Finding:
+    """What decides the bits is here as it was when the package was made; nothing here is too old to work."""
+    entries = differences(subject.package)
+    other = [entry for entry in entries if entry.standing != "exact"]
+    details = tuple(asdict(entry) for entry in entries)
+    if not other:
+        return Finding("passed", f"{len(entries)} of {len(entries)} entries exact", details=details)
+    found = f"{len(entries) - len(other)} of {len(entries)} entries exact; {'; '.join(str(entry) for entry in other)}"
+    if any(entry.standing == "breaking" for entry in other):
+        return Finding("failed", found, "install the package's commit: `pip install -r requirements.lock`", details)
+    remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
+    return Finding("noted", found, remedy, details)
+
+
+def differences(package: Path) -> tuple[Entry, ...]:
+    """Every entry of a package's `environment.json` and of this machine, compared.
+
+    Raises:
+        DataError: the package does not name its numerics.
+    """
+    numerics = read_numerics(package)
+    recorded = dict(_entries(json.loads((package / ENVIRONMENT).read_text(encoding="utf-8"))))
+    here = dict(_entries(_here(usable(numerics))))
+    return compare(recorded, here)
+
+
+def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]:
+    """Entries of both sides by dotted name, the package's first."""
+    return tuple(
+        Entry(name, recorded.get(name), here.get(name), _standing(name, recorded.get(name), here.get(name)))
+        for name in {**recorded, **here}
+    )
+
+
+def usable(numerics: Numerics) -> Numerics:
+    """The package's numerics, on the CPU where they name a CUDA device and none is here."""
+    return replace(numerics, device="cpu") if numerics.device == "cuda" and not torch.cuda.is_available() else numerics
+
+
+def _standing(name: str, recorded: str | None, here: str | None) -> Standing:
+    if recorded == here:
+        return "exact"
+    if name in OLDEST and here is not None and Version(here).release < Version(OLDEST[name]).release:
+        return "breaking"
+    return "unknown"
+
+
+def _here(numerics: Numerics) -> dict[str, Any]:
+    """This machine's `environment.json`; `exact_on` is what the processor runs, not what the parameters wish."""
+    found = environment_here(numerics)
+    capability = torch.backends.cpu.get_cpu_capability()
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    if numerics.device == "cpu" and numerics.instruction_set == "portable" and not (x86 and capability == "AVX2"):
+        found["exact_on"] = f"{platform.machine()} {capability}"
+    return found
+
+
+def _entries(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _entries(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)

@@ -1,0 +1,142 @@
+"""What goes into a model: the features of its package, and those of the dataset at hand."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.model.weights import CONFIG
+from gogooku3.recovery.subject import FETCH, Subject
+from gogooku3.recovery.verdict import Finding
+
+_SHOWN = 5
+"""Columns of a kind that a message names; `details` names them all."""
+
+
+def schema(subject: Subject) -> Finding:
+    """The ABI recomputed from the ordered features is the one that `schema.json` gives."""
+    return Finding("passed", f"{len(subject.schema.features)} features, ABI {subject.schema.abi}")
+
+
+def features(subject: Subject) -> Finding:
+    """`config.json` was made for the features and horizons of `schema.json`."""
+    own, architecture = subject.schema, subject.architecture
+    faults = [
+        f"`{CONFIG}` gives {name} {asked}, `schema.json` {given}"
+        for name, asked, given in (
+            ("ABI", architecture.abi, own.abi),
+            ("features", architecture.features, len(own.features)),
+            ("horizons", architecture.horizons, list(own.horizons)),
+        )
+        if asked != given
+    ]
+    if faults:
+        raise MismatchError("; ".join(faults), hint=FETCH)
+    return Finding("passed", f"`{CONFIG}` and `schema.json` agree on ABI, features and horizons")
+
+
+def preprocess(subject: Subject) -> Finding:
+    """`preprocess.json` belongs to the same features and holds what `session` features are standardised with."""
+    content = read_json(subject.package / "preprocess.json")
+    if content["abi"] != subject.schema.abi:
+        raise MismatchError(
+            f"`preprocess.json` belongs to ABI {content['abi']}, `schema.json` to {subject.schema.abi}", hint=FETCH
+        )
+    wanted = {column.name for column in subject.schema.features if column.scope == "session"}
+    fitted = content["session"]
+    faults = [f"{name} is not fitted" for name in sorted(wanted - fitted.keys())]
+    faults += [f"{name} has no place" for name in sorted(fitted.keys() - wanted)]
+    faults += [
+        f"{name} has mean {fit['mean']} and std {fit['std']}"
+        for name, fit in fitted.items()
+        if not (math.isfinite(fit["mean"]) and math.isfinite(fit["std"]) and fit["std"] > 0)
+    ]
+    if not content["clip"] > 0:
+        faults.append(f"clip is {content['clip']}")
+    if faults:
+        raise MismatchError("; ".join(faults), hint=FETCH)
+    return Finding("passed", f"{len(fitted)} features standardised by the training sessions, clip {content['clip']}")
+
+
+def dataset(subject: Subject) -> Finding:
+    """The dataset at hand has the package's columns, in order and of their types; every file of features too."""
+    if subject.dataset is None:
+        return Finding("skipped", "no dataset at hand", "name one with `--dataset` to hold the package against it")
+    own, other = subject.schema, Schema.read(subject.dataset / "schema.json")
+    differences = compare(own, other)
+    if differences:
+        return Finding("failed", _told(differences), _remedy(own, other), differences)
+    if own.horizons != other.horizons:
+        raise MismatchError(
+            f"the model scores horizons {list(own.horizons)}, the dataset has {list(other.horizons)}",
+            hint=f"set `dataset.horizons` to {list(own.horizons)}, then `dvc repro dataset`",
+        )
+    clips = [read_json(folder / "preprocess.json")["clip"] for folder in (subject.package, subject.dataset)]
+    if clips[0] != clips[1]:
+        raise MismatchError(
+            f"the model's features are clipped at {clips[0]}, the dataset's at {clips[1]}",
+            hint=f"set `dataset.clip` to {clips[0]}, then `dvc repro dataset`",
+        )
+    months = sorted((subject.dataset / "features").glob("*.parquet"))
+    for month in months:
+        check_columns(pl.read_parquet_schema(month), own.feature_columns, month)
+    if not months:
+        raise DataError(
+            f"`{subject.dataset}` holds no features", hint="`dvc pull data/dataset`, or `dvc repro dataset`"
+        )
+    return Finding("passed", f"the same {len(own.features)} columns in the schema and in {len(months)} months")
+
+
+def compare(own: Schema, other: Schema) -> tuple[dict[str, str | None], ...]:
+    """Columns that a dataset lacks, adds, or has otherwise than a package; `change`, `column`, `package`, `dataset`.
+
+    Order is compared over the columns that both have, so that a missing one does not push all others out of place.
+    """
+    mine = {column.name: column for column in own.features}
+    theirs = {column.name: column for column in other.features}
+    changes: list[tuple[str, str, str | None, str | None]] = [
+        ("missing", name, _kind(column), None) for name, column in mine.items() if name not in theirs
+    ]
+    changes += [("added", name, None, _kind(column)) for name, column in theirs.items() if name not in mine]
+    changes += [
+        ("retyped", name, _kind(column), _kind(theirs[name]))
+        for name, column in mine.items()
+        if name in theirs and _kind(column) != _kind(theirs[name])
+    ]
+    shared = [name for name in mine if name in theirs], [name for name in theirs if name in mine]
+    changes += [("reordered", wants, wants, has) for wants, has in zip(*shared, strict=True) if wants != has]
+    names = ("change", "column", "package", "dataset")
+    return tuple(dict(zip(names, change, strict=True)) for change in changes)
+
+
+def _kind(column: Column) -> str:
+    """What the ABI knows of a column beside its name."""
+    return f"{column.dtype}, by {column.scope}"
+
+
+def _told(differences: tuple[dict[str, str | None], ...]) -> str:
+    def one(change: dict[str, str | None]) -> str:
+        if change["change"] == "retyped":
+            return f"{change['column']} ({change['dataset']} for {change['package']})"
+        if change["change"] == "reordered":
+            return f"{change['dataset']} where {change['column']} belongs"
+        return str(change["column"])
+
+    parts = []
+    for kind in ("missing", "added", "retyped", "reordered"):
+        told = [one(change) for change in differences if change["change"] == kind]
+        if told:
+            more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+            parts.append(f"{len(told)} {kind}: {', '.join(told[:_SHOWN])}{more}")
+    return "; ".join(parts)
+
+
+def _remedy(own: Schema, other: Schema) -> str:
+    """The parameter that gives the right columns, where one does."""
+    mine, theirs = (list(dict.fromkeys(column.family for column in each.features)) for each in (own, other))
+    if mine != theirs:
+        return f"set `dataset.families` to [{', '.join(mine)}] (here [{', '.join(theirs)}]), then `dvc repro dataset`"
+    return "the families are the same: check out the package's commit, then `dvc pull data/dataset`"

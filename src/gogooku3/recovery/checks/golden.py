@@ -1,0 +1,77 @@
+"""The golden predictions of a package: to the bit where they must be, within a tolerance elsewhere."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gogooku3.errors import MismatchError
+from gogooku3.model.network import Architecture
+from gogooku3.model.weights import load, read_tensors
+from gogooku3.numerics import prepare_torch
+from gogooku3.package.environment import read_numerics
+from gogooku3.package.golden import INPUTS, PREDICTIONS, golden_difference
+from gogooku3.recovery.checks.environment import differences, usable
+from gogooku3.recovery.subject import FETCH, Subject
+from gogooku3.recovery.verdict import Finding
+
+TOLERANCE = 1e-4
+"""Outside the exact domain, of the largest golden score. Float32 carries 6e-8; a network adds up some thousands of such
+roundings in another order, and another model is off by far more."""
+
+
+def golden(subject: Subject) -> Finding:
+    """The weights give the golden predictions for the golden inputs."""
+    inputs, predictions = read_tensors(subject.package / INPUTS), read_tensors(subject.package / PREDICTIONS)
+    faults = _faults(inputs, predictions, subject.architecture)
+    if faults:
+        raise MismatchError(f"the golden tensors do not fit the model: {'; '.join(faults)}", hint=FETCH)
+    device = prepare_torch(usable(read_numerics(subject.package)))
+    difference = golden_difference(load(subject.package).to(device), subject.package, device)
+    outside = [entry.entry for entry in differences(subject.package) if entry.standing != "exact"]
+    scores = predictions["scores"]
+    if difference == 0:
+        beyond = ", though outside the domain in which that is promised" if outside else ""
+        return Finding("passed", f"{scores.numel()} scores equal to the bit{beyond}")
+    if not outside:
+        raise MismatchError(
+            f"scores differ by up to {difference:.3g}, in the domain in which they are promised to the bit",
+            hint="weights, golden files or code are not those that were packaged: check out the package's commit, then"
+            " `dvc pull --force models/package`",
+        )
+    bound = TOLERANCE * float(scores.abs().max())
+    told = (
+        f"NOT to the bit, for {', '.join(outside)} differ{'s' if len(outside) == 1 else ''}: scores differ by up to"
+        f" {difference:.3g}, tolerance {bound:.3g} ({TOLERANCE:g} of the largest)"
+    )
+    if not difference <= bound:
+        raise MismatchError(told, hint="verify where `environment.json` says; if that fails too, the model is another")
+    return Finding("noted", told)
+
+
+def _faults(inputs: dict[str, Tensor], predictions: dict[str, Tensor], architecture: Architecture) -> list[str]:
+    """Why golden inputs and predictions could not be what the network reads and gives."""
+    if set(inputs) != {"x", "neighbours", "edges"} or set(predictions) != {"scores"}:
+        return [f"they are named {', '.join(sorted(inputs))} and {', '.join(sorted(predictions))}"]
+    x_ZSF, neighbours_DSK, edges_DSKE = inputs["x"], inputs["neighbours"], inputs["edges"]
+    scores_DSP = predictions["scores"]
+    if (x_ZSF.dim(), neighbours_DSK.dim(), edges_DSKE.dim(), scores_DSP.dim()) != (3, 3, 4, 3):
+        return ["they have other dimensions"]
+    days, stocks = x_ZSF.shape[0] - architecture.backbone.window + 1, x_ZSF.shape[1]
+    faults = [
+        f"{name} has shape {list(tensor.shape)} for {wanted}"
+        for name, tensor, wanted in (
+            ("x", x_ZSF, [len(x_ZSF), stocks, architecture.features]),
+            ("neighbours", neighbours_DSK, [days, stocks, neighbours_DSK.shape[2]]),
+            ("edges", edges_DSKE, [*neighbours_DSK.shape, edges_DSKE.shape[3]]),
+            ("scores", scores_DSP, [days, stocks, len(architecture.horizons)]),
+        )
+        if list(tensor.shape) != wanted
+    ]
+    if neighbours_DSK.dtype != torch.int64 or ((neighbours_DSK < -1) | (neighbours_DSK >= stocks)).any():
+        faults.append(f"neighbours name stocks outside the {stocks} given")
+    if x_ZSF.isinf().any():
+        faults.append("x holds infinite values")
+    if not scores_DSP.isfinite().all():
+        faults.append("scores hold values that are not finite")
+    return faults

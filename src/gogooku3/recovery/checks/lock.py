@@ -1,0 +1,69 @@
+"""A package against `dvc.lock`: the hashes that the pipeline recorded when it made the package."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.model.weights import CONFIG, WEIGHTS
+from gogooku3.recovery.subject import Subject
+from gogooku3.recovery.verdict import Finding
+
+PACKAGE = "models/package"
+TRAINED = "models/finetune"
+"""Where the pipeline leaves the model that it then packages."""
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+
+def lock(subject: Subject) -> Finding:
+    """Every file has the MD5 that `dvc.lock` records, and the model is the one that training left."""
+    if subject.lock is None:
+        return Finding("skipped", "no `dvc.lock` at hand", "name one with `--lock` to hold the package against it")
+    recorded = _outputs(subject.lock)
+    promised = {Path(path).relative_to(PACKAGE).as_posix(): path for path in recorded if path.startswith(f"{PACKAGE}/")}
+    if not promised:
+        raise MismatchError(
+            f"`{subject.lock}` records nothing under `{PACKAGE}`",
+            hint="run `dvc repro`, or name the package's own lock",
+        )
+    found = {
+        path.relative_to(subject.package).as_posix(): _digest(path)
+        for path in sorted(subject.package.rglob("*"))
+        if path.is_file() and path.name != ".gitignore"
+    }
+    faults = [f"{name} is missing" for name in sorted(promised.keys() - found.keys())]
+    faults += [f"{name} is not recorded" for name in sorted(found.keys() - promised.keys())]
+    sources = [(name, path) for name, path in sorted(promised.items())]
+    sources += [(name, f"{TRAINED}/{name}") for name in (CONFIG, WEIGHTS)]
+    faults += [
+        f"{name} has MD5 {found[name]}, `{path}` is recorded with {recorded.get(path, 'none')}"
+        for name, path in sources
+        if name in found and found[name] != recorded.get(path)
+    ]
+    if faults:
+        raise MismatchError(
+            f"not what `{subject.lock}` records: {'; '.join(faults)}",
+            hint="check out the package's commit with its `dvc.lock`, then `dvc pull --force`",
+        )
+    return Finding("passed", f"{len(found)} files as `{subject.lock}` records; the model is the one of `{TRAINED}`")
+
+
+def _outputs(path: Path) -> dict[str, str]:
+    """MD5 of every output in a lock file, by its path."""
+    try:
+        stages = yaml.safe_load(path.read_bytes())["stages"].values()
+        return {str(out["path"]): str(out["md5"]) for stage in stages for out in stage.get("outs", ())}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"`{path}` is not a lock file of DVC: {error}", hint="restore it with `git checkout dvc.lock`"
+        ) from None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, _md5).hexdigest()

@@ -1,0 +1,197 @@
+"""`diff`: everything in which two experiments differ, what changed their results first.
+
+A side is a Git revision or the working tree (None). Everything is read from the side's own files: `params.yaml`,
+`dvc.lock`, `requirements.lock`, `metrics/`, the code under `src`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from gogooku3.recovery import git, lock
+from gogooku3.recovery.record import SPLITS
+
+WORKSPACE = "workspace"
+PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "tier")
+"""Sections of the parameters, those that most often explain another result first."""
+
+_SPLIT = "dataset.split."
+_DATA = ("data/quotes", "data/dataset")
+_SCHEMA = "models/package/schema.json"
+_SOURCE = "src"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value on both sides; None where a side does not have it."""
+
+    name: str
+    old: Any
+    new: Any
+
+    @property
+    def difference(self) -> float | None:
+        """`new` less `old` where both are numbers, or estimates with a number as their `value`."""
+        old, new = _number(self.old), _number(self.new)
+        return None if old is None or new is None else new - old
+
+
+def _number(value: Any) -> float | None:
+    number = value.get("value") if isinstance(value, dict) else value
+    return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+
+
+@dataclass(frozen=True)
+class RoomChange:
+    """Code that changed in one room of the house: files, and lines added and removed."""
+
+    room: str
+    files: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Diff:
+    """All differences, section by section; an empty section says that both sides agree in it."""
+
+    parameters: list[Change]
+    split: list[Change]
+    features: list[Change]
+    """Families that one side has (`old` or `new` says which), and the packaged schema's hash."""
+    data: list[Change]
+    """Hashes of quotes and dataset."""
+    environment: list[Change]
+    """Locked versions by library."""
+    code: list[RoomChange]
+    metrics: list[Change]
+    """Dotted names that begin with the split's; an estimate is one value with its interval."""
+
+
+def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
+    """Compares two revisions, or a revision and the working tree (`workspace`).
+
+    Raises:
+        GitError: a name is no revision.
+        DataError: a `dvc.lock` cannot be read.
+    """
+    sides = [None if name == WORKSPACE else git.commit_of(root, name) for name in (old, new)]
+    parameters = _changes(*(_parameters(_text(root, side, "params.yaml")) for side in sides))
+    objects = [_objects(root, side) for side in sides]
+    return Diff(
+        parameters=sorted((change for change in parameters if not change.name.startswith(_SPLIT)), key=_rank),
+        split=[change for change in parameters if change.name.startswith(_SPLIT)],
+        features=_features(parameters) + _changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
+        data=_changes(*({path: side.get(path) for path in _DATA} for side in objects)),
+        environment=_changes(*(_locked_versions(_text(root, side, "requirements.lock")) for side in sides)),
+        code=_code(root, *sides),
+        metrics=_changes(*(_metrics(root, side) for side in sides)),
+    )
+
+
+def _text(root: Path, side: str | None, path: str) -> str | None:
+    if side is not None:
+        return git.show(root, side, path)
+    file = root / path
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    names = [*old, *(name for name in new if name not in old)]
+    return [
+        Change(name, old.get(name), new.get(name))
+        for name in names
+        if old.get(name) != new.get(name) or type(old.get(name)) is not type(new.get(name))
+    ]
+
+
+def _parameters(text: str | None) -> dict[str, Any]:
+    return _flat(OmegaConf.to_container(OmegaConf.create(text))) if text else {}
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves by dotted key; a list is one leaf, and so is an estimate, which is a `value` and what belongs to it."""
+    if not isinstance(tree, dict) or "value" in tree:
+        return {prefix: tree}
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
+
+
+def _rank(change: Change) -> int:
+    section = change.name.split(".")[0]
+    return PARAMETER_ORDER.index(section) if section in PARAMETER_ORDER else len(PARAMETER_ORDER)
+
+
+def _features(parameters: list[Change]) -> list[Change]:
+    """One change per family that came or went."""
+    changed = next((change for change in parameters if change.name == "dataset.families"), None)
+    if changed is None:
+        return []
+    old, new = changed.old or [], changed.new or []
+    return [Change("family", family, None) for family in old if family not in new] + [
+        Change("family", None, family) for family in new if family not in old
+    ]
+
+
+def _objects(root: Path, side: str | None) -> dict[str, str]:
+    """Hashes of the stored outputs by path."""
+    if _text(root, side, "dvc.lock") is None:
+        return {}
+    return {output.path: output.md5 for output in lock.outputs(root, side)}
+
+
+def _locked_versions(text: str | None) -> dict[str, str]:
+    lines = [line.split("#")[0].strip() for line in (text or "").splitlines()]
+    pairs = [line.partition("==") for line in lines if line]
+    return {name.strip(): version.strip() for name, _, version in pairs}
+
+
+def _metrics(root: Path, side: str | None) -> dict[str, Any]:
+    texts = {split: _text(root, side, f"metrics/{split}.json") for split in SPLITS}
+    return _flat({split: json.loads(text) for split, text in texts.items() if text})
+
+
+def _code(root: Path, old: str | None, new: str | None) -> list[RoomChange]:
+    """Changed files and lines of code, room by room."""
+    rooms: dict[str, list[tuple[int, int]]] = {}
+    for path, added, removed in _changed_lines(root, old, new):
+        rooms.setdefault(_room(path), []).append((added, removed))
+    return [
+        RoomChange(room, len(files), sum(added for added, _ in files), sum(removed for _, removed in files))
+        for room, files in sorted(rooms.items())
+    ]
+
+
+def _changed_lines(root: Path, old: str | None, new: str | None) -> list[tuple[str, int, int]]:
+    """Path, added and removed lines; a binary file counts none. Code that Git does not know yet counts as added."""
+    if old is None and new is None:
+        return []
+    if old is None:
+        return [(path, removed, added) for path, added, removed in _changed_lines(root, new, None)]
+    sides = [old] if new is None else [old, new]
+    rows = git.run(root, "diff", "--numstat", "--no-renames", *sides, "--", _SOURCE).splitlines()
+    cells = [row.split("\t", 2) for row in rows]
+    known = [(path, _count(added), _count(removed)) for added, removed, path in cells]
+    return known + (_untracked(root) if new is None else [])
+
+
+def _count(lines: str) -> int:
+    return int(lines) if lines.isdigit() else 0
+
+
+def _untracked(root: Path) -> list[tuple[str, int, int]]:
+    paths = git.run(root, "ls-files", "--others", "--exclude-standard", "--", _SOURCE).splitlines()
+    return [(path, (root / path).read_bytes().count(b"\n"), 0) for path in paths]
+
+
+def _room(path: str) -> str:
+    """`src/gogooku3/training/loop.py` lies in `training`, `src/gogooku3/files.py` in `gogooku3`."""
+    parts = PurePosixPath(path).parts[1:-1]
+    return "/".join(parts[1:2] or parts) or _SOURCE

@@ -1,0 +1,89 @@
+"""What a revision keeps in the store: the outputs that `dvc.lock` records, with their hashes, as DVC reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.output import Output as DvcOutput
+from dvc.repo import Repo
+from dvc.scm import Git, SCMError
+
+from gogooku3.errors import DataError
+
+OBJECT = r"[0-9a-f]{32}(\.dir)?"
+"""An object's name: the MD5 of its bytes, and `.dir` where these list a directory."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One cached output of one stage, as recorded.
+
+    `path` is relative to the repository; `md5` is the object's name in the store and ends in `.dir` for a directory,
+    whose `size` is the sum of its `nfiles` files; both are None where DVC did not record them.
+    """
+
+    stage: str
+    path: str
+    md5: str
+    size: int | None
+    nfiles: int | None
+    is_dir: bool
+
+
+def outputs(root: Path, rev: str | None) -> list[Output]:
+    """The cached outputs of a Git revision, or of the working tree (`rev` None), by path.
+
+    Outputs that Git holds (`cache: false`) and those that are never pushed (`push: false`) are left out. Raises
+    `DataError` where the revision cannot be read, or where an output was never made or was recorded by DVC 2.
+    """
+    place = "the working tree" if rev is None else f"`{rev}`"
+    with _readable(root, place), Repo(str(root), rev=rev) as repo:
+        kept = [out for out in repo.index.outs if out.use_cache and out.can_push and not out.stage.is_repo_import]
+        read = [_output(out, str(repo.fs.relpath(out.fs_path, repo.root_dir)), place) for out in kept]
+    return sorted(read, key=lambda output: output.path)
+
+
+def locked_tags(root: Path) -> list[str]:
+    """Every tag at which a `dvc.lock` stands, sorted; tags from before the pipeline have nothing in the store."""
+    with _readable(root, "the tags"), Repo(str(root)) as repo:
+        scm = repo.scm
+        if not isinstance(scm, Git):
+            return []
+        return sorted(tag for tag in scm.list_tags() if scm.get_fs(tag).exists("/dvc.lock"))
+
+
+@contextmanager
+def _readable(root: Path, place: str) -> Iterator[None]:
+    try:
+        yield
+    except (DvcException, SCMError, OSError) as error:
+        raise DataError(
+            f"the pipeline of {place} in `{root}` cannot be read: {error}",
+            hint="name a commit, branch or tag of this repository that holds `dvc.yaml` and `dvc.lock`",
+        ) from error
+
+
+def _output(out: DvcOutput, path: str, place: str) -> Output:
+    if not out.hash_info:
+        raise DataError(
+            f"`dvc.lock` of {place} records no hash for `{path}`",
+            hint="run `dvc repro` and commit `dvc.lock`, or leave this revision out",
+        )
+    if out.hash_info.name != "md5":
+        raise DataError(
+            f"`dvc.lock` of {place} names `{path}` by `{out.hash_info.name}`, as DVC 2 did",
+            hint="run `dvc cache migrate --dvc-files` and `dvc push`, and commit `dvc.lock`",
+        )
+    if not re.fullmatch(OBJECT, str(out.hash_info.value)):
+        raise DataError(
+            f"`dvc.lock` of {place} names `{path}` by `{out.hash_info.value}`, which is not a hash",
+            hint="take `dvc.lock` from a commit that you trust: `git checkout REV -- dvc.lock`",
+        )
+    stage = getattr(out.stage, "name", None) or Path(out.stage.path).name
+    meta = out.meta
+    return Output(stage, path, str(out.hash_info.value), meta.size, meta.nfiles, out.hash_info.isdir)

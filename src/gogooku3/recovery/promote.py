@@ -1,0 +1,252 @@
+"""`promote`: marks a commit's package as a version of its tier, after everything that it promises was checked.
+
+What was checked is one commit: a clean tree whose lock file is up to date, a package that verifies, and a bucket that
+holds every object of it. Only then are the tags made, all in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from gogooku3 import config
+from gogooku3.errors import RefusedError, StoreError
+from gogooku3.files import sha256_file
+from gogooku3.package.environment import ENVIRONMENT
+from gogooku3.recovery import git, tags
+from gogooku3.recovery.audit import audit
+from gogooku3.recovery.record import Comparison, Record, measured, message, parse
+from gogooku3.recovery.store import open_remote
+from gogooku3.recovery.verify import verify
+
+LOCK = Path("dvc.lock")
+DATASET = Path("data/dataset")
+PACKAGE = Path("models/package")
+WEIGHTS = PACKAGE / "model.safetensors"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The tags that were made, and what they record."""
+
+    tags: tuple[str, ...]
+    """The version's tag; after it, where the model is the best of its tier, the stage's."""
+    record: Record
+
+
+def promote(
+    root: Path,
+    tier: str,
+    *,
+    version: tags.Version | None = None,
+    despite_worse: str | None = None,
+    progress: Progress = lambda step: None,
+) -> Promotion:
+    """Releases the package of the commit at HEAD as a version of a tier.
+
+    Args:
+        root: the working tree's root.
+        version: the next minor version after the tier's newest where None.
+        despite_worse: why a model that is worse than the best is to be released all the same.
+        progress: is told each step before it begins.
+
+    Raises:
+        RefusedError: the tree is dirty, the lock file behind, the version taken, the package of another tier or not
+            verified, the model worse, or the bucket incomplete. No tag was made.
+    """
+    tags.check_tier(tier)
+    progress("tree, parameters and tags")
+    commit = git.commit_of(root, "HEAD")
+    _require_clean(root)
+    _require_tier(root, tier)
+    complete(root, tier)
+    registry = tags.read(root)
+    version = version or registry.next_version(tier)
+    _require_free(registry, tier, version, commit)
+    progress("`dvc status`")
+    _require_reproduced(root)
+    progress("metrics")
+    record = _record(root, registry, tier, version, commit, despite_worse)
+    progress("package")
+    _require_verified(root)
+    progress("`dvc push`")
+    _push(root)
+    progress("bucket")
+    _require_stored(root, commit)
+    return Promotion(_tag(root, record, commit), record)
+
+
+def complete(root: Path, tier: str) -> list[str]:
+    """Makes the stage tags that versions of a tier name in their messages and that are not there.
+
+    A machine that went down between two references of one transaction leaves such a gap, and so does a `git fetch` of
+    the one tag alone. What is made here is, to the byte, the tag object that was lost.
+    """
+    registry = tags.read(root)
+    lost = {
+        record.stage_tag: release.tag
+        for release in registry.of(tier)
+        if (record := parse(release.tag.message)) and record.stage_tag and record.stage_tag not in registry.names
+    }
+    if lost:
+        git.create_tags(root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in lost.items()})
+    return list(lost)
+
+
+def _require_clean(root: Path) -> None:
+    changed = git.changes(root)
+    if changed:
+        raise RefusedError(
+            f"the working tree differs from the commit that the tag would name: {_listed(changed)}",
+            hint="commit what belongs to the model (`git add`, `git commit`), remove or ignore the rest",
+        )
+
+
+def _require_tier(root: Path, tier: str) -> None:
+    configured = config.load(root / config.PARAMS).tier
+    if configured != tier:
+        raise RefusedError(
+            f"`params.yaml` configures tier `{configured}`, not `{tier}`",
+            hint=f"`gogooku3 promote {configured}`, or train the other one: `dvc exp run -S tier={tier}`",
+        )
+
+
+def _require_free(registry: tags.Registry, tier: str, version: tags.Version, commit: str) -> None:
+    name = tags.version_tag(tier, version)
+    if name in registry.names:
+        raise RefusedError(
+            f"`{name}` exists, and a tag is never moved",
+            hint=f"leave `--version` out for {registry.next_version(tier)}, or name another",
+        )
+    for release in registry.of(tier):
+        if release.commit == commit:
+            record = parse(release.tag.message)
+            made = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
+            raise RefusedError(
+                f"this commit is `{made[0]}` already, and GTO knows one version of a tier per commit",
+                hint=f"nothing is left to do but to publish it: {publish(made)}",
+            )
+
+
+def publish(names: list[str] | tuple[str, ...]) -> str:
+    """The command that sends tags to the repository that the clone came from."""
+    return f"`git push origin {' '.join(names)}`"
+
+
+def _record(
+    root: Path, registry: tags.Registry, tier: str, version: tags.Version, commit: str, despite_worse: str | None
+) -> Record:
+    """What the tag will say; refuses a model that is worse than the best."""
+    validation = measured(root, commit, "validation")
+    compared_with = _best(root, registry, tier)
+    ours = validation.mean_rank_ic
+    if ours is None:
+        raise RefusedError(
+            f"the validation RankIC is undefined over {validation.basis}: it cannot be compared",
+            hint="evaluate over more sessions and stocks (`dataset.split`, `quotes.stocks`)",
+        )
+    gain = math.inf if compared_with is None else ours - compared_with.rank_ic
+    if compared_with is not None and gain < 0 and despite_worse is None:
+        raise RefusedError(
+            f"the mean validation RankIC is {ours:.6f} ({validation.basis}); the best of `{tier}`,"
+            f" `{compared_with.tag}`, has {compared_with.rank_ic:.6f} ({compared_with.basis})",
+            hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
+            ' `--despite-worse "REASON"` releases it without making it the best',
+        )
+    return Record(
+        tier=tier,
+        version=str(version),
+        model_sha256=sha256_file(root / WEIGHTS),
+        environment=json.loads((root / PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
+        validation=validation,
+        test=measured(root, commit, "test"),
+        compared_with=compared_with,
+        despite_worse=despite_worse if gain < 0 else None,
+        stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
+    )
+
+
+def _best(root: Path, registry: tags.Registry, tier: str) -> Comparison | None:
+    """The present best, by the metrics file of its own commit."""
+    best = registry.best(tier)
+    if best is None:
+        return None
+    its = measured(root, best.commit, "validation")
+    if its.mean_rank_ic is None:
+        raise RefusedError(
+            f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {its.basis}",
+            hint=f"take the mark back (`gto deprecate {tier} {best.version} {tags.BEST}`)",
+        )
+    return Comparison(best.tag.name, its.mean_rank_ic, its.basis)
+
+
+def _require_reproduced(root: Path) -> None:
+    try:
+        with Repo(str(root)) as repo:
+            behind = repo.status()
+    except DvcException as error:
+        raise RefusedError(f"`dvc status` fails: {error}", hint="`dvc repro` says why") from error
+    if behind:
+        # DVC prefixes a stage with the way to its file from wherever the caller stands.
+        stages = sorted(address.rpartition(":")[2] for address in behind)
+        raise RefusedError(
+            f"`dvc.lock` is behind: {_listed(stages)} changed since it was written",
+            hint="`dvc status` says what changed; `dvc repro` runs it again, then commit `dvc.lock`;"
+            " `dvc pull` brings outputs that are only not here",
+        )
+
+
+def _require_verified(root: Path) -> None:
+    dataset = root / DATASET
+    verdict = verify(root / PACKAGE, dataset=dataset if dataset.is_dir() else None, lock=root / LOCK)
+    if not verdict.good:
+        raise RefusedError(
+            f"`{PACKAGE}` does not verify: {_listed([f'{c.name}: {c.finding.found}' for c in verdict.failed])}",
+            hint=f"`gogooku3 verify {PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
+        )
+
+
+def _push(root: Path) -> None:
+    """Pushes what the lock file names; a remote that cannot be reached is found before, in seconds."""
+    open_remote(root)
+    try:
+        with Repo(str(root)) as repo:
+            repo.push()
+    except DvcException as error:
+        raise StoreError(
+            f"`dvc push` fails: {error}", hint="`dvc push` may be repeated; then `gogooku3 promote` again"
+        ) from error
+
+
+def _require_stored(root: Path, commit: str) -> None:
+    problems = [f"`{problem.path}` is {problem.damage.kind}" for problem in audit(root, [commit]).problems]
+    if problems:
+        raise RefusedError(
+            f"the bucket is not whole after the push: {_listed(problems)}",
+            hint="`gogooku3 audit --repair` uploads what is lost or altered from the local cache",
+        )
+
+
+def _tag(root: Path, record: Record, commit: str) -> tuple[str, ...]:
+    """Makes the version's tag and, by renaming its object, the stage's."""
+    name = f"{record.tier}@{record.version}"
+    content = git.tag_object(root, name, commit, message(record))
+    contents = {name: content}
+    if record.stage_tag:
+        contents[record.stage_tag] = git.renamed(content, record.stage_tag)
+    git.create_tags(root, contents)
+    return tuple(contents)
+
+
+def _listed(items: list[str], limit: int = 5) -> str:
+    """Some items in one line, and how many more there are."""
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return "; ".join(item.strip() for item in items[:limit]) + more

@@ -1,0 +1,170 @@
+"""What a version's tag says in its message: a part for people, then one line of JSON with the same facts.
+
+One grammar, written by `promote` and read back by `tiers`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from gogooku3.errors import DataError
+from gogooku3.recovery import git
+
+SPLITS = ("validation", "test")
+
+_RECORD = re.compile(r"^record: (?P<json>\{.*\})\s*\Z", re.MULTILINE)
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric and its 95 % interval; None where undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "undefined"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What decides on a model, of all that the metrics of one split hold."""
+
+    first: str
+    last: str
+    sharpe: Estimate
+    rank_ic: dict[str, Estimate]
+    """By horizon in sessions."""
+
+    @property
+    def mean_rank_ic(self) -> float | None:
+        """Mean RankIC over the horizons, by which two models of a tier are compared; None where one is undefined."""
+        values = [estimate.value for estimate in self.rank_ic.values()]
+        defined = [value for value in values if value is not None]
+        return sum(defined) / len(defined) if values and len(defined) == len(values) else None
+
+    @property
+    def basis(self) -> str:
+        """Over what it was measured: two models measured over something else compare with care."""
+        return f"horizons {', '.join(self.rank_ic)}; {self.first} to {self.last}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The best release before this one, on the validation split."""
+
+    tag: str
+    rank_ic: float
+    basis: str
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Record:
+    """Everything that a version's tag states about the model."""
+
+    tier: str
+    version: str
+    model_sha256: str
+    environment: dict[str, Any]
+    """The package's `environment.json`."""
+    validation: Measured
+    test: Measured
+    """Written down only: nothing is decided by it."""
+    compared_with: Comparison | None
+    despite_worse: str | None
+    """Why a model that is worse than the best was released."""
+    stage_tag: str | None
+    """The tag that marks it as the best of its tier, made together with its own."""
+
+
+def measured(root: Path, rev: str, split: str) -> Measured:
+    """Reads a revision's own metrics file of a split; raises `DataError` when it does not have what is compared."""
+    path = f"metrics/{split}.json"
+    text = git.show(root, rev, path)
+    if text is None:
+        raise DataError(
+            f"`{path}` is not in commit {rev[:10]}", hint="`dvc repro` writes it; commit it with `dvc.lock`"
+        )
+    try:
+        table = json.loads(text)
+        return Measured(
+            str(table["from"]),
+            str(table["to"]),
+            _estimate(table["sharpe"]),
+            {str(horizon): _estimate(cell) for horizon, cell in table["rank_ic"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(
+            f"`{path}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe, rank_ic",
+            hint="`dvc repro evaluate` writes it anew",
+        ) from None
+
+
+def message(record: Record) -> str:
+    """The whole message of a version's tag."""
+    versions = record.environment.get("versions", {})
+    facts = {
+        "model SHA-256": record.model_sha256,
+        "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
+        "compared with": _comparison(record),
+        "exact on": str(record.environment.get("exact_on", "not stated")),
+        "libraries": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+    if record.despite_worse is not None:
+        facts["despite worse"] = record.despite_worse
+    header = f"{'':<12}{'validation':<28}test"
+    rows = [("Sharpe", record.validation.sharpe, record.test.sharpe)]
+    rows += [
+        (f"RankIC {horizon}", estimate, record.test.rank_ic.get(horizon, Estimate(None, None, None)))
+        for horizon, estimate in record.validation.rank_ic.items()
+    ]
+    table = [header, *(f"{name:<12}{validation!s:<28}{test!s}" for name, validation, test in rows)]
+    return "\n".join(
+        [
+            f"{record.tier} {record.version}{', best of its tier' if record.stage_tag else ''}",
+            "",
+            *(textwrap.fill(f"{name}: {fact}", _WIDTH, subsequent_indent="  ") for name, fact in facts.items()),
+            "",
+            *table,
+            "",
+            f"record: {json.dumps(asdict(record), ensure_ascii=False, allow_nan=False)}",
+            "",
+        ]
+    )
+
+
+def parse(text: str) -> Record | None:
+    """The record at the end of a tag's message; None where there is none, or not a whole one."""
+    match = _RECORD.search(text)
+    if match is None:
+        return None
+    try:
+        return TypeAdapter(Record).validate_json(match["json"])
+    except ValidationError:
+        return None
+
+
+def _estimate(cell: dict[str, Any]) -> Estimate:
+    return Estimate(cell["value"], cell["low"], cell["high"])
+
+
+def _comparison(record: Record) -> str:
+    before = record.compared_with
+    if before is None:
+        return f"nothing: the first best of {record.tier}"
+    same = before.basis == record.validation.basis
+    return f"{before.tag}, {before.rank_ic:.4f} ({'same horizons and sessions' if same else before.basis})"

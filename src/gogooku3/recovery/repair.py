@@ -1,0 +1,43 @@
+"""Brings damaged objects again from another store that holds good copies."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from gogooku3.recovery.store import Store
+from gogooku3.recovery.survey import Progress, Survey
+
+
+def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> None:
+    """Replaces what a survey found damaged in `store` by good copies in `other`, where there are any.
+
+    Files come first: DVC believes a directory whole once its listing is there, so that a listing is brought only when
+    all its files are.
+    """
+    files = [oid for oid in seen.damage if not oid.endswith(".dir")]
+    directories = [oid for oid in seen.damage if oid.endswith(".dir")]
+    unmended = set()
+    for done, delivered in enumerate(store.each(lambda oid: deliver(oid, other, store), files), start=1):
+        if not delivered:
+            unmended.add(files[done - 1])
+        progress("repairing", done, len(seen.damage))
+    for done, oid in enumerate(directories, start=len(files) + 1):
+        if oid in seen.listings and not any(entry.md5 in unmended for entry in seen.listings[oid]):
+            deliver(oid, other, store)
+        progress("repairing", done, len(seen.damage))
+
+
+def deliver(oid: str, source: Store, target: Store) -> bool:
+    """Puts a good copy of an object from one store into another; False, and nothing done, where there is none.
+
+    What is hashed is a private copy, and this copy is what is delivered.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "object"
+        with copy.open("wb") as sink:
+            held = source.digest(oid, sink)
+        if held is None or held.md5 != oid.removesuffix(".dir"):
+            return False
+        target.put(oid, copy)
+    return True

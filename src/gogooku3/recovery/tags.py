@@ -1,0 +1,143 @@
+"""The grammar of a tier's tags, which is GTO's, and what the tags of a repository say.
+
+`tier1@v1.0.0` registers a version; `tier1#best#1` assigns the stage `best` to the version at its commit, and the last
+of them counts; `!` before the counter or at the end takes either back. `gto show`, `gto history` and `dvc artifacts
+get` read the same tags.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gogooku3.errors import ConfigError
+from gogooku3.recovery import git
+
+BEST = "best"
+
+_NUMBER = r"0|[1-9][0-9]*"
+_TIER = r"(?P<tier>[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?)"
+_VERSION = rf"v(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER})"
+_COUNTER = r"(?:#(?P<counter>[0-9]+))?"
+
+TIER = re.compile(_TIER)
+VERSION = re.compile(_VERSION)
+VERSION_TAG = re.compile(rf"{_TIER}@{_VERSION}(?P<cancel>!?){_COUNTER}")
+STAGE_TAG = re.compile(rf"{_TIER}#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?)(?P<cancel>!?){_COUNTER}")
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A version's three numbers, in their order."""
+
+    major: int
+    minor: int
+    patch: int
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Reads `v1.0.0`; raises `ConfigError` for anything else."""
+        match = VERSION.fullmatch(text)
+        if match is None:
+            raise ConfigError(f"`{text}` is not a version", hint="a version is three numbers, such as `v1.0.0`")
+        return _version(match)
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.minor}.{self.patch}"
+
+    def next_minor(self) -> Version:
+        """The version that follows by default."""
+        return Version(self.major, self.minor + 1, 0)
+
+
+FIRST = Version(1, 0, 0)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A registered version of a tier."""
+
+    tier: str
+    version: Version
+    tag: git.AnnotatedTag
+
+    @property
+    def commit(self) -> str:
+        """Hash of the commit that it is."""
+        return self.tag.commit
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What the tags of a repository say."""
+
+    releases: tuple[Release, ...]
+    """By tier, then by version."""
+    stages: tuple[tuple[re.Match[str], str], ...]
+    """Matches of `STAGE_TAG` and their commits, in the order of their counters."""
+    names: frozenset[str]
+    """Every tag, lightweight ones too: what is taken."""
+
+    def of(self, tier: str) -> list[Release]:
+        """Releases of a tier, oldest version first."""
+        return [release for release in self.releases if release.tier == tier]
+
+    def best(self, tier: str) -> Release | None:
+        """The release that holds the stage `best`: the last that was given it and did not lose it."""
+        holders: list[str] = []
+        for match, commit in self.stages:
+            if match["tier"] == tier and match["stage"] == BEST:
+                holders = [holder for holder in holders if holder != commit]
+                if not match["cancel"]:
+                    holders.append(commit)
+        by_commit = {release.commit: release for release in self.of(tier)}
+        held = [by_commit[commit] for commit in holders if commit in by_commit]
+        return held[-1] if held else None
+
+    def next_version(self, tier: str) -> Version:
+        """The version after the tier's newest one."""
+        releases = self.of(tier)
+        return releases[-1].version.next_minor() if releases else FIRST
+
+    def next_stage_tag(self, tier: str) -> str:
+        """Name of the tag that would assign `best`; GTO counts all stages of a tier together."""
+        taken = [match for name in self.names if (match := STAGE_TAG.fullmatch(name))]
+        used = [int(match["counter"] or 0) for match in taken if match["tier"] == tier]
+        return f"{tier}#{BEST}#{max(used, default=0) + 1}"
+
+
+def version_tag(tier: str, version: Version) -> str:
+    """Name of the tag that registers a version."""
+    return f"{tier}@{version}"
+
+
+def check_tier(tier: str) -> None:
+    """Raises `ConfigError` for a name that a tag cannot carry."""
+    if TIER.fullmatch(tier) is None:
+        raise ConfigError(
+            f"`{tier}` cannot be a tier's name",
+            hint="letters, digits, `-`, `_` and `/`; first and last a letter or a digit",
+        )
+
+
+def read(root: Path) -> Registry:
+    """Reads the annotated tags of a repository; a version that was taken back is not among the releases."""
+    tags = git.annotated_tags(root)
+    versions = [(match, tag) for tag in tags if (match := VERSION_TAG.fullmatch(tag.name))]
+    stages = [(match, tag.commit) for tag in tags if (match := STAGE_TAG.fullmatch(tag.name))]
+    cancelled = {(match["tier"], _version(match)) for match, _ in versions if match["cancel"]}
+    releases = [
+        Release(match["tier"], _version(match), tag)
+        for match, tag in versions
+        if (match["tier"], _version(match)) not in cancelled
+    ]
+    return Registry(
+        tuple(sorted(releases, key=lambda release: (release.tier, release.version))),
+        tuple(sorted(stages, key=lambda stage: int(stage[0]["counter"] or 0))),
+        frozenset(git.tag_names(root)),
+    )
+
+
+def _version(match: re.Match[str]) -> Version:
+    return Version(int(match["major"]), int(match["minor"]), int(match["patch"]))

@@ -1,0 +1,54 @@
+"""`tiers`: what was released, by tier and version, as the tags themselves say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gogooku3.recovery import tags
+from gogooku3.recovery.audit import audit
+from gogooku3.recovery.record import Record, parse
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One released version."""
+
+    tier: str
+    version: str
+    tag: str
+    best: bool
+    """Whether it holds the stage `best`."""
+    commit: str
+    record: Record | None
+    """None for a tag that `promote` did not make."""
+    in_bucket: bool | None
+    """Whether the bucket holds every object of it; None where it was not asked."""
+
+
+def tiers(root: Path, *, check: bool = False) -> list[Tier]:
+    """Every version of every tier, by tier and version; empty where nothing was released.
+
+    Args:
+        root: the working tree's root.
+        check: audit the bucket for those that `promote` made, all in one look.
+
+    Raises:
+        StoreError: the bucket is to be audited and cannot be reached.
+    """
+    registry = tags.read(root)
+    records = {release: parse(release.tag.message) for release in registry.releases}
+    promoted = [release.commit for release, record in records.items() if record] if check else []
+    damaged = {problem.rev for problem in audit(root, promoted).problems} if promoted else set()
+    return [
+        Tier(
+            tier=release.tier,
+            version=str(release.version),
+            tag=release.tag.name,
+            best=release == registry.best(release.tier),
+            commit=release.commit,
+            record=record,
+            in_bucket=release.commit not in damaged if check and record else None,
+        )
+        for release, record in records.items()
+    ]

@@ -1,0 +1,231 @@
+"""Bad inputs end the real pipeline with one clear error, and what the last good run made stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import polars as pl
+import pytest
+import torch
+
+from .conftest import SMALL, Workspace
+
+MADE = ("data", "models", "metrics", "plots")
+BARS = "data/raw/bars.parquet"
+CSV = "data/raw/bars.csv"
+
+FROM_FILE = {key: value for key, value in SMALL.items() if not key.startswith("quotes.")} | {
+    "quotes": "file",
+    "quotes.bar_columns.TurnoverValue": "TurnoverValue",
+    "quotes.bar_columns.AdjustmentFactor": "AdjustmentFactor",
+}
+
+Write = Callable[[pl.DataFrame, Path], object]
+
+
+def standing(workspace: Workspace) -> dict[str, bytes]:
+    """Everything that a run makes: every output, leftovers beside them, and the lock."""
+    return workspace.bytes_of(*MADE) | {"dvc.lock": (workspace.folder / "dvc.lock").read_bytes()}
+
+
+def changed(workspace: Workspace, before: dict[str, bytes]) -> set[str]:
+    """The files that are new, gone or different since `before`."""
+    after = standing(workspace)
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def small_bars(workspace: Workspace) -> pl.DataFrame:
+    return pl.read_parquet(workspace.folder / "data/quotes/bars.parquet")
+
+
+def give(workspace: Workspace, name: str, write: Write) -> None:
+    """Puts the small run's bars, as `write` leaves them, where the parameters then look for them."""
+    path = workspace.folder / name
+    path.parent.mkdir()
+    write(small_bars(workspace), path)
+    workspace.compose(FROM_FILE | {"quotes.inputs.bars": name})
+
+
+def one_error(done: CompletedProcess[str]) -> str:
+    """The one error of a run that our code refused, from `error:` to the end of its hint."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    starts, hints = ([row for row, line in enumerate(lines) if line.startswith(mark)] for mark in ("error: ", "hint: "))
+    assert (len(starts), len(hints)) == (1, 1), done.stderr
+    return "\n".join(lines[starts[0] : hints[0] + 1])
+
+
+def the_tools_error(done: CompletedProcess[str]) -> str:
+    """The one error of a run that DVC or Hydra refused."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [line[:6] for line in done.stderr.splitlines() if "error" in line.lower()] == ["ERROR:"], done.stderr
+    return done.stderr
+
+
+def empty(_: pl.DataFrame, path: Path) -> None:
+    path.touch()
+
+
+def truncated(bars: pl.DataFrame, path: Path) -> None:
+    bars.write_parquet(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def with_bars_twice(bars: pl.DataFrame, path: Path) -> None:
+    pl.concat([bars, bars.head(3)]).sort("Date", "Code").write_parquet(path)
+
+
+def with_a_word_for_a_price(bars: pl.DataFrame, path: Path) -> None:
+    prices = bars["Close"].cast(pl.String).to_list()
+    prices[41] = "n/a"
+    bars.with_columns(Close=pl.Series(prices)).write_csv(path)
+
+
+def latest_first(bars: pl.DataFrame, path: Path) -> None:
+    bars.sort("Date", descending=True).write_parquet(path)
+
+
+def of_one_stock(bars: pl.DataFrame, path: Path) -> None:
+    bars.filter(Code=bars["Code"][0]).write_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [(BARS, pl.DataFrame.write_parquet), (CSV, pl.DataFrame.write_csv)], ids=["parquet", "csv"]
+)
+def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, write: Write) -> None:
+    before = small_bars(workspace)
+    give(workspace, name, write)
+    done = workspace.run("dvc", "repro", "quotes")
+    assert "error" not in done.stderr.lower()
+    assert small_bars(workspace).equals(before)
+    assert not (workspace.folder / "data/quotes/oracle.parquet").exists()  # the quotes were made anew, from the file
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        pytest.param(BARS, empty, [f"`{BARS}` cannot be read as parquet", "empty, truncated"], id="an empty parquet"),
+        pytest.param(CSV, empty, [f"`{CSV}` cannot be read as csv: empty CSV"], id="an empty csv"),
+        pytest.param(BARS, truncated, [f"`{BARS}` cannot be read as parquet", "empty, truncated"], id="truncated"),
+        pytest.param(
+            BARS, with_bars_twice, ["duplicate_key: 3 rows", "Date 2021-01-04", "rules.duplicate_key=drop"], id="twice"
+        ),
+        pytest.param(
+            CSV, with_a_word_for_a_price, [f"`{CSV}`: column `Close` holds 'n/a' in row 42"], id="a word for a price"
+        ),
+        pytest.param(
+            BARS, latest_first, ["unsorted: ", "Date 2022-11-29", "`quotes.rules.unsorted=keep`"], id="unsorted"
+        ),
+        pytest.param(BARS, of_one_stock, [f"`{BARS}` leaves 1 stocks", "at least 2"], id="one stock"),
+    ],
+)
+def test_a_bad_file_is_refused_and_nothing_is_overwritten(
+    workspace: Workspace, name: str, write: Write, said: list[str]
+) -> None:
+    give(workspace, name, write)
+    before = standing(workspace)
+    done = workspace.run("dvc", "repro", check=False)
+    error = one_error(done)
+    assert all(words in error for words in said), error
+    assert "failed to run: python -m gogooku3.stages quotes, exited with 3" in done.stderr
+    assert changed(workspace, before) == set()
+
+
+def test_a_file_that_is_not_there_is_refused_by_dvc(workspace: Workspace) -> None:
+    before = standing(workspace)
+    done = workspace.experiment(FROM_FILE | {"quotes.inputs.bars": BARS}, check=False)
+    error = the_tools_error(done)
+    assert "failed to reproduce 'quotes'" in error
+    assert BARS in error
+    assert changed(workspace, before) == set()
+
+
+def short(bars: pl.DataFrame, path: Path) -> None:
+    bars.filter(pl.col("Date") < date(2021, 3, 1)).write_parquet(path)
+
+
+TOO_FEW = "leave usable sessions: train 0, validation 0, test 0; each split needs 25 (horizon 20 + 5)"
+
+
+def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_dataset(workspace: Workspace) -> None:
+    """Such bars are good quotes: these and their lock entry are new, and the old ones come back from the cache."""
+    give(workspace, BARS, short)
+    before = standing(workspace)
+    done = workspace.run("dvc", "repro", check=False)
+    error = one_error(done)
+    assert "the 37 sessions from 2021-01-04 to 2021-02-26" in error
+    assert TOO_FEW in error
+    assert "failed to run: python -m gogooku3.stages dataset, exited with 3" in done.stderr
+    assert {name for name in changed(workspace, before) if not name.startswith("data/quotes/")} == {"dvc.lock"}
+
+    workspace.run("git", "checkout", "--quiet", "dvc.lock", "params.yaml")
+    workspace.run("dvc", "checkout", "--force")
+    assert changed(workspace, before) == set()
+    assert workspace.planned() == []
+
+
+def test_splits_too_short_for_the_history_overwrite_nothing(workspace: Workspace) -> None:
+    before = standing(workspace)
+    done = workspace.experiment(SMALL | {"dataset.split.test_from": "2022-11-20"}, check=False)
+    assert "test 7; each split needs 25" in one_error(done)
+    assert "failed to run: python -m gogooku3.stages dataset, exited with 3" in done.stderr
+    assert changed(workspace, before) == set()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device whose absence is tested")
+def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
+    before = standing(workspace)
+    done = workspace.experiment(SMALL | {"numerics.device": "cuda"}, check=False)
+    error = one_error(done)
+    assert "this machine has no CUDA device" in error
+    assert "set `numerics.device` to cpu" in error
+    assert "failed to run: python -m gogooku3.stages train baseline, exited with 4" in done.stderr
+    assert changed(workspace, before) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tier": "tier9"}, ["Could not find 'tier/tier9'", "demo\n\ttier1\n\ttier2"]),
+        ({"dataset.nonsense": "1"}, ["Could not override 'dataset.nonsense'", "Key 'nonsense' is not in struct"]),
+    ],
+    ids=["group", "key"],
+)
+def test_what_hydra_does_not_know_changes_not_even_the_parameters(
+    workspace: Workspace, change: dict[str, str], said: list[str]
+) -> None:
+    before = standing(workspace)
+    done = workspace.experiment(SMALL | change, check=False)
+    error = the_tools_error(done)
+    assert all(words in error for words in said), error
+    assert changed(workspace, before) == set()
+    assert workspace.changes() == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"+dataset.nonsense": "1"}, ["`dataset.nonsense`", "given 1", "`conf/` lists every parameter"]),
+        (
+            {"dataset.split.embargo": "19"},
+            ["embargo` of 19 sessions is shorter than the longest horizon, 20", "to at least 20"],
+        ),
+    ],
+    ids=["unknown key", "short embargo"],
+)
+def test_parameters_that_the_schema_refuses_overwrite_nothing(
+    workspace: Workspace, change: dict[str, str], said: list[str]
+) -> None:
+    before = standing(workspace)
+    done = workspace.experiment(SMALL | change, check=False)
+    error = one_error(done)
+    assert all(words in error for words in said), error
+    assert "failed to run: python -m gogooku3.stages dataset, exited with 2" in done.stderr
+    assert changed(workspace, before) == set()
+    assert workspace.changes() == " M params.yaml\n"

@@ -1,0 +1,121 @@
+"""No look-ahead, on real bars from a file: the stages `quotes` and `dataset` with and without the future."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from dvc.utils.hydra import compose_and_dump
+
+from gogooku3 import config
+from gogooku3.config import Params
+from gogooku3.dataset import registry
+from gogooku3.dataset.elementwise import Floats
+from gogooku3.dataset.feature import Feature
+from gogooku3.dataset.market import Market
+from gogooku3.stages import dataset, quotes
+
+from .conftest import ROOT
+
+REAL = ROOT.parent / "shared" / "data" / "sp500_5yr.parquet"
+EVERY = 5
+"""One code in so many is taken: about a hundred stocks."""
+
+SETTINGS = [
+    "quotes=file",
+    "quotes.inputs.bars=bars.parquet",
+    "quotes.bar_columns={Code: code, Date: date, Open: open, High: high, Low: low, Close: close, Volume: volume}",
+    "quotes.listed_columns.Sector33=sector",
+    "quotes.rules.missing_value=drop",
+    "quotes.rules.high_below_low=drop",
+    "quotes.rules.outside_range=drop",
+    "dataset.split.train_from=2013-02-08",
+    "dataset.split.validation_from=2014-05-01",
+    "dataset.split.test_from=2014-08-01",
+]
+
+MID_MONTH, MONTH_END, BEFORE_THE_LAST_OF_A_MONTH = date(2014, 10, 15), date(2015, 10, 30), date(2017, 6, 29)
+CUTS = (MID_MONTH, MONTH_END, BEFORE_THE_LAST_OF_A_MONTH)
+
+pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real bars, ../shared/data, are not on this machine")
+
+
+@pytest.fixture(scope="module")
+def bars() -> pl.DataFrame:
+    bars = pl.read_parquet(REAL)
+    return bars.filter(pl.col("code").is_in(bars["code"].unique().sort().gather_every(EVERY).to_list()))
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Params:
+    """The demo's parameters with the file as the source, as `dvc exp run -S …` composes them."""
+    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), SETTINGS)
+    return config.load(tmp_path / "params.yaml")
+
+
+def made(bars: pl.DataFrame, params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The feature and graph files, by kind and month, that the two stages make of some bars."""
+    folder.mkdir()
+    bars.write_parquet(folder / "bars.parquet")
+    monkeypatch.chdir(folder)
+    quotes.run(params)
+    dataset.run(params)
+    root = folder / "data/dataset"
+    return {
+        path.relative_to(root).with_suffix("").as_posix(): path.read_bytes()
+        for kind in ("features", "graph")
+        for path in sorted((root / kind).iterdir())
+    }
+
+
+def complete_months(bars: pl.DataFrame, day: date) -> list[str]:
+    """The months whose every session is known at the close of a day."""
+    last = bars.group_by(month=pl.col("date").dt.strftime("%Y-%m")).agg(pl.col("date").max()).sort("month")
+    return last.filter(pl.col("date") <= day)["month"].to_list()
+
+
+def differing(whole: dict[str, bytes], cut: dict[str, bytes], months: list[str]) -> list[str]:
+    """The files of some months that are not the same in both."""
+    names = [f"{kind}/{month}" for kind in ("features", "graph") for month in months]
+    return [name for name in names if whole.get(name) != cut.get(name)]
+
+
+@pytest.mark.slow
+def test_bars_after_a_cut_change_no_byte_of_the_complete_months_before_it(
+    bars: pl.DataFrame, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made(bars, params, tmp_path / "whole", monkeypatch)
+    for day in CUTS:
+        cut = made(bars.filter(pl.col("date") <= day), params, tmp_path / str(day), monkeypatch)
+        months = complete_months(bars, day)
+        assert all(f"features/{month}" in cut for month in months)
+        assert differing(whole, cut, months) == [], day
+        of_the_cut = f"{day:%Y-%m}"
+        assert (of_the_cut in months) == (day == MONTH_END)
+        assert (whole[f"features/{of_the_cut}"] == cut[f"features/{of_the_cut}"]) == (day == MONTH_END)
+
+
+def test_the_cuts_take_away_stocks_and_not_only_sessions(bars: pl.DataFrame) -> None:
+    assert bars["code"].n_unique() == 101
+    stocks = [bars.filter(pl.col("date") <= day)["code"].n_unique() for day in CUTS]
+    assert stocks == [100, 100, 101]  # CSRA is listed later
+
+
+def test_that_check_catches_a_feature_that_peeks(
+    bars: pl.DataFrame, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tomorrow(market: Market) -> Floats:
+        ahead_TS = np.full(market.close_TS.shape, np.nan)
+        ahead_TS[:-1] = market.return_TS[1:]
+        return ahead_TS
+
+    peeking = Feature("returns", "stock", "ret_ahead", 2, "r_t+1", tomorrow)
+    monkeypatch.setitem(registry.FAMILIES, "returns", (*registry.FAMILIES["returns"], peeking))
+    few = replace(params, dataset=replace(params.dataset, families=["returns"]))
+    whole = made(bars, few, tmp_path / "whole", monkeypatch)
+    cut = made(bars.filter(pl.col("date") <= MONTH_END), few, tmp_path / "cut", monkeypatch)
+    assert differing(whole, cut, complete_months(bars, MONTH_END)) == ["features/2015-10"]

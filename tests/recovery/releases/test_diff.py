@@ -1,0 +1,141 @@
+"""Everything in which two experiments differ is named, what explains the result first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3.cli.diff import diff as command
+from gogooku3.errors import GitError
+from gogooku3.recovery.diff import Change, Diff, RoomChange, diff
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two commits, tagged `before` and `after`, that differ in every section. To be read only."""
+    lab = trained.copy(tmp_path_factory.mktemp("changed"))
+    lab.run("git", "tag", "before")
+    params = lab.folder / "params.yaml"
+    replace(params, "stocks: 120\n  start", "stocks: 100\n  start")
+    replace(params, "batch_size: 3840", "batch_size: 256")
+    replace(params, "  - momentum\n", "")
+    replace(params, "embargo: 20", "embargo: 25")
+    replace(params, "hidden_size: 8", "hidden_size: 16")
+    replace(params, "tier: tier1", "tier: tier2")
+    replace(params, "    learning_rate: 0.0005", "    learning_rate: 0.0005\n      warm_up: true")
+    replace(lab.folder / "requirements.lock", "click==", "click==99.")
+    (lab.folder / "src/gogooku3/training/code.py").write_text("one\n2\nthree\nfour\n")
+    (lab.folder / "src/gogooku3/files.py").write_text("new\n")
+    lab.make(lab.folder / "made", 2, 0.03)
+    (lab.folder / "made/quotes/bars.txt").write_text("other bars\n")
+    lab.reproduce()
+    lab.run("git", "tag", "after")
+    return lab
+
+
+def hash_of(lab: Any, rev: str, path: str) -> str:
+    lock = lab.run("git", "show", f"{rev}:dvc.lock").stdout
+    outs = lock.split(f"- path: {path}\n")[1]
+    return str(outs.split("md5: ")[1].split()[0])
+
+
+def test_every_section_names_its_differences(changed: Any) -> None:
+    found = diff(changed.folder, "before", "after")
+    assert found.parameters == [
+        Change("train.recipe.batch_size", 3840, 256),
+        Change("train.phases.finetune.warm_up", None, True),
+        Change("model.backbone.hidden_size", 8, 16),
+        Change("dataset.families", *(list(families) for families in _families())),
+        Change("quotes.stocks", 120, 100),
+        Change("tier", "tier1", "tier2"),
+    ]
+    assert found.split == [Change("dataset.split.embargo", 20, 25)]
+    assert found.features == [Change("family", "momentum", None)]
+    assert found.data == [
+        Change("data/quotes", hash_of(changed, "before", "data/quotes"), hash_of(changed, "after", "data/quotes"))
+    ]
+    (click,) = found.environment
+    assert click.name == "click"
+    assert click.new == f"99.{click.old}"
+    assert found.code == [RoomChange("gogooku3", 1, 1, 0), RoomChange("training", 1, 2, 1)]
+    metrics = {change.name: change for change in found.metrics}
+    assert set(metrics) == {
+        *(f"validation.rank_ic.{horizon}" for horizon in (1, 5)),
+        *(f"test.rank_ic.{horizon}" for horizon in (1, 5)),
+        "test.sharpe",
+    }
+    assert metrics["validation.rank_ic.1"].old == {"value": 0.05, "low": -0.1, "high": 0.1}
+    assert metrics["validation.rank_ic.1"].difference == pytest.approx(-0.02)
+    assert metrics["test.sharpe"].difference == pytest.approx(-0.02)
+
+
+def _families() -> tuple[list[str], list[str]]:
+    rest = ["technical", "liquidity", "distribution", "relative", "rank", "calendar"]
+    return ["returns", "volatility", "momentum", *rest], ["returns", "volatility", *rest]
+
+
+def test_the_working_tree_compares_as_the_commit_that_it_equals(changed: Any) -> None:
+    assert diff(changed.folder, "before") == diff(changed.folder, "before", "after")
+    assert diff(changed.folder, "workspace", "before") == diff(changed.folder, "after", "before")
+
+
+def test_work_that_is_not_committed_is_seen(lab: Any) -> None:
+    replace(lab.folder / "params.yaml", "batch_size: 3840", "batch_size: 256")
+    (lab.folder / "src/gogooku3/training/new.py").write_text("one\ntwo\n")
+    found = diff(lab.folder, "HEAD")
+    assert found.parameters == [Change("train.recipe.batch_size", 3840, 256)]
+    assert found.code == [RoomChange("training", 1, 2, 0)]
+
+
+def test_equal_sides_have_no_difference(lab: Any) -> None:
+    assert diff(lab.folder, "HEAD", "main") == Diff([], [], [], [], [], [], [])
+
+
+def test_a_commit_from_before_the_pipeline_lacks_everything(lab: Any) -> None:
+    lab.run("git", "checkout", "--quiet", "--orphan", "empty")
+    lab.run("git", "rm", "-r", "--cached", "--quiet", ".")
+    lab.run("git", "commit", "--quiet", "--allow-empty", "--message", "Nothing")
+    found = diff(lab.folder, "HEAD", "main")
+    assert Change("train.recipe.batch_size", None, 3840) in found.parameters
+    assert [(change.name, change.old) for change in found.data] == [("data/quotes", None), ("data/dataset", None)]
+    assert [change.name for change in found.features][-1] == "models/package/schema.json"
+
+
+def test_a_name_that_is_no_revision_is_refused(lab: Any) -> None:
+    with pytest.raises(GitError, match="`tier7` names no commit here"):
+        diff(lab.folder, "tier7")
+
+
+def test_the_table_begins_with_the_parameters_and_ends_with_what_is_the_same(
+    changed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(changed.folder)
+    monkeypatch.setenv("COLUMNS", "140")
+    printed = CliRunner().invoke(command, ["before", "after"])
+    assert printed.exit_code == 0
+    lines = [line for line in printed.stdout.splitlines() if line.strip()]
+    assert lines[0].strip() == "Parameters"
+    assert [cell.strip() for cell in lines[4].split("│")[1:-1]] == ["train.recipe.batch_size", "3840", "256"]
+    assert "0.030 [-0.100, 0.100]" in printed.stdout
+    assert "-0.0200" in printed.stdout
+    same = CliRunner().invoke(command, ["after"])
+    assert same.stdout == "same: parameters, split, features, data, environment, code, metrics\n"
+
+
+def test_json_has_every_difference(changed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(changed.folder)
+    found = json.loads(CliRunner().invoke(command, ["before", "after", "--json"]).stdout)
+    assert (found["old"], found["new"]) == ("before", "after")
+    assert found["parameters"][0] == {"name": "train.recipe.batch_size", "old": 3840, "new": 256}
+    assert found["code"][1] == {"room": "training", "files": 1, "added": 2, "removed": 1}
+    assert {"name", "old", "new", "difference"} == set(found["metrics"][0])

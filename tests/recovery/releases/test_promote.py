@@ -1,0 +1,321 @@
+"""A tag is given to what was checked, with all that it records, and to nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, StoreError
+from gogooku3.files import sha256_file
+from gogooku3.model.weights import read_tensors, write_tensors
+from gogooku3.package.manifest import write_manifest
+from gogooku3.recovery import tags
+from gogooku3.recovery.git import run
+from gogooku3.recovery.promote import complete, promote
+from gogooku3.recovery.record import parse
+
+COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
+
+
+def edit_json(path: Path, edit: Callable[[Any], object]) -> None:
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def test_the_first_model_is_version_1_and_the_best_and_its_tags_record_it(lab: Any) -> None:
+    commit = run(lab.folder, "rev-parse", "HEAD").strip()
+    made = promote(lab.folder, "tier1")
+    assert made.tags == ("tier1@v1.0.0", "tier1#best#1")
+    assert lab.tags() == set(made.tags)
+    registry = tags.read(lab.folder)
+    best = registry.best("tier1")
+    assert best is not None
+    assert (best.tag.name, best.commit) == ("tier1@v1.0.0", commit)
+    record = parse(best.tag.message)
+    assert record == made.record
+    assert record is not None
+    package = lab.folder / "models/package"
+    assert record.model_sha256 == sha256_file(package / "model.safetensors")
+    assert record.environment == json.loads((package / "environment.json").read_text())
+    assert record.validation.mean_rank_ic == pytest.approx(0.055)
+    assert record.test.mean_rank_ic == pytest.approx(0.035)
+    assert record.compared_with is None
+    for said in (record.model_sha256, "0.050 [-0.100, 0.100]", "0.030 [-0.120, 0.080]", "exact on"):
+        assert said in best.tag.message
+    assert run(lab.folder, "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> None:
+    promote(lab.folder, "tier1")
+    first = (lab.folder / "models/package/model.safetensors").read_bytes()
+    lab.train(2, 0.07)
+    promote(lab.folder, "tier1")
+    second = (lab.folder / "models/package/model.safetensors").read_bytes()
+    shown = json.loads(lab.run("gto", "show", "tier1", "--json").stdout)
+    assert [row["version"] for row in shown] == ["v1.1.0", "v1.0.0"]
+    assert lab.run("gto", "show", "tier1#best", "--ref").stdout.strip() == "tier1@v1.1.0"
+    events = json.loads(lab.run("gto", "history", "tier1", "--json").stdout)
+    assert sorted(row["ref"] for row in events) == ["tier1#best#1", "tier1#best#2", "tier1@v1.0.0", "tier1@v1.1.0"]
+    for selection, expected in ((("--rev", "v1.0.0"), first), (("--stage", "best"), second)):
+        target = tmp_path / selection[1]
+        lab.run("dvc", "artifacts", "get", str(lab.folder), "tier1", *selection, "-o", str(target), cwd=tmp_path)
+        assert (target / "model.safetensors").read_bytes() == expected
+
+
+def test_a_better_model_takes_the_mark_and_a_worse_one_needs_a_reason(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.04)
+    with pytest.raises(RefusedError, match=r"is 0\.045000 .* `tier1@v1\.0\.0`, has 0\.055000") as refused:
+        promote(lab.folder, "tier1")
+    assert "gogooku3 diff tier1@v1.0.0 HEAD" in refused.value.hint
+    assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
+
+    made = promote(lab.folder, "tier1", despite_worse="half the turnover\nrecord: {}")
+    assert made.tags == ("tier1@v1.1.0",)
+    assert made.record.despite_worse == "half the turnover\nrecord: {}"
+    best = tags.read(lab.folder).best("tier1")
+    assert best is not None
+    assert best.tag.name == "tier1@v1.0.0"
+    assert parse(tags.read(lab.folder).of("tier1")[-1].tag.message) == made.record
+
+    lab.train(3, 0.06)
+    made = promote(lab.folder, "tier1", version=tags.Version(2, 0, 0), despite_worse="not needed")
+    assert made.tags == ("tier1@v2.0.0", "tier1#best#2")
+    assert made.record.despite_worse is None
+    assert made.record.compared_with is not None
+    assert made.record.compared_with.tag == "tier1@v1.0.0"
+    assert made.record.compared_with.rank_ic == pytest.approx(0.055)
+
+
+def test_an_equal_model_is_released_and_leaves_the_mark(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.05)
+    assert promote(lab.folder, "tier1").tags == ("tier1@v1.1.0",)
+
+
+def test_test_metrics_decide_nothing(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    lab.train(9, 0.06)  # its test RankIC is 0.12 lower, the first's 0.035
+    made = promote(lab.folder, "tier1")
+    assert made.record.test.mean_rank_ic == pytest.approx(-0.115)
+    assert made.tags == ("tier1@v1.1.0", "tier1#best#2")
+
+
+def dirty(lab: Any) -> None:
+    (lab.folder / "params.yaml").write_text((lab.folder / "params.yaml").read_text() + "\n")
+
+
+def untracked(lab: Any) -> None:
+    (lab.folder / "src/gogooku3/new.py").write_text("new\n")
+
+
+def other_tier(lab: Any) -> None:
+    params = lab.folder / "params.yaml"
+    params.write_text(params.read_text().replace("tier: tier1", "tier: tier2"))
+    lab.commit("Another tier")
+
+
+def behind(lab: Any) -> None:
+    (lab.folder / "made/quotes/bars.txt").write_text("other bars\n")
+    lab.commit("Other bars")
+
+
+def output_lost(lab: Any) -> None:
+    (lab.folder / "models/package/README.md").unlink()
+
+
+def bit_flipped_before_packaging(lab: Any) -> None:
+    """A package whose manifest and lock agree with it, and whose weights are not those of its golden predictions."""
+    for folder in ("finetune", "package"):
+        weights = lab.folder / "made" / folder / "model.safetensors"
+        tensors = read_tensors(weights)
+        for tensor in tensors.values():
+            if tensor.is_floating_point():
+                tensor.add_(0.5)
+        write_tensors(tensors, weights)
+    write_manifest(lab.folder / "made/package")
+    lab.reproduce()
+
+
+def undefined(lab: Any) -> None:
+    edit_json(lab.folder / "made/metrics/validation.json", lambda table: table["rank_ic"]["5"].update(value=None))
+    lab.reproduce()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "hint"),
+    [
+        (dirty, r"working tree differs .*: M params\.yaml", "git commit"),
+        (untracked, r"working tree differs .*: \?\? src/gogooku3/new\.py", "git add"),
+        (other_tier, r"configures tier `tier2`, not `tier1`", "gogooku3 promote tier2"),
+        (behind, r"`dvc\.lock` is behind: quotes changed", "dvc repro"),
+        (output_lost, r"`dvc\.lock` is behind: package changed", "dvc pull"),
+        (bit_flipped_before_packaging, r"does not verify: golden: scores differ", "gogooku3 verify"),
+        (undefined, r"validation RankIC is undefined", "evaluate over more"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_must_not_be_released_is_refused_with_what_to_do(
+    lab: Any, spoil: Callable[[Any], None], says: str, hint: str
+) -> None:
+    spoil(lab)
+    with pytest.raises(RefusedError, match=says) as refused:
+        promote(lab.folder, "tier1")
+    assert hint in refused.value.hint
+    assert refused.value.exit_code == 1
+    assert not lab.tags()
+    assert not list(lab.bucket.rglob("*"))
+
+
+def test_metrics_that_lack_what_is_compared_are_named(lab: Any) -> None:
+    edit_json(lab.folder / "made/metrics/validation.json", lambda table: table.pop("rank_ic"))
+    lab.reproduce()
+    with pytest.raises(DataError, match=r"`metrics/validation\.json` of commit .* lacks .* rank_ic"):
+        promote(lab.folder, "tier1")
+    assert not lab.tags()
+
+
+def test_a_version_is_never_given_twice(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    before = run(lab.folder, "for-each-ref")
+    with pytest.raises(RefusedError, match=r"commit is `tier1@v1\.0\.0` already") as refused:
+        promote(lab.folder, "tier1")
+    assert "git push origin tier1@v1.0.0 tier1#best#1" in refused.value.hint
+    lab.train(2, 0.07)
+    with pytest.raises(RefusedError, match=r"`tier1@v1\.0\.0` exists") as refused:
+        promote(lab.folder, "tier1", version=tags.Version(1, 0, 0))
+    assert "v1.1.0" in refused.value.hint
+    assert run(lab.folder, "for-each-ref", "refs/tags") in before
+
+
+def test_a_tag_that_gto_made_counts_as_a_version_and_as_the_best(lab: Any) -> None:
+    lab.run("gto", "register", "tier1", "--version", "v3.2.0")
+    lab.run("gto", "assign", "tier1", "--version", "v3.2.0", "--stage", "best")
+    lab.train(2, 0.04)
+    with pytest.raises(RefusedError, match=r"`tier1@v3\.2\.0`, has 0\.055000"):
+        promote(lab.folder, "tier1")
+    lab.train(3, 0.06)
+    assert promote(lab.folder, "tier1").tags == ("tier1@v3.3.0", "tier1#best#2")
+
+
+def test_a_name_that_is_no_tier_is_refused(lab: Any) -> None:
+    with pytest.raises(ConfigError, match=r"`tier 1` cannot be a tier's name"):
+        promote(lab.folder, "tier 1")
+
+
+def test_a_bucket_that_lost_a_child_of_a_directory_is_found_after_the_push(lab: Any) -> None:
+    lab.run("dvc", "push", "--quiet")
+    listing = next(path for path in lab.bucket.rglob("*.dir") if "features" in path.read_text())
+    child = json.loads(listing.read_text())[0]["md5"]
+    (lab.bucket / "files/md5" / child[:2] / child[2:]).unlink()
+    with pytest.raises(RefusedError, match=r"bucket is not whole .* `data/dataset/features/.*` is missing") as refused:
+        promote(lab.folder, "tier1")
+    assert "gogooku3 audit --repair" in refused.value.hint
+    assert not lab.tags()
+
+
+def test_without_a_bucket_nothing_is_tagged(lab: Any) -> None:
+    lab.bucket.rmdir()
+    with pytest.raises(StoreError, match="does not exist"):
+        promote(lab.folder, "tier1")
+    assert not lab.tags()
+
+
+def test_a_lost_stage_tag_is_made_again_to_the_byte(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    before = run(lab.folder, "for-each-ref", "refs/tags")
+    run(lab.folder, "update-ref", "-d", "refs/tags/tier1#best#1")
+    assert complete(lab.folder, "tier1") == ["tier1#best#1"]
+    assert run(lab.folder, "for-each-ref", "refs/tags") == before
+    assert complete(lab.folder, "tier1") == []
+
+
+def start(lab: Any, *options: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    return subprocess.Popen(
+        [*COMMAND, *options], cwd=lab.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_command_prints_tags_and_record_as_json_and_progress_elsewhere(lab: Any) -> None:
+    with start(lab, "--version", "v0.1.0", "--json") as process:
+        printed, told = process.communicate()
+    assert process.returncode == 0, told
+    content = json.loads(printed)
+    assert content["tags"] == ["tier1@v0.1.0", "tier1#best#1"]
+    record = parse(tags.read(lab.folder).releases[0].tag.message)
+    assert record is not None
+    assert content["record"] == json.loads(json.dumps(asdict(record)))
+    assert told.splitlines()[-1] == "checking: bucket"
+
+
+def test_an_empty_reason_is_refused(lab: Any) -> None:
+    with start(lab, "--despite-worse", " ") as process:
+        _, told = process.communicate()
+    assert (process.returncode, "the reason is empty" in told) == (2, True)
+    assert not lab.tags()
+
+
+def test_killed_before_any_step_it_leaves_no_tag_and_the_next_run_completes(lab: Any) -> None:
+    for step in ("`dvc status`", "package", "`dvc push`", "bucket"):
+        with start(lab) as process:
+            assert process.stderr is not None
+            told = [line for line in iter(process.stderr.readline, f"checking: {step}\n") if line]
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL, told
+        assert not lab.tags()
+    with start(lab) as process:
+        printed, told = process.communicate()
+    assert process.returncode == 0, told
+    assert "git push origin tier1@v1.0.0 tier1#best#1" in printed
+    assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
+
+
+HOOK = """#!/bin/sh
+[ "$1" = prepared ] && kill -9 {victim}
+exit 0
+"""
+
+
+def hook(lab: Any, victim: str) -> None:
+    """Kills a process while Git holds the locks of both tags and has written neither."""
+    script = lab.folder / ".git/hooks/reference-transaction"
+    script.write_text(HOOK.format(victim=victim))
+    script.chmod(0o755)
+
+
+def test_killed_while_git_makes_the_tags_it_leaves_both(lab: Any) -> None:
+    hook(lab, "$(cat .git/victim)")
+    with start(lab) as process:
+        (lab.folder / ".git/victim").write_text(str(process.pid))
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    deadline = 100
+    while lab.tags() != {"tier1@v1.0.0", "tier1#best#1"} and deadline:
+        deadline -= 1
+        subprocess.run(["sleep", "0.05"], check=True)
+    assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
+
+
+def test_when_git_itself_is_killed_no_tag_is_made_and_the_next_run_names_what_it_left(lab: Any) -> None:
+    hook(lab, "$PPID")
+    with pytest.raises(GitError):
+        promote(lab.folder, "tier1")
+    assert not lab.tags()
+    (lab.folder / ".git/hooks/reference-transaction").unlink()
+    with pytest.raises(GitError, match=r"\.lock': File exists"):
+        promote(lab.folder, "tier1")
+    for left in (lab.folder / ".git/refs/tags").glob("*.lock"):
+        left.unlink()
+    assert promote(lab.folder, "tier1").tags == ("tier1@v1.0.0", "tier1#best#1")

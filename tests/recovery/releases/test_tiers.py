@@ -1,0 +1,106 @@
+"""What was released is listed from the tags alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3.cli.tiers import tiers as command
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.tiers import tiers
+
+
+@pytest.fixture(scope="module")
+def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two versions of tier1, the first of them the best, and one of tier2 that GTO registered."""
+    lab = trained.copy(tmp_path_factory.mktemp("released"))
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.04)
+    promote(lab.folder, "tier1", despite_worse="for comparison")
+    lab.run("gto", "register", "tier2", "--version", "v0.1.0")
+    lab.run("git", "tag", "tier1@v9.9.9")
+    return lab
+
+
+@pytest.fixture
+def released(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A copy of `source`, and a folder in it to stand in."""
+    lab = source.copy(tmp_path)
+    monkeypatch.chdir(lab.folder / "src")
+    monkeypatch.setenv("COLUMNS", "200")
+    return lab
+
+
+def test_every_version_stands_with_its_mark_and_record(released: Any) -> None:
+    first, second, foreign = tiers(released.folder)
+    assert [row.tag for row in (first, second, foreign)] == ["tier1@v1.0.0", "tier1@v1.1.0", "tier2@v0.1.0"]
+    assert [row.best for row in (first, second, foreign)] == [True, False, False]
+    assert first.record is not None
+    assert second.record is not None
+    assert first.record.model_sha256 != second.record.model_sha256
+    assert second.record.despite_worse == "for comparison"
+    assert foreign.record is None
+    assert second.commit == foreign.commit == released.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert {row.in_bucket for row in (first, second, foreign)} == {None}
+
+
+def test_a_mark_that_was_taken_back_falls_to_the_one_before(released: Any) -> None:
+    released.train(3, 0.08)
+    promote(released.folder, "tier1")
+    assert [row.tag for row in tiers(released.folder) if row.best] == ["tier1@v1.2.0"]
+    released.run("gto", "deprecate", "tier1", "v1.2.0", "best")
+    assert [row.tag for row in tiers(released.folder) if row.best] == ["tier1@v1.0.0"]
+    released.run("gto", "deprecate", "tier1", "v1.0.0")
+    rows = tiers(released.folder)
+    assert [row.version for row in rows if row.tier == "tier1"] == ["v1.1.0", "v1.2.0"]
+    assert not any(row.best for row in rows)
+
+
+def test_the_table_shows_metrics_with_intervals_for_people_in_80_columns(
+    released: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = CliRunner().invoke(command)
+    assert printed.exit_code == 0
+    record = tiers(released.folder)[0].record
+    assert record is not None
+    commit = released.run("git", "rev-parse", "HEAD~").stdout[:8]
+    lines = [re.split(r" *│ *| {2,}", line.strip()) for line in printed.stdout.splitlines() if line.strip()]
+    assert lines[2:6] == [
+        ["tier1@v1.0.0", "RankIC mean", "0.0550", "0.0350"],
+        ["best", "RankIC", "1", "0.050 [-0.100, 0.100]", "0.030 [-0.120, 0.080]"],
+        [f"commit {commit}", "RankIC", "5", "0.060 [-0.100, 0.100]", "0.040 [-0.120, 0.080]"],
+        ["model", record.model_sha256[:8], "Sharpe", "1.000 [0.500, 1.500]", "0.980 [0.500, 1.500]"],
+    ]
+    assert "not recorded" in printed.stdout
+
+
+def test_json_has_the_whole_record(released: Any) -> None:
+    rows = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
+    assert rows[1]["record"]["compared_with"]["tag"] == "tier1@v1.0.0"
+    own = json.loads(released.run("git", "show", "tier1@v1.0.0:metrics/test.json").stdout)
+    assert rows[0]["record"]["test"]["rank_ic"] == own["rank_ic"]
+
+
+def test_a_version_whose_objects_are_lost_is_named_when_the_bucket_is_asked(released: Any) -> None:
+    whole = CliRunner().invoke(command, ["--check"])
+    assert (whole.exit_code, whole.stdout.count("bucket whole"), whole.stdout.count("lacks")) == (0, 2, 0)
+    own = released.run("git", "show", "tier1@v1.1.0:dvc.lock").stdout
+    md5 = own.split("models/package/model.safetensors")[1].split("md5: ")[1].split()[0]
+    (released.bucket / "files/md5" / md5[:2] / md5[2:]).unlink()
+    lost = CliRunner().invoke(command, ["--check", "--json"])
+    assert lost.exit_code == 1
+    assert CliRunner().invoke(command, ["--check"]).stdout.count("bucket lacks objects") == 1
+    assert [row["in_bucket"] for row in json.loads(lost.stdout)] == [True, False, None]
+
+
+def test_without_tags_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(lab.folder)
+    printed = CliRunner().invoke(command)
+    assert (printed.exit_code, "no tier was promoted yet" in printed.stdout) == (0, True)
+    assert json.loads(CliRunner().invoke(command, ["--json"]).stdout) == []

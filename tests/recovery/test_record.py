@@ -1,0 +1,91 @@
+"""What a tag's message records comes back as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gogooku3.recovery.record import Comparison, Estimate, Measured, Record, message, parse
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+MAYBE = st.none() | NUMBERS
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
+ESTIMATES = st.builds(Estimate, MAYBE, MAYBE, MAYBE)
+SPLITS = st.builds(Measured, TEXTS, TEXTS, ESTIMATES, st.dictionaries(st.sampled_from(["1", "5", "20"]), ESTIMATES))
+DEFINED = st.builds(
+    Measured,
+    TEXTS,
+    TEXTS,
+    ESTIMATES,
+    st.dictionaries(st.sampled_from(["1", "5", "20"]), st.builds(Estimate, NUMBERS, MAYBE, MAYBE), min_size=1),
+)
+RECORDS = st.builds(
+    Record,
+    tier=st.just("tier1"),
+    version=st.just("v1.0.0"),
+    model_sha256=TEXTS,
+    environment=st.dictionaries(st.just("versions"), st.dictionaries(TEXTS, TEXTS)),
+    validation=DEFINED,
+    test=SPLITS,
+    compared_with=st.none() | st.builds(Comparison, TEXTS, NUMBERS, TEXTS),
+    despite_worse=st.none() | TEXTS | st.just("why:\nrecord: {}\n"),
+    stage_tag=st.none() | st.just("tier1#best#1"),
+)
+
+EXAMPLE = Record(
+    tier="tier1",
+    version="v1.1.0",
+    model_sha256="ab" * 32,
+    environment={"exact_on": "x86-64-v3", "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}},
+    validation=Measured("2022-12-01", "2023-04-28", Estimate(1.25, 0.5, 2.0), {"1": Estimate(0.03125, 0.01, 0.05)}),
+    test=Measured("2023-05-01", "2023-12-29", Estimate(0.5, -0.5, 1.5), {"1": Estimate(None, None, None)}),
+    compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2022-12-01 to 2023-04-28"),
+    despite_worse=None,
+    stage_tag="tier1#best#2",
+)
+
+
+@given(RECORDS)
+def test_every_record_comes_back_from_its_message(record: Record) -> None:
+    assert parse(message(record)) == record
+
+
+def test_the_message_reads_as_text_before_its_last_line() -> None:
+    text = message(EXAMPLE)
+    assert text.splitlines()[:-1] == [
+        "tier1 v1.1.0, best of its tier",
+        "",
+        f"model SHA-256: {'ab' * 32}",
+        "validation RankIC: 0.0312 (mean; horizons 1; 2022-12-01 to 2023-04-28)",
+        "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions)",
+        "exact on: x86-64-v3",
+        "libraries: torch 2.13.0+cpu, numpy 2.4.6",
+        "",
+        "            validation                  test",
+        "Sharpe      1.250 [0.500, 2.000]        0.500 [-0.500, 1.500]",
+        "RankIC 1    0.031 [0.010, 0.050]        undefined",
+        "",
+    ]
+    assert text.splitlines()[-1].startswith('record: {"tier": "tier1", ')
+
+
+def test_a_comparison_over_other_sessions_says_which() -> None:
+    other = replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2021-01-01 to 2021-12-30"))
+    assert "compared with: tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30)" in message(other)
+
+
+def test_a_message_without_a_whole_record_has_none() -> None:
+    text = message(EXAMPLE)
+    assert parse("Registering artifact tier1 version v1.0.0") is None
+    assert parse(text[: len(text) // 2]) is None
+    assert parse(text.replace('"tier": "tier1", ', "")) is None
+    assert parse(text + "a line after it\n") is None
+
+
+def test_the_mean_is_undefined_where_one_horizon_is() -> None:
+    split = replace(EXAMPLE.validation, rank_ic={"1": Estimate(0.02, 0, 1), "5": Estimate(0.04, 0, 1)})
+    assert split.mean_rank_ic == 0.03
+    assert replace(split, rank_ic={**split.rank_ic, "10": Estimate(None, None, None)}).mean_rank_ic is None
+    assert replace(split, rank_ic={}).mean_rank_ic is None

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from gogooku3.errors import StoreError
+from gogooku3.recovery import store as stores
+from gogooku3.recovery.repair import deliver
+from gogooku3.recovery.store import Held, open_cache, open_remote
+
+
+def oid(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+@contextmanager
+def answering(status: int | None, body: str = "") -> Iterator[str]:
+    """A server that answers every request with one status, or never answers (None)."""
+    ended = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if status is None:
+                ended.wait()
+                return
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def use(toy, name: str, **settings: str) -> None:
+    toy.local("core", remote=name)
+    toy.local(f"'remote \"{name}\"'", **settings)
+
+
+def test_the_bucket_tells_size_and_md5_without_a_download(toy, bucket):
+    there = [f"object {i}".encode() for i in range(40)]
+    for content in there:
+        bucket.write(bucket.at(oid(content)), content)
+    asked = [oid(content) for content in there] + [oid(b"absent")]
+    assert open_remote(toy.folder).look_up(asked) == {oid(c): Held(len(c), oid(c)) for c in there}
+
+
+def test_a_few_objects_of_a_full_bucket_are_found_folder_by_folder(toy, bucket, monkeypatch):
+    there = [f"object {i}".encode() for i in range(40)]
+    for content in there:
+        bucket.write(bucket.at(oid(content)), content)
+    store = open_remote(toy.folder)
+    asked = [oid(content) for content in there[:5]]
+    # A page this small foretells more requests for a listing of all than for the folders of five objects.
+    monkeypatch.setattr(type(store._fs), "LIST_OBJECT_PAGE_SIZE", 1)
+    listed = []
+    listing = store._list
+    monkeypatch.setattr(store, "_list", lambda path: listed.append(path) or listing(path))
+    assert set(store.look_up(asked)) == set(asked)
+    assert len(listed) == len({name[:2] for name in asked})
+
+
+def test_an_object_of_which_the_bucket_gives_no_md5_is_known_by_size_only(toy, bucket):
+    bucket.write(bucket.at(oid(b"parts")), b"parts")
+    bucket.claim_md5(bucket.at(oid(b"parts")), "")
+    assert open_remote(toy.folder).look_up([oid(b"parts")]) == {oid(b"parts"): Held(5, None)}
+
+
+def test_an_answer_is_never_older_than_the_question(toy, bucket):
+    store = open_remote(toy.folder)
+    bucket.write(bucket.at(oid(b"parts")), b"parts")
+    assert store.look_up([oid(b"parts")])
+    bucket.lose(bucket.at(oid(b"parts")))
+    assert store.look_up([oid(b"parts")]) == {}
+
+
+def test_reading_streams_the_bytes_and_says_when_there_are_none(toy, bucket):
+    content = bytes(range(256)) * 9000
+    bucket.write(bucket.at(oid(content)), content)
+    store = open_remote(toy.folder)
+    assert store.digest(oid(content)) == Held(len(content), oid(content))
+    assert store.read(oid(content)) == content
+    assert store.digest(oid(b"absent")) is None
+    assert store.read(oid(b"absent")) is None
+
+
+def test_a_bad_copy_is_not_delivered(toy, bucket):
+    name = oid(b"good")
+    bucket.write(bucket.at(name), b"evil")
+    assert not deliver(name, open_remote(toy.folder), open_cache(toy.folder))
+    assert not toy.cached(name).exists()
+    bucket.write(bucket.at(name), b"good")
+    assert deliver(name, open_remote(toy.folder), open_cache(toy.folder))
+    assert toy.cached(name).read_bytes() == b"good"
+    assert toy.cached(name).stat().st_mode & 0o777 == 0o444
+
+
+def test_no_remote_configured_says_how_to_add_one(toy):
+    (toy.folder / ".dvc/config.local").unlink()
+    (toy.folder / ".dvc/config").write_text("")
+    with pytest.raises(StoreError, match="no remote") as refused:
+        open_remote(toy.folder)
+    assert "dvc remote add" in refused.value.hint
+
+
+def test_a_bucket_that_does_not_exist_is_not_an_empty_one(toy, bucket):
+    use(toy, "other", url="gs://no-such-bucket/store", endpointurl=bucket.endpoint, allow_anonymous_login="true")
+    with pytest.raises(StoreError, match="`gs://no-such-bucket/store` does not exist"):
+        open_remote(toy.folder)
+
+
+def test_a_bucket_that_nothing_was_pushed_to_is_reached(toy):
+    assert open_remote(toy.folder).look_up([oid(b"absent")]) == {}
+
+
+def test_a_remote_type_that_is_not_installed_is_named(toy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dvc_s3", None)
+    use(toy, "other", url="s3://bucket/store")
+    with pytest.raises(StoreError, match="requires 'dvc-s3' to be installed"):
+        open_remote(toy.folder)
+
+
+def test_a_default_remote_that_is_not_defined_is_named(toy):
+    toy.local("core", remote="nowhere")
+    with pytest.raises(StoreError, match="'nowhere'"):
+        open_remote(toy.folder)
+
+
+def test_a_folder_that_is_not_mounted_is_not_an_empty_one(toy, tmp_path):
+    use(toy, "disk", url=str(tmp_path / "unmounted"))
+    with pytest.raises(StoreError, match="does not exist"):
+        open_remote(toy.folder)
+
+
+def test_credentials_that_are_not_there_are_one_line(toy, tmp_path):
+    use(toy, "other", url="gs://bucket/store", credentialpath=str(tmp_path / "key.json"))
+    with pytest.raises(StoreError, match=r"key\.json") as refused:
+        open_remote(toy.folder)
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            401,
+            '{"error": {"code": 401, "message": "Anonymous caller may not list"}}',
+            "Anonymous",
+        ),
+        (401, '{"error": {"code": 401, "message": "Invalid Credentials"}}', "Invalid Credentials"),
+        (403, '{"error": {"code": 403, "message": "caller may not list"}}', "Forbidden"),
+        (503, '{"error": {"code": 503, "message": "Backend Error"}}', "Backend Error"),
+        (None, "", "no answer in 2 s"),
+    ],
+)
+def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status, body, said):
+    monkeypatch.setattr(stores, "ANSWER_WITHIN", 2)
+    with answering(status, body) as endpoint:
+        use(toy, "other", url="gs://bucket/store", endpointurl=endpoint, allow_anonymous_login="true")
+        started = time.monotonic()
+        with pytest.raises(StoreError, match=said) as refused:
+            open_remote(toy.folder)
+        assert time.monotonic() - started < 10
+    assert "\n" not in refused.value.message
+    assert "credentials" in refused.value.hint

@@ -1,0 +1,144 @@
+"""The grammar of tags is GTO's own, and what they say follows from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from gto.constants import check_string_is_valid
+from gto.tag import Action, parse_name
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gogooku3.errors import ConfigError
+from gogooku3.recovery import git, tags
+from gogooku3.recovery.tags import STAGE_TAG, TIER, VERSION_TAG, Version
+
+PIECES = ["tier1", "demo", "a/b", "a-b", "-", "/", "_", "@", "#", "!", ".", "v", "v1.0.0", "v01.2.3", "0", "12", "best"]
+NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
+
+
+@given(NAMES)
+def test_a_version_tag_is_what_gto_takes_for_one(name: str) -> None:
+    theirs, ours = parse_name(name, raise_on_fail=False), VERSION_TAG.fullmatch(name)
+    # GTO also knows pre-releases, and names with a folder.
+    plain = re.fullmatch(r"v[0-9]+\.[0-9]+\.[0-9]+", theirs.get("version", "")) is not None
+    assert (ours is not None) == plain
+    if ours is not None:
+        assert theirs["name"] == ours["tier"]
+        assert theirs["version"] == str(Version(*(int(ours[part]) for part in ("major", "minor", "patch"))))
+        assert (theirs["action"] is Action.DEREGISTER) == bool(ours["cancel"])
+        assert theirs.get("counter") == (int(ours["counter"]) if ours["counter"] else None)
+
+
+@given(NAMES)
+def test_a_stage_tag_is_what_gto_takes_for_one(name: str) -> None:
+    theirs, ours = parse_name(name, raise_on_fail=False), STAGE_TAG.fullmatch(name)
+    assert (ours is not None) == ("stage" in theirs)
+    if ours is not None:
+        assert (theirs["name"], theirs["stage"]) == (ours["tier"], ours["stage"])
+        assert (theirs["action"] is Action.UNASSIGN) == bool(ours["cancel"])
+        assert theirs.get("counter") == (int(ours["counter"]) if ours["counter"] else None)
+
+
+@given(NAMES)
+def test_a_tier_is_what_gto_takes_for_a_name(name: str) -> None:
+    assert (TIER.fullmatch(name) is not None) == check_string_is_valid(name)
+
+
+@pytest.mark.parametrize("text", ["1.0.0", "v1", "v1.0", "v1.0.0.0", "v01.0.0", "v1.0.0-rc1", "v-1.0.0", " v1.0.0", ""])
+def test_what_is_no_version_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a version"):
+        Version.parse(text)
+
+
+def test_versions_order_by_number_and_the_next_is_the_next_minor() -> None:
+    assert Version.parse("v1.10.0") > Version.parse("v1.9.3")
+    assert str(Version.parse("v1.9.3").next_minor()) == "v1.10.0"
+
+
+class History:
+    """Commits and annotated tags, made by name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        git.run(root, "init", "--quiet")
+        git.run(root, "config", "user.name", "Test")
+        git.run(root, "config", "user.email", "test@example.com")
+
+    def add(self, *names: str) -> str:
+        git.run(self.root, "commit", "--quiet", "--allow-empty", "--message", "A commit")
+        self.tag("HEAD", *names)
+        return git.commit_of(self.root, "HEAD")
+
+    def tag(self, commit: str, *names: str) -> None:
+        for name in names:
+            git.run(self.root, "tag", "--annotate", "--message", name, name, commit)
+
+    def best(self) -> str | None:
+        best = tags.read(self.root).best("tier1")
+        return best and str(best.version)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path)
+
+
+def test_without_tags_the_first_version_and_the_first_mark_are_next(history: History) -> None:
+    history.add()
+    registry = tags.read(history.root)
+    assert registry.releases == ()
+    assert registry.best("tier1") is None
+    assert str(registry.next_version("tier1")) == "v1.0.0"
+    assert registry.next_stage_tag("tier1") == "tier1#best#1"
+
+
+def test_the_next_version_follows_the_greatest_not_the_last(history: History) -> None:
+    history.add("tier1@v1.10.0")
+    history.add("tier1@v1.9.0", "tier2@v7.0.0", "tier1-small@v8.0.0", "other")
+    registry = tags.read(history.root)
+    assert [str(release.version) for release in registry.of("tier1")] == ["v1.9.0", "v1.10.0"]
+    assert str(registry.next_version("tier1")) == "v1.11.0"
+
+
+def test_the_last_mark_by_its_number_holds(history: History) -> None:
+    first = history.add("tier1@v1.0.0", "tier1#best#9")
+    history.add("tier1@v1.1.0", "tier1#best#10", "tier2#best#99")
+    assert history.best() == "v1.1.0"
+    assert tags.read(history.root).next_stage_tag("tier1") == "tier1#best#11"
+    history.tag(first, "tier1#best#11")
+    assert history.best() == "v1.0.0"
+
+
+def test_a_mark_that_is_taken_back_falls_to_the_one_before(history: History) -> None:
+    history.add("tier1@v1.0.0", "tier1#best#1")
+    second = history.add("tier1@v1.1.0", "tier1#best#2", "tier1#best!#3")
+    assert history.best() == "v1.0.0"
+    history.tag(second, "tier1#best#4")
+    assert history.best() == "v1.1.0"
+
+
+def test_another_stage_is_not_best(history: History) -> None:
+    history.add("tier1@v1.0.0", "tier1#production#1")
+    assert history.best() is None
+    assert tags.read(history.root).next_stage_tag("tier1") == "tier1#best#2"
+
+
+def test_a_version_that_is_taken_back_is_no_release_and_its_name_stays_taken(history: History) -> None:
+    history.add("tier1@v1.0.0", "tier1#best#1", "tier1@v1.0.0!#2")
+    registry = tags.read(history.root)
+    assert (registry.releases, registry.best("tier1")) == ((), None)
+    assert "tier1@v1.0.0" in registry.names
+
+
+def test_a_lightweight_tag_says_nothing_and_keeps_its_name(history: History) -> None:
+    history.add("tier1@v1.0.0")
+    for name in ("tier1@v1.1.0", "tier1#best#4"):
+        git.run(history.root, "tag", name)
+    registry = tags.read(history.root)
+    assert [str(release.version) for release in registry.of("tier1")] == ["v1.0.0"]
+    assert registry.best("tier1") is None
+    assert "tier1@v1.1.0" in registry.names
+    assert registry.next_stage_tag("tier1") == "tier1#best#5"

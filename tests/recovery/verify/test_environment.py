@@ -1,0 +1,113 @@
+"""What decides the bits, compared entry by entry; and the names of knobs that decide nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+
+from gogooku3.config.numerics import Numerics
+from gogooku3.recovery.checks.environment import OLDEST, compare, usable
+from gogooku3.recovery.checks.variables import knob
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "here", "standing"),
+    [
+        ("versions.torch", "2.13.0+cpu", "2.13.0+cpu", "exact"),
+        ("versions.torch", "2.10.0", "2.10.0", "exact"),
+        ("versions.torch", "2.13.0+cpu", "2.13.0+cu130", "unknown"),
+        ("versions.torch", "2.13.0", "2.13.1", "unknown"),
+        ("versions.torch", "2.13.0", "2.11.0", "unknown"),
+        ("versions.torch", "2.13.0", "3.0.0", "unknown"),
+        ("versions.torch", "2.13.0", "2.10.1+cpu", "breaking"),
+        ("versions.torch", "2.13.0", "2.9.0", "breaking"),
+        ("versions.numpy", "2.4.6", "2.0.2", "breaking"),
+        ("versions.safetensors", "0.8.0", "0.4.5", "breaking"),
+        ("exact_on", "x86-64-v3", "aarch64 DEFAULT", "unknown"),
+        ("numerics.device", "cuda", "cpu", "unknown"),
+    ],
+)
+def test_an_entry_is_exact_unknown_or_breaking(name: str, package: str, here: str, standing: str) -> None:
+    (entry,) = compare({name: package}, {name: here})
+    assert entry.standing == standing
+
+
+def test_an_entry_that_one_side_lacks_is_unknown() -> None:
+    lost, new = compare({"versions.lost": "1"}, {"versions.new": "2"})
+    assert (lost.package, lost.here, lost.standing) == ("1", None, "unknown")
+    assert (new.package, new.here, new.standing) == (None, "2", "unknown")
+
+
+def test_the_oldest_versions_are_those_of_the_project_file() -> None:
+    required = map(Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+    bounds = {
+        f"versions.{requirement.name}": bound.version
+        for requirement in required
+        for bound in requirement.specifier
+        if bound.operator == ">="
+    }
+    assert {name: bounds[name] for name in OLDEST} == OLDEST
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_package_from_a_gpu_is_scored_on_the_cpu_where_there_is_none() -> None:
+    assert usable(Numerics("cuda", 2, "native")) == Numerics("cpu", 2, "native")
+
+
+@pytest.mark.parametrize(("capability", "standing"), [("avx2", "exact"), ("default", "unknown")])
+def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capability: str, standing: str) -> None:
+    script = (
+        "from gogooku3.config.numerics import Numerics\n"
+        "from gogooku3.recovery.checks.environment import _entries, _here, compare\n"
+        "here = dict(_entries(_here(Numerics('cpu', 2, 'portable'))))\n"
+        "print(compare({'exact_on': 'x86-64-v3'}, here)[0].standing)\n"
+    )
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == standing
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SHARPE_WEIGHT", "loss"),
+        ("RANKIC_WEIGHT", "loss"),
+        ("CS_IC_WEIGHT", "loss"),
+        ("PHASE_LOSS_WEIGHTS", "loss"),
+        ("HORIZON_WEIGHT_5D", "loss"),
+        ("HIDDEN_SIZE", "model"),
+        ("MODEL_HIDDEN_SIZE", "model"),
+        ("GRAPH_K", "model"),
+        ("BATCH_SIZE", "training"),
+        ("SAFE_MODE_BATCH_SIZE", "training"),
+        ("LEARNING_RATE", "training"),
+        ("MAX_EPOCHS", "training"),
+        ("EARLY_STOP_PATIENCE", "training"),
+        ("FEATURE_CLIP_VALUE", "data"),
+        ("USE_RANKIC", "switch"),
+        ("ENABLE_QUANTILES", "switch"),
+        ("BYPASS_ADAPTIVE_NORM", "switch"),
+    ],
+)
+def test_an_old_knob_is_recognised(name: str, kind: str) -> None:
+    assert knob(name) == kind
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH", "HOME", "LANG", "TZ", "PYTHONHASHSEED", "OMP_NUM_THREADS", "MKL_CBWR", "ATEN_CPU_CAPABILITY",
+        "CUDA_VISIBLE_DEVICES", "GOOGLE_APPLICATION_CREDENTIALS", "FORCE_COLOR", "USER", "hidden_size", "_WEIGHT",
+    ],
+)  # fmt: skip
+def test_what_a_machine_needs_is_not_taken_for_a_knob(name: str) -> None:
+    assert knob(name) is None

@@ -1,0 +1,59 @@
+"""Golden predictions outside the domain in which they are promised: compared with a tolerance, and labelled so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from .conftest import Delivery
+
+
+def elsewhere(delivery: Delivery, scale: float) -> None:
+    """As if the package came from another processor, whose scores are a little off."""
+    delivery.edit_json("environment.json", lambda content: content.update(exact_on="x86_64 ANOTHER"))
+    delivery.edit_tensors("golden/predictions.safetensors", lambda tensors: tensors["scores"].mul_(scale))
+    delivery.suit_manifest()
+
+
+def test_scores_within_the_tolerance_are_noted_and_never_called_exact(delivery: Delivery) -> None:
+    elsewhere(delivery, 1 + 1e-5)
+    report = delivery.verify_alone()
+    assert report.verdict.good
+    assert report["golden"].outcome == "noted"
+    assert report["golden"].found.startswith("NOT to the bit, for exact_on differs")
+    assert "(0.0001 of the largest)" in report["golden"].found
+    assert report["environment"].outcome == "noted"
+    assert "exact_on x86_64 ANOTHER in the package" in report["environment"].found
+
+
+def test_scores_beyond_the_tolerance_fail(delivery: Delivery) -> None:
+    elsewhere(delivery, 1 + 2e-4)
+    assert delivery.verify_alone().failed == {"golden"}
+
+
+def test_scores_equal_by_luck_are_called_equal_and_not_promised(delivery: Delivery) -> None:
+    elsewhere(delivery, 1.0)
+    found = delivery.verify_alone()["golden"]
+    assert found.outcome == "passed"
+    assert found.found.endswith("equal to the bit, though outside the domain in which that is promised")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_package_from_a_gpu_is_compared_on_the_cpu(delivery: Delivery) -> None:
+    delivery.edit_json("environment.json", lambda content: content["numerics"].update(device="cuda"))
+    delivery.suit_manifest()
+    report = delivery.verify_alone()
+    assert report.verdict.good
+    assert "numerics.device cuda in the package, cpu here (unknown)" in report["environment"].found
+
+
+def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery.edit_json("environment.json", lambda content: content["versions"].update(safetensors="9.9"))
+    delivery.suit_manifest()
+    monkeypatch.setattr("gogooku3.numerics.version", lambda name: "0.4.1")
+    report = delivery.verify_alone()
+    assert report.failed == {"environment"}
+    assert "versions.safetensors 9.9 in the package, 0.4.1 here (breaking)" in report["environment"].found
+    assert report["golden"].found == "`environment` failed"
