@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gogooku3.config.numerics import Numerics
@@ -98,7 +99,7 @@ def environment(numerics: Numerics) -> dict[str, Any]:
     elif numerics.instruction_set == "portable":
         device = "x86-64-v3"
     else:
-        device = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+        device = f"{_processor()} {torch.backends.cpu.get_cpu_capability()}"
     return {
         "numerics": {
             "device": numerics.device,
@@ -108,3 +109,13 @@ def environment(numerics: Numerics) -> dict[str, Any]:
         "exact_on": device,
         "versions": {"torch": torch.__version__} | {name: version(name) for name in ("numpy", "safetensors")},
     }
+
+
+def _processor() -> str:
+    """The processor's model: kernels of one instruction set still differ between makers."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

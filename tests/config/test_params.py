@@ -96,8 +96,8 @@ def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tm
         ("train.recipe.batch_size", 130, "is one session, of which no Sharpe ratio exists"),
         ("model.backbone.hidden_size", 15, "not divisible by `heads` of 2"),
         ("model.graph.heads", 3, "not divisible by `model.graph.heads` of 3"),
-        ("model.adaptive_norm.slice_length", 7, "does not divide the window of 20"),
-        ("model.adaptive_norm.components", 11, "exceeds the 10 frequencies"),
+        ("model.adaptive_norm.slice_length", 7, "does not divide the window of 16"),
+        ("model.adaptive_norm.components", 11, "exceeds the 8 frequencies"),
         (
             "train.recipe.loss",
             {"sharpe": 0, "rank_ic": 0, "ic": 0, "horizons": [1, 1, 1, 1]},

@@ -9,15 +9,19 @@ import sys
 from importlib import import_module
 
 from gogooku3 import config, numerics
-from gogooku3.errors import UserError
+from gogooku3.errors import ConfigError, UserError
+
+STAGES = ("quotes", "dataset", "train", "evaluate", "package")
 
 
-def main(name: str, *arguments: str) -> int:
+def main(*command: str) -> int:
     """Runs the stage and returns its exit code; a `UserError` is printed, never a traceback."""
     try:
+        if not command or command[0] not in STAGES:
+            raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
         params = config.load()
         numerics.pin(params.numerics)
-        import_module(f"gogooku3.stages.{name}").run(params, *arguments)
+        import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

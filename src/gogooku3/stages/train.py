@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gogooku3.config import Params
 from gogooku3.dataset.panel import read_panel
+from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import WEIGHTS, fill, read_tensors, save, write_tensors
@@ -18,8 +19,10 @@ from gogooku3.training.phases import PHASES
 STATE = "state.safetensors"
 
 
-def run(params: Params, phase_name: str) -> None:
+def run(params: Params, phase_name: str = "") -> None:
     """Writes `models/<phase>/` and the phase's curve under `plots/training/`."""
+    if phase_name not in PHASES:
+        raise ConfigError(f"`{phase_name}` is no phase of training", hint=f"the phases are {', '.join(PHASES)}")
     device = prepare_torch(params.numerics)
     phase = PHASES[phase_name]
     panel = read_panel(Path("data/dataset"))

@@ -78,11 +78,11 @@ def test_a_file_that_nobody_delivered_is_found(delivery: Delivery) -> None:
     assert delivery.verify_alone().failed == {"contents"}
 
 
-def test_what_the_manifest_overlooks_is_found(delivery: Delivery) -> None:
+def test_a_second_manifest_and_a_link_are_found(delivery: Delivery) -> None:
     (delivery.package / "golden/MANIFEST.json").write_text("{}")
     (delivery.package / "link").symlink_to(delivery.root / "data")
     report = delivery.verify_alone()
-    assert report.failed == {"contents"}
+    assert report.failed == {"contents", "manifest"}
     assert report["contents"].found == "golden/MANIFEST.json is not part of a package; link is not part of a package"
 
 

@@ -1,0 +1,39 @@
+"""The runner of stages: an unknown stage or phase is one clear error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gogooku3.stages", *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ((), "the stages are quotes, dataset, train, evaluate, package"),
+        (("os",), "`os` names no stage"),
+        (("train",), "the phases are baseline, adaptive_norm, gat, finetune"),
+        (("train", "warmup"), "`warmup` is no phase of training"),
+    ],
+)
+def test_an_unknown_stage_or_phase_is_refused_by_name(command: tuple[str, ...], message: str) -> None:
+    done = run(*command)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_parameters_is_refused(tmp_path: Path) -> None:
+    done = run("quotes", folder=tmp_path)
+    assert done.returncode == 2
+    assert "`params.yaml` is not there" in done.stderr
