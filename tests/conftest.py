@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from gogooku3 import config
 from gogooku3.config import Params
@@ -18,6 +19,10 @@ from gogooku3.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples everywhere, and no verdict that depends on how busy the machine is.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
