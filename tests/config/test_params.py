@@ -105,6 +105,7 @@ def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tm
         ),
         ("train.recipe.loss.sharpe", -1.0, "no weight may be negative"),
         ("train.recipe.loss.horizons", [1.0], "has 1 weights for the 4 horizons"),
+        ("dataset.horizons", [2, 5, 10, 20], "lacks 1: the portfolio"),
         ("evaluation.portfolio.horizon", 3, "not among `dataset.horizons`"),
     ],
 )

@@ -50,6 +50,11 @@ class Params:
             f" of `dataset.horizons` {horizons}",
             "give one weight per horizon",
         )
+        require(
+            1 in horizons,
+            f"`dataset.horizons` is {horizons} and lacks 1: the portfolio that is evaluated earns one session's return",
+            "add 1 to `dataset.horizons`, with a weight in `train.recipe.loss.horizons` that may be 0",
+        )
         traded = self.evaluation.portfolio.horizon
         require(
             traded in horizons,

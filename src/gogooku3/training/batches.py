@@ -30,7 +30,7 @@ def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:
     but for the incomplete blocks and groups at the edges, which fall elsewhere in each epoch.
 
     Raises:
-        DataError: the train split is shorter than a batch, or no group of stocks is large enough.
+        DataError: the train split is shorter than a batch.
     """
     first, last = panel.split["train"]
     sessions = recipe.batch_size // recipe.batch_stocks

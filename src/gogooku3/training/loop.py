@@ -76,7 +76,7 @@ def train(
             )
             progress.validated(history.epochs[-1].validation_rank_ic)
             if history.best.epoch == epoch:
-                weights = {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
+                weights = {entry: tensor.detach().clone() for entry, tensor in network.state_dict().items()}
                 best = Trained(weights, moments(optimizer, network), history)
     assert best is not None
     return best
