@@ -11,6 +11,7 @@ from gogooku3.cli.audit import audit
 from gogooku3.cli.diff import diff
 from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
+from gogooku3.cli.recover import recover
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
 from gogooku3.errors import UserError
@@ -33,5 +34,5 @@ def main() -> None:
     """Train, package and get back models that rank Japanese equities."""
 
 
-for verb in (predict, verify, audit, promote, tiers, diff):
+for verb in (predict, verify, audit, promote, tiers, diff, recover):
     main.add_command(verb)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gogooku3.cli.progress import shown
 from gogooku3.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,25 +50,13 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
         if not tags:
             raise DataError("no tag has a `dvc.lock`", hint="name a revision, or none to audit the working tree")
         asked += [tag for tag in tags if tag not in revs]
-    with _progress() as bar:
-        task = bar.add_task("")
-
-        def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        found = run(root, asked or [None], deep=deep, local=local, repair=repair, progress=show)
+    with shown() as progress:
+        found = run(root, asked or [None], deep=deep, local=local, repair=repair, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2, ensure_ascii=False))
     else:
         _print(found)
     sys.exit(0 if found.passed else 1)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield bar
 
 
 def _print(found: Audit) -> None:

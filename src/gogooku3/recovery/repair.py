@@ -9,23 +9,26 @@ from gogooku3.recovery.store import Store
 from gogooku3.recovery.survey import Progress, Survey
 
 
-def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> None:
-    """Replaces what a survey found damaged in `store` by good copies in `other`, where there are any.
+def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> set[str]:
+    """Replaces what a survey found damaged in `store` by good copies in `other`, where there are any: returns those.
 
     Files come first: DVC believes a directory whole once its listing is there, so that a listing is brought only when
     all its files are.
     """
     files = [oid for oid in seen.damage if not oid.endswith(".dir")]
     directories = [oid for oid in seen.damage if oid.endswith(".dir")]
-    unmended = set()
+    mended = set()
     for done, delivered in enumerate(store.each(lambda oid: deliver(oid, other, store), files), start=1):
-        if not delivered:
-            unmended.add(files[done - 1])
+        if delivered:
+            mended.add(files[done - 1])
         progress("repairing", done, len(seen.damage))
+    unmended = set(files) - mended
     for done, oid in enumerate(directories, start=len(files) + 1):
-        if oid in seen.listings and not any(entry.md5 in unmended for entry in seen.listings[oid]):
-            deliver(oid, other, store)
+        held_back = oid not in seen.listings or any(entry.md5 in unmended for entry in seen.listings[oid])
+        if not held_back and deliver(oid, other, store):
+            mended.add(oid)
         progress("repairing", done, len(seen.damage))
+    return mended
 
 
 def deliver(oid: str, source: Store, target: Store) -> bool:

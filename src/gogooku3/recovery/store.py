@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from dvc.config import ConfigError
 from dvc.exceptions import DvcException
+from dvc.fs import LocalFileSystem
 from dvc.repo import Repo
-from dvc_data.hashfile.db import HashFileDB
+from dvc_data.hashfile.db import HashFileDB, get_odb
 from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.asyn import sync
 
@@ -152,21 +153,21 @@ class Store:
             raise _failed(self.name, error) from error
 
 
-def open_remote(root: Path) -> Store:
-    """The default remote of the repository in `root`, checked to be there.
+def open_remote(root: Path, remote: str | None = None) -> Store:
+    """A remote of the repository in `root` by its name, or the default one, checked to be there.
 
     Raises `StoreError` where none is configured, or it cannot be reached.
     """
     # Its clients log every failure with a traceback before they raise it.
     logging.getLogger("gcsfs").addHandler(logging.NullHandler())
-    name = "the default remote"
+    name = "the default remote" if remote is None else remote
     with _repo(root) as repo:
         try:
-            remote = repo.cloud.get_remote()
-            name = str(remote.fs.unstrip_protocol(remote.path))
-            store = Store(repo.cloud.get_remote_odb(), name)
-            if remote.fs.protocol == "local" and not Path(remote.path).is_dir():
-                raise FileNotFoundError(remote.path)
+            found = repo.cloud.get_remote(remote)
+            name = str(found.fs.unstrip_protocol(found.path))
+            store = Store(repo.cloud.get_remote_odb(remote), name)
+            if found.fs.protocol == "local" and not Path(found.path).is_dir():
+                raise FileNotFoundError(found.path)
             store.reach()
         except UserError:
             raise
@@ -184,10 +185,23 @@ def open_remote(root: Path) -> Store:
     return store
 
 
+def remotes(root: Path) -> list[str]:
+    """Names of the remotes of the repository in `root`, the default one first."""
+    with _repo(root) as repo:
+        default = repo.config["core"].get("remote")
+        return sorted(repo.config["remote"], key=lambda name: (name != default, name))
+
+
 def open_cache(root: Path) -> Store:
     """The local cache of the repository in `root`; it may be empty."""
     with _repo(root) as repo:
         return Store(repo.cache.local, str(repo.cache.local.path))
+
+
+def open_folder(folder: Path) -> Store:
+    """A folder that is laid out as a local cache or as a remote."""
+    odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]
+    return Store(odb, str(folder))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.errors import ConfigError
+from gogooku3.errors import ConfigError, DataError
 from gogooku3.recovery import git
 
 BEST = "best"
@@ -95,6 +95,24 @@ class Registry:
         held = [by_commit[commit] for commit in holders if commit in by_commit]
         return held[-1] if held else None
 
+    def find(self, name: str) -> Release:
+        """The release that `TIER@VERSION` names, or the best one of `TIER`; raises `DataError` where there is none."""
+        tier, _, version = name.partition("@")
+        releases = self.of(tier)
+        if not releases:
+            known = ", ".join(sorted({release.tier for release in self.releases})) or "none"
+            raise DataError(
+                f"no version of `{tier}` was released; tiers with one: {known}",
+                hint="`gogooku3 tiers` lists them; `git fetch --tags` brings the tags of the remote",
+            )
+        found = next((r for r in releases if str(r.version) == version), None) if version else self.best(tier)
+        if found is None:
+            raise DataError(
+                f"`{name}` was never released" if version else f"no version of `{tier}` is marked as its best",
+                hint=f"versions of `{tier}`: {', '.join(release.tag.name for release in releases)}",
+            )
+        return found
+
     def next_version(self, tier: str) -> Version:
         """The version after the tier's newest one."""
         releases = self.of(tier)
@@ -110,6 +128,11 @@ class Registry:
 def version_tag(tier: str, version: Version) -> str:
     """Name of the tag that registers a version."""
     return f"{tier}@{version}"
+
+
+def find(root: Path, name: str) -> Release:
+    """The release that `TIER@VERSION` or `TIER` names in a repository: `Registry.find`."""
+    return read(root).find(name)
 
 
 def check_tier(tier: str) -> None:

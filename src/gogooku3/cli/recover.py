@@ -1,0 +1,79 @@
+"""`gogooku3 recover`: a release's model from the repository's URL, the tag and the bucket."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gogooku3.cli.progress import shown
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.recover import Recovery
+
+
+@click.command()
+@click.argument("name", metavar="TIER[@VERSION]")
+@click.option("--from", "url", required=True, metavar="URL", help="The Git repository, as `git clone` takes it.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
+@click.option("--data", is_flag=True, help="Bring quotes, dataset and predictions too.")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="DVC settings for the clone, as in `.dvc/config.local`: another bucket's url, credentials.",
+)
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A further place for lost objects: a clone, a cache, a remote's folder, an archive. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def recover(
+    name: str, url: str, target: Path, data: bool, settings: Path | None, also: tuple[Path, ...], as_json: bool
+) -> None:
+    """Bring back the model of TIER (its best version) or TIER@VERSION, and prove that it is that model.
+
+    Clones the repository at the tag, brings the models, each object hashed on the way, and verifies the package.
+    Interrupted, the same command continues. What the remotes lack or hold damaged is looked for in the cache of the
+    repository that you stand in and in --also.
+
+    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder holds something else; 3 no such
+    version, or objects that nobody has whole; 5 the model is not the one that the tag records; 7 the bucket cannot be
+    reached; 8 Git failed.
+    """
+    from gogooku3.recovery.recover import recover as run
+
+    around = [Path()] if Path(".dvc").is_dir() else []
+    with shown() as progress:
+        found = run(url, name, target, data=data, settings=settings, also=[*around, *also], progress=progress)
+    if as_json:
+        click.echo(json.dumps(asdict(found) | {"good": found.good}, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    sys.exit(0 if found.good else 1)
+
+
+def _print(found: Recovery) -> None:
+    click.echo(f"{found.tag}, commit {found.commit[:10]}, in {found.folder}")
+    came = [f"{count} from {place}" for place, count in found.fetched.brought.items() if count]
+    there = found.fetched.objects - sum(found.fetched.brought.values())
+    click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
+    for check in found.verdict["checks"]:
+        if check["outcome"] in ("failed", "noted"):
+            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
+    if not found.good:
+        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+        return
+    click.secho("verified: this is the model that was released", fg="green")
+    dataset = "data/dataset" if found.data else "DATASET"
+    click.echo(
+        f"go on:    cd {found.folder}\n"
+        f"predict:  gogooku3 predict models/package --dataset {dataset} --output scores.parquet\n"
+        f"resume:   dvc exp run -S train.start_from={found.tag}\n"
+        f"retrain:  gogooku3 reproduce {found.tag}"
+    )

@@ -1,0 +1,87 @@
+"""Fills a cache with the objects of some outputs, from whoever has a good copy of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+
+from gogooku3.errors import DataError
+from gogooku3.recovery.lock import Output
+from gogooku3.recovery.repair import mend
+from gogooku3.recovery.store import Store
+from gogooku3.recovery.survey import Progress, Survey, look
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An object of which nobody has a good copy: the file at `path`, or the listing of the directory at `path`."""
+
+    path: str
+    object: str
+    found: tuple[str, ...]
+    """What each place had instead."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """How many objects were needed, how many came from where, and what came from nowhere."""
+
+    objects: int
+    brought: dict[str, int]
+    """By the place's name, in the order in which the places were asked."""
+    lost: tuple[Lost, ...]
+
+    def require_whole(self) -> None:
+        """Raises `DataError` that names what was lost, and what every place had instead."""
+        if self.lost:
+            shown = [f"`{lost.path}` ({lost.object}): {', '.join(lost.found)}" for lost in self.lost[:5]]
+            more = f"; and {len(self.lost) - 5} more" if len(self.lost) > 5 else ""
+            raise DataError(
+                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {'; '.join(shown)}{more}",
+                hint="name another place (`--also FOLDER|ARCHIVE`), have a colleague who has them run"
+                " `gogooku3 audit --repair`, or train anew (`dvc repro`)",
+            )
+
+
+def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progress: Progress) -> Fetched:
+    """Brings every object of some outputs, directory children included, into a cache.
+
+    What lies there whole stays, so that an interrupted fetch continues. Everything else comes from the first source
+    that has a good copy, hashed on the way; a directory's listing comes after its files.
+
+    Raises `StoreError` as the sources do; what was brought before stays.
+    """
+    seen = look(cache, None, outs, deep=True, progress=progress)
+    paths = _paths(outs, seen)
+    bad = set(seen.damage)
+    left = _needing(outs, seen, bad)
+    asked: list[Store] = []
+    brought: dict[str, int] = {}
+    remaining = iter(sources)
+    while left and (source := next(remaining, None)) is not None:
+        seen = look(cache, source, left, deep=True, progress=progress)
+        paths |= _paths(left, seen)
+        mended = mend(cache, source, seen, progress)
+        bad = seen.damage.keys() - mended
+        left = _needing(left, seen, bad)
+        asked.append(source)
+        brought[source.name] = len(mended)
+    there = [(place, look(place, cache, left, deep=True, progress=progress).damage) for place in asked if left]
+    lost = [
+        Lost(paths[oid], oid, tuple(f"{damage[oid].kind} in {place.name}" for place, damage in there if oid in damage))
+        for oid in sorted(bad, key=paths.__getitem__)
+    ]
+    return Fetched(len(paths), brought, tuple(lost))
+
+
+def _paths(outs: Iterable[Output], seen: Survey) -> dict[str, str]:
+    """Every object of some outputs that is known by name, with the path that it has there."""
+    paths = {output.md5: output.path for output in outs}
+    for output in outs:
+        paths |= {entry.md5: f"{output.path}/{entry.path}" for entry in seen.listings.get(output.md5, [])}
+    return paths
+
+
+def _needing(outs: Iterable[Output], seen: Survey, bad: Set[str]) -> list[Output]:
+    """The outputs to which one of some objects belongs."""
+    return [output for output in outs if not bad.isdisjoint(_paths([output], seen))]

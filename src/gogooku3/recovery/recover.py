@@ -1,0 +1,103 @@
+"""`recover`: a release's model on a machine that has never seen the project, proven to be that model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.files import sha256_file
+from gogooku3.recovery import lock, tags
+from gogooku3.recovery.clone import clone
+from gogooku3.recovery.fetch import Fetched, fetch
+from gogooku3.recovery.layout import DATA, PACKAGE, WEIGHTS
+from gogooku3.recovery.places import places
+from gogooku3.recovery.program import verified
+from gogooku3.recovery.record import parse
+from gogooku3.recovery.store import open_cache
+from gogooku3.recovery.survey import Progress
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A release as it was brought back."""
+
+    folder: str
+    tag: str
+    commit: str
+    data: bool
+    """Whether quotes, dataset and predictions came along."""
+    fetched: Fetched
+    verdict: dict[str, Any]
+    """What `verify --json` says of the package."""
+
+    @property
+    def good(self) -> bool:
+        """Whether the package is what it says it is."""
+        return bool(self.verdict["good"])
+
+
+def recover(
+    url: str,
+    name: str,
+    target: Path,
+    *,
+    data: bool = False,
+    settings: Path | None = None,
+    also: Sequence[Path] = (),
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Recovery:
+    """Clones a repository at a release, brings its models from wherever they are whole, and verifies the package.
+
+    Interrupted, the same call continues: a clone is whole or not there, and an object that was brought stays.
+
+    Args:
+        url: the Git repository.
+        name: `TIER` for its best version, or `TIER@VERSION`.
+        target: the new clone.
+        data: bring quotes, dataset and predictions too.
+        settings: DVC settings for the clone: another bucket, credentials.
+        also: further places for objects that the remotes lack: clones, caches, archives.
+
+    Raises:
+        DataError: no such release, or objects that nobody has whole; the clone and what was brought stay.
+        MismatchError: the model is not the one whose hash the tag records.
+        RefusedError: `target` holds something else.
+        StoreError, GitError: the bucket or the repository cannot be reached.
+    """
+    progress("cloning", 0, 1)
+    release = clone(url, name, target, settings)
+    outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(DATA)]
+    with places(target, also) as sources:
+        fetched = fetch(open_cache(target), sources, outs, progress)
+    fetched.require_whole()
+    checkout(target, outs)
+    require_recorded(target, release)
+    progress("verifying", 0, 1)
+    return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / PACKAGE))
+
+
+def checkout(root: Path, outs: Sequence[lock.Output]) -> None:
+    """Puts outputs from the local cache into the working tree, whatever lies in their places."""
+    try:
+        with Repo(str(root)) as repo:
+            repo.checkout([str(root / output.path) for output in outs], force=True)
+    except DvcException as error:
+        raise DataError(f"`dvc checkout` fails in `{root}`: {error}", hint="run the same command again") from error
+
+
+def require_recorded(root: Path, release: tags.Release) -> None:
+    """Raises `MismatchError` where the package's weights are not those that the tag's message names."""
+    record = parse(release.tag.message)
+    found = sha256_file(root / WEIGHTS)
+    if record is not None and record.model_sha256 != found:
+        raise MismatchError(
+            f"`{release.tag.name}` was given to a model with SHA-256 {record.model_sha256}; `{root / WEIGHTS}`, as"
+            f" `dvc.lock` names it, has {found}",
+            hint="the tag or `dvc.lock` was forged or written by hand: ask who made it; trust neither",
+        )

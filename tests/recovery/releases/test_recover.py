@@ -1,0 +1,211 @@
+"""Recovering a release from a real repository and its bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.recovery import git, lock
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.recover import recover
+
+KINDS = {
+    "missing": None,
+    "truncated": lambda content: content[:-7],
+    "altered": lambda content: bytes([content[0] ^ 1]) + content[1:],
+}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A released model, and a place where nothing but its URL is known."""
+
+    lab: Any
+    settings: Path
+    place: Path
+
+    def command(self, name: str, *more: str, check: bool = True) -> Any:
+        command = ("gogooku3", "recover", name, "--from", str(self.lab.folder), "--to", "back", "--json")
+        return self.lab.run(*command, "--settings", str(self.settings), *more, cwd=self.place, check=check)
+
+    def recover(self, name: str = "tier1", *more: str) -> Any:
+        return json.loads(self.command(name, *more).stdout)
+
+    def refused(self, name: str, *more: str, code: int) -> str:
+        done = self.command(name, *more, check=False)
+        assert (done.returncode, done.stdout, done.stderr.count("Traceback")) == (code, "", 0)
+        return str(done.stderr)
+
+    @property
+    def back(self) -> Path:
+        return self.place / "back"
+
+    def stored(self, path: str) -> Path:
+        """The bucket's object of an output."""
+        oid = {output.path: output.md5 for output in lock.outputs(self.lab.folder, "HEAD")}[path]
+        return self.lab.bucket / "files/md5" / oid[:2] / oid[2:]
+
+
+@pytest.fixture(scope="module")
+def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    lab = trained.copy(tmp_path_factory.mktemp("released"))
+    promote(lab.folder, "tier1")
+    return lab
+
+
+@pytest.fixture
+def delivery(source: Any, tmp_path: Path) -> Delivery:
+    lab = source.copy(tmp_path)
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    settings = tmp_path / "settings"
+    settings.write_text(f"['remote \"store\"']\n    url = {lab.bucket}\n")
+    return Delivery(lab, settings, place)
+
+
+def spoil(file: Path, kind: str) -> None:
+    content = file.read_bytes()
+    file.unlink()
+    if kind != "missing":
+        file.write_bytes(KINDS[kind](content))
+
+
+def hashes(package: Path) -> dict[str, str]:
+    files = sorted(path for path in package.rglob("*") if path.is_file() and path.name != ".gitignore")
+    return {str(path.relative_to(package)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_model_comes_back_byte_for_byte_and_verified(delivery: Delivery) -> None:
+    lab = delivery.lab
+    promised = hashes(lab.folder / "models/package")
+    found = delivery.recover()
+    assert hashes(delivery.back / "models/package") == promised
+    assert (found["tag"], found["commit"], found["good"]) == ("tier1@v1.0.0", git.commit_of(lab.folder, "HEAD"), True)
+    assert not (delivery.back / "data/dataset").exists()
+    assert git.changes(delivery.back) == []
+
+
+def test_the_dataset_comes_along_when_asked_for(delivery: Delivery) -> None:
+    found = delivery.recover("tier1@v1.0.0", "--data")
+    lab = delivery.lab.folder
+    month = "data/dataset/features/2024-01.parquet"
+    assert (delivery.back / month).read_bytes() == (lab / month).read_bytes()
+    checks = {check["name"]: check["outcome"] for check in found["verdict"]["checks"]}
+    assert (checks["dataset"], checks["lock"], checks["golden"]) == ("passed", "passed", "passed")
+
+
+def test_what_was_brought_is_not_brought_again(delivery: Delivery) -> None:
+    first = delivery.recover()
+    (delivery.back / "models/package/README.md").unlink()
+    again = delivery.recover()
+    assert sum(first["fetched"]["brought"].values()) == first["fetched"]["objects"] > 0
+    assert sum(again["fetched"]["brought"].values()) == 0
+    assert hashes(delivery.back / "models/package") == hashes(delivery.lab.folder / "models/package")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("path", ["models/package/model.safetensors", "models/package/README.md", "data/dataset"])
+def test_a_damaged_object_is_named_and_never_delivered(delivery: Delivery, path: str, kind: str) -> None:
+    spoil(delivery.stored(path), kind)
+    with pytest.raises(DataError, match=rf"`{path}` .*: {kind} in {delivery.lab.bucket}"):
+        recover(str(delivery.lab.folder), "tier1", delivery.back, data=True, settings=delivery.settings)
+    assert hashes(delivery.back / "models/package") == {}
+
+
+@pytest.mark.parametrize("damaged", [["models/package/model.safetensors"], ["data/dataset"]])
+def test_a_lost_object_is_found_in_a_colleagues_cache(delivery: Delivery, damaged: list[str]) -> None:
+    for path in damaged:
+        spoil(delivery.stored(path), "missing")
+    found = delivery.recover("tier1", "--data", "--also", str(delivery.lab.folder))
+    assert found["good"]
+    assert found["fetched"]["brought"][str(delivery.lab.folder / ".dvc/cache/files/md5")] >= 1
+    assert hashes(delivery.back / "data") == hashes(delivery.lab.folder / "data")
+
+
+def test_a_lost_object_is_found_in_another_remote(delivery: Delivery) -> None:
+    mirror = delivery.place / "mirror"
+    shutil.copytree(delivery.lab.bucket, mirror)
+    spoil(delivery.stored("models/package/config.json"), "missing")
+    with delivery.settings.open("a") as settings:
+        settings.write(f"['remote \"mirror\"']\n    url = {mirror}\n")
+    assert delivery.recover()["fetched"]["brought"][str(mirror)] == 1
+
+
+def test_without_its_bucket_a_model_comes_from_elsewhere_or_the_bucket_is_named(delivery: Delivery) -> None:
+    delivery.lab.bucket.rename(delivery.place / "moved")
+    assert f"`{delivery.lab.bucket}` does not exist" in delivery.refused("tier1", code=7)
+    assert delivery.recover("tier1", "--also", str(delivery.place / "moved"))["good"]
+
+
+def test_a_model_that_the_tag_does_not_name_is_refused(delivery: Delivery) -> None:
+    lab = delivery.lab
+    lab.train(5, 0.07)
+    text = lab.run("git", "for-each-ref", "--format=%(contents)", "refs/tags/tier1@v1.0.0").stdout
+    lab.run("git", "tag", "--force", "--annotate", "--cleanup=verbatim", "--message", text, "tier1@v1.0.0")
+    lab.run("dvc", "push", "--quiet")
+    said = delivery.refused("tier1@v1.0.0", code=5)
+    assert "was given to a model with SHA-256" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("tier9", 3, "no version of `tier9` was released; tiers with one: tier1"),
+        ("tier1@v7.0.0", 3, "versions of `tier1`: tier1@v1.0.0"),
+        ("tier1@../x", 3, "`tier1@../x` was never released"),
+    ],
+)
+def test_a_name_that_no_tag_carries_leaves_nothing_behind(delivery: Delivery, name: str, code: int, words: str) -> None:
+    assert words in delivery.refused(name, code=code)
+    assert list(delivery.place.iterdir()) == []
+
+
+def test_a_folder_with_something_else_in_it_stays_as_it_is(delivery: Delivery) -> None:
+    delivery.back.mkdir()
+    (delivery.back / "thesis.txt").write_text("mine")
+    assert "is not empty" in delivery.refused("tier1", code=1)
+    assert [path.name for path in delivery.back.iterdir()] == ["thesis.txt"]
+
+
+def test_a_clone_that_was_worked_in_stays_as_it_is(delivery: Delivery) -> None:
+    delivery.recover()
+    (delivery.back / "params.yaml").write_text("mine")
+    assert "does not stand unchanged at `tier1@v1.0.0`" in delivery.refused("tier1", code=1)
+    assert (delivery.back / "params.yaml").read_text() == "mine"
+
+
+def test_no_repository_is_one_line(delivery: Delivery, tmp_path: Path) -> None:
+    done = delivery.lab.run(
+        "gogooku3",
+        "recover",
+        "tier1",
+        "--from",
+        str(tmp_path / "nowhere"),
+        "--to",
+        "back",
+        cwd=delivery.place,
+        check=False,
+    )
+    assert done.returncode == 8
+    assert "does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(delivery.place.iterdir()) == []
+
+
+def test_a_release_says_how_to_go_on(delivery: Delivery) -> None:
+    command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "back", "--data")
+    shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
+    assert "verified: this is the model that was released" in shown
+    for command in (
+        "predict models/package --dataset data/dataset",
+        "train.start_from=tier1@v1.0.0",
+        "gogooku3 reproduce",
+    ):
+        assert command in shown
