@@ -14,7 +14,11 @@ from gogooku3.errors import UserError
 from gogooku3.model.network import Architecture
 from gogooku3.model.weights import WEIGHTS, read_architecture, read_tensors
 
-FETCH = "fetch the package anew: `dvc pull --force models/package`, or `git checkout TAG && dvc pull`"
+# A cache file that was overwritten is delivered as it is, and DVC then takes the delivered copy for whole.
+FETCH = (
+    "`gogooku3 audit --local --repair` mends the cache; then remove the damaged files and `dvc pull models/package`,"
+    " or bring the whole release: `gogooku3 recover TAG --from URL --to DIR`"
+)
 
 
 @dataclass(frozen=True)
