@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from dvc.utils.hydra import compose_and_dump
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from gogooku3 import config
 from gogooku3.errors import ConfigError
+from gogooku3.recovery import tags
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +109,12 @@ def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tm
         ("train.recipe.loss.sharpe", -1.0, "no weight may be negative"),
         ("train.recipe.loss.horizons", [1.0], "has 1 weights for the 4 horizons"),
         ("dataset.horizons", [2, 5, 10, 20], "lacks 1: the portfolio"),
+        ("train.start_from", "tier1", "`train.start_from` is 'tier1'"),
+        ("train.start_from", "tier1@1.0.0", "the whole tag of a release, such as `tier1@v1.0.0`"),
+        ("train.start_from", "tier1@v01.0.0", "`train.start_from` is 'tier1@v01.0.0'"),
+        ("train.start_from", None, "`train.start_from`: Input should be a valid string"),
+        ("train.phases.gat.epochs", -1, "`epochs` of a phase is -1"),
+        ("train.phases.gat.epochs", 0, "`epochs` of `train.phases.gat` is 0, and from scratch"),
         ("evaluation.portfolio.horizon", 3, "not among `dataset.horizons`"),
     ],
 )
@@ -138,6 +147,25 @@ def test_an_unreadable_file_is_one_clear_error(tmp_path: Path, content: str | No
         path.write_text(content)
     with pytest.raises(ConfigError, match=message):
         config.load(path)
+
+
+def test_after_a_release_a_phase_may_have_no_epochs_but_not_every_phase(tree: dict[str, Any]) -> None:
+    change(tree, "train.start_from", "tier1@v1.0.0")
+    for phase in ("baseline", "adaptive_norm", "gat"):
+        change(tree, f"train.phases.{phase}.epochs", 0)
+    assert config.parse(tree).train.start_from == "tier1@v1.0.0"
+    with pytest.raises(ConfigError, match=r"nothing would be trained(?s:.*)`gogooku3 recover tier1@v1\.0\.0`"):
+        config.parse(change(tree, "train.phases.finetune.epochs", 0))
+
+
+@given(st.from_regex(tags.VERSION_TAG, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_every_name_of_a_version_is_one_to_start_from(tag: str) -> None:
+    match = tags.VERSION_TAG.fullmatch(tag)
+    assert match is not None
+    name = tag.removesuffix(f"#{match['counter']}").removesuffix("!")
+    params = OmegaConf.to_container(OmegaConf.load(ROOT / "params.yaml"))
+    assert isinstance(params, dict)
+    assert config.parse(change(params, "train.start_from", name)).train.start_from == name
 
 
 def test_parameters_cannot_be_changed(tree: dict[str, Any]) -> None:

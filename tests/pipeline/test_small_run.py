@@ -22,6 +22,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         "environment.json",
         "golden/inputs.safetensors",
         "golden/predictions.safetensors",
+        "lineage.json",
         "metrics.json",
         "model.safetensors",
         "preprocess.json",
@@ -114,6 +115,7 @@ def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_p
         ({"model.adaptive_norm.components": "1"}, ["train@adaptive_norm", "package"]),
         ({"evaluation.portfolio.cost_bps": "12.5"}, ["evaluate", "package"]),
         ({"dataset.clip": "4.0"}, ["dataset", "package"]),
+        ({"train.start_from": "tier1@v1.0.0"}, ["parent", "package"]),
         ({"tier": "demo"}, []),
     ],
 )

@@ -13,6 +13,9 @@ SOURCE = ROOT / "src"
 UNHASHED = ("gogooku3.config", "gogooku3.errors")
 """The parameters are hashed themselves, and errors end a stage: neither can change a result."""
 
+NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
+"""Code that only fetches what a stage names by hash: whatever fetched the bytes, they are these or the stage fails."""
+
 STAGES = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[call-overload,index]
 
 
@@ -23,8 +26,11 @@ def code(stage: str) -> list[Path]:
 
 
 def imported(stage: str) -> set[Path]:
-    """Files that a stage imports, directly or not, beside the runner's own."""
+    """Files that a stage imports, directly or not, beside the runner's own; not through code in `NAMED_BY_HASH`."""
     graph = grimp.build_graph("gogooku3")
+    if stage in NAMED_BY_HASH:
+        graph.squash_module(NAMED_BY_HASH[stage])
+        graph.remove_module(NAMED_BY_HASH[stage])
     modules = graph.find_upstream_modules(f"gogooku3.stages.{stage}") | {
         f"gogooku3.stages.{stage}",
         "gogooku3.numerics",

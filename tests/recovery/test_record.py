@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gogooku3.package.lineage import Parent
 from gogooku3.recovery.record import Comparison, Estimate, Measured, Record, message, parse
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -26,6 +27,7 @@ RECORDS = st.builds(
     tier=st.just("tier1"),
     version=st.just("v1.0.0"),
     model_sha256=TEXTS,
+    parent=st.none() | st.builds(Parent, TEXTS, TEXTS, TEXTS),
     environment=st.dictionaries(st.just("versions"), st.dictionaries(TEXTS, TEXTS)),
     validation=DEFINED,
     test=SPLITS,
@@ -38,6 +40,7 @@ EXAMPLE = Record(
     tier="tier1",
     version="v1.1.0",
     model_sha256="ab" * 32,
+    parent=None,
     environment={"exact_on": "x86-64-v3", "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}},
     validation=Measured("2022-12-01", "2023-04-28", Estimate(1.25, 0.5, 2.0), {"1": Estimate(0.03125, 0.01, 0.05)}),
     test=Measured("2023-05-01", "2023-12-29", Estimate(0.5, -0.5, 1.5), {"1": Estimate(None, None, None)}),
@@ -58,6 +61,7 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         "tier1 v1.1.0, best of its tier",
         "",
         f"model SHA-256: {'ab' * 32}",
+        "started from: scratch",
         "validation RankIC: 0.0312 (mean; horizons 1; 2022-12-01 to 2023-04-28)",
         "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions)",
         "exact on: x86-64-v3",
@@ -69,6 +73,11 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         "",
     ]
     assert text.splitlines()[-1].startswith('record: {"tier": "tier1", ')
+
+
+def test_a_model_that_was_trained_from_a_release_names_it() -> None:
+    tuned = replace(EXAMPLE, parent=Parent("tier1@v1.0.0", "0" * 40, "cd" * 32))
+    assert f"\nstarted from: tier1@v1.0.0, SHA-256 {'cd' * 32}\n" in message(tuned)
 
 
 def test_a_comparison_over_other_sessions_says_which() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import fill
 from gogooku3.training.loop import Trained, train, validate
+from gogooku3.training.phases import PHASES
 
 RECIPE = Recipe(
     seed=1,
@@ -82,7 +85,7 @@ def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(
 
     def next_phase(state: dict[str, torch.Tensor]) -> Trained:
         made = network("gat")
-        fill(made, trained.weights, __file__, new_blocks=("adaptive_norm", "graph"))  # type: ignore[arg-type]
+        fill(made, trained.weights, __file__, PHASES["baseline"].blocks)  # type: ignore[arg-type]
         return train(made, inputs, "gat", Phase(epochs=1, learning_rate=1e-3), RECIPE, state)
 
     warm, cold = next_phase(trained.state), next_phase({})
@@ -92,6 +95,22 @@ def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(
     assert warm.state["step.head.weight"] == steps + gained
     assert cold.state["step.head.weight"] == gained
     assert not torch.equal(warm.weights["head.weight"], cold.weights["head.weight"])
+
+
+def test_a_phase_of_no_epochs_hands_on_what_it_was_given(
+    panel: Panel, network: Callable[..., Network], tmp_path: Path
+) -> None:
+    """Also the moments that are not there: those of a block that never trained."""
+    state = run(panel, network("baseline")).state
+    made = network("gat", opened=True)
+    given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    passed = train(made, PanelOnDevice(panel, 8, torch.device("cpu")), "gat", Phase(0, 1e-2), RECIPE, state)
+    for found, expected in ((passed.weights, given), (passed.state, state)):
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
+    passed.history.write(tmp_path / "history.json", tmp_path / "curve.csv")
+    assert json.loads((tmp_path / "history.json").read_text())["best_epoch"] is None
+    assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic\n"
 
 
 def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: Callable[..., Network]) -> None:

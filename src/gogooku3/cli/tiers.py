@@ -29,7 +29,8 @@ _LACKING = Text("bucket lacks objects", style="bold red")
 def tiers(check: bool, as_json: bool) -> None:
     """List every tier's versions: metrics with 95 % intervals, commit, model.
 
-    They come from the tags alone. A tag that `promote` did not make has no metrics. With --check, the bucket is asked
+    They come from the tags alone; `from` names the release that a model's training started from. A tag that `promote`
+    did not make has no metrics. With --check, the bucket is asked
     whether it holds every object of each version.
 
     Exit codes: 0 listed, also when there is nothing to list; 1 with --check, when the bucket lacks something; 7 the
@@ -66,6 +67,8 @@ def _identity(row: Tier) -> Text:
     lines.append(Text(f"commit {row.commit[:8]}"))
     if row.record:
         lines.append(Text(f"model  {row.record.model_sha256[:8]}"))
+        if row.record.parent:
+            lines.append(Text(f"from   {row.record.parent.tag}"))
     if row.in_bucket is not None:
         lines.append(_WHOLE if row.in_bucket else _LACKING)
     return Text("\n").join(lines)

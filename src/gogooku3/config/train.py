@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
+
 from gogooku3.config.section import require, section
+
+SCRATCH = "scratch"
+_RELEASE = re.compile(r"[a-zA-Z0-9/_-]+@v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 
 @section
@@ -65,7 +71,7 @@ class Phase:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 1, f"`epochs` of a phase is {self.epochs}", "use 1 or more")
+        require(self.epochs >= 0, f"`epochs` of a phase is {self.epochs}", "use 0 or more")
         require(self.learning_rate > 0, f"`learning_rate` of a phase is {self.learning_rate}", "use more than 0")
 
 
@@ -83,5 +89,27 @@ class Phases:
 class Train:
     """Section `train`."""
 
+    start_from: str
+    """`scratch`, or the tag of a released model: `tier1@v1.0.0`."""
     recipe: Recipe
     phases: Phases
+
+    def __post_init__(self) -> None:
+        require(
+            self.start_from == SCRATCH or _RELEASE.fullmatch(self.start_from) is not None,
+            f"`train.start_from` is {self.start_from!r}",
+            f"use `{SCRATCH}`, or the whole tag of a release, such as `tier1@v1.0.0` (`gogooku3 tiers` lists them)",
+        )
+        idle = [name for name, phase in asdict(self.phases).items() if phase["epochs"] == 0]
+        require(
+            not idle or self.start_from != SCRATCH,
+            f"`epochs` of {', '.join(f'`train.phases.{name}`' for name in idle)} is 0, and from scratch there are no"
+            " weights to hand on",
+            "use 1 or more, or start from a release (`train.start_from`)",
+        )
+        require(
+            len(idle) < len(asdict(self.phases)),
+            "`epochs` is 0 in every phase of `train.phases`: nothing would be trained",
+            f"train at least one phase; the model of `{self.start_from}` itself comes back with"
+            f" `gogooku3 recover {self.start_from}`",
+        )

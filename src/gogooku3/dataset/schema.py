@@ -7,11 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
 from gogooku3.errors import DataError, MismatchError
+
+T = TypeVar("T")
 
 KEY = {"Date": pl.Date(), "Code": pl.String()}
 EDGE_ATTRIBUTES = ("Correlation", "SameSector", "SameSegment")
@@ -135,13 +137,19 @@ def check_columns(found: dict[str, pl.DataType], expected: dict[str, pl.DataType
     Raises:
         MismatchError: columns are missing, added, in another order or of another type; all are named.
     """
-    added = [name for name in found if name not in expected]
-    _refuse_targets(added, path)
+    _refuse_targets([name for name in found if name not in expected], path)
+    told = differences(found, expected)
+    if told:
+        raise MismatchError(f"`{path}` does not have the columns of its schema: {told}", hint=REBUILD)
+
+
+def differences(found: dict[str, T], expected: dict[str, T]) -> str:
+    """Columns that are missing, added, of another type or in another order, counted and named; "" where none is."""
     if list(found.items()) == list(expected.items()):
-        return
+        return ""
     faults = {
         "missing": [name for name in expected if name not in found],
-        "added": added,
+        "added": [name for name in found if name not in expected],
         "retyped": [
             f"{name} ({found[name]} for {dtype})"
             for name, dtype in expected.items()
@@ -151,8 +159,7 @@ def check_columns(found: dict[str, pl.DataType], expected: dict[str, pl.DataType
     if not faults["missing"] and not faults["added"]:
         pairs = zip(found, expected, strict=True)
         faults["reordered"] = [f"{has} where {wants} belongs" for has, wants in pairs if has != wants]
-    told = "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in faults.items() if names)
-    raise MismatchError(f"`{path}` does not have the columns of its schema: {told}", hint=REBUILD)
+    return "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in faults.items() if names)
 
 
 def _refuse_targets(names: Sequence[str], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def read_tensors(source: Path) -> dict[str, Tensor]:
         with safe_open(source, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise DataError(f"`{source}` is not there", hint="`dvc repro` makes it, `dvc pull` fetches it") from None
+        raise DataError(f"`{source}` is not there", hint=f"`gogooku3 locate {source}` says who has it") from None
     except SafetensorError as error:
         raise DataError(f"`{source}` is not a whole safetensors file: {error}", hint="fetch or make it anew") from None
 
@@ -53,7 +54,7 @@ def read_architecture(folder: Path) -> Architecture:
     try:
         return TypeAdapter(Architecture).validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint="`dvc repro` makes it, `dvc pull` fetches it") from None
+        raise DataError(f"`{path}` is not there", hint=f"`gogooku3 locate {path}` says who has it") from None
     except (ValidationError, json.JSONDecodeError) as error:
         raise DataError(f"`{path}` does not describe a network: {error}", hint="fetch or make it anew") from None
 
@@ -70,13 +71,14 @@ def load(folder: Path) -> Network:
     return network.eval()
 
 
-def fill(network: Network, tensors: dict[str, Tensor], source: Path, *, new_blocks: tuple[str, ...] = ()) -> None:
-    """Copies tensors into a network; blocks named in `new_blocks` keep their own first weights.
+def fill(network: Network, tensors: dict[str, Tensor], source: Path, blocks: Collection[str] | None = None) -> None:
+    """Copies tensors into a network: into the named blocks, which is all of them where None.
 
     Raises:
         MismatchError: a tensor is missing, has no place, or has another shape or type.
     """
-    wanted = {name: tensor for name, tensor in network.state_dict().items() if name.split(".")[0] not in new_blocks}
+    own = network.state_dict()
+    wanted = {name: tensor for name, tensor in own.items() if blocks is None or name.split(".")[0] in blocks}
     faults = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
     faults += [f"{name} has no place" for name in sorted(tensors.keys() - wanted.keys())]
     faults += [
@@ -88,7 +90,7 @@ def fill(network: Network, tensors: dict[str, Tensor], source: Path, *, new_bloc
         more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise MismatchError(
             f"`{source}` does not fit its configuration: {'; '.join(faults[:5])}{more}",
-            hint=f"`{CONFIG}` and `{WEIGHTS}` must come from the same run",
+            hint=f"`{CONFIG}` and `{WEIGHTS}` must come from the same run; `gogooku3 verify` names the parameter",
         )
     with torch.no_grad():
         for name, tensor in wanted.items():

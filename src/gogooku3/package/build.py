@@ -16,6 +16,7 @@ from gogooku3.numerics import environment
 from gogooku3.package.card import write_card
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import write_golden
+from gogooku3.package.lineage import Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
 
 METRICS = ("validation", "test")
@@ -28,6 +29,7 @@ def build(
     dataset: Path,
     metrics: Path,
     params: Params,
+    parent: Parent | None,
     folder: Path,
 ) -> None:
     """Writes a whole package into an empty folder.
@@ -38,12 +40,14 @@ def build(
         trained: folder of the last phase: `config.json`, `model.safetensors`.
         dataset: folder of the dataset: `schema.json`, `preprocess.json`.
         metrics: folder of the evaluation's metrics.
+        parent: the release that training started from; None from scratch.
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
         shutil.copyfile(source, folder / source.name)
     results = {split: json.loads((metrics / f"{split}.json").read_text(encoding="utf-8")) for split in METRICS}
     write_json(results, folder / "metrics.json")
     write_json(environment(params.numerics), folder / ENVIRONMENT)
+    write_lineage(parent, folder)
     write_golden(network, inputs, folder)
-    write_card(asdict(params), network, inputs.panel, results, folder / "README.md")
+    write_card(asdict(params), parent, network, inputs.panel, results, folder / "README.md")
     write_manifest(folder)

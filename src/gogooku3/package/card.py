@@ -8,6 +8,7 @@ from typing import Any
 from gogooku3.dataset.panel import Panel
 from gogooku3.files import replaced_file
 from gogooku3.model.network import Network
+from gogooku3.package.lineage import Parent
 
 _TEMPLATE = """\
 ---
@@ -26,6 +27,8 @@ returns; only the order within a session has a meaning.
 ATFT-GAT-FAN with {parameters:,} parameters: variable selection over {features} features, a temporal fusion block
 over {window} sessions with frequency- and slice-adaptive normalisation, and attention over {neighbours} graph
 neighbours. Trained in four phases.
+
+{origin}
 
 | phase | epochs | learning rate |
 |---|---|---|
@@ -67,7 +70,14 @@ says whether the golden predictions come out to the bit. `environment.json` name
 """
 
 
-def write_card(params: dict[str, Any], network: Network, panel: Panel, results: dict[str, Any], target: Path) -> None:
+def write_card(
+    params: dict[str, Any],
+    parent: Parent | None,
+    network: Network,
+    panel: Panel,
+    results: dict[str, Any],
+    target: Path,
+) -> None:
     """Writes the card as Markdown with the metadata that model hubs read."""
     recipe = params["train"]["recipe"]
     backbone = network.architecture.backbone
@@ -78,6 +88,7 @@ def write_card(params: dict[str, Any], network: Network, panel: Panel, results: 
         features=len(panel.features),
         window=backbone.window,
         neighbours=panel.neighbours_GSK.shape[-1],
+        origin="Started from scratch." if parent is None else _started_from(parent),
         phases="\n".join(
             f"| {name} | {phase['epochs']} | {phase['learning_rate']:g} |"
             for name, phase in params["train"]["phases"].items()
@@ -96,6 +107,11 @@ def write_card(params: dict[str, Any], network: Network, panel: Panel, results: 
     )
     with replaced_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _started_from(parent: Parent) -> str:
+    return f"""Started from `{parent.tag}`, commit {parent.commit}, whose model has the SHA-256
+`{parent.model_sha256}`. A phase of 0 epochs handed its weights on as they were."""
 
 
 def _result_rows(horizons: tuple[int, ...], results: dict[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ def read_numerics(package: Path) -> Numerics:
     except FileNotFoundError:
         raise DataError(
             f"`{path}` is not there: `{package}` is not a package",
-            hint="name a package's folder, such as `models/package`; `dvc repro` makes it",
+            hint=f"name a package's folder, such as `models/package`; `gogooku3 locate {package}` says who has it",
         ) from None
     except (ValueError, KeyError, TypeError):
         raise DataError(f"`{path}` does not name the numerics", hint="fetch the package anew") from None

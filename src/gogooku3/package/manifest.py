@@ -28,7 +28,7 @@ def check_manifest(folder: Path) -> None:
     except FileNotFoundError:
         raise DataError(
             f"`{folder}` holds no `{MANIFEST}`: it is not a package",
-            hint="name a package's folder, such as `models/package`; `dvc repro` makes it",
+            hint=f"name a package's folder, such as `models/package`; `gogooku3 locate {folder}` says who has it",
         ) from None
     except (ValueError, KeyError, TypeError):
         raise DataError(f"`{folder / MANIFEST}` is not a manifest", hint="fetch the package anew") from None

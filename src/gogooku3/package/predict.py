@@ -50,7 +50,7 @@ def predict(
         raise MismatchError(
             f"the package was trained on feature ABI {network.architecture.abi[:12]} and horizons"
             f" {network.architecture.horizons}, `{dataset}` has {panel.abi[:12]} and {list(panel.horizons)}",
-            hint="build the dataset with the parameters of the package's commit",
+            hint=f"`gogooku3 verify {package} --dataset {dataset}` names the columns, and who has the right ones",
         )
     begin, end = _range(panel, first, last)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)

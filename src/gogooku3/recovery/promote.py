@@ -16,13 +16,13 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from gogooku3 import config
-from gogooku3.errors import RefusedError, StoreError
+from gogooku3.errors import RefusedError
 from gogooku3.files import sha256_file
 from gogooku3.package.environment import ENVIRONMENT
+from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery import git, tags
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.record import Comparison, Record, measured, message, parse
-from gogooku3.recovery.store import open_remote
 from gogooku3.recovery.verify import verify
 
 LOCK = Path("dvc.lock")
@@ -165,6 +165,7 @@ def _record(
         tier=tier,
         version=str(version),
         model_sha256=sha256_file(root / WEIGHTS),
+        parent=_parent(root, registry),
         environment=json.loads((root / PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
         validation=validation,
         test=measured(root, commit, "test"),
@@ -172,6 +173,29 @@ def _record(
         despite_worse=despite_worse if gain < 0 else None,
         stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
     )
+
+
+def _parent(root: Path, registry: tags.Registry) -> Parent | None:
+    """The release that the package was trained from, as the tags here know it too."""
+    parent = read_lineage(root / PACKAGE)
+    if parent is None:
+        return None
+    release = next((release for release in registry.releases if release.tag.name == parent.tag), None)
+    record = None if release is None else parse(release.tag.message)
+    if release is None or record is None:
+        raise RefusedError(
+            f"`{PACKAGE}` was trained from `{parent.tag}`, which no tag here records as a release",
+            hint="`git fetch --tags` brings the tags of the remote",
+        )
+    known = Parent(release.tag.name, release.commit, record.model_sha256)
+    if known != parent:
+        raise RefusedError(
+            f"`{PACKAGE}` was trained from a `{parent.tag}` of commit {parent.commit[:10]} with SHA-256"
+            f" {parent.model_sha256}; the tag here is at {known.commit[:10]} and records {known.model_sha256}",
+            hint="a tag is never moved: find out which of the two is the release, then train anew from it"
+            " (`dvc repro --force parent`)",
+        )
+    return known
 
 
 def _best(root: Path, registry: tags.Registry, tier: str) -> Comparison | None:
@@ -215,15 +239,11 @@ def _require_verified(root: Path) -> None:
 
 
 def _push(root: Path) -> None:
-    """Pushes what the lock file names; a remote that cannot be reached is found before, in seconds."""
-    open_remote(root)
-    try:
-        with Repo(str(root)) as repo:
-            repo.push()
-    except DvcException as error:
-        raise StoreError(
-            f"`dvc push` fails: {error}", hint="`dvc push` may be repeated; then `gogooku3 promote` again"
-        ) from error
+    """Brings to the bucket what it lacks of the lock file's outputs, each object hashed on the way.
+
+    `dvc push` waits for minutes where a bucket falls silent, and overlooks a file that a directory lost there.
+    """
+    audit(root, [None], repair=True)
 
 
 def _require_stored(root: Path, commit: str) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.package.lineage import Parent
 from gogooku3.recovery import git
 
 SPLITS = ("validation", "test")
@@ -79,6 +80,8 @@ class Record:
     tier: str
     version: str
     model_sha256: str
+    parent: Parent | None
+    """The release that its training started from; None from scratch."""
     environment: dict[str, Any]
     """The package's `environment.json`."""
     validation: Measured
@@ -119,6 +122,7 @@ def message(record: Record) -> str:
     versions = record.environment.get("versions", {})
     facts = {
         "model SHA-256": record.model_sha256,
+        "started from": _origin(record.parent),
         "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
         "compared with": _comparison(record),
         "exact on": str(record.environment.get("exact_on", "not stated")),
@@ -147,6 +151,21 @@ def message(record: Record) -> str:
     )
 
 
+def require_model(tag: str, recorded: str, found: str | None) -> None:
+    """Raises `MismatchError` where the weights that a release's `dvc.lock` names are not those that its tag records.
+
+    Args:
+        recorded: SHA-256 in the tag's record.
+        found: SHA-256 of the weights; None where the lock file names none.
+    """
+    if found != recorded:
+        raise MismatchError(
+            f"`{tag}` was given to a model with SHA-256 {recorded}; the one that its `dvc.lock` names has"
+            f" {found or 'no weights'}",
+            hint="the tag or `dvc.lock` was forged or written by hand: ask who made it; trust neither",
+        )
+
+
 def parse(text: str) -> Record | None:
     """The record at the end of a tag's message; None where there is none, or not a whole one."""
     match = _RECORD.search(text)
@@ -160,6 +179,10 @@ def parse(text: str) -> Record | None:
 
 def _estimate(cell: dict[str, Any]) -> Estimate:
     return Estimate(cell["value"], cell["low"], cell["high"])
+
+
+def _origin(parent: Parent | None) -> str:
+    return "scratch" if parent is None else f"{parent.tag}, SHA-256 {parent.model_sha256}"
 
 
 def _comparison(record: Record) -> str:

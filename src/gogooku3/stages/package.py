@@ -11,6 +11,7 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.weights import load
 from gogooku3.numerics import prepare_torch
 from gogooku3.package.build import build
+from gogooku3.package.lineage import read_lineage
 
 
 def run(params: Params) -> None:
@@ -19,5 +20,6 @@ def run(params: Params) -> None:
     trained, dataset = Path("models/finetune"), Path("data/dataset")
     network = load(trained).to(device)
     inputs = PanelOnDevice(read_panel(dataset), network.architecture.backbone.window, device)
+    parent = read_lineage(Path("models/parent"))
     with replaced(Path("models/package")) as folder:
-        build(network, inputs, trained, dataset, Path("metrics"), params, folder)
+        build(network, inputs, trained, dataset, Path("metrics"), params, parent, folder)

@@ -1,22 +1,25 @@
-"""Stage `train`: one of the four phases, from the weights that the phase before left."""
+"""Stage `train`: one of the four phases, from the weights that the phase before left, or those of a release."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
 from gogooku3.config import Params
 from gogooku3.dataset.panel import read_panel
+from gogooku3.dataset.schema import Schema
 from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.network import Network
-from gogooku3.model.weights import WEIGHTS, fill, read_tensors, save, write_tensors
+from gogooku3.model.network import Architecture
+from gogooku3.model.weights import save, write_tensors
 from gogooku3.numerics import prepare_torch
+from gogooku3.package.lineage import read_lineage
 from gogooku3.training.loop import train
-from gogooku3.training.phases import PHASES
+from gogooku3.training.phases import PHASES, Phase
+from gogooku3.training.start import STATE, require_match, start
 
-STATE = "state.safetensors"
+DATASET = Path("data/dataset")
+MODELS = Path("models")
+PARENT = MODELS / "parent"
 
 
 def run(params: Params, phase_name: str = "") -> None:
@@ -25,17 +28,22 @@ def run(params: Params, phase_name: str = "") -> None:
         raise ConfigError(f"`{phase_name}` is no phase of training", hint=f"the phases are {', '.join(PHASES)}")
     device = prepare_torch(params.numerics)
     phase = PHASES[phase_name]
-    panel = read_panel(Path("data/dataset"))
-    architecture = phase.architecture(panel.abi, len(panel.features), list(panel.horizons), params.model)
-    network = Network(architecture, params.train.recipe.seed)
-    state: dict[str, Tensor] = {}
-    if phase.previous is not None:
-        before = Path("models") / phase.previous
-        added = tuple(set(phase.blocks) - set(PHASES[phase.previous].blocks))
-        fill(network, read_tensors(before / WEIGHTS), before / WEIGHTS, new_blocks=added)
-        state = read_tensors(before / STATE)
+    schema = Schema.read(DATASET / "schema.json")
 
-    inputs = PanelOnDevice(panel, params.model.backbone.window, device)
+    def architecture(of: Phase) -> Architecture:
+        return of.architecture(schema.abi, len(schema.features), list(schema.horizons), params.model)
+
+    parent = read_lineage(PARENT)
+    if parent is not None:
+        require_match(PARENT, parent.tag, architecture(PHASES["finetune"]), schema)
+    network, state = start(
+        phase,
+        architecture(phase),
+        params.train.recipe.seed,
+        MODELS,
+        None if parent is None else PARENT,
+    )
+    inputs = PanelOnDevice(read_panel(DATASET), params.model.backbone.window, device)
     trained = train(
         network.to(device),
         inputs,
@@ -46,7 +54,7 @@ def run(params: Params, phase_name: str = "") -> None:
     )
 
     network.load_state_dict(trained.weights)
-    target = Path("models") / phase.name
+    target = MODELS / phase.name
     save(network, target)
     write_tensors(trained.state, target / STATE)
     trained.history.write(target / "history.json", Path("plots/training") / f"{phase.name}.csv")

@@ -31,13 +31,13 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
 
     @property
-    def best(self) -> Epoch:
-        """The epoch of the highest validation RankIC; the first of equals."""
-        return max(self.epochs, key=lambda epoch: epoch.validation_rank_ic)
+    def best(self) -> Epoch | None:
+        """The epoch of the highest validation RankIC, the first of equals; None where the phase has no epochs."""
+        return max(self.epochs, key=lambda epoch: epoch.validation_rank_ic, default=None)
 
     def write(self, target: Path, curve: Path) -> None:
         """Writes the whole history as JSON, and the epochs as the CSV that DVC plots."""
-        write_json({**asdict(self), "best_epoch": self.best.epoch}, target)
+        write_json({**asdict(self), "best_epoch": self.best.epoch if self.best else None}, target)
         write_csv(
             pl.DataFrame(
                 {

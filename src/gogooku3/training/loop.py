@@ -42,9 +42,11 @@ def train(
 ) -> Trained:
     """Trains the network for one phase and keeps the epoch with the highest validation RankIC.
 
+    A phase of no epochs hands on what it was given.
+
     Args:
-        network: starts as the phase before left it, with its new blocks behind zero gates.
-        state: the optimizer's moments of the phase before; empty for the first.
+        network: as `start` made it.
+        state: the moments of its optimizer, as far as there are any.
 
     Raises:
         DivergenceError: a loss or gradient is not finite.
@@ -52,7 +54,7 @@ def train(
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
     history = History(name)
-    best: Trained | None = None
+    best = _trained(network, optimizer, history)
     plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
     with Progress(name, sum(len(batches) for batches in plans)) as progress:
         for epoch, batches in enumerate(plans):
@@ -75,10 +77,8 @@ def train(
                 )
             )
             progress.validated(history.epochs[-1].validation_rank_ic)
-            if history.best.epoch == epoch:
-                weights = {entry: tensor.detach().clone() for entry, tensor in network.state_dict().items()}
-                best = Trained(weights, moments(optimizer, network), history)
-    assert best is not None
+            if history.best is history.epochs[-1]:
+                best = _trained(network, optimizer, history)
     return best
 
 
@@ -93,6 +93,12 @@ def validate(network: Network, inputs: PanelOnDevice, split: str) -> dict[str, f
         finite_T = ic_T[np.isfinite(ic_T)]
         means[str(horizon)] = math.fsum(finite_T) / len(finite_T) if len(finite_T) else 0.0
     return means
+
+
+def _trained(network: Network, optimizer: torch.optim.Optimizer, history: History) -> Trained:
+    """A copy of weights and moments as they are now."""
+    weights = {entry: tensor.detach().clone() for entry, tensor in network.state_dict().items()}
+    return Trained(weights, moments(optimizer, network), history)
 
 
 def _step(

@@ -18,10 +18,11 @@ def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torc
 
 
 def moments(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the optimizer's state as named tensors: `exp_avg.<parameter>` and so on."""
+    """A copy of the optimizer's state as named tensors: `exp_avg.<parameter>` and so on; none before its first step."""
     return {
         f"{moment}.{name}": optimizer.state[parameter][moment].detach().clone()
         for name, parameter in network.named_parameters()
+        if parameter in optimizer.state
         for moment in _MOMENTS
     }
 

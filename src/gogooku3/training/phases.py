@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gogooku3.config.model import Model
 from gogooku3.model.network import Architecture
 
+_BACKBONE = ("selection", "temporal", "output", "head")
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -14,9 +16,15 @@ class Phase:
 
     name: str
     blocks: tuple[str, ...]
-    """Blocks that are on, beside selection and temporal."""
+    """Blocks of the network that are on."""
     previous: str | None
     """The phase whose weights it starts from."""
+
+    @property
+    def adds(self) -> tuple[str, ...]:
+        """Blocks that it is the first to use."""
+        known = () if self.previous is None else PHASES[self.previous].blocks
+        return tuple(block for block in self.blocks if block not in known)
 
     def architecture(self, abi: str, features: int, horizons: list[int], model: Model) -> Architecture:
         """The network of this phase."""
@@ -33,9 +41,9 @@ class Phase:
 PHASES = {
     phase.name: phase
     for phase in (
-        Phase("baseline", (), None),
-        Phase("adaptive_norm", ("adaptive_norm",), "baseline"),
-        Phase("gat", ("adaptive_norm", "graph"), "adaptive_norm"),
-        Phase("finetune", ("adaptive_norm", "graph"), "gat"),
+        Phase("baseline", _BACKBONE, None),
+        Phase("adaptive_norm", (*_BACKBONE, "adaptive_norm"), "baseline"),
+        Phase("gat", (*_BACKBONE, "adaptive_norm", "graph"), "adaptive_norm"),
+        Phase("finetune", (*_BACKBONE, "adaptive_norm", "graph"), "gat"),
     )
 }

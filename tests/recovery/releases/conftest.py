@@ -128,7 +128,7 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         inputs = PanelOnDevice(dataclasses.replace(panel, abi=schema.abi), small.backbone.window, device)
         params = dataclasses.replace(demo, numerics=NATIVE)
         (made / "package/golden").mkdir(parents=True)
-        build(network, inputs, made / "finetune", made / "dataset", made / "metrics", params, made / "package")
+        build(network, inputs, made / "finetune", made / "dataset", made / "metrics", params, None, made / "package")
 
     return make
 

@@ -213,11 +213,26 @@ def test_a_name_that_is_no_tier_is_refused(lab: Any) -> None:
         promote(lab.folder, "tier 1")
 
 
-def test_a_bucket_that_lost_a_child_of_a_directory_is_found_after_the_push(lab: Any) -> None:
+def lose_a_child(lab: Any) -> str:
+    """Takes a file of a directory from the bucket such that DVC does not see it."""
     lab.run("dvc", "push", "--quiet")
     listing = next(path for path in lab.bucket.rglob("*.dir") if "features" in path.read_text())
     child = json.loads(listing.read_text())[0]["md5"]
     (lab.bucket / "files/md5" / child[:2] / child[2:]).unlink()
+    return f"files/md5/{child[:2]}/{child[2:]}"
+
+
+def test_a_bucket_that_lost_a_child_of_a_directory_gets_it_back(lab: Any) -> None:
+    child = lose_a_child(lab)
+    assert promote(lab.folder, "tier1").tags
+    assert (lab.bucket / child).read_bytes() == (lab.folder / ".dvc/cache" / child).read_bytes()
+
+
+def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) -> None:
+    cached = lab.folder / ".dvc/cache" / lose_a_child(lab)
+    cached.chmod(0o644)
+    cached.write_bytes(b"altered")
+    cached.chmod(0o444)  # DVC takes a read-only cache file for whole
     with pytest.raises(RefusedError, match=r"bucket is not whole .* `data/dataset/features/.*` is missing") as refused:
         promote(lab.folder, "tier1")
     assert "gogooku3 audit --repair" in refused.value.hint

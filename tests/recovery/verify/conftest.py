@@ -138,7 +138,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     inputs = PanelOnDevice(dataclasses.replace(panel, abi=SCHEMA.abi), small.backbone.window, device)
     params = dataclasses.replace(demo, numerics=NATIVE)
     (package / "golden").mkdir(parents=True)
-    build(network, inputs, trained, root / "data/dataset", root / "metrics", params, package)
+    build(network, inputs, trained, root / "data/dataset", root / "metrics", params, None, package)
     outs = {"finetune": ["config.json", "model.safetensors"], "package": sorted(FILES)}
     stages = {
         stage: {

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
-from gogooku3.dataset.schema import Column
+from gogooku3.dataset.schema import Column, Schema
+from gogooku3.files import write_json
+from gogooku3.recovery.checks.features import compare
 
 from .conftest import Delivery
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_missing_and_added_columns_are_named_with_the_parameter_that_gives_the_right_ones(delivery: Delivery) -> None:
@@ -19,7 +27,7 @@ def test_missing_and_added_columns_are_named_with_the_parameter_that_gives_the_r
     report = delivery.verify()
     assert report.failed == {"dataset"}
     assert report["dataset"].found == (
-        "1 missing: feature_5; 7 added: rank_0, rank_1, rank_2, rank_3, rank_4 and 2 more"
+        "1 missing, 7 added against the package's 6 columns; missing: feature_5; added: all 7 of rank"
     )
     assert "set `dataset.families` to [returns, momentum, calendar] (here [returns, rank, momentum])" in (
         report["dataset"].hint
@@ -31,7 +39,7 @@ def test_a_retyped_column_is_named_with_both_types(delivery: Delivery) -> None:
     first, *others = delivery.schema.features
     delivery.write_dataset(replace(delivery.schema, features=(replace(first, dtype="float64"), *others)))
     report = delivery.verify()
-    assert report["dataset"].found == "1 retyped: feature_0 (float64, by stock for float32, by stock)"
+    assert report["dataset"].found.endswith("columns; retyped: feature_0 (float64, by stock for float32, by stock)")
 
 
 def test_reordered_columns_are_named_in_pairs(delivery: Delivery) -> None:
@@ -39,7 +47,8 @@ def test_reordered_columns_are_named_in_pairs(delivery: Delivery) -> None:
     delivery.write_dataset(replace(delivery.schema, features=(second, first, *others)))
     report = delivery.verify()
     assert report["dataset"].found == (
-        "2 reordered: feature_1 where feature_0 belongs, feature_0 where feature_1 belongs"
+        "2 reordered against the package's 6 columns;"
+        " reordered: feature_1 where feature_0 belongs, feature_0 where feature_1 belongs"
     )
     assert "check out the package's commit" in report["dataset"].hint
 
@@ -66,3 +75,83 @@ def test_another_clip_is_found(delivery: Delivery) -> None:
 def test_a_dataset_that_lost_a_file_is_found(delivery: Delivery, name: str) -> None:
     (delivery.root / "data/dataset" / name).unlink()
     assert delivery.verify().failed == {"dataset"}
+
+
+def git(delivery: Delivery, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com", *arguments]
+    return subprocess.run(command, cwd=delivery.root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def committed(delivery: Delivery) -> Delivery:
+    """The package in a repository whose next commit has other features, and a dataset made with these."""
+    shutil.copyfile(ROOT / "params.yaml", delivery.root / "params.yaml")
+    git(delivery, "init", "--quiet")
+    git(delivery, "add", "dvc.lock", "params.yaml")
+    git(delivery, "commit", "--quiet", "--message", "the package")
+    lock = delivery.lock.read_text()
+    delivery.lock.write_text("schema: '2.0'\n")
+    params = yaml.safe_load((delivery.root / "params.yaml").read_text())
+    params["dataset"]["families"].remove("rank")
+    params["dataset"]["graph"]["window"] = 90
+    params["train"]["recipe"]["seed"] = 2
+    (delivery.root / "params.yaml").write_text(yaml.safe_dump(params))
+    git(delivery, "commit", "--quiet", "--all", "--message", "other features")
+    delivery.lock.write_text(lock)
+    delivery.write_dataset(replace(delivery.schema, features=delivery.schema.features[:-1]))
+    return delivery
+
+
+def test_the_commit_that_made_the_package_is_named_with_the_parameters_that_differ(committed: Delivery) -> None:
+    first = git(committed, "rev-list", "--max-parents=0", "HEAD")
+    hint = committed.verify()["dataset"].hint
+    assert hint.startswith(f"commit {first[:10]} recorded this package: `git checkout {first[:10]} && dvc pull data/")
+    families = "[returns,volatility,momentum,technical,liquidity,distribution,relative,rank,calendar]"
+    assert f"dvc exp run -S 'dataset.families={families}' -S dataset.graph.window=60 dataset`" in hint
+    assert "seed" not in hint, "what does not decide the dataset is no remedy"
+
+
+def test_a_release_is_named_by_its_tag(committed: Delivery) -> None:
+    first = git(committed, "rev-list", "--max-parents=0", "HEAD")
+    git(committed, "tag", "--annotate", "--message", "a release", "tier1@v1.0.0", first)
+    hint = committed.verify()["dataset"].hint
+    assert f"tier1@v1.0.0, commit {first[:10]}, recorded this package: `git checkout tier1@v1.0.0 && " in hint
+
+
+def test_other_horizons_name_the_commit_too(committed: Delivery) -> None:
+    committed.write_dataset(replace(committed.schema, horizons=(1, 20)))
+    assert "recorded this package" in committed.verify()["dataset"].hint
+
+
+def test_a_package_that_no_commit_records_is_held_against_families(committed: Delivery) -> None:
+    manifest = committed.package / "MANIFEST.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    assert committed.verify()["dataset"].hint.startswith("set `dataset.families` to ")
+
+
+def test_395_columns_read_as_well_as_six(delivery: Delivery) -> None:
+    families = {"returns": 60, "technical": 150, "volatility": 100, "calendar": 85}
+    columns = [
+        Column(f"{family}_{i}", family, 1, "stock", "", "float32")
+        for family, count in families.items()
+        for i in range(count)
+    ]
+    schema = Schema(tuple(columns), horizons=(1, 5), neighbours=3)
+    write_json(schema.as_json(), delivery.package / "schema.json")
+    delivery.write_dataset(replace(schema, features=tuple(columns[:200] + columns[210:310])))
+    found = delivery.verify()["dataset"]
+    assert found.found == (
+        "95 missing against the package's 395 columns; missing:"
+        " 10 of technical (technical_140, technical_141, technical_142, technical_143, technical_144 and 5 more),"
+        " all 85 of calendar"
+    )
+    assert len(found.details) == 95
+    shifted = replace(schema, features=(*columns[60:], *columns[:60]))
+    assert len(compare(schema, shifted)) == 395
+    delivery.write_dataset(shifted)
+    told = delivery.verify()["dataset"]
+    assert told.found.startswith(
+        "395 reordered against the package's 395 columns; reordered: technical_0 where returns_0"
+    )
+    assert told.found.endswith("and 390 more")
+    assert "set `dataset.families` to [returns, technical, volatility, calendar]" in told.hint

@@ -1,4 +1,4 @@
-"""The files of a package: these ten, and each of them as the manifest promises."""
+"""The files of a package: these eleven, and each of them as the manifest promises."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from gogooku3.errors import MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import INPUTS, PREDICTIONS
+from gogooku3.package.lineage import LINEAGE
 from gogooku3.package.manifest import MANIFEST, check_manifest
 from gogooku3.recovery.subject import FETCH, Subject
 from gogooku3.recovery.verdict import Finding
@@ -15,6 +16,7 @@ FILES = frozenset(
         CONFIG,
         ENVIRONMENT,
         INPUTS.as_posix(),
+        LINEAGE,
         MANIFEST,
         "README.md",
         PREDICTIONS.as_posix(),

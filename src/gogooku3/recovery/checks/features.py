@@ -9,6 +9,7 @@ import polars as pl
 from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG
+from gogooku3.recovery.origin import origin, way_to_dataset
 from gogooku3.recovery.subject import FETCH, Subject
 from gogooku3.recovery.verdict import Finding
 
@@ -68,17 +69,17 @@ def dataset(subject: Subject) -> Finding:
     own, other = subject.schema, Schema.read(subject.dataset / "schema.json")
     differences = compare(own, other)
     if differences:
-        return Finding("failed", _told(differences), _remedy(own, other), differences)
+        return Finding("failed", _told(differences, own, other), _remedy(subject, _families(own, other)), differences)
     if own.horizons != other.horizons:
         raise MismatchError(
             f"the model scores horizons {list(own.horizons)}, the dataset has {list(other.horizons)}",
-            hint=f"set `dataset.horizons` to {list(own.horizons)}, then `dvc repro dataset`",
+            hint=_remedy(subject, f"set `dataset.horizons` to {list(own.horizons)}, then `dvc repro dataset`"),
         )
     clips = [read_json(folder / "preprocess.json")["clip"] for folder in (subject.package, subject.dataset)]
     if clips[0] != clips[1]:
         raise MismatchError(
             f"the model's features are clipped at {clips[0]}, the dataset's at {clips[1]}",
-            hint=f"set `dataset.clip` to {clips[0]}, then `dvc repro dataset`",
+            hint=_remedy(subject, f"set `dataset.clip` to {clips[0]}, then `dvc repro dataset`"),
         )
     months = sorted((subject.dataset / "features").glob("*.parquet"))
     for month in months:
@@ -117,26 +118,57 @@ def _kind(column: Column) -> str:
     return f"{column.dtype}, by {column.scope}"
 
 
-def _told(differences: tuple[dict[str, str | None], ...]) -> str:
-    def one(change: dict[str, str | None]) -> str:
-        if change["change"] == "retyped":
-            return f"{change['column']} ({change['dataset']} for {change['package']})"
-        if change["change"] == "reordered":
-            return f"{change['dataset']} where {change['column']} belongs"
-        return str(change["column"])
+def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Schema) -> str:
+    """How many of each kind, then which: whole families by their name, so that 395 columns read as well as six."""
+    kinds: dict[str, list[dict[str, str | None]]] = {}
+    for change in differences:
+        kinds.setdefault(str(change["change"]), []).append(change)
+    counts = ", ".join(f"{len(changes)} {kind}" for kind, changes in kinds.items())
+    named = {
+        "missing": lambda changes: _by_family(changes, own),
+        "added": lambda changes: _by_family(changes, other),
+        "retyped": lambda changes: _some(
+            [f"{each['column']} ({each['dataset']} for {each['package']})" for each in changes]
+        ),
+        "reordered": lambda changes: _some([f"{each['dataset']} where {each['column']} belongs" for each in changes]),
+    }
+    parts = [f"{kind}: {named[kind](changes)}" for kind, changes in kinds.items()]
+    return f"{counts} against the package's {len(own.features)} columns; {'; '.join(parts)}"
 
+
+def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
+    """Columns by name where they are few; else family by family."""
+    names = [str(each["column"]) for each in changes]
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    families: dict[str, list[str]] = {}
+    for column in schema.features:
+        families.setdefault(column.family, []).append(column.name)
     parts = []
-    for kind in ("missing", "added", "retyped", "reordered"):
-        told = [one(change) for change in differences if change["change"] == kind]
-        if told:
-            more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-            parts.append(f"{len(told)} {kind}: {', '.join(told[:_SHOWN])}{more}")
-    return "; ".join(parts)
+    for family, columns in families.items():
+        concerned = [name for name in columns if name in names]
+        if concerned:
+            whole = len(concerned) == len(columns)
+            parts.append(
+                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({_some(concerned)})'}"
+            )
+    return ", ".join(parts)
 
 
-def _remedy(own: Schema, other: Schema) -> str:
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _families(own: Schema, other: Schema) -> str:
     """The parameter that gives the right columns, where one does."""
     mine, theirs = (list(dict.fromkeys(column.family for column in each.features)) for each in (own, other))
     if mine != theirs:
         return f"set `dataset.families` to [{', '.join(mine)}] (here [{', '.join(theirs)}]), then `dvc repro dataset`"
     return "the families are the same: check out the package's commit, then `dvc pull data/dataset`"
+
+
+def _remedy(subject: Subject, otherwise: str) -> str:
+    """The commit that has the right dataset, where one is known to have made the package."""
+    if subject.dataset is None or (made := origin(subject.package, subject.dataset)) is None:
+        return otherwise
+    return way_to_dataset(made, subject.dataset)

@@ -37,7 +37,7 @@ def golden(subject: Subject) -> Finding:
         raise MismatchError(
             f"scores differ by up to {difference:.3g}, in the domain in which they are promised to the bit",
             hint="weights, golden files or code are not those that were packaged: check out the package's commit, then"
-            " `dvc pull --force models/package`",
+            " `dvc pull --force package`",
         )
     bound = TOLERANCE * float(scores.abs().max())
     told = (

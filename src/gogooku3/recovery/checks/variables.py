@@ -6,9 +6,13 @@ Nothing here reads them. Whoever sets one should know that it does nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from gogooku3.recovery.subject import Subject
 from gogooku3.recovery.verdict import Finding
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.subject import Subject
 
 KNOBS = {
     # What they would have set → names. `train.recipe.loss` and the like are where these things stand today.
@@ -24,12 +28,14 @@ KNOBS = {
 
 
 def variables(subject: Subject) -> Finding:
+    """No variable in the environment looks like an old knob, or each that does is named."""
+    return ignored(subject.variables)
+
+
+def ignored(names: Collection[str]) -> Finding:
     """Names the variables that look like old knobs; their values are nobody's business, and change nothing."""
     details = tuple(
-        {"variable": name, "kind": kind}
-        for name in sorted(subject.variables)
-        for kind in [knob(name)]
-        if kind is not None
+        {"variable": name, "kind": kind} for name in sorted(names) for kind in [knob(name)] if kind is not None
     )
     if not details:
         return Finding("passed", "none that looks like an old knob")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+from contextlib import suppress
+from dataclasses import asdict
 
-from gogooku3.errors import DataError, MismatchError
-from gogooku3.model.network import Network
+import torch
+from torch import Tensor
+
+from gogooku3 import config
+from gogooku3.errors import ConfigError, DataError, MismatchError
+from gogooku3.model.network import Architecture, Network
 from gogooku3.model.weights import CONFIG, WEIGHTS, fill
 from gogooku3.recovery.subject import FETCH, Subject
 from gogooku3.recovery.verdict import Finding
@@ -43,10 +48,82 @@ def shapes(subject: Subject) -> Finding:
         # A network without memory: a configuration may ask for more of it than there is.
         with torch.device("meta"):
             network = Network(subject.architecture, seed=0)
+        fill(network, subject.weights, subject.package / WEIGHTS)
+    except MismatchError as error:
+        return _misfit(subject, error.message)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise MismatchError(f"no network can be built as `{CONFIG}` says: {error}", hint=FETCH) from None
-    fill(network, subject.weights, subject.package / WEIGHTS)
+        return _misfit(subject, f"no network can be built as `{CONFIG}` says: {error}")
     return Finding("passed", f"every tensor as `{CONFIG}` asks")
+
+
+def _misfit(subject: Subject, told: str) -> Finding:
+    """The parameters on which configuration and weights disagree; what follows for single tensors comes last."""
+    asked, built, params = _asked(subject.architecture), _built(subject.weights), _params(subject)
+    details = tuple(
+        {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), "params.yaml": params.get(name)}
+        for name, value in asked.items()
+        if name in built and built[name] != value
+    )
+    faults = [
+        f"`{each['parameter']}` is {each[CONFIG]} in `{CONFIG}`, {each[WEIGHTS]} in the weights"
+        + (f", {each['params.yaml']} in `params.yaml`" if each["params.yaml"] else "")
+        for each in details
+    ]
+    return Finding("failed", "; ".join([*faults, told]), f"they come from different runs: {FETCH}", details)
+
+
+def _asked(architecture: Architecture) -> dict[str, int | str]:
+    """What a configuration says of the parameters that shape tensors."""
+    backbone, norm, graph = architecture.backbone, architecture.adaptive_norm, architecture.graph
+    return {
+        "features": architecture.features,
+        "horizons": len(architecture.horizons),
+        "backbone.hidden_size": backbone.hidden_size,
+        "backbone.heads": backbone.heads,
+        "backbone.window": backbone.window,
+        "adaptive_norm": _block(norm is not None),
+        "graph": _block(graph is not None),
+        **({} if norm is None else {"adaptive_norm.slice_length": norm.slice_length}),
+        **({} if graph is None else {"graph.heads": graph.heads}),
+    }
+
+
+def _built(tensors: dict[str, Tensor]) -> dict[str, int | str]:
+    """What the tensors' shapes say of the same parameters, as far as they do."""
+
+    def size(name: str, axis: int) -> int:
+        return tensors[name].shape[axis] if name in tensors and tensors[name].dim() > axis else 0
+
+    hidden, head = size("head.weight", 1), size("temporal.attention.value.weight", 0)
+    window, statistics = (size(f"adaptive_norm.{part}.predict.0.weight", 1) for part in ("frequency", "slices"))
+    sizes = {
+        "features": size("selection.norm.weight", 0),
+        "horizons": size("head.weight", 0),
+        "backbone.hidden_size": hidden,
+        "backbone.heads": hidden // head if head else 0,
+        "backbone.window": window,
+        "adaptive_norm.slice_length": 2 * window // statistics if statistics else 0,
+        "graph.heads": size("graph.attention_aD", 0),
+    }
+    blocks = {name: _block(any(each.startswith(f"{name}.") for each in tensors)) for name in ("adaptive_norm", "graph")}
+    return {name: value for name, value in sizes.items() if value} | blocks
+
+
+def _block(there: bool) -> str:
+    return "on" if there else "off"
+
+
+def _params(subject: Subject) -> dict[str, str]:
+    """What `params.yaml` beside the lock file says of them, in its section `model`; nothing where it cannot be read."""
+    if subject.lock is None:
+        return {}
+    with suppress(ConfigError):
+        params = config.load(subject.lock.with_name(config.PARAMS.name))
+        named = {
+            f"{block}.{name}": value for block, part in asdict(params.model).items() for name, value in part.items()
+        }
+        return {name: str(value) for name, value in (named | {"horizons": len(params.dataset.horizons)}).items()}
+    return {}
 
 
 def _listed(numbers: list[int]) -> str:

@@ -1,0 +1,71 @@
+"""Architecture against weights: the parameter is named, with the value on each side."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from .conftest import Delivery
+
+ROOT = Path(__file__).parents[3]
+
+
+def put(tree: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for part in path:
+        tree = tree[part]
+    tree[last] = value
+
+
+@pytest.mark.parametrize(
+    ("parameter", "asked", "built"),
+    [
+        ("features", 7, 6),
+        ("backbone.hidden_size", 16, 8),
+        ("backbone.heads", 4, 2),
+        ("backbone.window", 12, 8),
+        ("adaptive_norm.slice_length", 2, 4),
+        ("graph.heads", 4, 2),
+    ],
+)
+def test_an_edited_configuration_is_told_by_the_parameter(
+    delivery: Delivery, parameter: str, asked: int, built: int
+) -> None:
+    delivery.edit_json("config.json", lambda content: put(content, parameter, asked))
+    finding = delivery.verify_alone()["shapes"]
+    assert finding.outcome == "failed"
+    assert finding.found.startswith(f"`{parameter}` is {asked} in `config.json`, {built} in the weights; ")
+    assert [detail["parameter"] for detail in finding.details] == [parameter]
+
+
+def test_a_block_that_is_switched_off_is_told(delivery: Delivery) -> None:
+    delivery.edit_json("config.json", lambda content: put(content, "graph", None))
+    assert "`graph` is off in `config.json`, on in the weights" in delivery.verify_alone()["shapes"].found
+
+
+def test_another_number_of_horizons_is_told(delivery: Delivery) -> None:
+    delivery.edit_json("config.json", lambda content: put(content, "horizons", [1, 5, 10]))
+    assert "`horizons` is 3 in `config.json`, 2 in the weights" in delivery.verify_alone()["shapes"].found
+
+
+def test_a_configuration_of_which_no_network_can_be_built_is_told_too(delivery: Delivery) -> None:
+    delivery.edit_json("config.json", lambda content: put(content, "backbone.window", 10))
+    assert "`backbone.window` is 10 in `config.json`, 8 in the weights" in delivery.verify_alone()["shapes"].found
+
+
+def test_the_parameters_at_hand_are_the_third_side(delivery: Delivery) -> None:
+    shutil.copyfile(ROOT / "params.yaml", delivery.root / "params.yaml")
+    delivery.edit_json("config.json", lambda content: put(content, "backbone.window", 12))
+    found = delivery.verify()["shapes"].found
+    assert "`backbone.window` is 12 in `config.json`, 8 in the weights, 16 in `params.yaml`" in found
+
+
+def test_a_tensor_that_no_parameter_explains_is_named_itself(delivery: Delivery) -> None:
+    delivery.edit_tensors("model.safetensors", lambda tensors: tensors.update({"head.bias": torch.zeros(9)}))
+    finding = delivery.verify_alone()["shapes"]
+    assert (finding.outcome, finding.details) == ("failed", ())
+    assert "head.bias is float32[9]" in finding.found
