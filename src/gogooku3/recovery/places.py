@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gogooku3.errors import DataError, StoreError
+from gogooku3.recovery.archive.read import opened
 from gogooku3.recovery.store import Store, open_cache, open_folder, open_remote, remotes
 
 
@@ -35,7 +36,10 @@ def _each(root: Path, also: Sequence[Path], stack: ExitStack) -> Iterator[Store]
         except StoreError as error:
             unreachable.append(error)
     for place in also:
-        yield open_cache(place) if (place / ".dvc").is_dir() else open_folder(place)
+        if place.is_file():
+            yield open_folder(stack.enter_context(opened(place)), name=str(place))
+        else:
+            yield open_cache(place) if (place / ".dvc").is_dir() else open_folder(place)
     if unreachable:
         raise unreachable[0]
 

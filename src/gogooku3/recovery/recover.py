@@ -10,7 +10,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from gogooku3.errors import DataError, MismatchError
+from gogooku3.errors import DataError
 from gogooku3.files import sha256_file
 from gogooku3.recovery import lock, tags
 from gogooku3.recovery.clone import clone
@@ -18,7 +18,7 @@ from gogooku3.recovery.fetch import Fetched, fetch
 from gogooku3.recovery.layout import DATA, PACKAGE, WEIGHTS
 from gogooku3.recovery.places import places
 from gogooku3.recovery.program import verified
-from gogooku3.recovery.record import parse
+from gogooku3.recovery.record import parse, require_model
 from gogooku3.recovery.store import open_cache
 from gogooku3.recovery.survey import Progress
 
@@ -92,12 +92,6 @@ def checkout(root: Path, outs: Sequence[lock.Output]) -> None:
 
 
 def require_recorded(root: Path, release: tags.Release) -> None:
-    """Raises `MismatchError` where the package's weights are not those that the tag's message names."""
-    record = parse(release.tag.message)
-    found = sha256_file(root / WEIGHTS)
-    if record is not None and record.model_sha256 != found:
-        raise MismatchError(
-            f"`{release.tag.name}` was given to a model with SHA-256 {record.model_sha256}; `{root / WEIGHTS}`, as"
-            f" `dvc.lock` names it, has {found}",
-            hint="the tag or `dvc.lock` was forged or written by hand: ask who made it; trust neither",
-        )
+    """Raises `MismatchError` where the package's weights are not those that the tag records, if it records any."""
+    if record := parse(release.tag.message):
+        require_model(release.tag.name, record.model_sha256, sha256_file(root / WEIGHTS))

@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TypeVar
 
+from aiohttp import ClientTimeout
 from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 from dvc.fs import LocalFileSystem
 from dvc.repo import Repo
 from dvc_data.hashfile.db import HashFileDB, get_odb
 from dvc_objects.fs.base import ObjectFileSystem
-from fsspec.asyn import sync
+from fsspec.callbacks import Callback
 
 from gogooku3.errors import DataError, StoreError, UserError
+from gogooku3.recovery.patience import GIVE_UP_AFTER, STALLED_AFTER, Conversation, SilenceError, listen
 
 ANSWER_WITHIN = 10
-"""Seconds that a bucket has for its first answer. Its client would go on trying for much longer, and has by then spent
-up to 15 s in search of credentials."""
+"""Seconds that the search for credentials has, and then the bucket for its first answer."""
+
+SLOWEST = 1 << 15
+"""Bytes per second that an upload may be as slow as: the client tells of its progress in large pieces only."""
+
+READINGS = 2
+"""How often a bucket is asked for an object that is not what its name says: bytes may have changed on the way."""
 
 _BLOCK = 1 << 20
 _FOLDERS = 256  # objects lie in folders named by the first two digits of their hash
@@ -52,20 +59,27 @@ class Store:
         self._odb = odb
         self._fs = odb.fs
         self._is_bucket = isinstance(odb.fs, ObjectFileSystem)
+        self._conversation = Conversation()
+        if odb.fs.protocol == "gs":
+            listen()
+            # The client's own limit is on the whole of a transfer, and five minutes.
+            odb.fs.fs_args["requests_timeout"] = ClientTimeout(sock_connect=STALLED_AFTER, sock_read=STALLED_AFTER)
 
     def reach(self) -> None:
         """Raises `StoreError` where a bucket gives no answer within `ANSWER_WITHIN` seconds, or does not exist."""
         if not self._is_bucket:
             return
-        with self._asking(), _overheard("gcsfs") as heard:
+        with self._asking():
             try:
-                self._list_folder(self._odb.path)
-            except TimeoutError as error:
+                self._conversation.ask(self._client, ANSWER_WITHIN)
+            except SilenceError as error:
                 raise StoreError(
-                    f"`{self.name}` gives no answer in {ANSWER_WITHIN} s{heard.last_words()}",
-                    hint="check the network, the remote's `url` and `endpointurl`, and your credentials "
-                    "(`gcloud auth application-default login`)",
+                    f"no credentials for `{self.name}` were found in {ANSWER_WITHIN} s",
+                    hint="run `gcloud auth application-default login`, or name a key file: "
+                    "`dvc remote modify --local REMOTE credentialpath FILE`",
                 ) from error
+            # A folder that is not there is fine as long as its bucket is.
+            self._conversation.ask(lambda _: self._fs.fs._find(f"{self._odb.path}/00/"), ANSWER_WITHIN)
 
     def look_up(self, oids: Collection[str]) -> dict[str, Held]:
         """What the store says of each object that it has, without handing any of them out."""
@@ -77,28 +91,26 @@ class Store:
 
     def read(self, oid: str) -> bytes | None:
         """A small object's bytes; None where it is not there."""
-        with self._asking(), suppress(FileNotFoundError):
-            return bytes(self._fs.cat_file(self._odb.oid_to_path(oid)))
+        with self._asking(), suppress(FileNotFoundError), self._opened(oid) as stream:
+            return stream.read()
         return None
 
     def digest(self, oid: str, sink: BinaryIO | None = None) -> Held | None:
         """Reads a whole object, block by block, into `sink` if there is one; None where it is not there."""
-        md5, size = hashlib.md5(usedforsecurity=False), 0
-        with self._asking(), suppress(FileNotFoundError), self._fs.open(self._odb.oid_to_path(oid), "rb") as stream:
-            while block := stream.read(_BLOCK):
-                md5.update(block)
-                size += len(block)
-                if sink is not None:
-                    sink.write(block)
-            return Held(size, md5.hexdigest())
+        with self._asking(), suppress(FileNotFoundError), self._opened(oid) as stream:
+            return _digest(stream, sink)
         return None
 
     def put(self, oid: str, file: Path) -> None:
         """Puts a file in an object's place; readers find the old object or the new one, never a part."""
         path = self._odb.oid_to_path(oid)
         with self._asking():
-            self._fs.makedirs(self._fs.parent(path), exist_ok=True)
-            self._fs.put_file(str(file), path)
+            if self._is_bucket:
+                patience = GIVE_UP_AFTER + file.stat().st_size / SLOWEST
+                self._conversation.ask(lambda pulse: self._fs.fs._put_file(str(file), path, callback=pulse), patience)
+            else:
+                self._fs.makedirs(self._fs.parent(path), exist_ok=True)
+                self._fs.put_file(str(file), path)
             self._odb.protect(path)  # type: ignore[no-untyped-call]
 
     def each(self, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
@@ -106,31 +118,59 @@ class Store:
         with ThreadPoolExecutor(max_workers=self._fs.jobs) as pool:
             yield from pool.map(work, items)
 
-    def _list_folder(self, path: str) -> None:
-        """Asks for a folder; one that is not there is fine as long as its bucket is."""
-        fs = self._fs.fs
-        try:
-            sync(fs.loop, fs._ls, path, detail=False, timeout=ANSWER_WITHIN)
-        except FileNotFoundError:
-            bucket = path.lstrip("/").split("/")[0]
-            sync(fs.loop, fs._ls, bucket, detail=False, timeout=ANSWER_WITHIN)
+    async def _client(self, _: Callback) -> Any:
+        return self._fs.fs  # made when first asked for
+
+    @contextmanager
+    def _opened(self, oid: str) -> Iterator[BinaryIO]:
+        """An object's bytes; those of a bucket are brought here first, as its client begins again where it must."""
+        path = self._odb.oid_to_path(oid)
+        if not self._is_bucket:
+            with self._fs.open(path, "rb") as stream:
+                yield stream
+            return
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / "object"
+            for _ in range(READINGS):
+                self._conversation.ask(
+                    lambda pulse: self._fs.fs._get_file(path, str(copy), callback=pulse), GIVE_UP_AFTER
+                )
+                with copy.open("rb") as stream:
+                    if _digest(stream).md5 == oid.removesuffix(".dir"):
+                        break
+            with copy.open("rb") as stream:
+                yield stream
 
     def _listed(self, oids: Collection[str]) -> dict[str, Held]:
-        """By listing: folder by folder or all at once, whichever the first folder foretells to be fewer requests."""
-        first, *others = sorted({oid[:2] for oid in oids})
-        found = self._list(self._fs.join(self._odb.path, first))
-        pages_of_all = len(found) * _FOLDERS // self._fs.LIST_OBJECT_PAGE_SIZE + 1
-        if pages_of_all < len(others):
-            found = self._list(self._odb.path)
-        else:
-            for more in self.each(lambda folder: self._list(self._fs.join(self._odb.path, folder)), others):
-                found |= more
+        """By listing those that begin with the same digits: as many digits as make it the fewest pages in a row.
+
+        How many objects there are is foretold by how many of them begin with the same two digits.
+        """
+        found = self._list(min(oids)[:2])
+        objects, page = len(found) * _FOLDERS, int(self._fs.LIST_OBJECT_PAGE_SIZE)
+
+        def pages(digits: int) -> int:
+            return objects // (page << 4 * digits) + 1
+
+        def pages_in_a_row(digits: int) -> int:
+            parts = len({oid[:digits] for oid in oids})
+            return -(-parts // int(self._fs.jobs)) * pages(digits)
+
+        digits = min((2, 1, 0), key=pages_in_a_row)
+        prefixes = sorted({oid[:digits] for oid in oids} - {min(oids)[:2]})
+        for more in self.each(lambda prefix: self._list(prefix, pages(digits)), prefixes):
+            found |= more
         paths = {oid: self._odb.oid_to_path(oid) for oid in oids}
         return {oid: _held(found[path]) for oid, path in paths.items() if path in found}
 
-    def _list(self, path: str) -> dict[str, dict[str, Any]]:
+    def _list(self, prefix: str, pages: int = 1) -> dict[str, dict[str, Any]]:
+        """Objects whose names begin with some digits; every page is waited for a second longer."""
+        folder, start = (f"{self._odb.path}/{prefix}/", "") if len(prefix) == 2 else (self._odb.path, prefix)
         with suppress(FileNotFoundError):
-            return dict(self._fs.fs.find(f"{path}/", detail=True))
+            found: dict[str, dict[str, Any]] = self._conversation.ask(
+                lambda _: self._fs.fs._find(folder, prefix=start, detail=True), GIVE_UP_AFTER + pages
+            )
+            return found
         return {}
 
     def _asked(self, oids: Collection[str]) -> dict[str, Held]:
@@ -149,6 +189,12 @@ class Store:
             yield
         except (UserError, FileNotFoundError):
             raise
+        except SilenceError as error:
+            raise StoreError(
+                f"`{self.name}` gives {error}",
+                hint="check the network, the remote's `url` and `endpointurl`, and your credentials "
+                "(`gcloud auth application-default login`)",
+            ) from error
         except Exception as error:
             raise _failed(self.name, error) from error
 
@@ -158,8 +204,6 @@ def open_remote(root: Path, remote: str | None = None) -> Store:
 
     Raises `StoreError` where none is configured, or it cannot be reached.
     """
-    # Its clients log every failure with a traceback before they raise it.
-    logging.getLogger("gcsfs").addHandler(logging.NullHandler())
     name = "the default remote" if remote is None else remote
     with _repo(root) as repo:
         try:
@@ -198,10 +242,10 @@ def open_cache(root: Path) -> Store:
         return Store(repo.cache.local, str(repo.cache.local.path))
 
 
-def open_folder(folder: Path) -> Store:
-    """A folder that is laid out as a local cache or as a remote."""
+def open_folder(folder: Path, name: str | None = None) -> Store:
+    """A folder that is laid out as a local cache or as a remote; `name` is what messages call it."""
     odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]
-    return Store(odb, str(folder))
+    return Store(odb, name or str(folder))
 
 
 @contextmanager
@@ -211,6 +255,16 @@ def _repo(root: Path) -> Iterator[Repo]:
             yield repo
     except DvcException as error:
         raise DataError(f"`{root}` cannot be read: {error}", hint="run this in a repository with DVC") from error
+
+
+def _digest(stream: BinaryIO, sink: BinaryIO | None = None) -> Held:
+    md5, size = hashlib.md5(usedforsecurity=False), 0
+    while block := stream.read(_BLOCK):
+        md5.update(block)
+        size += len(block)
+        if sink is not None:
+            sink.write(block)
+    return Held(size, md5.hexdigest())
 
 
 def _held(info: dict[str, Any]) -> Held:
@@ -226,34 +280,3 @@ def _failed(name: str, error: Exception) -> StoreError:
         hint="check the remote's `url` and `endpointurl`, that your credentials are valid "
         "(`gcloud auth application-default login`) and that they may read and write there",
     )
-
-
-class _Listener(logging.Handler):
-    """Remembers why a client that keeps trying has failed so far."""
-
-    _mark = "retrying after exception: "
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self._words = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if self._mark in message:
-            self._words = " ".join(message.split(self._mark, 1)[1].split())
-
-    def last_words(self) -> str:
-        return f": {self._words}" if self._words else ""
-
-
-@contextmanager
-def _overheard(name: str) -> Iterator[_Listener]:
-    logger, listener = logging.getLogger(name), _Listener()
-    level = logger.level
-    logger.addHandler(listener)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield listener
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(listener)

@@ -97,7 +97,7 @@ class Registry:
 
     def find(self, name: str) -> Release:
         """The release that `TIER@VERSION` names, or the best one of `TIER`; raises `DataError` where there is none."""
-        tier, _, version = name.partition("@")
+        tier, at, version = name.partition("@")
         releases = self.of(tier)
         if not releases:
             known = ", ".join(sorted({release.tier for release in self.releases})) or "none"
@@ -105,10 +105,10 @@ class Registry:
                 f"no version of `{tier}` was released; tiers with one: {known}",
                 hint="`gogooku3 tiers` lists them; `git fetch --tags` brings the tags of the remote",
             )
-        found = next((r for r in releases if str(r.version) == version), None) if version else self.best(tier)
+        found = next((r for r in releases if str(r.version) == version), None) if at else self.best(tier)
         if found is None:
             raise DataError(
-                f"`{name}` was never released" if version else f"no version of `{tier}` is marked as its best",
+                f"`{name}` was never released" if at else f"no version of `{tier}` is marked as its best",
                 hint=f"versions of `{tier}`: {', '.join(release.tag.name for release in releases)}",
             )
         return found

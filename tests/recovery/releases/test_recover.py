@@ -129,6 +129,14 @@ def test_a_lost_object_is_found_in_a_colleagues_cache(delivery: Delivery, damage
     assert hashes(delivery.back / "data") == hashes(delivery.lab.folder / "data")
 
 
+def test_a_lost_object_is_found_in_an_archive(delivery: Delivery) -> None:
+    archive = delivery.place / "kept.tar"
+    delivery.lab.run("gogooku3", "archive", "create", "tier1", "--output", str(archive))
+    spoil(delivery.stored("models/package/model.safetensors"), "altered")
+    found = delivery.recover("tier1", "--also", str(archive))
+    assert (found["good"], found["fetched"]["brought"][str(archive)]) == (True, 1)
+
+
 def test_a_lost_object_is_found_in_another_remote(delivery: Delivery) -> None:
     mirror = delivery.place / "mirror"
     shutil.copytree(delivery.lab.bucket, mirror)
@@ -160,6 +168,7 @@ def test_a_model_that_the_tag_does_not_name_is_refused(delivery: Delivery) -> No
         ("tier9", 3, "no version of `tier9` was released; tiers with one: tier1"),
         ("tier1@v7.0.0", 3, "versions of `tier1`: tier1@v1.0.0"),
         ("tier1@../x", 3, "`tier1@../x` was never released"),
+        ("tier1@", 3, "`tier1@` was never released"),
     ],
 )
 def test_a_name_that_no_tag_carries_leaves_nothing_behind(delivery: Delivery, name: str, code: int, words: str) -> None:

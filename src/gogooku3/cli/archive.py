@@ -1,0 +1,145 @@
+"""`gogooku3 archive create | restore | list`: a release as one file that needs neither bucket nor Git server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from gogooku3.cli.progress import shown
+from gogooku3.errors import MachineError
+from gogooku3.recovery.git import toplevel
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.archive.release import Listing
+    from gogooku3.recovery.archive.restore import Restored
+
+
+@click.group()
+def archive() -> None:
+    """Keep a release as one self-contained file, and get it back from there."""
+
+
+@archive.command()
+@click.argument("name", metavar="TIER[@VERSION]")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file; by default TIER@VERSION.tar in the current folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the file's size, hash and manifest as JSON.")
+def create(name: str, output: Path | None, as_json: bool) -> None:
+    """Write the archive of TIER (its best version) or TIER@VERSION.
+
+    One uncompressed tar: the Git history of the tag, every object of its outputs, the lock file of its libraries, and a
+    README whose steps need Git, tar and Python alone. The same release gives the same bytes wherever it is archived by
+    the same versions of gogooku3 and Git. What the local cache lacks comes from the remotes.
+
+    Exit codes: 0 written; 3 no such release, the file exists, or an object is nowhere whole; 5 the model is not the one
+    that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
+    """
+    from gogooku3.recovery.archive.create import create as run
+
+    with _disk(output or Path()), shown() as progress:
+        made = run(toplevel(Path.cwd()), name, output, progress=progress)
+    if as_json:
+        click.echo(json.dumps(asdict(made), indent=2))
+        return
+    click.echo(f"{made.file}: {made.manifest.tag}, {len(made.manifest.objects):,} objects, {made.size:,} bytes")
+    click.echo(f"SHA-256 {made.sha256}")
+
+
+@archive.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def restore(file: Path, target: Path, as_json: bool) -> None:
+    """Bring back the release that FILE is of, without network, and prove that it is that release.
+
+    FILE is not believed: nothing comes out but what its manifest names, with the sizes, hashes and places that it
+    names, and only if `dvc.lock` and the tag inside call for exactly that. The folder is complete, or not there.
+
+    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 3 no archive, or not
+    as it was made; 4 the folder cannot be written; 5 its parts are not of one release.
+    """
+    from gogooku3.recovery.archive.restore import restore as run
+
+    with _disk(target):
+        restored = run(file, target, progress=lambda step: click.echo(f"restoring: {step}", err=True))
+    if as_json:
+        click.echo(json.dumps(asdict(restored) | {"good": restored.good}, indent=2, ensure_ascii=False))
+    else:
+        _print_restored(restored)
+    sys.exit(0 if restored.good else 1)
+
+
+@archive.command("list")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Read and hash every byte.")
+@click.option("--json", "as_json", is_flag=True, help="Print manifest, record and outputs as JSON.")
+def list_(file: Path, check: bool, as_json: bool) -> None:
+    """Show what FILE is of: tag, commit, model, metrics, and every output with its size.
+
+    Exit codes: 0 listed; 3 no archive, or not as it was made; 5 its parts are not of one release.
+    """
+    from gogooku3.recovery.archive.release import listing
+
+    with _disk(file):
+        found = listing(file, check=check)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+    else:
+        _print_listing(found)
+
+
+@contextmanager
+def _disk(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(
+            f"`{error.filename or place}` cannot be used: {error.strerror or error}",
+            hint="make room there, or name a folder that you may write to",
+        ) from error
+
+
+def _print_restored(restored: Restored) -> None:
+    click.echo(f"{restored.tag}, commit {restored.commit[:10]}, {restored.objects:,} objects, in {restored.folder}")
+    for check in restored.verdict["checks"]:
+        if check["outcome"] in ("failed", "noted"):
+            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
+    if not restored.good:
+        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+        return
+    click.secho("verified: this is the model that was released", fg="green")
+    click.echo(
+        f"go on:    cd {restored.folder}\n"
+        "predict:  gogooku3 predict models/package --dataset data/dataset --output scores.parquet\n"
+        "share:    git remote add origin URL && git push origin --tags; dvc push, to a bucket of yours"
+    )
+
+
+def _print_listing(found: Listing) -> None:
+    manifest, record = found.manifest, found.record
+    console = Console(highlight=False)
+    best = f" ({manifest.stage_tag})" if manifest.stage_tag else ""
+    console.print(f"[bold]{manifest.tag}[/bold]{best}, commit {manifest.commit}", soft_wrap=True)
+    console.print(f"model SHA-256 {manifest.model_sha256}", soft_wrap=True)
+    for split, measured in (("validation", record.validation), ("test", record.test)):
+        rank_ic = ", ".join(f"{horizon}: {estimate}" for horizon, estimate in measured.rank_ic.items())
+        console.print(f"{split}: Sharpe {measured.sharpe}; RankIC {rank_ic}", soft_wrap=True, markup=False)
+    table = Table("output", Column("files", justify="right"), Column("bytes", justify="right"))
+    for part in found.outputs:
+        table.add_row(part.path, f"{part.files:,}", f"{part.size:,}")
+    console.print(table)
+    verdict = "every byte checked" if found.checked else "its objects not read; --check reads all"
+    click.echo(f"{found.size:,} bytes: {verdict}")

@@ -1,0 +1,177 @@
+"""`archive create`: a release, with its repository and every object of its outputs, as one deterministic file."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from gogooku3.errors import DataError
+from gogooku3.files import replaced_file
+from gogooku3.recovery import git, lock, tags
+from gogooku3.recovery.archive import standalone
+from gogooku3.recovery.archive.bundle import bundle
+from gogooku3.recovery.archive.contents import objects, require_plain, require_released
+from gogooku3.recovery.archive.manifest import (
+    BUNDLE,
+    FORMAT,
+    MANIFEST,
+    README,
+    REQUIREMENTS,
+    SCRIPT,
+    Manifest,
+    Member,
+    is_stage_of,
+    place,
+)
+from gogooku3.recovery.archive.readme import file_name, readme
+from gogooku3.recovery.archive.tar import end, header, padding
+from gogooku3.recovery.fetch import fetch
+from gogooku3.recovery.places import places
+from gogooku3.recovery.record import Record, parse
+from gogooku3.recovery.store import Store, open_cache
+from gogooku3.recovery.survey import Progress
+
+
+@dataclass(frozen=True)
+class Archived:
+    """An archive that was made."""
+
+    file: str
+    size: int
+    sha256: str
+    manifest: Manifest
+
+
+def create(
+    root: Path,
+    name: str,
+    target: Path | None = None,
+    *,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Archived:
+    """Writes the archive of a release: for one version of gogooku3 and of Git, the same bytes from every clone.
+
+    Objects come from the local cache; what is not whole there is brought from the remotes first.
+
+    Args:
+        root: the working tree's root.
+        name: `TIER` for its best version, or `TIER@VERSION`.
+        target: the file; `TIER@VERSION.tar` in the current folder where None.
+
+    Raises:
+        DataError: the file exists, there is no such release, it has no record, or an object of it is nowhere whole.
+        MismatchError: the model is not the one whose hash the tag records.
+        StoreError, GitError: a remote or the history is needed and cannot be reached.
+    """
+    release = tags.find(root, name)
+    record = _record(release)
+    target = target or Path(file_name(release.tag.name))
+    if target.exists():
+        raise DataError(f"`{target}` exists", hint="remove it, or name another file with `--output`")
+    require_plain(root, release.commit)
+    outs = lock.outputs(root, release.commit)
+    cache = open_cache(root)
+    with places(root) as sources:
+        fetch(cache, sources, outs, progress).require_whole()
+    documents = _documents(root, release, record)
+    oids = objects(outs, cache.read)
+    weighed = []
+    for done, oid in enumerate(oids, start=1):
+        weighed.append(_weighed(cache, oid))
+        progress("hashing", done, len(oids))
+    manifest = Manifest(
+        FORMAT,
+        release.tag.name,
+        record.stage_tag,
+        release.commit,
+        record.model_sha256,
+        {output.path: output.md5 for output in outs},
+        (*(_member(path, content) for path, content in documents.items()), *weighed),
+    )
+    require_released(manifest)
+    with replaced_file(target) as partial:
+        with partial.open("wb") as file:
+            _write(file, manifest, documents, cache, progress)
+        size, sha256 = partial.stat().st_size, standalone.digest(partial, "sha256")
+    return Archived(str(target), size, sha256, manifest)
+
+
+def _record(release: tags.Release) -> Record:
+    record = parse(release.tag.message)
+    if record is None or release.tag.name != f"{record.tier}@{record.version}":
+        raise DataError(
+            f"`{release.tag.name}` says nothing of its model: `gogooku3 promote` did not make it",
+            hint="archive a release that was promoted",
+        )
+    if record.stage_tag is not None and not is_stage_of(release.tag.name, record.stage_tag):
+        raise DataError(
+            f"`{release.tag.name}` names {record.stage_tag!r}, which is no stage's tag of its tier",
+            hint="the tag was forged or written by hand: ask who made it",
+        )
+    return record
+
+
+def _documents(root: Path, release: tags.Release, record: Record) -> dict[str, bytes]:
+    """What stands before the objects, in order."""
+    requirements = git.show(root, release.commit, REQUIREMENTS)
+    if requirements is None:
+        raise DataError(
+            f"`{REQUIREMENTS}` is not in commit {release.commit[:10]}",
+            hint="archive a release that locks its libraries",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        bundled = Path(folder) / BUNDLE
+        bundle(root, release.tag.name, record.stage_tag, bundled)
+        return {
+            README: readme(release.tag.name, release.commit, record.model_sha256).encode(),
+            SCRIPT: Path(standalone.__file__).read_bytes(),
+            BUNDLE: bundled.read_bytes(),
+            REQUIREMENTS: requirements.encode(),
+        }
+
+
+def _member(path: str, content: bytes) -> Member:
+    return Member(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+class _Hasher:
+    """Takes what is written and keeps its SHA-256."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self.write = self._sha256.update
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+def _weighed(cache: Store, oid: str) -> Member:
+    """An object as a member, after its bytes were read whole."""
+    hasher = _Hasher()
+    size = _copy(cache, oid, cast(BinaryIO, hasher))
+    return Member(place(oid), size, hasher.hexdigest())
+
+
+def _copy(cache: Store, oid: str, sink: BinaryIO) -> int:
+    """Copies an object, hashed on the way, and returns its size."""
+    held = cache.digest(oid, sink)
+    if held is None or held.size is None or held.md5 != oid.removesuffix(".dir"):
+        raise DataError(f"the object `{oid}` changed in {cache.name} while it was archived", hint="try again")
+    return held.size
+
+
+def _write(file: BinaryIO, manifest: Manifest, documents: dict[str, bytes], cache: Store, progress: Progress) -> None:
+    encoded = manifest.encode()
+    file.write(header(MANIFEST, len(encoded)) + encoded + padding(len(encoded)))
+    for done, member in enumerate(manifest.files, start=1):
+        file.write(header(member.path, member.size))
+        if member.object is None:
+            file.write(documents[member.path])
+        else:
+            _copy(cache, member.object, file)
+        file.write(padding(member.size))
+        progress("writing", done, len(manifest.files))
+    file.write(end(file.tell()))

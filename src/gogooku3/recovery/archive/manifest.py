@@ -1,0 +1,138 @@
+"""`MANIFEST.json`, an archive's first member: what it is of, and every other member in its order.
+
+There is one way to write a manifest, and nothing else is read: an archive is the same to the byte wherever it is made,
+and what differs by a byte from what its own content calls for was not made by `archive create`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from gogooku3.errors import DataError
+from gogooku3.recovery.lock import OBJECT
+from gogooku3.recovery.tags import STAGE_TAG, VERSION_TAG
+
+FORMAT: Final = 1
+MANIFEST = "MANIFEST.json"
+README = "README.md"
+SCRIPT = "restore.py"
+BUNDLE = "repository.bundle"
+REQUIREMENTS = "requirements.lock"
+DOCUMENTS = (README, SCRIPT, BUNDLE, REQUIREMENTS)
+"""What comes between the manifest and the objects, in this order."""
+STORE = "store"
+"""A folder in the layout of a DVC remote."""
+
+_CHECKED = ConfigDict(extra="forbid", strict=True)
+_Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+_Object = Annotated[str, Field(pattern=rf"\A{OBJECT}\z")]
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Member:
+    """A file of an archive."""
+
+    path: str
+    size: Annotated[int, Field(ge=0, lt=1 << 60)]
+    sha256: _Sha256
+
+    @property
+    def object(self) -> str | None:
+        """The name of the object that it is; None for a document."""
+        return None if self.path in DOCUMENTS else "".join(self.path.split("/")[-2:])
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Manifest:
+    """What an archive is of, and what is in it."""
+
+    format: Literal[1]
+    tag: str
+    stage_tag: str | None
+    """The tag that marks the release as the best of its tier; None where it was not."""
+    commit: Annotated[str, Field(pattern=r"\A[0-9a-f]{40}\z")]
+    model_sha256: _Sha256
+    outputs: dict[str, _Object]
+    """The object of every cached output, by the output's path."""
+    files: tuple[Member, ...]
+    """Every member after the manifest, in order: the documents, then the objects by name."""
+
+    def encode(self) -> bytes:
+        """The bytes of `MANIFEST.json`."""
+        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+
+    @property
+    def objects(self) -> dict[str, Member]:
+        """The members that are objects, by the objects' names."""
+        return {member.object: member for member in self.files if member.object is not None}
+
+
+def place(oid: str) -> str:
+    """Where an object lies: in a folder named by the first two digits of its hash."""
+    return f"{STORE}/files/md5/{oid[:2]}/{oid[2:]}"
+
+
+def decode(content: bytes) -> Manifest:
+    """Reads a manifest; raises `DataError` for bytes that no manifest has."""
+    try:
+        if (written := json.loads(content).get("format")) != FORMAT:
+            raise DataError(
+                f"the archive has format {written!r}; this version of gogooku3 reads {FORMAT}",
+                hint="the archive's own `README.md` tells how to restore it without gogooku3",
+            )
+        manifest = TypeAdapter(Manifest).validate_json(content)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise _not_one(_first(error)) from None
+    if fault := _fault(manifest):
+        raise _not_one(fault)
+    if manifest.encode() != content:
+        raise _not_one("it is not written as manifests are")
+    return manifest
+
+
+def _fault(manifest: Manifest) -> str | None:
+    """What keeps the entries of a manifest from being those of an archive."""
+    version = VERSION_TAG.fullmatch(manifest.tag)
+    if version is None or version["cancel"] or version["counter"]:
+        return f"{manifest.tag!r} is no version's tag"
+    if manifest.stage_tag is not None and not is_stage_of(manifest.tag, manifest.stage_tag):
+        return f"{manifest.stage_tag!r} is no stage's tag of {version['tier']!r}"
+    documents, objects = manifest.files[: len(DOCUMENTS)], manifest.files[len(DOCUMENTS) :]
+    if tuple(member.path for member in documents) != DOCUMENTS:
+        return f"it does not begin with {', '.join(DOCUMENTS)}"
+    for member in objects:
+        if not re.fullmatch(OBJECT, member.object or "") or member.path != place(member.object or ""):
+            return f"{member.path!r} is no object's place"
+    names = [member.object or "" for member in objects]
+    if names != sorted(set(names)):
+        return "its objects are not in order"
+    if not set(names).issuperset(manifest.outputs.values()):
+        return "it names an object that it does not list"
+    return None if list(manifest.outputs) == sorted(manifest.outputs) else "its outputs are not in order"
+
+
+def is_stage_of(tag: str, stage_tag: str) -> bool:
+    """Whether a tag assigns a stage to versions of the tier that a version's tag names."""
+    match = STAGE_TAG.fullmatch(stage_tag)
+    return match is not None and match["tier"] == tag.partition("@")[0]
+
+
+def _first(error: Exception) -> str:
+    """The first thing that is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
+    return " ".join(str(error).split())
+
+
+def _not_one(reason: str) -> DataError:
+    return DataError(
+        f"`{MANIFEST}` is not the manifest of an archive: {reason}",
+        hint="take another copy of the file, made by `gogooku3 archive create`",
+    )
