@@ -72,9 +72,23 @@ def test_a_few_objects_of_a_full_bucket_are_found_folder_by_folder(toy, bucket, 
     monkeypatch.setattr(type(store._fs), "LIST_OBJECT_PAGE_SIZE", 1)
     listed = []
     listing = store._list
-    monkeypatch.setattr(store, "_list", lambda path: listed.append(path) or listing(path))
+    monkeypatch.setattr(store, "_list", lambda *prefix: listed.append(prefix) or listing(*prefix))
     assert set(store.look_up(asked)) == set(asked)
     assert len(listed) == len({name[:2] for name in asked})
+
+
+def test_many_objects_are_found_in_parts_of_a_page(toy, bucket, monkeypatch):
+    there = [f"object {i}".encode() for i in range(120)]
+    for content in there:
+        bucket.write(bucket.at(oid(content)), content)
+    store = open_remote(toy.folder)
+    monkeypatch.setattr(type(store._fs), "LIST_OBJECT_PAGE_SIZE", 50)
+    store._fs.jobs = 16
+    listed = []
+    listing = store._list
+    monkeypatch.setattr(store, "_list", lambda *prefix: listed.append(prefix[0]) or listing(*prefix))
+    assert set(store.look_up([oid(content) for content in there])) == {oid(content) for content in there}
+    assert sorted(listed[1:]) == sorted({oid(content)[0] for content in there})
 
 
 def test_an_object_of_which_the_bucket_gives_no_md5_is_known_by_size_only(toy, bucket):

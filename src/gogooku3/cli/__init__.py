@@ -7,11 +7,16 @@ from typing import Any
 
 import click
 
+from gogooku3.cli.archive import archive
 from gogooku3.cli.audit import audit
 from gogooku3.cli.diff import diff
+from gogooku3.cli.doctor import doctor
+from gogooku3.cli.drill import drill
+from gogooku3.cli.locate import locate
 from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
 from gogooku3.cli.recover import recover
+from gogooku3.cli.reproduce import reproduce
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
 from gogooku3.errors import UserError
@@ -34,5 +39,5 @@ def main() -> None:
     """Train, package and get back models that rank Japanese equities."""
 
 
-for verb in (predict, verify, audit, promote, tiers, diff, recover):
+for verb in (predict, verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill):
     main.add_command(verb)

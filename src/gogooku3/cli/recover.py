@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gogooku3.cli.around import around
 from gogooku3.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="TIER[@VERSION]")
-@click.option("--from", "url", required=True, metavar="URL", help="The Git repository, as `git clone` takes it.")
+@click.option("--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in.")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
 @click.option("--data", is_flag=True, help="Bring quotes, dataset and predictions too.")
 @click.option(
     "--settings",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="DVC settings for the clone, as in `.dvc/config.local`: another bucket's url, credentials.",
+    help="DVC settings for the clone (a bucket's url, credentials); by default `.dvc/config.local` of the repository"
+    " that you stand in.",
 )
 @click.option(
     "--also",
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def recover(
-    name: str, url: str, target: Path, data: bool, settings: Path | None, also: tuple[Path, ...], as_json: bool
+    name: str, url: str | None, target: Path, data: bool, settings: Path | None, also: tuple[Path, ...], as_json: bool
 ) -> None:
     """Bring back the model of TIER (its best version) or TIER@VERSION, and prove that it is that model.
 
@@ -48,9 +50,11 @@ def recover(
     """
     from gogooku3.recovery.recover import recover as run
 
-    around = [Path()] if Path(".dvc").is_dir() else []
+    here = around(url, settings)
     with shown() as progress:
-        found = run(url, name, target, data=data, settings=settings, also=[*around, *also], progress=progress)
+        found = run(
+            here.url, name, target, data=data, settings=here.settings, also=[*here.caches, *also], progress=progress
+        )
     if as_json:
         click.echo(json.dumps(asdict(found) | {"good": found.good}, indent=2, ensure_ascii=False))
     else:

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import numerics
+from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
 
 if TYPE_CHECKING:
     from gogooku3.recovery.verdict import Verdict
-
-_STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
 
 
 @click.command()
@@ -64,15 +62,8 @@ def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool
 
 
 def _print(verdict: Verdict) -> None:
-    table = Table("check", "outcome", Column("found", overflow="fold"), title=Text(verdict.package))
-    for check in verdict.checks:
-        finding = check.finding
-        found = Text(finding.found)
-        if finding.hint:
-            found.append(f"\nhint: {finding.hint}", style="dim")
-        table.add_row(check.name, Text(finding.outcome, style=_STYLES[finding.outcome]), found)
     console = Console(highlight=False)
-    console.print(table)
+    console.print(table(verdict.package, verdict.checks))
     if verdict.good:
         console.print(Text(f"{verdict.package} is what it says it is.", style="green"))
     else:

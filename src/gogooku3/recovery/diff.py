@@ -80,11 +80,11 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
         GitError: a name is no revision.
         DataError: a `dvc.lock` cannot be read.
     """
-    sides = [None if name == WORKSPACE else git.commit_of(root, name) for name in (old, new)]
-    parameters = _changes(*(_parameters(_text(root, side, "params.yaml")) for side in sides))
+    sides = _sides(root, old, new)
+    parameters = differing_parameters(root, old, new)
     objects = [_objects(root, side) for side in sides]
     return Diff(
-        parameters=sorted((change for change in parameters if not change.name.startswith(_SPLIT)), key=_rank),
+        parameters=[change for change in parameters if not change.name.startswith(_SPLIT)],
         split=[change for change in parameters if change.name.startswith(_SPLIT)],
         features=_features(parameters) + _changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
         data=_changes(*({path: side.get(path) for path in _DATA} for side in objects)),
@@ -92,6 +92,16 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
         code=_code(root, *sides),
         metrics=_changes(*(_metrics(root, side) for side in sides)),
     )
+
+
+def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Change]:
+    """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
+    texts = [_text(root, side, "params.yaml") for side in _sides(root, old, new)]
+    return sorted(_changes(*(_parameters(text) for text in texts)), key=_rank)
+
+
+def _sides(root: Path, *names: str) -> list[str | None]:
+    return [None if name == WORKSPACE else git.commit_of(root, name) for name in names]
 
 
 def _text(root: Path, side: str | None, path: str) -> str | None:

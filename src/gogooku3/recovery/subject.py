@@ -16,7 +16,7 @@ from gogooku3.model.weights import WEIGHTS, read_architecture, read_tensors
 
 # A cache file that was overwritten is delivered as it is, and DVC then takes the delivered copy for whole.
 FETCH = (
-    "`gogooku3 audit --local --repair` mends the cache; then remove the damaged files and `dvc pull models/package`,"
+    "`gogooku3 audit --local --repair` mends the cache; then remove the damaged files and `dvc pull package`,"
     " or bring the whole release: `gogooku3 recover TAG --from URL --to DIR`"
 )
 

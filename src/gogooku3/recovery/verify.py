@@ -62,7 +62,7 @@ def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables:
     """
     for folder in (package, *([] if dataset is None else [dataset])):
         if not folder.is_dir():
-            raise DataError(f"`{folder}` is not a folder", hint="`dvc pull` fetches what the pipeline made")
+            raise DataError(f"`{folder}` is not a folder", hint=f"`gogooku3 locate {folder}` says who has it")
     if lock is not None and not lock.is_file():
         raise DataError(f"`{lock}` is not a file", hint="name the `dvc.lock` that recorded the package")
     subject = Subject(package, dataset, lock, variables)

@@ -1,0 +1,35 @@
+"""What a command takes from the repository that the user stands in, when it works on a clone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gogooku3.errors import GitError
+from gogooku3.recovery import git
+from gogooku3.recovery.clone import LOCAL_SETTINGS
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where to clone from, and what the clone may use."""
+
+    url: str
+    settings: Path | None
+    caches: tuple[Path, ...]
+
+
+def around(url: str | None, settings: Path | None) -> Around:
+    """Fills in what was not given from the repository around; raises `GitError` when there is none to clone from."""
+    try:
+        root = git.toplevel(Path.cwd())
+    except GitError as error:
+        if url is None:
+            raise GitError(error.message, hint="name the repository: `--from URL`") from None
+        return Around(url, settings, ())
+    local = root / LOCAL_SETTINGS
+    return Around(
+        url or str(root),
+        settings or (local if local.is_file() else None),
+        (root,) if (root / ".dvc").is_dir() else (),
+    )

@@ -1,0 +1,56 @@
+"""`gogooku3 drill`: rehearses the recovery of releases, as on a machine that has never seen the project."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+
+from gogooku3.cli.around import around
+
+
+@click.command()
+@click.argument("names", metavar="[TIER[@VERSION]]...", nargs=-1)
+@click.option("--all-tags", is_flag=True, help="Every version of every tier.")
+@click.option("--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in.")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="DVC settings for the clones; by default `.dvc/config.local` of the repository that you stand in.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("logs"),
+    show_default=True,
+    help="Folder for drill.md and drill.json.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def drill(
+    names: tuple[str, ...], all_tags: bool, url: str | None, settings: Path | None, report: Path, as_json: bool
+) -> None:
+    """Rehearse the recovery of each TIER (its best version) or TIER@VERSION; by default of the best of every tier.
+
+    For each release: a clone in a new folder, a new environment from its requirements.lock (one for all releases that
+    share it), package and data from the remotes alone, hashed on the way; then the release's own code verifies the
+    package and scores the evaluated sessions again. Every step is timed. What fails is named, and the next release
+    goes on. Temporary folders are removed; those that a killed drill left are removed by the next.
+
+    Exit codes: 0 everything came back; 1 something did not; 3 no such version; 8 Git failed.
+    """
+    from gogooku3.recovery.drill import drill as run
+    from gogooku3.recovery.drill_report import as_json as as_tree
+    from gogooku3.recovery.drill_report import as_markdown, write
+
+    here = around(url, settings)
+    found = run(here.url, names, all_tags=all_tags, settings=here.settings, say=lambda what: click.echo(what, err=True))
+    write(found, report)
+    if as_json:
+        click.echo(json.dumps(as_tree(found), indent=2, ensure_ascii=False))
+    else:
+        Console().print(Markdown(as_markdown(found)))
+    sys.exit(0 if found.good else 1)

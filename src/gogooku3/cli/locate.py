@@ -1,0 +1,78 @@
+"""`gogooku3 locate`: who has an output of the pipeline, or a release's package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gogooku3.cli.progress import shown
+from gogooku3.recovery.git import toplevel
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.locate import Located
+    from gogooku3.recovery.remedy import Place
+
+
+@click.command()
+@click.argument("target", metavar="PATH|TIER[@VERSION]")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def locate(target: str, as_json: bool) -> None:
+    """Say where an output of the pipeline is, a file in one, a folder of them, or a release's package.
+
+    What it must be stands in dvc.lock, of the working tree or of the release's tag. The working tree and the local
+    cache are hashed, every remote is asked. Ends with the command that brings it back.
+
+    Exit codes: 0 it is whole somewhere; 1 nowhere; 3 nothing of that name is recorded or was released; 8 Git failed.
+    """
+    from gogooku3.recovery.locate import locate as run
+
+    with shown() as progress:
+        found = run(toplevel(Path.cwd()), target, progress)
+    if as_json:
+        click.echo(json.dumps(_content(found), indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    sys.exit(0 if found.somewhere else 1)
+
+
+def _content(found: Located) -> dict[str, object]:
+    return asdict(found) | {
+        "tree": _place(found.tree),
+        "cache": _place(found.cache),
+        "remotes": [_place(each) for each in found.remotes],
+    }
+
+
+def _place(place: Place) -> dict[str, object]:
+    return {
+        "name": place.name,
+        "where": place.where,
+        "is_whole": place.is_whole,
+        "damage": place.damage,
+        "unreachable": place.unreachable,
+    }
+
+
+def _print(found: Located) -> None:
+    console = Console(highlight=False)
+    outputs = Table(Column("looked for", overflow="fold"), "object", "bytes", "stage")
+    for output in found.wanted:
+        outputs.add_row(output.path, output.md5, "?" if output.size is None else f"{output.size:,}", output.stage)
+    console.print(outputs)
+    places = Table("place", Column("where", overflow="fold"), Column("found", overflow="fold"))
+    for place in (found.tree, found.cache, *found.remotes):
+        places.add_row(place.name, place.where, Text(str(place), style="green" if place.is_whole else "red"))
+    console.print(places)
+    click.echo(f"recorded by: {', '.join(dict.fromkeys((found.recorded_by, *found.tags)))}")
+    if found.command:
+        click.echo(f"{'get it' if found.somewhere else 'nowhere whole'}: {found.command}")
+    else:
+        click.echo("nothing to do: it is where it belongs")

@@ -1,0 +1,70 @@
+"""Room on the disk, and the device that the parameters name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from gogooku3 import config, numerics
+from gogooku3.errors import DataError
+from gogooku3.recovery.lock import outputs
+from gogooku3.recovery.store import open_cache
+from gogooku3.recovery.verdict import Finding
+
+
+def disk(root: Path) -> Finding:
+    """There is room for what `dvc.lock` records and is not here yet: once in the cache, once in the working tree.
+
+    DVC copies from one to the other where the file system has no reflinks.
+    """
+    try:
+        recorded = outputs(root, None)
+    except DataError as error:  # the pipeline was edited and did not run yet
+        return Finding("skipped", error.message, error.hint)
+    cache = open_cache(root)
+    sizes = {output.md5: output.size or 0 for output in recorded}
+    held = cache.look_up(sizes)
+    absent = {
+        "cache": sum(size for oid, size in sizes.items() if oid not in held),
+        "working tree": sum(output.size or 0 for output in recorded if not (root / output.path).exists()),
+    }
+    places = {"cache": _existing(Path(cache.name)), "working tree": root}
+    needed: dict[int, int] = {}
+    for name, place in places.items():
+        device = place.stat().st_dev
+        needed[device] = needed.get(device, 0) + absent[name]
+    told, short = [], False
+    for name, place in places.items():
+        free = shutil.disk_usage(place).free
+        short = short or free < needed[place.stat().st_dev]
+        told.append(f"{name}: {decimal(absent[name])} to come, {decimal(free)} free")
+    if short:
+        return Finding("failed", "; ".join(told), "make room, or move the cache: `dvc cache dir --local FOLDER`")
+    return Finding("passed", "; ".join(told))
+
+
+def device(root: Path) -> Finding:
+    """Torch sees the device that `numerics.device` names."""
+    wanted = config.load(root / config.PARAMS).numerics
+    numerics.pin(wanted)
+    import torch
+
+    seen = [
+        f"{properties.name} with {decimal(properties.total_memory)}"
+        for properties in map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    ]
+    told = f"`numerics.device` is {wanted.device}; torch {torch.__version__} sees {', '.join(seen) or 'no GPU'}"
+    if wanted.device == "cpu":
+        return Finding("noted", f"{told}, and none is needed")
+    if seen:
+        return Finding("passed", told)
+    return Finding(
+        "failed", told, "install the driver and a CUDA build of torch, or `dvc exp run -S numerics.device=cpu`"
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """A folder, or the nearest above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.exists())

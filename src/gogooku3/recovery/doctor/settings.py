@@ -1,0 +1,43 @@
+"""What DVC is told about its remotes, and by which file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.config import Config
+
+LEVELS = ("local", "repo", "global", "system")
+"""DVC's configuration files, the one that counts most first."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The default remote, as all of DVC's configuration files together describe it."""
+
+    name: str
+    url: str
+    settings: dict[str, Any]
+
+
+def default_remote(root: Path) -> Remote | None:
+    """The default remote of the repository in `root`; None where none is configured."""
+    config = Config(str(root / ".dvc"))
+    name = config["core"].get("remote")
+    settings = config["remote"].get(name)
+    return None if settings is None else Remote(name, without_password(settings["url"]), dict(settings))
+
+
+def set_by(root: Path, remote: str, option: str) -> Path:
+    """The configuration file that sets a remote's option."""
+    config = Config(str(root / ".dvc"))
+    setting = (level for level in LEVELS if option in config.load_one(level).get("remote", {}).get(remote, {}))
+    file = Path(config.files[next(setting)])
+    return file.relative_to(root) if file.is_relative_to(root) else file
+
+
+def without_password(text: str) -> str:
+    """A text without the `user:password@` of the addresses in it."""
+    return re.sub(r"//[^/@\s]*@", "//", text)

@@ -1,0 +1,101 @@
+"""Credentials: which are used, and none in Git."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gogooku3.recovery.doctor.remote import credentials, reachable, verification
+from gogooku3.recovery.doctor.secrets import secrets
+
+from ..conftest import Toy
+from .conftest import SECRET, remote
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home without any credentials; returns it."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def test_credentials_are_named_by_kind_and_never_shown(
+    clone: Toy, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"type": "service_account", "private_key": SECRET}
+    files = {name: alone / f"{name}.json" for name in ("configured", "variable")}
+    files["default"] = alone / ".config/gcloud/application_default_credentials.json"
+    for file in files.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(key))
+    found = []
+
+    remote(clone, url="gs://bucket/store", allow_anonymous_login="true")
+    found.append(credentials(clone.folder))
+    assert found[-1].found == "anonymous, as `.dvc/config.local` says"
+    remote(clone, url="gs://bucket/store", credentialpath=str(files["configured"]))
+    found.append(credentials(clone.folder))
+    assert found[-1].found == f"service account: `{files['configured']}`, named in `.dvc/config.local`"
+    remote(clone, url="gs://bucket/store")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(files["variable"]))
+    found.append(credentials(clone.folder))
+    assert found[-1].found.endswith("named in GOOGLE_APPLICATION_CREDENTIALS")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    found.append(credentials(clone.folder))
+    assert found[-1].found.endswith("which `gcloud auth application-default login` left")
+    assert [finding.outcome for finding in found] == ["passed"] * 4
+    files["default"].unlink()
+    assert credentials(clone.folder).found.startswith("none on this machine")
+    assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize("content", [None, "not a key", "[]"])
+def test_a_file_that_holds_no_credentials_is_found_before_it_is_used(
+    clone: Toy, alone: Path, content: str | None
+) -> None:
+    """A client takes a path that is not there for a token, and would send it out."""
+    file = alone / "key.json"
+    if content is not None:
+        file.write_text(content)
+    remote(clone, url="gs://bucket/store", credentialpath=str(file))
+    assert credentials(clone.folder).outcome == "failed"
+    if content is None:
+        assert reachable(clone.folder).outcome == "skipped"
+
+
+def test_verification_must_be_on(clone: Toy) -> None:
+    assert verification(clone.folder).outcome == "passed"
+    clone.run("dvc", "remote", "modify", "store", "verify", "false")
+    finding = verification(clone.folder)
+    assert finding.outcome == "failed"
+    clone.run("bash", "-c", finding.hint.strip("`"))
+    assert verification(clone.folder).outcome == "passed"
+
+
+def test_credentials_in_git_are_found(clone: Toy) -> None:
+    clone.commit("all")
+    assert secrets(clone.folder).outcome == "passed"
+    clone.run("dvc", "remote", "modify", "store", "credentialpath", "key.json")
+    clone.run("dvc", "remote", "add", "web", f"https://user:{SECRET}@example.com/store")
+    (clone.folder / "notes").mkdir()
+    (clone.folder / "notes/key.txt").write_text(f'{{"private_key": "-----BEGIN {"PRIVATE KEY"}-----{SECRET}"}}')
+    found = secrets(clone.folder).found
+    assert "key.txt" not in found, "it is not tracked yet"
+    clone.commit("a mistake")
+    finding = secrets(clone.folder)
+    assert finding.outcome == "failed"
+    assert "`credentialpath` of the remote `store` in `.dvc/config`" in finding.found
+    assert "`url` of the remote `web` in `.dvc/config`" in finding.found
+    assert "a private key or token in `notes/key.txt`" in finding.found
+    assert "git rm --cached notes/key.txt" in finding.hint
+    assert SECRET not in str(finding)
+
+
+def test_a_tracked_local_configuration_is_found(clone: Toy) -> None:
+    clone.run("git", "add", "--force", ".dvc/config.local")
+    assert "the settings of one machine in `.dvc/config.local`" in secrets(clone.folder).found

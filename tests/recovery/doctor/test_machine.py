@@ -1,0 +1,55 @@
+"""Versions and room, against what this clone asks for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gogooku3.recovery.doctor.machine import disk
+from gogooku3.recovery.doctor.software import git_version, libraries, python_version
+
+from ..conftest import Toy
+
+
+def test_versions_that_differ_are_named(clone: Toy) -> None:
+    assert libraries(clone.folder).outcome == "passed"
+    lock = clone.folder / "requirements.lock"
+    lock.write_text(
+        lock.read_text() + "click==0.1\nno-such-library==1.0\nabsent==1.0 ; sys_platform == 'nowhere'\n# comment\n"
+    )
+    finding = libraries(clone.folder)
+    assert finding.outcome == "failed"
+    assert finding.found.startswith("2 of 4 differ: ")
+    assert {detail["name"] for detail in finding.details} == {"click", "no-such-library"}
+
+
+def test_a_python_that_is_not_wanted_is_found(clone: Toy) -> None:
+    assert python_version(clone.folder).outcome == "passed"
+    (clone.folder / "pyproject.toml").write_text('[project]\nrequires-python = ">=4"\n')
+    assert python_version(clone.folder).outcome == "failed"
+
+
+@pytest.mark.parametrize(("said", "outcome"), [("2.30.0", "passed"), ("2.17.1", "failed"), ("3.0", "passed")])
+def test_a_git_that_is_too_old_is_found(
+    clone: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, outcome: str
+) -> None:
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho git version {said}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    assert git_version(clone.folder).outcome == outcome
+
+
+def test_the_disk_is_held_against_what_is_still_to_come(clone: Toy) -> None:
+    assert disk(clone.folder).found.startswith("cache: 0 bytes to come")
+    lock = clone.folder / "dvc.lock"
+    size = (clone.folder / "models/package/model.bin").stat().st_size
+    lock.write_text(lock.read_text().replace(f"size: {size}", f"size: {10**18}"))
+    assert disk(clone.folder).outcome == "passed", "it is here already"
+    clone.cached(clone.object_of("models/package/model.bin")).unlink()
+    finding = disk(clone.folder)
+    assert finding.outcome == "failed"
+    assert "cache: 1.0 EB to come" in finding.found

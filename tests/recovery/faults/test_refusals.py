@@ -1,0 +1,167 @@
+"""A bucket that is gone, silent, or refuses: one line and a hint, in good time, and the command ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fsspec.asyn import get_loop
+
+from gogooku3.errors import StoreError
+from gogooku3.recovery import store as stores
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.store import open_remote
+
+from ..releases.conftest import Lab, trained, training  # noqa: F401
+from .conftest import Bucket, Toy
+from .proxy import SILENCE, STALL_MIDWAY, Proxy, after, always, error
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+AT_ONCE = {
+    "404": (always(error(404, "The specified bucket does not exist.")), "does not exist"),
+    "403": (always(error(403, "caller does not have storage.objects.list access")), "does not have storage.objects"),
+    "401": (always(error(401, "Anonymous caller does not have access")), "Anonymous caller"),
+}
+IN_TIME = {
+    "silent": (always(SILENCE), "no answer in 10 s"),
+    "silent later": (after(2, SILENCE), "no answer in 1[67] s"),
+    "expired": (always(error(401, "Invalid Credentials")), "Invalid Credentials"),
+    "503": (always(error(503)), "Backend Error"),
+    "503 later": (after(2, error(503)), "Backend Error"),
+}
+NOWHERE = {
+    "refused": ("http://127.0.0.1:9", "Cannot connect to host 127.0.0.1:9"),
+    "no such host": ("http://no-such-host.invalid", "Cannot connect to host no-such-host.invalid"),
+}
+
+
+def ends_with_one_line(folder: Path, *verb: str, within: float = 30, **environment: str) -> str:
+    """What a verb's error says; it ends with 7, a hint, and nothing else but the steps of `promote`.
+
+    The time is that since the start, or since the last step began: those before it do not ask the bucket.
+    """
+    command = [sys.executable, "-c", "from gogooku3.cli import main; main()", *verb]
+    variables = os.environ | {"PYTHONPATH": str(SOURCE)} | environment
+    said, began = [], time.monotonic()
+    with subprocess.Popen(
+        command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in filter(str.strip, process.stderr):
+            if line.startswith("checking: "):
+                began = time.monotonic()
+            else:
+                said.append(line.rstrip())
+        assert process.stdout.read() == ""
+    assert time.monotonic() - began < within
+    assert process.returncode == 7, said
+    problem, hint = said
+    assert problem.startswith("error: ")
+    assert hint.startswith("hint: ")
+    return problem
+
+
+@pytest.mark.parametrize("kind", AT_ONCE)
+def test_a_refusal_is_one_line(receiver: Toy, proxy: Proxy, kind: str) -> None:
+    fault, words = AT_ONCE[kind]
+    proxy.faults = [fault]
+    assert re.search(words, ends_with_one_line(receiver.folder, "audit", within=15))
+
+
+ASKED = {
+    "look up": lambda store, oid, _: store.look_up([oid]),
+    "read": lambda store, oid, _: store.read(oid),
+    "digest": lambda store, oid, _: store.digest(oid),
+    "put": lambda store, oid, file: store.put(oid, file),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("silence", [SILENCE, STALL_MIDWAY], ids=["no answer", "half an answer"])
+def test_a_bucket_that_falls_silent_is_not_waited_for(receiver, proxy, hurried, monkeypatch, tmp_path, ask, silence):
+    monkeypatch.setattr(stores, "GIVE_UP_AFTER", 1.5)
+    (tmp_path / "file").write_bytes(b"content")
+    store = open_remote(receiver.folder)
+    proxy.faults = [always(silence)]
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=r"gives no answer in \d s: Timeout on reading"):
+        ask(store, receiver.object_of("models/package/model.bin"), tmp_path / "file")
+    assert time.monotonic() - began < 10
+    assert not still_waiting()
+
+
+def still_waiting() -> set[asyncio.Task[object]]:
+    """What the client's thread still does, a moment later."""
+    time.sleep(0.2)
+    return asyncio.all_tasks(get_loop())
+
+
+@pytest.fixture(scope="module")
+def released(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:  # noqa: F811
+    """A laboratory with a version in its local bucket, so that `tiers --check` has something to ask for."""
+    lab = trained.copy(tmp_path_factory.mktemp("released"))
+    promote(lab.folder, "tier1")
+    return lab
+
+
+VERBS = pytest.mark.parametrize("verb", [("audit",), ("tiers", "--check"), ("promote", "tier1")], ids=lambda v: v[0])
+
+
+@pytest.fixture
+def asking(verb, trained, released, tmp_path, bucket):  # noqa: F811
+    """Lets a verb ask for the bucket at an endpoint, in a laboratory where it gets as far as that."""
+
+    def ask(endpoint: str) -> str:
+        lab = (released if verb[0] == "tiers" else trained).copy(tmp_path)
+        (lab.folder / ".dvc/config.local").write_text(
+            f"[core]\n    remote = far\n['remote \"far\"']\n    url = {bucket.url}\n"
+            f"    endpointurl = {endpoint}\n    allow_anonymous_login = true\n"
+        )
+        return ends_with_one_line(lab.folder, *verb)
+
+    return ask
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*AT_ONCE, *IN_TIME])
+@VERBS
+def test_every_verb_ends_in_half_a_minute(asking, proxy, verb, kind):
+    fault, words = (AT_ONCE | IN_TIME)[kind]
+    proxy.faults = [fault]
+    assert re.search(words, asking(proxy.endpoint))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NOWHERE)
+@VERBS
+def test_every_verb_ends_where_nobody_is(asking, verb, kind):
+    endpoint, words = NOWHERE[kind]
+    assert words in asking(endpoint)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port at which connections are taken and nothing is ever said."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_no_credentials_anywhere_is_one_line(receiver: Toy, bucket: Bucket, tmp_path: Path, silent_port: int) -> None:
+    settings = receiver.folder / ".dvc/config.local"
+    settings.write_text(settings.read_text().replace("    allow_anonymous_login = true\n", ""))
+    search = {"HOME": str(tmp_path), "GCE_METADATA_IP": f"127.0.0.1:{silent_port}"}
+    said = ends_with_one_line(receiver.folder, "audit", **search)
+    assert said == f"error: no credentials for `{bucket.url}` were found in 10 s"

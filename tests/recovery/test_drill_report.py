@@ -1,0 +1,52 @@
+"""The report of a drill: verdict first, one row per release, every step with what it found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gogooku3.recovery.drill import Drill, Rehearsal, Step
+from gogooku3.recovery.drill_report import as_markdown, write
+
+GOOD = Rehearsal(
+    "tier1@v1.0.0",
+    "0123456789abcdef",
+    (Step("clone", "passed", "commit 0123456789", 1.25), Step("package", "passed", "", 2.0)),
+)
+BAD = Rehearsal(
+    "tier2@v1.0.0",
+    "fedcba9876543210",
+    (Step("clone", "passed", "commit", 0.5), Step("package", "failed", "no good copy of `a|b`\n(hint: ask)", 3.0)),
+)
+
+
+def drilled(*rehearsals: Rehearsal) -> Drill:
+    return Drill("https://example.com/gogooku3.git", "2024-01-02T03:04:05+00:00", "Linux, Python 3.11", rehearsals)
+
+
+def test_the_verdict_comes_first() -> None:
+    assert as_markdown(drilled(GOOD)).splitlines()[0] == "# Drill: the one release came back"
+    assert as_markdown(drilled(GOOD, GOOD)).splitlines()[0] == "# Drill: all 2 releases came back"
+    assert as_markdown(drilled(GOOD, BAD)).splitlines()[0] == "# Drill: 1 of 2 releases FAILED: tier2@v1.0.0"
+
+
+def test_a_row_tells_seconds_step_by_step_and_what_failed() -> None:
+    lines = as_markdown(drilled(GOOD, BAD)).splitlines()
+    assert "| release | clone | package | seconds | result |" in lines
+    assert "| tier1@v1.0.0 | 1.2 | 2.0 | 3.2 | passed |" in lines
+    assert "| tier2@v1.0.0 | 0.5 | FAILED | 3.5 | FAILED: package |" in lines
+
+
+def test_what_was_found_stays_in_its_cell() -> None:
+    lines = as_markdown(drilled(BAD)).splitlines()
+    assert "| package | failed | 3.0 | no good copy of `a\\|b` (hint: ask) |" in lines
+
+
+def test_both_files_say_the_same(tmp_path: Path) -> None:
+    write(drilled(GOOD, BAD), tmp_path / "logs")
+    assert (tmp_path / "logs/drill.md").read_text() == as_markdown(drilled(GOOD, BAD))
+    content = json.loads((tmp_path / "logs/drill.json").read_text())
+    assert content["good"] is False
+    assert [(each["tag"], each["good"]) for each in content["rehearsals"]] == [(GOOD.tag, True), (BAD.tag, False)]
+    assert content["rehearsals"][1]["steps"][1]["outcome"] == "failed"
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["drill.json", "drill.md"]

@@ -1,0 +1,77 @@
+"""Temporary folders that do not outlive their use, and clones that share nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.recovery.store import open_cache
+from gogooku3.recovery.workspace import keep_apart, scratch
+
+HOLD = "import sys, time\nfrom gogooku3.recovery.workspace import scratch\nwith scratch('trial-') as folder:\n"
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
+def holder() -> tuple[subprocess.Popen[str], Path]:
+    """A process that holds such a folder."""
+    script = f"{HOLD}    print(folder, flush=True)\n    time.sleep(60)\n"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, Path(process.stdout.readline().strip())
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_folder_is_gone_at_the_end_also_after_an_error() -> None:
+    with scratch("trial-") as folder:
+        (folder / "file").write_text("content")
+    assert not folder.exists()
+    with pytest.raises(ValueError, match="wrong"), scratch("trial-") as folder:
+        raise ValueError("wrong")
+    assert not folder.exists()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_in_use_stays() -> None:
+    (killed, left), (running, used) = holder(), holder()
+    try:
+        end(killed)
+        assert left.is_dir()
+        with scratch("trial-"):
+            assert not left.exists()
+            assert used.is_dir()
+    finally:
+        end(running)
+
+
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "temporary/trial-of-someone"
+    other.mkdir()
+    with scratch("trial-"):
+        pass
+    assert other.is_dir()
+
+
+def test_a_clone_uses_its_own_cache_whatever_the_settings_share(toy: Any, tmp_path: Path) -> None:
+    toy.local("cache", dir=str(tmp_path / "shared"))
+    toy.local("core", site_cache_dir=str(tmp_path / "shared-site"))
+    assert open_cache(toy.folder).name == str(tmp_path / "shared/files/md5")
+    keep_apart(toy.folder)
+    assert open_cache(toy.folder).name == str(toy.folder / ".dvc/cache/files/md5")
+    assert toy.run("dvc", "config", "core.site_cache_dir").stdout.strip() == str(toy.folder / ".dvc/tmp/site")
+    assert toy.run("dvc", "config", "remote.store.endpointurl").stdout.strip().startswith("http://127.0.0.1:")
+    assert toy.run("git", "status", "--porcelain").stdout == ""
