@@ -1,28 +1,19 @@
-"""A real bucket (gcp-storage-emulator) and a tiny real Git and DVC repository that is pushed to it."""
+"""A tiny real Git and DVC repository that is pushed to a bucket."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-# gcsfs reads this when it loads: without it, it asks Google over TLS what kind of bucket stands behind plain HTTP.
-os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+from ..conftest import KINDS, Bucket
 
 PIPELINE = """
 stages:
@@ -43,76 +34,6 @@ stages:
       - score.txt:
           cache: false
 """
-
-KINDS = {
-    "missing": None,
-    "truncated": lambda content: content[:-7],
-    "altered": lambda content: bytes([content[0] ^ 1]) + content[1:],
-}
-"""What can befall an object."""
-
-_names = count()
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A bucket of the emulator, and hands to read, change and lose its objects behind everybody's back."""
-
-    endpoint: str
-    name: str
-
-    @property
-    def url(self) -> str:
-        return f"gs://{self.name}/store"
-
-    def _call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
-        headers = {"Content-Type": kind} if body is not None else {}
-        request = urllib.request.Request(f"{self.endpoint}{path}", data=body, headers=headers, method=method)
-        with urllib.request.urlopen(request) as response:
-            return bytes(response.read())
-
-    def _object(self, name: str) -> str:
-        return f"/storage/v1/b/{self.name}/o/{urllib.parse.quote(name, safe='')}"
-
-    def make(self) -> None:
-        self._call("POST", "/storage/v1/b?project=test", json.dumps({"name": self.name}).encode())
-
-    def names(self) -> list[str]:
-        listing = json.loads(self._call("GET", f"/storage/v1/b/{self.name}/o"))
-        return sorted(item["name"] for item in listing.get("items", []))
-
-    def contents(self) -> dict[str, bytes]:
-        return {name: self.read(name) for name in self.names()}
-
-    def read(self, name: str) -> bytes:
-        return self._call("GET", f"{self._object(name)}?alt=media")
-
-    def write(self, name: str, content: bytes) -> None:
-        meta = json.dumps({"name": name}).encode()
-        head = b"--part\r\nContent-Type: application/json\r\n\r\n" + meta
-        body = b"\r\n--part\r\nContent-Type: application/octet-stream\r\n\r\n" + content
-        kind = 'multipart/related; boundary="part"'
-        path = f"/upload/storage/v1/b/{self.name}/o?uploadType=multipart"
-        self._call("POST", path, head + body + b"\r\n--part--", kind)
-
-    def lose(self, name: str) -> None:
-        self._call("DELETE", self._object(name))
-
-    def spoil(self, oid: str, kind: str) -> None:
-        """Loses (`missing`), cuts off (`truncated`) or changes (`altered`) an object of the store."""
-        if kind == "missing":
-            self.lose(self.at(oid))
-        else:
-            self.write(self.at(oid), KINDS[kind](self.read(self.at(oid))))
-
-    def claim_md5(self, name: str, md5: str) -> None:
-        """What the bucket says of an object's MD5 (base64); "" is how a composite upload looks: none is given."""
-        self._call("PATCH", self._object(name), json.dumps({"md5Hash": md5}).encode())
-
-    @staticmethod
-    def at(oid: str) -> str:
-        """The name of the object that DVC keeps under a hash."""
-        return f"store/files/md5/{oid[:2]}/{oid[2:]}"
 
 
 @dataclass(frozen=True)
@@ -181,56 +102,6 @@ class Toy:
         files = [path for top in ("data", "models") for path in (self.folder / top).rglob("*") if path.is_file()]
         files = [path for path in files if path.name != ".gitignore"]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in sorted(files)}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _site_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps what DVC remembers of repositories and remotes, here and in commands run, within the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site-cache")))
-        yield
-
-
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """The address of a running gcp-storage-emulator that keeps its buckets in memory."""
-    port = _free_port()
-    program = str(Path(sys.executable).parent / "gcp-storage-emulator")
-    server = subprocess.Popen(
-        [program, "start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--quiet"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    endpoint = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{endpoint}/storage/v1/b?project=test").close()
-                break
-            except urllib.error.HTTPError as answer:
-                answer.close()
-                break
-            except urllib.error.URLError:
-                assert server.poll() is None, "the emulator did not start"
-                time.sleep(0.1)
-        yield endpoint
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@pytest.fixture
-def bucket(emulator: str) -> Bucket:
-    """An empty bucket of its own."""
-    made = Bucket(emulator, f"bucket-{next(_names)}")
-    made.make()
-    return made
 
 
 @pytest.fixture(scope="session")

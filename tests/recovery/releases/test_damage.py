@@ -19,11 +19,7 @@ from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
 from gogooku3.recovery.verify import verify
 
-KINDS = {
-    "missing": None,
-    "truncated": lambda content: content[:-7],
-    "altered": lambda content: bytes([content[0] ^ 1]) + content[1:],
-}
+from ...conftest import KINDS
 
 
 @dataclass(frozen=True)
