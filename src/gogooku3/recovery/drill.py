@@ -20,13 +20,11 @@ import polars as pl
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.files import sha256_frame
 from gogooku3.recovery import git, lock, tags
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.clone import clone
-from gogooku3.recovery.fetch import fetch
 from gogooku3.recovery.layout import DATASET, PACKAGE
-from gogooku3.recovery.places import places
 from gogooku3.recovery.program import run, verified
-from gogooku3.recovery.recover import checkout, require_recorded
-from gogooku3.recovery.store import open_cache
+from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.verdict import Outcome
 from gogooku3.recovery.virtual_environment import REQUIREMENTS, Environment, Environments
 from gogooku3.recovery.workspace import keep_apart, scratch
@@ -201,10 +199,7 @@ def _pull(stage: _Stage, paths: Sequence[Path]) -> str:
         for output in lock.outputs(stage.clone, None)
         if any(Path(output.path).is_relative_to(path) for path in paths)
     ]
-    with places(stage.clone) as remotes:
-        fetched = fetch(open_cache(stage.clone), remotes, outs, lambda _what, _done, _total: None)
-    fetched.require_whole()
-    checkout(stage.clone, outs)
+    fetched = bring(stage.clone, outs)
     return ", ".join(f"{count} objects from {place}" for place, count in fetched.brought.items())
 
 

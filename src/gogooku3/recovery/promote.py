@@ -241,7 +241,7 @@ def _require_verified(root: Path) -> None:
 def _push(root: Path) -> None:
     """Brings to the bucket what it lacks of the lock file's outputs, each object hashed on the way.
 
-    `dvc push` waits for minutes where a bucket falls silent, and overlooks a file that a directory lost there.
+    `dvc push` waits for ever where a bucket falls silent, and overlooks a file that a directory lost there.
     """
     audit(root, [None], repair=True)
 

@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-
-from gogooku3.errors import DataError
 from gogooku3.files import sha256_file
 from gogooku3.recovery import lock, tags
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.clone import clone
-from gogooku3.recovery.fetch import Fetched, fetch
+from gogooku3.recovery.fetch import Fetched
 from gogooku3.recovery.layout import DATA, PACKAGE, WEIGHTS
-from gogooku3.recovery.places import places
 from gogooku3.recovery.program import verified
 from gogooku3.recovery.record import parse, require_model
-from gogooku3.recovery.store import open_cache
 from gogooku3.recovery.survey import Progress
 
 
@@ -73,22 +68,10 @@ def recover(
     progress("cloning", 0, 1)
     release = clone(url, name, target, settings)
     outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(DATA)]
-    with places(target, also) as sources:
-        fetched = fetch(open_cache(target), sources, outs, progress)
-    fetched.require_whole()
-    checkout(target, outs)
+    fetched = bring(target, outs, also, progress)
     require_recorded(target, release)
     progress("verifying", 0, 1)
     return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / PACKAGE))
-
-
-def checkout(root: Path, outs: Sequence[lock.Output]) -> None:
-    """Puts outputs from the local cache into the working tree, whatever lies in their places."""
-    try:
-        with Repo(str(root)) as repo:
-            repo.checkout([str(root / output.path) for output in outs], force=True)
-    except DvcException as error:
-        raise DataError(f"`dvc checkout` fails in `{root}`: {error}", hint="run the same command again") from error
 
 
 def require_recorded(root: Path, release: tags.Release) -> None:

@@ -17,15 +17,12 @@ from dvc.stage import PipelineStage
 
 from gogooku3.errors import DataError, MachineError, UserError
 from gogooku3.recovery import git, lock
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.clone import clone
 from gogooku3.recovery.comparison import ComparedStage, Difference, compare, explain
-from gogooku3.recovery.fetch import fetch
 from gogooku3.recovery.layout import LOCK, PACKAGE
 from gogooku3.recovery.pipeline import stages, together
-from gogooku3.recovery.places import places
 from gogooku3.recovery.program import verified
-from gogooku3.recovery.recover import checkout
-from gogooku3.recovery.store import open_cache
 from gogooku3.recovery.verdict import Finding
 from gogooku3.recovery.virtual_environment import HERE, REQUIREMENTS, Environment, build, differing
 from gogooku3.recovery.workspace import keep_apart
@@ -167,18 +164,14 @@ def _take(root: Path, absent: dict[str, list[str]], also: Sequence[Path], say: S
         )
     taken = [output for output in lock.outputs(root, None) if output.stage in absent]
     if taken:
-        with places(root, also) as sources:
-            fetch(open_cache(root), sources, taken, lambda _what, _done, _total: None).require_whole()
-        checkout(root, taken)
+        bring(root, taken, also)
 
 
 def _domain(root: Path, environment: Environment, also: Sequence[Path]) -> Finding:
     """What the release's own `verify` says of this machine; the package is only asked, and written anew later."""
     package = [output for output in lock.outputs(root, None) if Path(output.path).is_relative_to(PACKAGE)]
     try:
-        with places(root, also) as sources:
-            fetch(open_cache(root), sources, package, lambda _what, _done, _total: None).require_whole()
-        checkout(root, package)
+        bring(root, package, also)
         verdict = verified(root / PACKAGE, str(environment.python), environment.variables(root))
     except UserError as error:
         return Finding("skipped", f"the released package cannot be asked: {error.message}", error.hint)

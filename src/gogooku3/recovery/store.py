@@ -62,7 +62,7 @@ class Store:
         self._conversation = Conversation()
         if odb.fs.protocol == "gs":
             listen()
-            # The client's own limit is on the whole of a transfer, and five minutes.
+            # Without a limit the client waits for ever for a connection that says nothing.
             odb.fs.fs_args["requests_timeout"] = ClientTimeout(sock_connect=STALLED_AFTER, sock_read=STALLED_AFTER)
 
     def reach(self) -> None:

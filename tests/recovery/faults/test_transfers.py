@@ -15,10 +15,6 @@ from . import proxy as faults
 from .proxy import error, every, first
 
 
-def is_download(request):
-    return request.downloads
-
-
 def is_transfer(request):
     return request.downloads or request.uploads
 
@@ -61,8 +57,14 @@ def test_dvc_pushes_and_pulls(sender, proxy, bucket, pushed_objects, tmp_path, f
 
 @pytest.mark.parametrize(
     "fault",
-    [BUSY, LIMITED, RESET, TRUNCATED, STALLED, UNANSWERED],
-    ids=["503", "429", "reset", "truncated", "stall", "silence"],
+    [
+        pytest.param(BUSY, id="503"),
+        pytest.param(LIMITED, id="429", marks=pytest.mark.slow),
+        pytest.param(RESET, id="reset"),
+        pytest.param(TRUNCATED, id="truncated"),
+        pytest.param(STALLED, id="stall"),
+        pytest.param(UNANSWERED, id="silence"),
+    ],
 )
 def test_repair_and_fetch(sender, proxy, bucket, pushed_objects, tmp_path, hurried, fault):
     proxy.faults = [fault]

@@ -15,10 +15,10 @@ from gogooku3.recovery.archive.contents import disagree, objects, require_releas
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, reading
 from gogooku3.recovery.archive.release import cloned
+from gogooku3.recovery.bring import checkout
 from gogooku3.recovery.clone import LOCAL_SETTINGS
 from gogooku3.recovery.layout import PACKAGE
 from gogooku3.recovery.program import verified
-from gogooku3.recovery.recover import checkout
 
 CACHE = Path(".dvc/cache")
 _OWN_CACHE = "[cache]\n    dir = cache\n"

@@ -1,0 +1,252 @@
+"""What the checks cost: `audit` of 10,000 objects under 20 tags and `recover` of a 20 MB package, beside plain DVC.
+
+    python benchmarks/recovery.py [--objects 10000] [--tags 20] [--megabytes 20] [--runs 3] [--json FILE]
+
+Starts a GCS emulator on this machine, so that times are those of the programs and not of a network. Every command is a
+process of its own, its start included; each is run `--runs` times in turn with the others, and the median counts.
+`dvc status -c` believes a directory whole once its listing is there; the ratio says what looking costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+SOURCE = Path(__file__).resolve().parents[1]
+BUCKET = "benchmark"
+
+
+class Repository:
+    """A Git and DVC repository whose remote is the emulator, and commands run in it."""
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        self.folder, self.endpoint = folder, endpoint
+        folder.mkdir()
+        for command in (
+            ("git", "init", "--quiet", "--initial-branch=main"),
+            ("git", "config", "user.name", "Benchmark"),
+            ("git", "config", "user.email", "benchmark@example.com"),
+            ("dvc", "init", "--quiet"),
+        ):
+            run(command, folder)
+        (folder / ".dvc/config").write_text(
+            "[core]\n    remote = store\n    analytics = false\n    check_update = false\n"
+            f"['remote \"store\"']\n    url = gs://{BUCKET}/store\n    verify = true\n"
+            f"    endpointurl = {endpoint}\n    allow_anonymous_login = true\n"
+        )
+
+    def commit(self, message: str) -> None:
+        run(("git", "add", "--all"), self.folder)
+        run(("git", "commit", "--quiet", "--message", message), self.folder)
+
+
+def run(command: tuple[str, ...], folder: Path, *, expect: int = 0) -> float:
+    """Seconds that a process takes."""
+    environment = os.environ | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(SOURCE / "src"),
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+        # Whatever a client remembers of the bucket would spare it the work that is measured.
+        "DVC_SITE_CACHE_DIR": tempfile.mkdtemp(dir=folder.parent),
+    }
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - began
+    if done.returncode != expect:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return took
+
+
+def put(endpoint: str, name: str, content: bytes) -> None:
+    head = b"--part\r\nContent-Type: application/json\r\n\r\n" + json.dumps({"name": name}).encode()
+    body = head + b"\r\n--part\r\nContent-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--part--"
+    url = f"{endpoint}/upload/storage/v1/b/{BUCKET}/o?uploadType=multipart"
+    headers = {"Content-Type": 'multipart/related; boundary="part"'}
+    urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers)).read()
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [BIN / "gcp-storage-emulator", "start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--quiet"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([*command, f"--default-bucket={BUCKET}"], stdout=quiet, stderr=quiet) as server:
+        endpoint = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{endpoint}/storage/v1/b/{BUCKET}").close()
+                break
+            except urllib.error.URLError:
+                time.sleep(0.1)
+        yield endpoint
+        server.terminate()
+
+
+def crowded(folder: Path, endpoint: str, objects: int, tags: int) -> Repository:
+    """As many tags, each with a directory of its own files and one single file: together so many objects."""
+    made = Repository(folder, endpoint)
+    many, one = made.folder / "many", made.folder / "one.bin"
+    (made.folder / "dvc.yaml").write_text("stages:\n  make:\n    cmd: 'true'\n    outs: [many, one.bin]\n")
+    each = objects // tags - 2  # the listing and the single file are objects too
+    for tag in range(tags):
+        shutil.rmtree(many, ignore_errors=True)
+        many.mkdir()
+        for number in range(each):
+            (many / f"{number}.txt").write_text(f"{tag} {number}\n")
+        one.write_text(f"{tag}\n")
+        run(("dvc", "commit", "--quiet", "--force"), made.folder)
+        made.commit(f"tier {tag}")
+        run(("git", "tag", f"tier@v{tag}.0.0"), made.folder)
+    return made
+
+
+# A network of about 20 MB, of which a small market makes a release in a minute or two.
+RELEASE = {
+    "quotes.stocks": 30,
+    "quotes.start": "2021-01-04",
+    "quotes.end": "2022-11-30",
+    "dataset.graph.window": 40,
+    "dataset.split.train_from": "2021-01-04",
+    "dataset.split.validation_from": "2022-07-15",
+    "dataset.split.test_from": "2022-09-30",
+    "model.backbone.window": 8,
+    "train.recipe.batch_size": 480,
+    "train.recipe.batch_stocks": 30,
+    "train.phases.baseline.epochs": 1,
+    "train.phases.gat.epochs": 1,
+    "evaluation.bootstrap.draws": 50,
+}
+
+
+def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
+    """A clone of this project in which a model was trained and promoted."""
+    run(("git", "clone", "--quiet", str(SOURCE), str(folder)), folder.parent)
+    for setting in (("user.name", "Benchmark"), ("user.email", "benchmark@example.com")):
+        run(("git", "config", *setting), folder)
+    (folder / ".dvc/config.local").write_text(
+        f"['remote \"store\"']\n    url = gs://{BUCKET}/store\n"
+        f"    endpointurl = {endpoint}\n    allow_anonymous_login = true\n"
+    )
+    settings = RELEASE | {"model.backbone.hidden_size": hidden_size}
+    flags = [flag for name, value in settings.items() for flag in ("-S", f"{name}={value}")]
+    run(("dvc", "exp", "run", *flags), folder)
+    run(("git", "add", "--all"), folder)
+    run(("git", "commit", "--quiet", "--message", "A model"), folder)
+    run(("gogooku3", "promote", "demo"), folder)
+    return folder
+
+
+def measure(programs: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
+    """Median seconds of each program, run in turn."""
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(runs):
+        for name, program in programs.items():
+            taken[name].append(program())
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> dict[str, float]:
+    """Seconds of `audit` and of what DVC has beside it, over every tag."""
+    folder = crowded(place / "crowded", endpoint, objects, tags).folder
+    cache = folder / ".dvc/cache"
+    files = [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda file: put(endpoint, f"store/{file.relative_to(cache)}", file.read_bytes()), files))
+
+    def fetched() -> float:
+        empty = place / "empty"
+        run(("git", "clone", "--quiet", str(folder), str(empty)), place)
+        took = run(("dvc", "fetch", "--quiet", "--all-tags"), empty)
+        shutil.rmtree(empty)
+        return took
+
+    return {"objects": len(files)} | measure(
+        {
+            "gogooku3 audit --all-tags": lambda: run(("gogooku3", "audit", "--all-tags"), folder),
+            "dvc status -c --all-tags": lambda: run(("dvc", "status", "--cloud", "--all-tags", "--quiet"), folder),
+            "dvc fetch --all-tags (fresh clone)": fetched,
+        },
+        runs,
+    )
+
+
+def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> dict[str, float]:
+    """Seconds from a URL to a model, with and without proof."""
+    origin = released(place / "origin", endpoint, hidden_size)
+    settings, target = origin / ".dvc/config.local", place / "back"
+
+    def cleared(took: float) -> float:
+        shutil.rmtree(target)
+        return took
+
+    def recover() -> float:
+        source = ("--from", str(origin), "--to", str(target), "--settings", str(settings))
+        return cleared(run(("gogooku3", "recover", "demo", *source), place))
+
+    def pull() -> float:
+        took = run(("git", "clone", "--quiet", "--branch", "demo@v1.0.0", str(origin), str(target)), place)
+        shutil.copyfile(settings, target / ".dvc/config.local")
+        return took + run(("dvc", "pull", "--quiet", "--recursive", "models"), target)
+
+    def verified() -> float:
+        took = pull()
+        return cleared(took + run(("gogooku3", "verify"), target))
+
+    size = sum(path.stat().st_size for path in (origin / "models/package").rglob("*") if path.is_file())
+    return {"package MB": size / 1e6} | measure(
+        {
+            "gogooku3 recover": recover,
+            "git clone, dvc pull": lambda: cleared(pull()),
+            "git clone, dvc pull, gogooku3 verify": verified,
+        },
+        runs,
+    )
+
+
+def show(title: str, seconds: dict[str, float]) -> None:
+    ours = next(value for name, value in seconds.items() if name.startswith("gogooku3"))
+    print(f"\n{title}: " + ", ".join(f"{v:,.0f} {n}" for n, v in seconds.items() if n in ("objects", "package MB")))
+    for name, value in seconds.items():
+        if name not in ("objects", "package MB"):
+            print(f"  {value:8.2f} s   x {value / ours:5.2f}   {name}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=10_000)
+    parser.add_argument("--tags", type=int, default=20)
+    parser.add_argument("--hidden-size", type=int, default=112, help="width of the released network; 112 makes 20 MB")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, emulator() as endpoint:
+        place = Path(folder)
+        figures = {
+            "audit": audits(place, endpoint, options.objects, options.tags, options.runs),
+            "recover": recoveries(place, endpoint, options.hidden_size, options.runs),
+        }
+    for title, seconds in figures.items():
+        show(title, seconds)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Brings outputs into a working tree, from wherever they are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from gogooku3.errors import DataError
+from gogooku3.recovery.fetch import Fetched, fetch
+from gogooku3.recovery.lock import Output
+from gogooku3.recovery.places import places
+from gogooku3.recovery.store import open_cache
+from gogooku3.recovery.survey import Progress
+
+
+def bring(
+    root: Path,
+    outs: Sequence[Output],
+    also: Sequence[Path] = (),
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Fetched:
+    """Fills the local cache of a repository with outputs, hashed on the way, and puts them into the working tree.
+
+    Args:
+        also: further places for objects that the remotes lack: clones, caches, archives.
+
+    Raises:
+        DataError: nobody has all of them whole; what was brought stays in the cache, the working tree as it was.
+        StoreError: a remote cannot be used, and no other place has what is missing.
+    """
+    with places(root, also) as sources:
+        fetched = fetch(open_cache(root), sources, outs, progress)
+    fetched.require_whole()
+    checkout(root, outs)
+    return fetched
+
+
+def checkout(root: Path, outs: Sequence[Output]) -> None:
+    """Puts outputs from the local cache into the working tree, whatever lies in their places."""
+    try:
+        with Repo(str(root)) as repo:
+            repo.checkout([str(root / output.path) for output in outs], force=True)
+    except DvcException as error:
+        raise DataError(f"`dvc checkout` fails in `{root}`: {error}", hint="run the same command again") from error
