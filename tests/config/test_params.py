@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from gogooku3 import config
 from gogooku3.errors import ConfigError
-from gogooku3.recovery import tags
+from gogooku3.recovery.releases import tags
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ..conftest import Bucket
+
 SLOW_LEARNER = {"train.phases.baseline.learning_rate": 1e-7}
 """Learns nothing: whatever comes later is better."""
 
@@ -56,13 +58,15 @@ def edited(params: Path, settings: dict[str, object]) -> None:
 @pytest.fixture(scope="module")
 def released(small_run: Any, emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
     place = tmp_path_factory.mktemp("tiers")
+    bucket = Bucket(emulator, "three-tiers")
+    bucket.make()
     work = small_run.copy(place / "work")
     server = place / "server.git"
     work.run("git", "clone", "--quiet", "--bare", str(work.folder), str(server))
     work.run("git", "remote", "add", "origin", str(server))
     settings = place / "settings"
     settings.write_text(
-        f"['remote \"store\"']\n    url = gs://three-tiers/store\n    endpointurl = {emulator}\n"
+        f"['remote \"store\"']\n    url = {bucket.url}\n    endpointurl = {emulator}\n"
         "    allow_anonymous_login = true\n"
     )
     shutil.copyfile(settings, work.folder / ".dvc/config.local")

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from gogooku3.cli.progress import shown
 from gogooku3.errors import MachineError
-from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
     from gogooku3.recovery.archive.release import Listing

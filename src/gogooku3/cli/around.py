@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import GitError
-from gogooku3.recovery import git
-from gogooku3.recovery.clone import LOCAL_SETTINGS
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
     cannot be read, 7 the remote cannot be used.
     """
     from gogooku3.recovery.audit import audit as run
-    from gogooku3.recovery.lock import locked_tags
+    from gogooku3.recovery.storage.lock import locked_tags
 
     root = Path()
     asked: list[str | None] = [*revs]

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.recovery.git import toplevel
-from gogooku3.recovery.record import Estimate
+from gogooku3.recovery.releases.git import toplevel
+from gogooku3.recovery.releases.record import Estimate
 
 if TYPE_CHECKING:
     from gogooku3.recovery.diff import Change, Diff

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gogooku3.cli.findings import table
-from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.releases.git import toplevel
 
 
 @click.command()

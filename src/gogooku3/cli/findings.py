@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.recovery.verdict import Check
+from gogooku3.recovery.checks.verdict import Check
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
 

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3.cli.progress import shown
-from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
     from gogooku3.recovery.locate import Located

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gogooku3 import numerics
 from gogooku3.package.environment import read_numerics
-from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.releases.git import toplevel
 
 
 @click.command()
@@ -36,7 +36,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     numerics.pin(read_numerics(root / "models/package"))
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.promote import publish
-    from gogooku3.recovery.tags import Version
+    from gogooku3.recovery.releases.tags import Version
 
     wanted = None if version is None else Version.parse(version)
     made = run(root, tier, version=wanted, despite_worse=despite_worse, progress=_tell)

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gogooku3.recovery.git import toplevel
+from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
-    from gogooku3.recovery.record import Measured, Record
+    from gogooku3.recovery.releases.record import Measured, Record
     from gogooku3.recovery.tiers import Tier
 
 _WHOLE = Text("bucket whole", style="green")

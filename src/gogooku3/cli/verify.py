@@ -18,7 +18,7 @@ from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
 
 if TYPE_CHECKING:
-    from gogooku3.recovery.verdict import Verdict
+    from gogooku3.recovery.checks.verdict import Verdict
 
 
 @click.command()

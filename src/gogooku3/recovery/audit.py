@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.lock import Output, outputs
-from gogooku3.recovery.repair import mend
-from gogooku3.recovery.store import open_cache, open_remote
-from gogooku3.recovery.survey import Damage, Progress, Survey, look
+from gogooku3.recovery.storage.access import open_cache, open_remote
+from gogooku3.recovery.storage.lock import Output, outputs
+from gogooku3.recovery.storage.repair import mend
+from gogooku3.recovery.storage.survey import Damage, Progress, Survey, look
 
 WORKSPACE = "workspace"
 """How the working tree's `dvc.lock` is named beside Git revisions."""

@@ -13,8 +13,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from gogooku3.recovery import git, lock
-from gogooku3.recovery.record import SPLITS
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.record import SPLITS
+from gogooku3.recovery.storage import lock
 
 WORKSPACE = "workspace"
 PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "tier")

@@ -19,15 +19,16 @@ import polars as pl
 
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.files import sha256_frame
-from gogooku3.recovery import git, lock, tags
-from gogooku3.recovery.bring import bring
-from gogooku3.recovery.clone import clone
-from gogooku3.recovery.layout import DATASET, PACKAGE
-from gogooku3.recovery.program import run, verified
+from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.recover import require_recorded
-from gogooku3.recovery.verdict import Outcome
-from gogooku3.recovery.virtual_environment import REQUIREMENTS, Environment, Environments
-from gogooku3.recovery.workspace import keep_apart, scratch
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.layout import DATASET, PACKAGE
+from gogooku3.recovery.sandbox.environment import REQUIREMENTS, Environment, Environments
+from gogooku3.recovery.sandbox.program import run, verified
+from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
+from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.bring import bring
 
 PREDICTIONS = Path("data/predictions.parquet")
 

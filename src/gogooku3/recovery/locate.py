@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gogooku3.errors import DataError, StoreError
-from gogooku3.recovery import git, tags
-from gogooku3.recovery.layout import PACKAGE
-from gogooku3.recovery.lock import Output, locked_tags, outputs
-from gogooku3.recovery.objects import Entry, entries
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.layout import PACKAGE
 from gogooku3.recovery.remedy import Place, remedy
-from gogooku3.recovery.store import Store, open_cache, open_remote, remotes
-from gogooku3.recovery.survey import Progress, Survey, look
+from gogooku3.recovery.storage.access import open_cache, open_remote, remotes
+from gogooku3.recovery.storage.listing import Entry, entries
+from gogooku3.recovery.storage.lock import Output, locked_tags, outputs
+from gogooku3.recovery.storage.store import Store
+from gogooku3.recovery.storage.survey import Progress, Survey, look
 
 TREE = "working tree"
 CACHE = "local cache"

@@ -20,9 +20,9 @@ from gogooku3.errors import RefusedError
 from gogooku3.files import sha256_file
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
-from gogooku3.recovery import git, tags
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.record import Comparison, Record, measured, message, parse
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.record import Comparison, Record, measured, message, parse
 from gogooku3.recovery.verify import verify
 
 LOCK = Path("dvc.lock")
@@ -77,7 +77,7 @@ def promote(
     record = _record(root, registry, tier, version, commit, despite_worse)
     progress("package")
     _require_verified(root)
-    progress("`dvc push`")
+    progress("push")
     _push(root)
     progress("bucket")
     _require_stored(root, commit)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3.files import sha256_file
-from gogooku3.recovery import lock, tags
-from gogooku3.recovery.bring import bring
-from gogooku3.recovery.clone import clone
-from gogooku3.recovery.fetch import Fetched
-from gogooku3.recovery.layout import DATA, PACKAGE, WEIGHTS
-from gogooku3.recovery.program import verified
-from gogooku3.recovery.record import parse, require_model
-from gogooku3.recovery.survey import Progress
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.layout import DATA, PACKAGE, WEIGHTS
+from gogooku3.recovery.releases.record import parse, require_model
+from gogooku3.recovery.sandbox.program import verified
+from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.bring import bring
+from gogooku3.recovery.storage.fetch import Fetched
+from gogooku3.recovery.storage.survey import Progress
 
 
 @dataclass(frozen=True)

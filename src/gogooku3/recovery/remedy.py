@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.recovery import git, tags
 from gogooku3.recovery.doctor.settings import default_remote
-from gogooku3.recovery.lock import Output
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.storage.lock import Output
 
 _SHOWN = 3
 

@@ -16,16 +16,17 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from gogooku3.errors import DataError, MachineError, UserError
-from gogooku3.recovery import git, lock
-from gogooku3.recovery.bring import bring
-from gogooku3.recovery.clone import clone
-from gogooku3.recovery.comparison import ComparedStage, Difference, compare, explain
-from gogooku3.recovery.layout import LOCK, PACKAGE
-from gogooku3.recovery.pipeline import stages, together
-from gogooku3.recovery.program import verified
-from gogooku3.recovery.verdict import Finding
-from gogooku3.recovery.virtual_environment import HERE, REQUIREMENTS, Environment, build, differing
-from gogooku3.recovery.workspace import keep_apart
+from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.layout import LOCK, PACKAGE
+from gogooku3.recovery.reproduction.comparison import ComparedStage, Difference, compare, explain
+from gogooku3.recovery.reproduction.pipeline import stages, together
+from gogooku3.recovery.sandbox.environment import HERE, REQUIREMENTS, Environment, build, differing
+from gogooku3.recovery.sandbox.program import verified
+from gogooku3.recovery.sandbox.workspace import keep_apart
+from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.bring import bring
 
 Say = Callable[[str], None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.recovery import tags
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.record import Record, parse
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.record import Record, parse
 
 
 @dataclass(frozen=True)

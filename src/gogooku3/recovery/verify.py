@@ -14,10 +14,10 @@ from gogooku3.recovery.checks.features import features, preprocess, schema
 from gogooku3.recovery.checks.golden import golden
 from gogooku3.recovery.checks.lock import PACKAGE
 from gogooku3.recovery.checks.lock import lock as recorded
+from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.variables import variables as old_knobs
+from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
-from gogooku3.recovery.subject import FETCH, Subject
-from gogooku3.recovery.verdict import Check, Finding, Verdict
 
 
 @dataclass(frozen=True)

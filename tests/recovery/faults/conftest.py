@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import gcsfs.retry
 import pytest
 
-from gogooku3.recovery import store
+from gogooku3.recovery.storage import store
 
 from ..conftest import Bucket, Toy
 from .proxy import Proxy, between

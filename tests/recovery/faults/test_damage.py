@@ -6,10 +6,11 @@ import hashlib
 from urllib.parse import quote
 
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.fetch import fetch
-from gogooku3.recovery.lock import outputs
-from gogooku3.recovery.repair import deliver
-from gogooku3.recovery.store import Held, open_cache, open_remote
+from gogooku3.recovery.storage.access import open_cache, open_remote
+from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.lock import outputs
+from gogooku3.recovery.storage.repair import deliver
+from gogooku3.recovery.storage.store import Held
 
 from .proxy import Fate, Request, always, error, first
 

@@ -16,9 +16,9 @@ import pytest
 from fsspec.asyn import get_loop
 
 from gogooku3.errors import StoreError
-from gogooku3.recovery import store as stores
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.store import open_remote
+from gogooku3.recovery.storage import store as stores
+from gogooku3.recovery.storage.access import open_remote
 
 from ..releases.conftest import Lab, trained, training  # noqa: F401
 from .conftest import Bucket, Toy

@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.fetch import fetch
-from gogooku3.recovery.lock import outputs
-from gogooku3.recovery.store import open_cache, open_remote
+from gogooku3.recovery.storage.access import open_cache, open_remote
+from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.lock import outputs
 
+from ..releases.conftest import trained, training  # noqa: F401
 from . import proxy as faults
 from .proxy import error, every, first
 
@@ -88,3 +89,23 @@ def test_dvc_and_repair_at_the_pace_of_every_day(sender, proxy, bucket, pushed_o
     proxy.faults = [BUSY]
     clone.run("dvc", "pull", "--quiet")
     assert clone.outputs() == sender.outputs()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault", [BUSY, RESET, TRUNCATED, STALLED, UNANSWERED], ids=["503", "reset", "cut", "stall", "silence"]
+)
+def test_recover(trained, proxy, bucket, tmp_path, fault):  # noqa: F811
+    lab = trained.copy(tmp_path)
+    remote = f"['remote \"store\"']\n    url = {bucket.url}\n    allow_anonymous_login = true\n    endpointurl = "
+    (lab.folder / ".dvc/config.local").write_text(f"{remote}{bucket.endpoint}\n")
+    lab.run("gogooku3", "promote", "tier1")
+    settings = tmp_path / "settings"
+    settings.write_text(f"{remote}{proxy.endpoint}\n")
+    proxy.faults = [fault]
+    source = ("--from", str(lab.folder), "--settings", str(settings))
+    lab.run("gogooku3", "recover", "tier1", *source, "--to", "back", "--data", cwd=tmp_path)
+    for output in outputs(lab.folder, None):
+        if not output.is_dir:
+            assert (tmp_path / "back" / output.path).read_bytes() == (lab.folder / output.path).read_bytes()
+    assert proxy.befallen > 0

@@ -28,7 +28,7 @@ from gogooku3.model.weights import save
 from gogooku3.numerics import prepare_torch
 from gogooku3.package.build import build
 from gogooku3.recovery.checks.contents import FILES
-from gogooku3.recovery.tags import read
+from gogooku3.recovery.releases.tags import read
 from gogooku3.training.phases import PHASES
 
 ROOT = Path(__file__).parents[3]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.recovery import lock
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.objects import entries
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
+from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.verify import verify
 
 from ...conftest import KINDS

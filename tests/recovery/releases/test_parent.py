@@ -16,11 +16,12 @@ from gogooku3.errors import DataError, MismatchError, RefusedError
 from gogooku3.files import sha256_file
 from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
-from gogooku3.recovery import git, lock
 from gogooku3.recovery.parent import bring, repository
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.record import Record, message, parse
-from gogooku3.recovery.tags import find
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.record import Record, message, parse
+from gogooku3.recovery.releases.tags import find
+from gogooku3.recovery.storage import lock
 
 TAG = "tier1@v1.0.0"
 MODEL = "models/finetune/model.safetensors"

@@ -18,10 +18,10 @@ from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, Stor
 from gogooku3.files import sha256_file
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
-from gogooku3.recovery import tags
-from gogooku3.recovery.git import run
 from gogooku3.recovery.promote import complete, promote
-from gogooku3.recovery.record import parse
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.git import run
+from gogooku3.recovery.releases.record import parse
 
 COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
 
@@ -282,7 +282,7 @@ def test_an_empty_reason_is_refused(lab: Any) -> None:
 
 
 def test_killed_before_any_step_it_leaves_no_tag_and_the_next_run_completes(lab: Any) -> None:
-    for step in ("`dvc status`", "package", "`dvc push`", "bucket"):
+    for step in ("`dvc status`", "package", "push", "bucket"):
         with start(lab) as process:
             assert process.stderr is not None
             told = [line for line in iter(process.stderr.readline, f"checking: {step}\n") if line]

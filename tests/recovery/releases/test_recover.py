@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.recovery import git, lock
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.storage import lock
 
 from ...conftest import KINDS
 

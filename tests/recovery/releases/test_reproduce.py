@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gogooku3.recovery import lock
 from gogooku3.recovery.promote import promote
+from gogooku3.recovery.storage import lock
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from gogooku3.numerics import prepare_torch
 from gogooku3.package.build import build
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.checks.contents import FILES
-from gogooku3.recovery.verdict import Finding, Verdict
+from gogooku3.recovery.checks.verdict import Finding, Verdict
 from gogooku3.recovery.verify import beside, verify
 from gogooku3.training.phases import PHASES
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from gogooku3.errors import DataError, GitError
-from gogooku3.recovery import git
+from gogooku3.recovery.releases import git
 
 _CANONICAL = """
 [core]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.recovery import git
 from gogooku3.recovery.archive.manifest import Manifest
 from gogooku3.recovery.archive.standalone import FILE_MODES, is_inside
-from gogooku3.recovery.layout import WEIGHTS
-from gogooku3.recovery.lock import Output
-from gogooku3.recovery.objects import entries
-from gogooku3.recovery.record import require_model
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.layout import WEIGHTS
+from gogooku3.recovery.releases.record import require_model
+from gogooku3.recovery.storage.listing import entries
+from gogooku3.recovery.storage.lock import Output
 
 _HINT = "it cannot be archived; a file that asks for it was not made by `gogooku3 archive create`"
 

@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.lock import OBJECT
-from gogooku3.recovery.tags import STAGE_TAG, VERSION_TAG
+from gogooku3.recovery.releases.tags import STAGE_TAG, VERSION_TAG
+from gogooku3.recovery.storage.lock import OBJECT
 
 FORMAT: Final = 1
 MANIFEST = "MANIFEST.json"

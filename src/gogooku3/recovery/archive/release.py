@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import GitError
-from gogooku3.recovery import git
 from gogooku3.recovery.archive.bundle import tags_in, unreadable
 from gogooku3.recovery.archive.contents import disagree, require_plain
 from gogooku3.recovery.archive.manifest import BUNDLE, DOCUMENTS, Manifest
 from gogooku3.recovery.archive.read import Archive, reading
-from gogooku3.recovery.clone import clone
-from gogooku3.recovery.objects import entries
-from gogooku3.recovery.record import Record, parse
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.record import Record, parse
+from gogooku3.recovery.storage.listing import entries
 
 
 @dataclass(frozen=True)

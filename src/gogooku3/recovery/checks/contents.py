@@ -8,8 +8,8 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import INPUTS, PREDICTIONS
 from gogooku3.package.lineage import LINEAGE
 from gogooku3.package.manifest import MANIFEST, check_manifest
-from gogooku3.recovery.subject import FETCH, Subject
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.verdict import Finding
 
 FILES = frozenset(
     {

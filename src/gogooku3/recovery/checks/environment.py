@@ -26,8 +26,8 @@ from packaging.version import Version
 from gogooku3.config.numerics import Numerics
 from gogooku3.numerics import environment as environment_here
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
-from gogooku3.recovery.subject import Subject
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.subject import Subject
+from gogooku3.recovery.checks.verdict import Finding
 
 OLDEST = {"versions.torch": "2.11", "versions.numpy": "2.1", "versions.safetensors": "0.5"}
 """The lower bounds of `pyproject.toml`."""

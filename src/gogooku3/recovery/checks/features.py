@@ -9,9 +9,9 @@ import polars as pl
 from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG
-from gogooku3.recovery.origin import origin, way_to_dataset
-from gogooku3.recovery.subject import FETCH, Subject
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.releases.origin import origin, way_to_dataset
 
 _SHOWN = 5
 """Columns of a kind that a message names; `details` names them all."""

@@ -10,8 +10,8 @@ import yaml
 
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
-from gogooku3.recovery.subject import Subject
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.subject import Subject
+from gogooku3.recovery.checks.verdict import Finding
 
 PACKAGE = "models/package"
 TRAINED = "models/finetune"

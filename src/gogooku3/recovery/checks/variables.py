@@ -9,10 +9,10 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.verdict import Finding
 
 if TYPE_CHECKING:
-    from gogooku3.recovery.subject import Subject
+    from gogooku3.recovery.checks.subject import Subject
 
 KNOBS = {
     # What they would have set → names. `train.recipe.loss` and the like are where these things stand today.

@@ -12,8 +12,8 @@ from gogooku3 import config
 from gogooku3.errors import ConfigError, DataError, MismatchError
 from gogooku3.model.network import Architecture, Network
 from gogooku3.model.weights import CONFIG, WEIGHTS, fill
-from gogooku3.recovery.subject import FETCH, Subject
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.verdict import Finding
 
 
 def weights(subject: Subject) -> Finding:

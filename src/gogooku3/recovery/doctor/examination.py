@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gogooku3.errors import UserError
 from gogooku3.recovery.checks.variables import ignored
+from gogooku3.recovery.checks.verdict import Check, Finding
 from gogooku3.recovery.doctor.leftovers import locks, partials
 from gogooku3.recovery.doctor.machine import device, disk
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
 from gogooku3.recovery.doctor.software import git_version, libraries, python_version
-from gogooku3.recovery.verdict import Check, Finding
 
 _CHECKS: dict[str, Callable[[Path], Finding]] = {
     "git": git_version,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from gogooku3.recovery import git
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.releases import git
 
 _TMP = Path(".dvc/tmp")
 _SHOWN = 5

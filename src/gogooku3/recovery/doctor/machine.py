@@ -9,9 +9,9 @@ from rich.filesize import decimal
 
 from gogooku3 import config, numerics
 from gogooku3.errors import DataError
-from gogooku3.recovery.lock import outputs
-from gogooku3.recovery.store import open_cache
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.storage.access import open_cache
+from gogooku3.recovery.storage.lock import outputs
 
 
 def disk(root: Path) -> Finding:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dvc.config import Config
 
-from gogooku3.recovery import git
+from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.doctor.settings import without_password
-from gogooku3.recovery.verdict import Finding
+from gogooku3.recovery.releases import git
 
 OPTIONS = frozenset(
     {

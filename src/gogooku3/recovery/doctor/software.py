@@ -11,9 +11,9 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from gogooku3.recovery import git
-from gogooku3.recovery.verdict import Finding
-from gogooku3.recovery.virtual_environment import REQUIREMENTS, differing, locked
+from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.sandbox.environment import REQUIREMENTS, differing, locked
 
 OLDEST_GIT = Version("2.30")
 

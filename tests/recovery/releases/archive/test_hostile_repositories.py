@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.recovery import git, tags
 from gogooku3.recovery.archive.bundle import bundle
 from gogooku3.recovery.archive.manifest import place
 from gogooku3.recovery.archive.restore import restore
+from gogooku3.recovery.releases import git, tags
 
 TAG = "tier1@v1.1.0"
 README = "models/package/README.md"

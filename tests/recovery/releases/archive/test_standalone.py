@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gogooku3.files import sha256_file
-from gogooku3.recovery import git
 from gogooku3.recovery.archive.standalone import is_inside
+from gogooku3.recovery.releases import git
 
 TAG = "tier1@v1.1.0"
 TOOLS = {name: shutil.which(name) for name in ("git", "tar", "mkdir")} | {"python3": sys.executable}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gogooku3.package.lineage import Parent
-from gogooku3.recovery.record import Comparison, Estimate, Measured, Record, message, parse
+from gogooku3.recovery.releases.record import Comparison, Estimate, Measured, Record, message, parse
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gogooku3.recovery.lock import Output
-from gogooku3.recovery.objects import Entry, entries, expected_sizes
-from gogooku3.recovery.store import Held, Store
+from gogooku3.recovery.storage.listing import Entry, entries, expected_sizes
+from gogooku3.recovery.storage.lock import Output
+from gogooku3.recovery.storage.store import Held, Store
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gogooku3.errors import DataError, StoreError
 from gogooku3.recovery.archive.read import opened
-from gogooku3.recovery.store import Store, open_cache, open_folder, open_remote, remotes
+from gogooku3.recovery.storage.access import open_cache, open_folder, open_remote, remotes
+from gogooku3.recovery.storage.store import Store
 
 
 @contextmanager

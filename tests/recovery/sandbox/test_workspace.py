@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gogooku3.recovery.store import open_cache
-from gogooku3.recovery.workspace import keep_apart, scratch
+from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
+from gogooku3.recovery.storage.access import open_cache
 
-HOLD = "import sys, time\nfrom gogooku3.recovery.workspace import scratch\nwith scratch('trial-') as folder:\n"
+HOLD = "import sys, time\nfrom gogooku3.recovery.sandbox.workspace import scratch\nwith scratch('trial-') as folder:\n"
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import save_file
 
-from gogooku3.recovery.divergence import Divergence, diverge
+from gogooku3.recovery.reproduction.divergence import Divergence, diverge
 
 MONTH = pl.DataFrame(
     {

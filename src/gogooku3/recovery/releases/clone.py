@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gogooku3.errors import RefusedError
 from gogooku3.files import replaced
-from gogooku3.recovery import git, tags
+from gogooku3.recovery.releases import git, tags
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
 

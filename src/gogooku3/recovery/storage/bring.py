@@ -9,11 +9,11 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.fetch import Fetched, fetch
-from gogooku3.recovery.lock import Output
-from gogooku3.recovery.places import places
-from gogooku3.recovery.store import open_cache
-from gogooku3.recovery.survey import Progress
+from gogooku3.recovery.storage.access import open_cache
+from gogooku3.recovery.storage.fetch import Fetched, fetch
+from gogooku3.recovery.storage.lock import Output
+from gogooku3.recovery.storage.places import places
+from gogooku3.recovery.storage.survey import Progress
 
 
 def bring(

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gogooku3.errors import ConfigError
-from gogooku3.recovery import git, tags
-from gogooku3.recovery.tags import STAGE_TAG, TIER, VERSION_TAG, Version
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.tags import STAGE_TAG, TIER, VERSION_TAG, Version
 
 PIECES = ["tier1", "demo", "a/b", "a-b", "-", "/", "_", "@", "#", "!", ".", "v", "v1.0.0", "v01.2.3", "0", "12", "best"]
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)

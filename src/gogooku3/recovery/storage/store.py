@@ -16,16 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TypeVar
 
 from aiohttp import ClientTimeout
-from dvc.config import ConfigError
-from dvc.exceptions import DvcException
-from dvc.fs import LocalFileSystem
-from dvc.repo import Repo
-from dvc_data.hashfile.db import HashFileDB, get_odb
+from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.callbacks import Callback
 
-from gogooku3.errors import DataError, StoreError, UserError
-from gogooku3.recovery.patience import GIVE_UP_AFTER, STALLED_AFTER, Conversation, SilenceError, listen
+from gogooku3.errors import StoreError, UserError
+from gogooku3.recovery.storage.patience import GIVE_UP_AFTER, STALLED_AFTER, Conversation, SilenceError, listen
 
 ANSWER_WITHIN = 10
 """Seconds that the search for credentials has, and then the bucket for its first answer."""
@@ -196,65 +192,7 @@ class Store:
                 "(`gcloud auth application-default login`)",
             ) from error
         except Exception as error:
-            raise _failed(self.name, error) from error
-
-
-def open_remote(root: Path, remote: str | None = None) -> Store:
-    """A remote of the repository in `root` by its name, or the default one, checked to be there.
-
-    Raises `StoreError` where none is configured, or it cannot be reached.
-    """
-    name = "the default remote" if remote is None else remote
-    with _repo(root) as repo:
-        try:
-            found = repo.cloud.get_remote(remote)
-            name = str(found.fs.unstrip_protocol(found.path))
-            store = Store(repo.cloud.get_remote_odb(remote), name)
-            if found.fs.protocol == "local" and not Path(found.path).is_dir():
-                raise FileNotFoundError(found.path)
-            store.reach()
-        except UserError:
-            raise
-        except ConfigError as error:
-            raise StoreError(
-                f"no remote to use in `{root}`: {str(error).splitlines()[0]}",
-                hint="run `dvc remote add -d store gs://BUCKET/PATH`",
-            ) from error
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"`{name}` does not exist", hint="create it, or correct the remote's `url` in `.dvc/config`"
-            ) from error
-        except Exception as error:  # of the client's own family; it also reads the credentials
-            raise _failed(name, error) from error
-    return store
-
-
-def remotes(root: Path) -> list[str]:
-    """Names of the remotes of the repository in `root`, the default one first."""
-    with _repo(root) as repo:
-        default = repo.config["core"].get("remote")
-        return sorted(repo.config["remote"], key=lambda name: (name != default, name))
-
-
-def open_cache(root: Path) -> Store:
-    """The local cache of the repository in `root`; it may be empty."""
-    with _repo(root) as repo:
-        return Store(repo.cache.local, str(repo.cache.local.path))
-
-
-def open_folder(folder: Path, name: str | None = None) -> Store:
-    """A folder that is laid out as a local cache or as a remote; `name` is what messages call it."""
-    odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]
-    return Store(odb, name or str(folder))
-
-
-@contextmanager
-def _repo(root: Path) -> Iterator[Repo]:
-    try:
-        with Repo(str(root)) as repo:
-            yield repo
-    except DvcException as error:
-        raise DataError(f"`{root}` cannot be read: {error}", hint="run this in a repository with DVC") from error
+            raise failed(self.name, error) from error
 
 
 def _digest(stream: BinaryIO, sink: BinaryIO | None = None) -> Held:
@@ -273,7 +211,8 @@ def _held(info: dict[str, Any]) -> Held:
     return Held(None if size is None else int(size), base64.b64decode(md5).hex() if md5 else None)
 
 
-def _failed(name: str, error: Exception) -> StoreError:
+def failed(name: str, error: Exception) -> StoreError:
+    """What a client of a remote raised, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return StoreError(
         f"`{name}` cannot be used: {text}",

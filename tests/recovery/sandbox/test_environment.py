@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError, MachineError
-from gogooku3.recovery.virtual_environment import HERE, build, differing, install
+from gogooku3.recovery.sandbox.environment import HERE, build, differing, install
 
 ROOT = Path(__file__).parents[2]
 TINY = [f"setuptools=={version('setuptools')}", f"packaging=={version('packaging')}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.lock import Output, locked_tags, outputs
+from gogooku3.recovery.storage.lock import Output, locked_tags, outputs
 
 CONFIG, MODEL = "models/package/config.json", "models/package/model.bin"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.lock import Output
-from gogooku3.recovery.repair import mend
-from gogooku3.recovery.store import Store
-from gogooku3.recovery.survey import Progress, Survey, look
+from gogooku3.recovery.storage.lock import Output
+from gogooku3.recovery.storage.repair import mend
+from gogooku3.recovery.storage.store import Store
+from gogooku3.recovery.storage.survey import Progress, Survey, look
 
 
 @dataclass(frozen=True)

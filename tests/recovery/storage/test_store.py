@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from gogooku3.errors import StoreError
-from gogooku3.recovery import store as stores
-from gogooku3.recovery.repair import deliver
-from gogooku3.recovery.store import Held, open_cache, open_remote
+from gogooku3.recovery.storage import store as stores
+from gogooku3.recovery.storage.access import open_cache, open_remote
+from gogooku3.recovery.storage.repair import deliver
+from gogooku3.recovery.storage.store import Held
 
 
 def oid(content: bytes) -> str:
@@ -194,3 +195,9 @@ def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status,
         assert time.monotonic() - started < 10
     assert "\n" not in refused.value.message
     assert "credentials" in refused.value.hint
+
+
+def test_credentials_that_are_not_there_are_never_sent(pushed, tmp_path):
+    pushed.run("dvc", "remote", "modify", "--local", "store", "credentialpath", str(tmp_path / "nowhere.json"))
+    with pytest.raises(StoreError, match=r"the credentials of remote `store`, `.*nowhere\.json`, are not there"):
+        open_remote(pushed.folder)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.pipeline import stages
+from gogooku3.recovery.reproduction.pipeline import stages
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.lineage import Parent
-from gogooku3.recovery import git
+from gogooku3.recovery.releases import git
 
 SPLITS = ("validation", "test")
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gogooku3.recovery.lock import OBJECT, Output
+from gogooku3.recovery.storage.lock import OBJECT, Output
 
 
 @dataclass(frozen=True)

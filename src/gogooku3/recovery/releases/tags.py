@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.recovery import git
+from gogooku3.recovery.releases import git
 
 BEST = "best"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gogooku3.recovery import git
+from gogooku3.recovery.releases import git
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from gogooku3.recovery.store import Store
-from gogooku3.recovery.survey import Progress, Survey
+from gogooku3.recovery.storage.store import Store
+from gogooku3.recovery.storage.survey import Progress, Survey
 
 
 def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> set[str]:

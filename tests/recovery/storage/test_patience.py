@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gogooku3.recovery.patience import Conversation, SilenceError
+from gogooku3.recovery.storage.patience import Conversation, SilenceError
 
 
 async def nothing(_pulse):

@@ -1,0 +1,1 @@
+"""Git tags, what they record, and clones at them."""

@@ -1,0 +1,1 @@
+"""Two runs of one pipeline, compared down to step and tensor."""

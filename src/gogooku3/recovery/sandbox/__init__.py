@@ -1,0 +1,1 @@
+"""New environments, temporary folders, and commands run as processes of their own."""

@@ -1,0 +1,1 @@
+"""Objects and where they are: the bucket, the local cache, other places."""
