@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+# Many tests wait for the commands that they run; a file's tests share what it makes.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: repro test test-slow lint format lock clean
 
@@ -11,10 +13,10 @@ repro: .venv/.ready  ## train and package what params.yaml says
 	$(WITH_VENV) dvc repro
 
 test: .venv/.ready-dev lint  ## lint, types, import contracts and tests
-	$(WITH_VENV) pytest
+	$(WITH_VENV) pytest $(PARALLEL)
 
-test-slow: .venv/.ready-dev  ## the tests that take minutes: the whole demo pipeline, on fewer cores and elsewhere
-	$(WITH_VENV) pytest -m slow
+test-slow: .venv/.ready-dev  ## the tests that take minutes: the whole demo elsewhere, releases brought back, kills, faults
+	$(WITH_VENV) pytest $(PARALLEL) -m slow
 
 lint: .venv/.ready-dev
 	$(WITH_VENV) ruff check
