@@ -1,6 +1,6 @@
 """What the checks cost: `audit` of 10,000 objects under 20 tags and `recover` of a 20 MB package, beside plain DVC.
 
-    python benchmarks/recovery.py [--objects 10000] [--tags 20] [--megabytes 20] [--runs 3] [--json FILE]
+    python benchmarks/recovery.py [--objects 10000] [--tags 20] [--hidden-size 90] [--runs 3] [--json FILE]
 
 Starts a GCS emulator on this machine, so that times are those of the programs and not of a network. Every command is a
 process of its own, its start included; each is run `--runs` times in turn with the others, and the median counts.
@@ -232,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--tags", type=int, default=20)
-    parser.add_argument("--hidden-size", type=int, default=112, help="width of the released network; 112 makes 20 MB")
+    parser.add_argument("--hidden-size", type=int, default=90, help="width of the released network; 90 makes 20 MB")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()

@@ -8,7 +8,8 @@ code  meaning
 1     a check found something wrong, or a promotion was refused (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
 3     the data is wrong or absent (`DataError`)
-4     this machine lacks what the configuration asks for (`MachineError`)
+4     this machine lacks what is asked for, or a disk or folder cannot be used
+      (`MachineError`)
 5     a package, a model and a dataset do not belong together (`MismatchError`)
 6     training produced numbers that are not finite (`DivergenceError`)
 7     the bucket cannot be reached, or refuses (`StoreError`)
@@ -46,7 +47,7 @@ class DataError(UserError):
 
 
 class MachineError(UserError):
-    """The device, instruction set or library that the parameters name is not here."""
+    """A device, instruction set or library is not here, or a disk or folder cannot be used."""
 
     exit_code = 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -19,7 +20,7 @@ from gogooku3.cli.recover import recover
 from gogooku3.cli.reproduce import reproduce
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
-from gogooku3.errors import UserError
+from gogooku3.errors import MachineError, UserError
 
 
 class _Group(click.Group):
@@ -29,8 +30,22 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(error.exit_code)
+            told = error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads what is printed has seen enough: click ends quietly
+                raise
+            told = _unusable(error)
+        click.echo(f"error: {told}", err=True)
+        sys.exit(told.exit_code)
+
+
+def _unusable(error: OSError) -> MachineError:
+    """A full disk, a folder that may not be written to, a file that is none."""
+    what = "the disk" if error.filename is None else f"`{error.filename}`"
+    return MachineError(
+        f"{what} cannot be used: {error.strerror or error}",
+        hint="make room there, or name a place that you may read and write",
+    )
 
 
 @click.group(cls=_Group)

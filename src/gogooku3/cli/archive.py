@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gogooku3.cli.progress import shown
-from gogooku3.errors import MachineError
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
     """
     from gogooku3.recovery.archive.create import create as run
 
-    with _disk(output or Path()), shown() as progress:
+    with shown() as progress:
         made = run(toplevel(Path.cwd()), name, output, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(made), indent=2))
@@ -73,8 +71,7 @@ def restore(file: Path, target: Path, as_json: bool) -> None:
     """
     from gogooku3.recovery.archive.restore import restore as run
 
-    with _disk(target):
-        restored = run(file, target, progress=lambda step: click.echo(f"restoring: {step}", err=True))
+    restored = run(file, target, progress=lambda step: click.echo(f"restoring: {step}", err=True))
     if as_json:
         click.echo(json.dumps(asdict(restored) | {"good": restored.good}, indent=2, ensure_ascii=False))
     else:
@@ -93,23 +90,11 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
     """
     from gogooku3.recovery.archive.release import listing
 
-    with _disk(file):
-        found = listing(file, check=check)
+    found = listing(file, check=check)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
         _print_listing(found)
-
-
-@contextmanager
-def _disk(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MachineError(
-            f"`{error.filename or place}` cannot be used: {error.strerror or error}",
-            hint="make room there, or name a folder that you may write to",
-        ) from error
 
 
 def _print_restored(restored: Restored) -> None:
@@ -122,7 +107,7 @@ def _print_restored(restored: Restored) -> None:
         return
     click.secho("verified: this is the model that was released", fg="green")
     click.echo(
-        f"go on:    cd {restored.folder}\n"
+        f"go on:    cd {shlex.quote(restored.folder)}\n"
         "predict:  gogooku3 predict models/package --dataset data/dataset --output scores.parquet\n"
         "share:    git remote add origin URL && git push origin --tags; dvc push, to a bucket of yours"
     )

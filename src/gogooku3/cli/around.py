@@ -5,9 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from gogooku3.errors import GitError
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
+
+from_option = click.option(
+    "--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in."
+)
+settings_option = click.option(
+    "--settings",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="DVC settings for the clone: a bucket's url, credentials. Without --from, those in `.dvc/config.local` of the"
+    " repository that you stand in.",
+)
 
 
 @dataclass(frozen=True)
@@ -27,9 +39,9 @@ def around(url: str | None, settings: Path | None) -> Around:
         if url is None:
             raise GitError(error.message, hint="name the repository: `--from URL`") from None
         return Around(url, settings, ())
-    local = root / LOCAL_SETTINGS
+    local = root / LOCAL_SETTINGS  # another repository has no business with these credentials
     return Around(
         url or str(root),
-        settings or (local if local.is_file() else None),
+        settings or (local if url is None and local.is_file() else None),
         (root,) if (root / ".dvc").is_dir() else (),
     )

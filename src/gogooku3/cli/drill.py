@@ -10,18 +10,14 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from gogooku3.cli.around import around
+from gogooku3.cli.around import around, from_option, settings_option
 
 
 @click.command()
 @click.argument("names", metavar="[TIER[@VERSION]]...", nargs=-1)
 @click.option("--all-tags", is_flag=True, help="Every version of every tier.")
-@click.option("--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in.")
-@click.option(
-    "--settings",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="DVC settings for the clones; by default `.dvc/config.local` of the repository that you stand in.",
-)
+@from_option
+@settings_option
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gogooku3.cli.around import around
+from gogooku3.cli.around import around, from_option, settings_option
 from gogooku3.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -19,15 +20,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="TIER[@VERSION]")
-@click.option("--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in.")
+@from_option
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
 @click.option("--data", is_flag=True, help="Bring quotes, dataset and predictions too.")
-@click.option(
-    "--settings",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="DVC settings for the clone (a bucket's url, credentials); by default `.dvc/config.local` of the repository"
-    " that you stand in.",
-)
+@settings_option
 @click.option(
     "--also",
     multiple=True,
@@ -44,9 +40,9 @@ def recover(
     Interrupted, the same command continues. What the remotes lack or hold damaged is looked for in the cache of the
     repository that you stand in and in --also.
 
-    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder holds something else; 3 no such
-    version, or objects that nobody has whole; 5 the model is not the one that the tag records; 7 the bucket cannot be
-    reached; 8 Git failed.
+    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder holds something else; 2 the
+    settings are none; 3 no such version, or objects that nobody has whole; 4 the folder cannot be written; 5 the model
+    is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.recover import recover as run
 
@@ -76,7 +72,7 @@ def _print(found: Recovery) -> None:
     click.secho("verified: this is the model that was released", fg="green")
     dataset = "data/dataset" if found.data else "DATASET"
     click.echo(
-        f"go on:    cd {found.folder}\n"
+        f"go on:    cd {shlex.quote(found.folder)}\n"
         f"predict:  gogooku3 predict models/package --dataset {dataset} --output scores.parquet\n"
         f"resume:   dvc exp run -S train.start_from={found.tag}\n"
         f"retrain:  gogooku3 reproduce {found.tag}"

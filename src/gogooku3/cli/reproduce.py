@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.cli.around import around
+from gogooku3.cli.around import around, from_option, settings_option
 
 if TYPE_CHECKING:
     from gogooku3.recovery.reproduce import Reproduction
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="TIER[@VERSION]")
-@click.option("--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in.")
+@from_option
 @click.option(
     "--to",
     "target",
@@ -33,11 +33,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Train with a new environment from the release's requirements.lock, in `.venv` of the clone.",
 )
-@click.option(
-    "--settings",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="DVC settings for the clone; by default `.dvc/config.local` of the repository that you stand in.",
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def reproduce(
     name: str, url: str | None, target: Path | None, new_environment: bool, settings: Path | None, as_json: bool

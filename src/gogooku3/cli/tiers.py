@@ -33,8 +33,8 @@ def tiers(check: bool, as_json: bool) -> None:
     did not make has no metrics. With --check, the bucket is asked
     whether it holds every object of each version.
 
-    Exit codes: 0 listed, also when there is nothing to list; 1 with --check, when the bucket lacks something; 7 the
-    bucket cannot be reached; 8 Git failed.
+    Exit codes: 0 listed, also when there is nothing to list; 1 with --check, when the bucket lacks something; 3 a
+    version cannot be read; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.tiers import tiers as read
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gogooku3.errors import DataError
+from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.lock import Output, outputs
 from gogooku3.recovery.storage.repair import mend
 from gogooku3.recovery.storage.survey import Damage, Progress, Survey, look
-
-WORKSPACE = "workspace"
-"""How the working tree's `dvc.lock` is named beside Git revisions."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,14 @@ def audit(
     other = (open_remote(root) if repair else None) if local else open_cache(root)
     every = [output for of_rev in recorded.values() for output in of_rev]
 
-    seen = look(store, other, every, deep=deep, progress=progress)
+    others = () if other is None else (other,)
+    seen = look(store, others, every, deep=deep, progress=progress)
     problems = _problems(recorded, seen)
     repaired: list[Problem] = []
     if problems and repair and other is not None:
         mend(store, other, seen, progress)
         found = problems
-        seen = look(store, other, every, deep=deep, progress=progress)
+        seen = look(store, others, every, deep=deep, progress=progress)
         problems = [_without_copy(problem, other.name) for problem in _problems(recorded, seen)]
         repaired = [problem for problem in found if problem.object not in seen.damage]
     return Audit(store.name, tuple(recorded), seen.objects, seen.hashed, tuple(problems), tuple(repaired))

@@ -7,17 +7,22 @@ A side is a Git revision or the working tree (None). Everything is read from the
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
 
-WORKSPACE = "workspace"
 PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "tier")
 """Sections of the parameters, those that most often explain another result first."""
 
@@ -79,7 +84,7 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
 
     Raises:
         GitError: a name is no revision.
-        DataError: a `dvc.lock` cannot be read.
+        DataError: a `dvc.lock`, parameters or metrics cannot be read.
     """
     sides = _sides(root, old, new)
     parameters = differing_parameters(root, old, new)
@@ -97,8 +102,8 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
 
 def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Change]:
     """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
-    texts = [_text(root, side, "params.yaml") for side in _sides(root, old, new)]
-    return sorted(_changes(*(_parameters(text) for text in texts)), key=_rank)
+    parameters = (_parameters(root, side) for side in _sides(root, old, new))
+    return sorted(_changes(*parameters), key=_rank)
 
 
 def _sides(root: Path, *names: str) -> list[str | None]:
@@ -109,7 +114,18 @@ def _text(root: Path, side: str | None, path: str) -> str | None:
     if side is not None:
         return git.show(root, side, path)
     file = root / path
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else None
+
+
+@contextmanager
+def _readable(side: str | None, path: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise DataError(
+            f"`{path}` of {side[:10] if side else 'the working tree'} cannot be read: {' '.join(str(error).split())}",
+            hint="`git log` shows who changed it; `git restore --source REV` brings it from another commit",
+        ) from None
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -121,8 +137,10 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     ]
 
 
-def _parameters(text: str | None) -> dict[str, Any]:
-    return _flat(OmegaConf.to_container(OmegaConf.create(text))) if text else {}
+def _parameters(root: Path, side: str | None) -> dict[str, Any]:
+    text = _text(root, side, "params.yaml")
+    with _readable(side, "params.yaml"):
+        return _flat(OmegaConf.to_container(OmegaConf.create(text))) if text else {}
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
@@ -165,8 +183,13 @@ def _locked_versions(text: str | None) -> dict[str, str]:
 
 
 def _metrics(root: Path, side: str | None) -> dict[str, Any]:
-    texts = {split: _text(root, side, f"metrics/{split}.json") for split in SPLITS}
-    return _flat({split: json.loads(text) for split, text in texts.items() if text})
+    found = {}
+    for split in SPLITS:
+        path = f"metrics/{split}.json"
+        if text := _text(root, side, path):
+            with _readable(side, path):
+                found[split] = json.loads(text)
+    return _flat(found)
 
 
 def _code(root: Path, old: str | None, new: str | None) -> list[RoomChange]:

@@ -7,7 +7,6 @@ from the remotes alone, and its own code verifies the package and scores the dat
 from __future__ import annotations
 
 import platform
-import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ import polars as pl
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.files import sha256_frame
 from gogooku3.recovery.checks.verdict import Outcome
+from gogooku3.recovery.doctor.settings import without_password
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
@@ -106,7 +106,7 @@ def drill(
             for number, release in enumerate(releases)
         )
     machine = f"{platform.platform()}, Python {platform.python_version()}"
-    return Drill(re.sub(r"//[^/@]*@", "//", url), began, machine, rehearsals)
+    return Drill(without_password(url), began, machine, rehearsals)
 
 
 def _releases(registry: tags.Registry, names: Sequence[str], all_tags: bool) -> list[tags.Release]:

@@ -65,7 +65,7 @@ def locate(root: Path, target: str, progress: Progress = lambda _what, _done, _t
     surveys: dict[str, Survey] = {}
     for name, store in stores.items():
         try:
-            surveys[name] = look(store, stores[CACHE], outs, deep=False, progress=progress)
+            surveys[name] = look(store, (stores[CACHE],), outs, deep=False, progress=progress)
         except StoreError as error:
             unreachable[name] = error.message
     paths = _paths(outs, {oid: listing for survey in surveys.values() for oid, listing in survey.listings.items()})
@@ -101,8 +101,9 @@ def _recorded(root: Path, target: str) -> tuple[tags.Release | None, PurePosixPa
         inside = PurePosixPath(path.relative_to(root))
         if found := _at(recorded, inside):
             return None, inside, found
-    if path.exists() and git.run(root, "ls-files", "--", str(path)):
-        raise DataError(f"`{target}` is kept by Git, not by the store", hint=f"`git checkout -- {shlex.quote(target)}`")
+        if path.exists() and git.run(root, "ls-files", "--", str(path)):
+            told = f"`git checkout -- {shlex.quote(target)}`"
+            raise DataError(f"`{target}` is kept by Git, not by the store", hint=told)
     folders = ", ".join(dict.fromkeys(str(PurePosixPath(output.path).parent) for output in recorded))
     raise DataError(
         f"`{target}` is neither an output that `dvc.lock` records nor a released version",

@@ -22,13 +22,9 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE, WEIGHTS
 from gogooku3.recovery.releases.record import Comparison, Record, measured, message, parse
 from gogooku3.recovery.verify import verify
-
-LOCK = Path("dvc.lock")
-DATASET = Path("data/dataset")
-PACKAGE = Path("models/package")
-WEIGHTS = PACKAGE / "model.safetensors"
 
 Progress = Callable[[str], None]
 
@@ -81,6 +77,7 @@ def promote(
     _push(root)
     progress("bucket")
     _require_stored(root, commit)
+    _require_still(root, commit)
     return Promotion(_tag(root, record, commit), record)
 
 
@@ -107,6 +104,15 @@ def _require_clean(root: Path) -> None:
         raise RefusedError(
             f"the working tree differs from the commit that the tag would name: {_listed(changed)}",
             hint="commit what belongs to the model (`git add`, `git commit`), remove or ignore the rest",
+        )
+
+
+def _require_still(root: Path, commit: str) -> None:
+    """What was checked in the tree is the commit still: somebody may have worked in it meanwhile."""
+    _require_clean(root)
+    if git.commit_of(root, "HEAD") != commit:
+        raise RefusedError(
+            f"HEAD left commit {commit[:10]} while it was checked", hint="run the same command again, and wait for it"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from dvc.stage import PipelineStage
 
 from gogooku3.errors import DataError, MachineError, UserError
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.doctor.settings import without_password
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.layout import LOCK, PACKAGE
@@ -88,7 +90,7 @@ def reproduce(
     """
     with ExitStack() as cleanup:
         folder = (target or _temporary(cleanup)).absolute()
-        say(f"cloning {url}")
+        say(f"cloning {without_password(url)}")
         release = clone(url, name, folder, settings)
         keep_apart(folder)
         environment = _environment(folder, new_environment, say)
@@ -210,5 +212,5 @@ def _run(root: Path, environment: Environment, names: Sequence[str], say: Say) -
     if done.returncode:
         raise MachineError(
             f"`dvc repro` in `{root}` ended with {done.returncode}; the stage's own message stands above",
-            hint=f"what was made is kept there; `cd {root} && dvc repro` goes on from it",
+            hint=f"what was made is kept there; `cd {shlex.quote(str(root))} && dvc repro` goes on from it",
         )

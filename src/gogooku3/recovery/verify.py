@@ -12,12 +12,12 @@ from gogooku3.recovery.checks.environment import environment
 from gogooku3.recovery.checks.features import dataset as dataset_at_hand
 from gogooku3.recovery.checks.features import features, preprocess, schema
 from gogooku3.recovery.checks.golden import golden
-from gogooku3.recovery.checks.lock import PACKAGE
 from gogooku3.recovery.checks.lock import lock as recorded
 from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.variables import variables as old_knobs
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
+from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def beside(package: Path) -> tuple[Path | None, Path | None]:
     if not place.as_posix().endswith(f"/{PACKAGE}"):
         return None, None
     root = place.parents[1]
-    dataset, lock = root / "data/dataset", root / "dvc.lock"
+    dataset, lock = root / DATASET, root / LOCK
     return dataset if dataset.is_dir() else None, lock if lock.is_file() else None
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gogooku3.cli.diff import diff as command
-from gogooku3.errors import GitError
+from gogooku3.errors import DataError, GitError
 from gogooku3.recovery.diff import Change, Diff, RoomChange, diff
 
 
@@ -139,3 +139,11 @@ def test_json_has_every_difference(changed: Any, monkeypatch: pytest.MonkeyPatch
     assert found["parameters"][0] == {"name": "train.recipe.batch_size", "old": 3840, "new": 256}
     assert found["code"][1] == {"room": "training", "files": 1, "added": 2, "removed": 1}
     assert {"name", "old", "new", "difference"} == set(found["metrics"][0])
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "metrics/validation.json", "metrics/test.json"])
+@pytest.mark.parametrize("content", [b"{", b"a: [", b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_named(lab: Any, path: str, content: bytes) -> None:
+    (lab.folder / path).write_bytes(content)
+    with pytest.raises(DataError, match=f"`{path}` of the working tree cannot be read"):
+        diff(lab.folder, "HEAD")

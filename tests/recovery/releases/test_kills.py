@@ -43,7 +43,7 @@ def process(place: Any, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
 def kill_at(moment: int, start: Start) -> tuple[Any, tuple[str, ...]]:
     """Runs a command and kills it with all its children; how long it takes undisturbed is measured once."""
     place, command = start()
-    kind = " ".join(command[:2])
+    kind = " ".join(command[:3])
     if kind not in _took:
         began = time.monotonic()
         with process(place, command) as undisturbed:
@@ -179,6 +179,43 @@ def test_a_killed_recovery_is_completed_by_the_next(moment: int, start_lab: Call
     for folder in ("data", "models"):
         assert bytes_under(place / "back" / folder) == bytes_under(lab.folder / folder)
     assert audit(place / "back", [None], local=True, deep=True).passed
+
+
+@at_every_moment
+def test_a_killed_archive_is_not_there_or_whole(moment: int, start_lab: Callable[[], Any], tmp_path: Path) -> None:
+    lab = start_lab()
+    lab.run("gogooku3", "promote", "tier1")
+    file = tmp_path / "kept/tier1.tar"
+
+    def start() -> tuple[Path, tuple[str, ...]]:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        file.parent.mkdir()
+        return lab.folder, ("gogooku3", "archive", "create", "tier1", "--output", str(file))
+
+    _, command = kill_at(moment, start)
+    if not file.exists():
+        finish(lab.folder, command)
+    assert [path.name for path in file.parent.iterdir()] == ["tier1.tar"]
+    lab.run("gogooku3", "archive", "list", str(file), "--check")
+
+
+@at_every_moment
+def test_a_killed_restore_is_completed_by_the_next(moment: int, start_lab: Callable[[], Any], tmp_path: Path) -> None:
+    lab = start_lab()
+    lab.run("gogooku3", "promote", "tier1")
+    file, place = tmp_path / "tier1.tar", tmp_path / "elsewhere"
+    lab.run("gogooku3", "archive", "create", "tier1", "--output", str(file))
+
+    def start() -> tuple[Path, tuple[str, ...]]:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        return place, ("gogooku3", "archive", "restore", str(file), "--to", "back")
+
+    _, command = kill_at(moment, start)
+    if not (place / "back").exists():
+        finish(place, command)
+    assert [path.name for path in place.iterdir()] == ["back"]
+    assert bytes_under(place / "back/models") == bytes_under(lab.folder / "models")
 
 
 def test_two_pushes_at_once_are_both_right(crowd: Any, start_crowd: Callable[[], Any], tmp_path: Path) -> None:

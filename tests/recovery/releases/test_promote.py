@@ -239,6 +239,19 @@ def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) ->
     assert not lab.tags()
 
 
+@pytest.mark.parametrize("change", ["commit", "edit"])
+def test_what_changes_while_it_is_checked_is_not_tagged(lab: Any, change: str) -> None:
+    def meddle(step: str) -> None:
+        if step == "bucket" and change == "commit":
+            lab.run("git", "commit", "--quiet", "--allow-empty", "--message", "Meanwhile")
+        elif step == "bucket":
+            (lab.folder / "params.yaml").write_text("mine")
+
+    with pytest.raises(RefusedError, match=r"HEAD left commit|the working tree differs"):
+        promote(lab.folder, "tier1", progress=meddle)
+    assert lab.tags() == set()
+
+
 def test_without_a_bucket_nothing_is_tagged(lab: Any) -> None:
     lab.bucket.rmdir()
     with pytest.raises(StoreError, match="does not exist"):

@@ -205,6 +205,21 @@ def test_no_repository_is_one_line(delivery: Delivery, tmp_path: Path) -> None:
     assert list(delivery.place.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_one_line(delivery: Delivery) -> None:
+    (delivery.place / "file").write_text("mine")
+    command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "file/back")
+    done = delivery.lab.run(*command, cwd=delivery.place, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 2)
+    assert "file` cannot be used" in done.stderr or "file/.back.partial` cannot be used" in done.stderr
+
+
+def test_the_way_on_can_be_typed_where_the_folder_has_a_blank(delivery: Delivery) -> None:
+    command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "my model/")
+    shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
+    way = next(line for line in shown.splitlines() if line.startswith("go on:"))
+    delivery.lab.run("sh", "-ec", f"{way.partition(':')[2]}; git rev-parse HEAD", cwd=delivery.place)
+
+
 def test_a_release_says_how_to_go_on(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "back", "--data")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout

@@ -131,6 +131,7 @@ def test_a_version_that_is_taken_back_is_no_release_and_its_name_stays_taken(his
     registry = tags.read(history.root)
     assert (registry.releases, registry.best("tier1")) == ((), None)
     assert "tier1@v1.0.0" in registry.names
+    assert str(registry.next_version("tier1")) == "v1.1.0"
 
 
 def test_a_lightweight_tag_says_nothing_and_keeps_its_name(history: History) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -58,12 +59,16 @@ def test_tags_without_a_lock_are_not_listed(toy):
     first = toy.run("git", "commit-tree", "-m", "before", toy.run("git", "mktree").stdout.strip()).stdout.strip()
     toy.run("git", "tag", "before", first)
     toy.run("git", "tag", "toy#best#1")
+    toy.run("git", "tag", "a-file", "HEAD:dvc.yaml")
+    toy.run("git", "tag", "a-folder", "HEAD:data")
     assert locked_tags(toy.folder) == ["toy#best#1", "toy@v1.0.0"]
 
 
 def test_an_unknown_revision_is_named(toy):
-    with pytest.raises(DataError, match=r"`toy@v9\.9\.9`"):
-        outputs(toy.folder, "toy@v9.9.9")
+    toy.run("git", "tag", "a-file", "HEAD:dvc.yaml")
+    for rev in ("toy@v9.9.9", "a-file"):
+        with pytest.raises(DataError, match=f"`{re.escape(rev)}`"):
+            outputs(toy.folder, rev)
 
 
 def test_a_folder_without_dvc_is_named(tmp_path: Path):
@@ -84,6 +89,15 @@ def test_a_hash_that_is_a_path_is_refused(toy):
     lock = toy.folder / "dvc.lock"
     lock.write_text(lock.read_text().replace(md5("weights one\n" * 20), "../../../../etc/passwd"))
     with pytest.raises(DataError, match="which is not a hash"):
+        outputs(toy.folder, None)
+
+
+@pytest.mark.parametrize("path", ["../outside.txt", ".git/config", ".dvc/config.local"])
+def test_an_output_outside_of_the_repositorys_own_folders_is_refused(toy, path: str):
+    for name in ("dvc.yaml", "dvc.lock"):
+        file = toy.folder / name
+        file.write_text(file.read_text().replace(MODEL, path))
+    with pytest.raises(DataError):
         outputs(toy.folder, None)
 
 

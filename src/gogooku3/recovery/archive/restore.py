@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gogooku3.errors import DataError, RefusedError
+from gogooku3.errors import DataError
 from gogooku3.files import replaced
 from gogooku3.recovery.archive.contents import disagree, objects, require_released
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, reading
 from gogooku3.recovery.archive.release import cloned
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, vacant
 from gogooku3.recovery.releases.layout import PACKAGE
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
@@ -53,11 +53,9 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
     Raises:
         DataError: the file is no archive, not as it was made, or leads out of the folder.
         MismatchError: its parts are not of one release.
-        RefusedError: `target` holds something already.
+        RefusedError: `target` holds something already, or is where the caller stands.
     """
-    target = target.absolute()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise RefusedError(f"`{target}` is not empty", hint="name a folder that is not there, or an empty one")
+    target = vacant(target)
     with reading(file) as archive, replaced(target) as folder:
         manifest = archive.manifest
         progress("cloning")

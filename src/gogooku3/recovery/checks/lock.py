@@ -12,8 +12,8 @@ from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.releases.layout import PACKAGE
 
-PACKAGE = "models/package"
 TRAINED = "models/finetune"
 """Where the pipeline leaves the model that it then packages."""
 

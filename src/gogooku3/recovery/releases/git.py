@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import GitError
+
+_ELSEWHERE = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
+"""Variables that Git sets for its hooks and for `rebase --exec`: with them it works on that repository, wherever it is
+run."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,7 @@ def run(root: Path, *arguments: str, given: str | None = None, detached: bool = 
         done = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
             command,
             cwd=root,
+            env={name: value for name, value in os.environ.items() if name not in _ELSEWHERE},
             input=given,
             capture_output=True,
             encoding="utf-8",

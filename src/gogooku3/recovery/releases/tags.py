@@ -114,9 +114,9 @@ class Registry:
         return found
 
     def next_version(self, tier: str) -> Version:
-        """The version after the tier's newest one."""
-        releases = self.of(tier)
-        return releases[-1].version.next_minor() if releases else FIRST
+        """The version after the tier's newest one, also after one that was taken back: its name stays taken."""
+        taken = [match for name in self.names if (match := VERSION_TAG.fullmatch(name)) and match["tier"] == tier]
+        return max(map(_version, taken)).next_minor() if taken else FIRST
 
     def next_stage_tag(self, tier: str) -> str:
         """Name of the tag that would assign `best`; GTO counts all stages of a tier together."""

@@ -39,7 +39,16 @@ def bring(
 
 
 def checkout(root: Path, outs: Sequence[Output]) -> None:
-    """Puts outputs from the local cache into the working tree, whatever lies in their places."""
+    """Puts outputs from the local cache into the working tree, whatever lies in their places.
+
+    Raises `DataError` where a link leads out of the working tree, or DVC fails.
+    """
+    for output in outs:
+        if not (root / output.path).parent.resolve().is_relative_to(root.resolve()):
+            raise DataError(
+                f"the way to `{output.path}` leads out of the repository through a link",
+                hint="remove the link; where the revision itself holds it, trust nothing of it",
+            )
     try:
         with Repo(str(root)) as repo:
             repo.checkout([str(root / output.path) for output in outs], force=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, StoreError
 from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.repair import mend
 from gogooku3.recovery.storage.store import Store
@@ -28,7 +29,7 @@ class Fetched:
 
     objects: int
     brought: dict[str, int]
-    """By the place's name, in the order in which the places were asked."""
+    """By the place's name, in the order in which the places were asked; of one that failed, nothing is counted."""
     lost: tuple[Lost, ...]
 
     def require_whole(self) -> None:
@@ -47,31 +48,52 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
     """Brings every object of some outputs, directory children included, into a cache.
 
     What lies there whole stays, so that an interrupted fetch continues. Everything else comes from the first source
-    that has a good copy, hashed on the way; a directory's listing comes after its files.
+    that has a good copy, hashed on the way; a directory's listing comes after its files. A source that fails is passed
+    over.
 
-    Raises `StoreError` as the sources do; what was brought before stays.
+    Raises the first `StoreError` where something is still missing that a source which failed may have; what was brought
+    stays.
     """
-    seen = look(cache, None, outs, deep=True, progress=progress)
+    seen = look(cache, (), outs, deep=True, progress=progress)
     paths = _paths(outs, seen)
     bad = set(seen.damage)
     left = _needing(outs, seen, bad)
     asked: list[Store] = []
-    brought: dict[str, int] = {}
-    remaining = iter(sources)
-    while left and (source := next(remaining, None)) is not None:
-        seen = look(cache, source, left, deep=True, progress=progress)
+    failures: list[StoreError] = []
+    brought: Counter[str] = Counter()
+    for source in _in_turn(sources, asked, failures) if left else ():
+        try:
+            seen = look(cache, (source, *asked), left, deep=True, progress=progress)
+            mended = mend(cache, source, seen, progress)
+        except StoreError as error:
+            failures.append(error)
+            continue
         paths |= _paths(left, seen)
-        mended = mend(cache, source, seen, progress)
         bad = seen.damage.keys() - mended
         left = _needing(left, seen, bad)
-        asked.append(source)
-        brought[source.name] = len(mended)
-    there = [(place, look(place, cache, left, deep=True, progress=progress).damage) for place in asked if left]
+        brought[source.name] += len(mended)
+        if source not in asked:
+            asked.append(source)
+        if not left:
+            break
+    if left and failures:
+        raise failures[0]
+    others = (cache, *asked)
+    there = [(place, look(place, others, left, deep=True, progress=progress).damage) for place in asked if left]
     lost = [
         Lost(paths[oid], oid, tuple(f"{damage[oid].kind} in {place.name}" for place, damage in there if oid in damage))
         for oid in sorted(bad, key=paths.__getitem__)
     ]
-    return Fetched(len(paths), brought, tuple(lost))
+    return Fetched(len(paths), dict(brought), tuple(lost))
+
+
+def _in_turn(sources: Iterable[Store], asked: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
+    """Every source, then all once more: a listing that one of the last has names files that the first may have."""
+    try:
+        yield from sources
+    except StoreError as error:
+        failures.append(error)
+    yield from tuple(asked) if len(asked) > 1 else ()
 
 
 def _paths(outs: Iterable[Output], seen: Survey) -> dict[str, str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from gogooku3.recovery.archive.standalone import is_inside
 from gogooku3.recovery.storage.lock import OBJECT, Output
 
 
@@ -21,14 +22,15 @@ class Entry:
 
 def entries(oid: str, content: bytes | None) -> list[Entry] | None:
     """The files that a `.dir` object lists; None where the bytes are absent, not those that its name
-    promises, or no listing."""
+    promises, or no listing: one that leads out of its directory is none."""
     if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != oid.removesuffix(".dir"):
         return None
     try:
         listing = [Entry(item["relpath"], item["md5"]) for item in json.loads(content)]
     except (ValueError, KeyError, TypeError):
         return None
-    return listing if all(re.fullmatch(OBJECT, entry.md5) for entry in listing) else None
+    whole = all(re.fullmatch(OBJECT, str(entry.md5)) and is_inside(str(entry.path)) for entry in listing)
+    return listing if whole else None
 
 
 def expected_sizes(

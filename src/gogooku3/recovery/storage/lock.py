@@ -11,9 +11,10 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
-from dvc.scm import Git, SCMError
+from dvc.scm import Git, SCMError, map_scm_exception
 
 from gogooku3.errors import DataError
+from gogooku3.recovery.archive.standalone import is_inside
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
 """An object's name: the MD5 of its bytes, and `.dir` where these list a directory."""
@@ -54,13 +55,22 @@ def locked_tags(root: Path) -> list[str]:
         scm = repo.scm
         if not isinstance(scm, Git):
             return []
-        return sorted(tag for tag in scm.list_tags() if scm.get_fs(tag).exists("/dvc.lock"))
+        return sorted(tag for tag in scm.list_tags() if _holds_lock(scm, tag))
+
+
+def _holds_lock(scm: Git, tag: str) -> bool:
+    try:
+        with map_scm_exception():
+            return bool(scm.get_fs(tag).exists("/dvc.lock"))
+    except SCMError:  # a tag may name a single file or a folder
+        return False
 
 
 @contextmanager
 def _readable(root: Path, place: str) -> Iterator[None]:
     try:
-        yield
+        with map_scm_exception():
+            yield
     except (DvcException, SCMError, OSError) as error:
         raise DataError(
             f"the pipeline of {place} in `{root}` cannot be read: {error}",
@@ -83,6 +93,11 @@ def _output(out: DvcOutput, path: str, place: str) -> Output:
         raise DataError(
             f"`dvc.lock` of {place} names `{path}` by `{out.hash_info.value}`, which is not a hash",
             hint="take `dvc.lock` from a commit that you trust: `git checkout REV -- dvc.lock`",
+        )
+    if not is_inside(path):
+        raise DataError(
+            f"`dvc.lock` of {place} names `{path}`, which does not lie in the repository's own folders",
+            hint="whoever made this revision means to overwrite other files: trust nothing of it",
         )
     stage = getattr(out.stage, "name", None) or Path(out.stage.path).name
     meta = out.meta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gogooku3.recovery.storage.listing import Entry, entries, expected_sizes
@@ -33,13 +33,13 @@ class Survey:
     listings: dict[str, list[Entry]]
 
 
-def look(store: Store, other: Store | None, outs: Iterable[Output], *, deep: bool, progress: Progress) -> Survey:
+def look(store: Store, others: Sequence[Store], outs: Iterable[Output], *, deep: bool, progress: Progress) -> Survey:
     """Looks at every object of some outputs once; `deep` reads and hashes each, whatever the store says of it.
 
-    Where a directory's listing is damaged, its files are named by a good copy in `other`.
+    Where a directory's listing is damaged, its files are named by a good copy in one of `others`.
     """
     recorded = {output.md5: output for output in outs}
-    lost, listings = _directories(store, other, sorted(oid for oid in recorded if recorded[oid].is_dir))
+    lost, listings = _directories(store, others, sorted(oid for oid in recorded if recorded[oid].is_dir))
     files = {oid for oid in recorded if not recorded[oid].is_dir}
     files |= {entry.md5 for listing in listings.values() for entry in listing}
 
@@ -63,7 +63,7 @@ def look(store: Store, other: Store | None, outs: Iterable[Output], *, deep: boo
 
 
 def _directories(
-    store: Store, other: Store | None, oids: list[str]
+    store: Store, others: Sequence[Store], oids: list[str]
 ) -> tuple[dict[str, Damage], dict[str, list[Entry]]]:
     """Damaged listings, and the files that each directory lists."""
     damage, listings = {}, {}
@@ -71,7 +71,8 @@ def _directories(
         listing = entries(oid, content)
         if listing is None:
             damage[oid] = _damaged_listing(content)
-            listing = entries(oid, other.read(oid)) if other is not None else None
+            copies = (entries(oid, other.read(oid)) for other in others)
+            listing = next((copy for copy in copies if copy is not None), None)
         if listing is not None:
             listings[oid] = listing
     return damage, listings

@@ -112,9 +112,9 @@ def child(path: str) -> Callable[[Any, Any], None]:
         (committed(".dvc/tmp/x"), r"holds `\.dvc/tmp`, which is never committed"),
         (output("../outside/x"), "outside"),
         (output(".git/hooks/post-checkout"), "post-checkout"),
-        (child("../../outside/x"), "outside/x' does not lie in the repository"),
-        (child("/tmp/outside/x"), "does not lie in the repository"),
-        (child(".git/x"), "does not lie in the repository"),
+        (child("../../outside/x"), "lists no files that lie in a directory"),
+        (child("/tmp/outside/x"), "lists no files that lie in a directory"),
+        (child(".git/x"), "lists no files that lie in a directory"),
     ],
     ids=["data", "package", "cache", "a cache", "settings", "tmp", "output", "hook", "child", "absolute", "git"],
 )

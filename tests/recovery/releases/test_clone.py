@@ -1,0 +1,115 @@
+"""Where a clone is made and where not, whose tags count, and that settings mean the same in it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.errors import ConfigError, DataError, RefusedError
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, clone
+from gogooku3.recovery.storage.access import open_remote
+
+
+@pytest.fixture
+def released(lab: Any) -> Any:
+    lab.run("git", "tag", "--annotate", "--message", "first", "tier1@v1.0.0")
+    lab.run("git", "tag", "--annotate", "--message", "best", "tier1#best#1")
+    return lab
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed(released: Any, tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    clone(str(released.folder), "tier1", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk/dvc.lock").is_file()
+
+
+def test_a_file_and_the_folder_underfoot_are_refused_and_stay(
+    released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RefusedError, match="is a file"):
+        clone(str(released.folder), "tier1", tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(RefusedError, match=r"`\.` is the folder that you stand in"):
+        clone(str(released.folder), "tier1", Path())
+    assert Path.cwd().samefile(tmp_path / "here")
+
+
+def test_a_clone_follows_the_repository_to_its_newer_best(released: Any, tmp_path: Path) -> None:
+    url, target = str(released.folder), tmp_path / "clone"
+    first = clone(url, "tier1", target)
+    assert clone(url, "tier1", target) == first
+    released.run("git", "commit", "--quiet", "--allow-empty", "--message", "Better")
+    released.run("git", "tag", "--annotate", "--message", "second", "tier1@v1.1.0")
+    released.run("git", "tag", "--annotate", "--message", "best", "tier1#best#2")
+    with pytest.raises(RefusedError, match=r"does not stand unchanged at `tier1@v1\.1\.0`"):
+        clone(url, "tier1", target)
+    assert clone(url, "tier1@v1.0.0", target) == first
+
+
+def test_another_repository_is_refused_and_gets_no_tags(released: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git.run(other, "init", "--quiet")
+    git.run(other, "-c", "user.name=T", "-c", "user.email=t@e", "commit", "--quiet", "--allow-empty", "--message", "x")
+    with pytest.raises(RefusedError, match="a repository of its own"):
+        clone(str(released.folder), "tier1", other)
+    assert git.tag_names(other) == []
+
+
+def test_relative_paths_in_settings_lead_to_the_same_places(released: Any, tmp_path: Path) -> None:
+    settings = released.folder / ".dvc/config.local"
+    settings.write_text("['remote \"store\"']\n    url = ../../bucket\n")
+    settings.chmod(0o600)
+    target = tmp_path / "far/away/clone"
+    for _ in ("made", "kept"):
+        clone(str(released.folder), "tier1", target, settings)
+        assert Path(open_remote(target).name).samefile(released.bucket)
+        assert stat.S_IMODE((target / LOCAL_SETTINGS).stat().st_mode) == 0o600
+
+
+def test_a_clone_may_be_given_its_own_settings(released: Any, tmp_path: Path) -> None:
+    settings = tmp_path / "settings"
+    settings.write_text(f"['remote \"store\"']\n    url = {released.bucket}\n")
+    clone(str(released.folder), "tier1", tmp_path / "clone", settings)
+    own = tmp_path / "clone" / LOCAL_SETTINGS
+    clone(str(released.folder), "tier1", tmp_path / "clone", own)
+    assert own.read_text() == settings.read_text()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[remote\n", b"[core]\n    no_such_thing = 1\n"])
+def test_settings_that_are_none_are_refused_and_leave_nothing(released: Any, tmp_path: Path, content: bytes) -> None:
+    settings = tmp_path / "settings"
+    settings.write_bytes(content)
+    with pytest.raises(ConfigError, match="is no configuration of DVC"):
+        clone(str(released.folder), "tier1", tmp_path / "out/clone", settings)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_tag_from_before_the_pipeline_is_refused_and_leaves_nothing(released: Any, tmp_path: Path) -> None:
+    released.run("git", "rm", "--quiet", "-r", ".dvc")
+    released.run("git", "commit", "--quiet", "--message", "No pipeline")
+    released.run("git", "tag", "--annotate", "--message", "old", "old@v1.0.0")
+    with pytest.raises(DataError, match=r"its commit has no `\.dvc`"):
+        clone(str(released.folder), "old@v1.0.0", tmp_path / "out/clone")
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_inside_a_hook_of_another_repository_the_clone_is_meant(
+    released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hooked").mkdir()
+    git.run(tmp_path / "hooked", "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "hooked/.git"))
+    assert clone(str(released.folder), "tier1", tmp_path / "clone").commit == git.commit_of(released.folder, "HEAD")
+    assert git.tag_names(tmp_path / "hooked") == []

@@ -1,0 +1,87 @@
+"""A cache is filled from places none of which is whole, and never with what leads out of the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gogooku3.errors import DataError, StoreError
+from gogooku3.recovery.storage.access import open_folder
+from gogooku3.recovery.storage.bring import bring
+from gogooku3.recovery.storage.fetch import Fetched, fetch
+from gogooku3.recovery.storage.lock import outputs
+
+
+@pytest.fixture
+def copies(toy_source, tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders with everything, to be spoiled."""
+    folders = tmp_path / "first", tmp_path / "second"
+    for folder in folders:
+        shutil.copytree(toy_source.folder / ".dvc/cache", folder)
+    return folders
+
+
+def placed(folder: Path, oid: str) -> Path:
+    return folder / "files/md5" / oid[:2] / oid[2:]
+
+
+def fetched(toy_source, target: Path, *folders: Path) -> Fetched:
+    sources = [open_folder(folder) for folder in folders]
+    return fetch(open_folder(target), sources, outputs(toy_source.folder, None), lambda *_: None)
+
+
+def test_a_listing_that_a_later_place_has_names_files_that_an_earlier_one_has(toy_source, copies, tmp_path: Path):
+    first, second = copies
+    placed(first, toy_source.object_of("data/parts")).unlink()
+    placed(second, toy_source.object_of("data/parts/first.txt")).unlink()
+    found = fetched(toy_source, tmp_path / "cache", first, second)
+    assert (found.lost, sum(found.brought.values())) == ((), found.objects)
+    assert all(found.brought.values())
+
+
+def test_a_place_that_fails_is_passed_over(toy_source, copies, tmp_path: Path):
+    first, second = copies
+    broken = placed(first, toy_source.object_of("models/package/model.bin"))
+    broken.unlink()
+    broken.mkdir()
+    with pytest.raises(StoreError, match=f"`{first}` cannot be used: .*directory"):
+        fetched(toy_source, tmp_path / "alone", first)
+    found = fetched(toy_source, tmp_path / "cache", first, second)
+    assert (found.lost, list(found.brought)) == ((), [str(second)])
+    assert fetched(toy_source, tmp_path / "cache").lost == ()
+
+
+@pytest.mark.parametrize("path", ["../../../outside.txt", "/outside.txt", "deep/../../x", ".git/config"])
+def test_a_listing_that_leads_out_of_its_directory_is_not_delivered(toy_source, tmp_path: Path, path: str):
+    toy = type(toy_source)(tmp_path / "toy")
+    shutil.copytree(toy_source.folder, toy.folder)
+    own = toy.object_of("data/parts")
+    listing = json.loads(toy.cached(own).read_bytes())
+    listing[0]["relpath"] = path
+    content = json.dumps(listing).encode()
+    forged = hashlib.md5(content).hexdigest() + ".dir"
+    toy.cached(forged).parent.mkdir(exist_ok=True)
+    toy.cached(forged).write_bytes(content)
+    lock = toy.folder / "dvc.lock"
+    lock.write_text(lock.read_text().replace(own, forged))
+    before = sorted(file for file in tmp_path.rglob("*") if ".dvc" not in file.parts)
+    (toy.folder / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path / 'toy/.dvc/cache'}\n")
+    with pytest.raises(DataError, match=r"`data/parts` .*altered"):
+        bring(toy.folder, outputs(toy.folder, None))
+    assert sorted(file for file in tmp_path.rglob("*") if ".dvc" not in file.parts) == before
+
+
+def test_nothing_is_written_through_a_link_that_leads_out(toy_source, copies, tmp_path: Path):
+    toy = type(toy_source)(tmp_path / "clone")
+    shutil.copytree(toy_source.folder, toy.folder)
+    shutil.rmtree(toy.folder / "models")
+    (tmp_path / "elsewhere").mkdir()
+    (toy.folder / "models").symlink_to("../elsewhere")
+    (toy.folder / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {copies[0]}\n")
+    with pytest.raises(DataError, match="leads out of the repository"):
+        bring(toy.folder, outputs(toy.folder, None))
+    assert not list((tmp_path / "elsewhere").iterdir())
