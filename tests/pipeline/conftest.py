@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -100,6 +101,8 @@ def checkout(target: Path) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
+    # `dvc exp run` first looks for the outputs that the lock file records, in the bucket too.
+    (target / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {target.parent / 'bucket'}\n")
     workspace = Workspace(target)
     workspace.run("git", "init", "--quiet")
     workspace.run("git", "config", "user.name", "Test")
@@ -109,12 +112,24 @@ def checkout(target: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The pipeline run once at a small size, committed. Tests that change something take a copy."""
-    workspace = checkout(tmp_path_factory.mktemp("small") / "gogooku3")
-    workspace.experiment(SMALL)
-    workspace.commit("A small experiment")
-    return workspace
+def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
+    """The pipeline run once at a small size, committed. Tests that change something take a copy.
+
+    Of several test processes one runs it, and the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "small/gogooku3"
+    done = folder.parent / "done"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            workspace = checkout(folder)
+            workspace.experiment(SMALL)
+            workspace.commit("A small experiment")
+            done.touch()
+    return Workspace(folder)
 
 
 @pytest.fixture

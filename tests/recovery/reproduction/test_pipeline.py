@@ -10,7 +10,7 @@ import yaml
 from gogooku3.errors import DataError
 from gogooku3.recovery.reproduction.pipeline import stages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def lock(**written: tuple[list[str], list[str]]) -> str:

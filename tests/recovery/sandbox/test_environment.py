@@ -11,7 +11,7 @@ import pytest
 from gogooku3.errors import DataError, MachineError
 from gogooku3.recovery.sandbox.environment import HERE, build, differing, install
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TINY = [f"setuptools=={version('setuptools')}", f"packaging=={version('packaging')}"]
 
 

@@ -74,6 +74,8 @@ class Registry:
 
     releases: tuple[Release, ...]
     """By tier, then by version."""
+    versions: frozenset[tuple[str, Version]]
+    """Of every tier, those that were taken back too."""
     stages: tuple[tuple[re.Match[str], str], ...]
     """Matches of `STAGE_TAG` and their commits, in the order of their counters."""
     names: frozenset[str]
@@ -115,8 +117,8 @@ class Registry:
 
     def next_version(self, tier: str) -> Version:
         """The version after the tier's newest one, also after one that was taken back: its name stays taken."""
-        taken = [match for name in self.names if (match := VERSION_TAG.fullmatch(name)) and match["tier"] == tier]
-        return max(map(_version, taken)).next_minor() if taken else FIRST
+        taken = [version for of, version in self.versions if of == tier]
+        return max(taken).next_minor() if taken else FIRST
 
     def next_stage_tag(self, tier: str) -> str:
         """Name of the tag that would assign `best`; GTO counts all stages of a tier together."""
@@ -157,6 +159,7 @@ def read(root: Path) -> Registry:
     ]
     return Registry(
         tuple(sorted(releases, key=lambda release: (release.tier, release.version))),
+        frozenset((match["tier"], _version(match)) for match, _ in versions),
         tuple(sorted(stages, key=lambda stage: int(stage[0]["counter"] or 0))),
         frozenset(git.tag_names(root)),
     )
