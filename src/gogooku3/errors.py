@@ -19,6 +19,8 @@ code  meaning
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """What happened, with the values that matter, and a hint that says what to do."""
@@ -80,3 +82,10 @@ class GitError(UserError):
     """Git refused what it was asked."""
 
     exit_code = 8
+
+
+def listed(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:
+    """The first items in one line, and how many more there are: `a, b and 3 more`."""
+    shown = [str(item) for item in items]
+    more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
+    return separator.join(shown[:limit]) + more

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from gogooku3.cli.findings import tell
 from gogooku3.cli.progress import shown
 from gogooku3.recovery.releases.git import toplevel
 
@@ -99,13 +100,8 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
 
 def _print_restored(restored: Restored) -> None:
     click.echo(f"{restored.tag}, commit {restored.commit[:10]}, {restored.objects:,} objects, in {restored.folder}")
-    for check in restored.verdict["checks"]:
-        if check["outcome"] in ("failed", "noted"):
-            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
-    if not restored.good:
-        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+    if not tell(restored.verdict):
         return
-    click.secho("verified: this is the model that was released", fg="green")
     click.echo(
         f"go on:    cd {shlex.quote(restored.folder)}\n"
         "predict:  gogooku3 predict models/package --dataset data/dataset --output scores.parquet\n"

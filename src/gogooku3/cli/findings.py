@@ -1,15 +1,29 @@
-"""What checks found, as a table for people."""
+"""What checks found, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import click
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3.recovery.checks.verdict import Check
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
+
+
+def tell(verdict: Mapping[str, Any]) -> bool:
+    """Says what `verify --json` found in a release, in few lines; True where it is good."""
+    for check in verdict["checks"]:
+        if check["outcome"] in ("failed", "noted"):
+            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
+    if verdict["good"]:
+        click.secho("verified: this is the model that was released", fg="green")
+    else:
+        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+    return bool(verdict["good"])
 
 
 def table(title: str, checks: Iterable[Check]) -> Table:

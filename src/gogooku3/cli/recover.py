@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gogooku3.cli.around import around, from_option, settings_option
+from gogooku3.cli.findings import tell
 from gogooku3.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -63,13 +64,8 @@ def _print(found: Recovery) -> None:
     came = [f"{count} from {place}" for place, count in found.fetched.brought.items() if count]
     there = found.fetched.objects - sum(found.fetched.brought.values())
     click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
-    for check in found.verdict["checks"]:
-        if check["outcome"] in ("failed", "noted"):
-            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
-    if not found.good:
-        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+    if not tell(found.verdict):
         return
-    click.secho("verified: this is the model that was released", fg="green")
     dataset = "data/dataset" if found.data else "DATASET"
     click.echo(
         f"go on:    cd {shlex.quote(found.folder)}\n"

@@ -19,7 +19,6 @@ import polars as pl
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.files import sha256_frame
 from gogooku3.recovery.checks.verdict import Outcome
-from gogooku3.recovery.doctor.settings import without_password
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
@@ -29,6 +28,7 @@ from gogooku3.recovery.sandbox.program import run, verified
 from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.bring import bring
+from gogooku3.recovery.storage.settings import without_password
 
 PREDICTIONS = Path("data/predictions.parquet")
 

@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from gogooku3 import config
-from gogooku3.errors import RefusedError
+from gogooku3.errors import RefusedError, listed
 from gogooku3.files import sha256_file
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
@@ -99,10 +99,10 @@ def complete(root: Path, tier: str) -> list[str]:
 
 
 def _require_clean(root: Path) -> None:
-    changed = git.changes(root)
+    changed = listed(map(str.strip, git.changes(root)), separator="; ")
     if changed:
         raise RefusedError(
-            f"the working tree differs from the commit that the tag would name: {_listed(changed)}",
+            f"the working tree differs from the commit that the tag would name: {changed}",
             hint="commit what belongs to the model (`git add`, `git commit`), remove or ignore the rest",
         )
 
@@ -228,7 +228,7 @@ def _require_reproduced(root: Path) -> None:
         # DVC prefixes a stage with the way to its file from wherever the caller stands.
         stages = sorted(address.rpartition(":")[2] for address in behind)
         raise RefusedError(
-            f"`dvc.lock` is behind: {_listed(stages)} changed since it was written",
+            f"`dvc.lock` is behind: {listed(stages)} changed since it was written",
             hint="`dvc status` says what changed; `dvc repro` runs it again, then commit `dvc.lock`;"
             " `dvc pull` brings outputs that are only not here",
         )
@@ -238,8 +238,9 @@ def _require_verified(root: Path) -> None:
     dataset = root / DATASET
     verdict = verify(root / PACKAGE, dataset=dataset if dataset.is_dir() else None, lock=root / LOCK)
     if not verdict.good:
+        failed = (f"{check.name}: {check.finding.found}" for check in verdict.failed)
         raise RefusedError(
-            f"`{PACKAGE}` does not verify: {_listed([f'{c.name}: {c.finding.found}' for c in verdict.failed])}",
+            f"`{PACKAGE}` does not verify: {listed(failed, separator='; ')}",
             hint=f"`gogooku3 verify {PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
         )
 
@@ -256,7 +257,7 @@ def _require_stored(root: Path, commit: str) -> None:
     problems = [f"`{problem.path}` is {problem.damage.kind}" for problem in audit(root, [commit]).problems]
     if problems:
         raise RefusedError(
-            f"the bucket is not whole after the push: {_listed(problems)}",
+            f"the bucket is not whole after the push: {listed(problems, separator='; ')}",
             hint="`gogooku3 audit --repair` uploads what is lost or altered from the local cache",
         )
 
@@ -270,9 +271,3 @@ def _tag(root: Path, record: Record, commit: str) -> tuple[str, ...]:
         contents[record.stage_tag] = git.renamed(content, record.stage_tag)
     git.create_tags(root, contents)
     return tuple(contents)
-
-
-def _listed(items: list[str], limit: int = 5) -> str:
-    """Some items in one line, and how many more there are."""
-    more = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return "; ".join(item.strip() for item in items[:limit]) + more

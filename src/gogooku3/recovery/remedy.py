@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.recovery.doctor.settings import default_remote
+from gogooku3.errors import listed
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.storage.lock import Output
-
-_SHOWN = 3
+from gogooku3.recovery.storage.settings import default_remote
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class Place:
         if not self.damage:
             return self.unreachable or "whole"
         counts = ", ".join(f"{count} {kind}" for kind, count in Counter(self.damage.values()).items())
-        more = f" and {len(self.damage) - _SHOWN} more" if len(self.damage) > _SHOWN else ""
-        return f"{counts}: {', '.join(list(self.damage)[:_SHOWN])}{more}"
+        return f"{counts}: {listed(self.damage, limit=3)}"
 
 
 def remedy(

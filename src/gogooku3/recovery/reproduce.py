@@ -16,9 +16,8 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from gogooku3.errors import DataError, MachineError, UserError
+from gogooku3.errors import DataError, MachineError, UserError, listed
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.doctor.settings import without_password
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.layout import LOCK, PACKAGE
@@ -29,10 +28,9 @@ from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.sandbox.workspace import keep_apart
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.bring import bring
+from gogooku3.recovery.storage.settings import without_password
 
 Say = Callable[[str], None]
-
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -126,10 +124,8 @@ def _environment(folder: Path, new: bool, say: Say) -> Environment:
         return build(folder / ".venv", folder)
     others = differing(folder)
     if others:
-        shown = ", ".join(str(library) for library in others[:_SHOWN])
-        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         raise MachineError(
-            f"the release was made with other libraries than are installed: {shown}{more}",
+            f"the release was made with other libraries than are installed: {listed(others)}",
             hint="`--new-environment` installs those of its `requirements.lock` beside the clone",
         )
     return HERE

@@ -7,7 +7,7 @@ import math
 import polars as pl
 
 from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
-from gogooku3.errors import DataError, MismatchError
+from gogooku3.errors import DataError, MismatchError, listed
 from gogooku3.model.weights import CONFIG
 from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.verdict import Finding
@@ -127,10 +127,10 @@ def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Sc
     named = {
         "missing": lambda changes: _by_family(changes, own),
         "added": lambda changes: _by_family(changes, other),
-        "retyped": lambda changes: _some(
+        "retyped": lambda changes: listed(
             [f"{each['column']} ({each['dataset']} for {each['package']})" for each in changes]
         ),
-        "reordered": lambda changes: _some([f"{each['dataset']} where {each['column']} belongs" for each in changes]),
+        "reordered": lambda changes: listed([f"{each['dataset']} where {each['column']} belongs" for each in changes]),
     }
     parts = [f"{kind}: {named[kind](changes)}" for kind, changes in kinds.items()]
     return f"{counts} against the package's {len(own.features)} columns; {'; '.join(parts)}"
@@ -150,13 +150,9 @@ def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
         if concerned:
             whole = len(concerned) == len(columns)
             parts.append(
-                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({_some(concerned)})'}"
+                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({listed(concerned)})'}"
             )
     return ", ".join(parts)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _families(own: Schema, other: Schema) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gogooku3 import config
-from gogooku3.errors import ConfigError, DataError, MismatchError
+from gogooku3.errors import ConfigError, DataError, MismatchError, listed
 from gogooku3.model.network import Architecture, Network
 from gogooku3.model.weights import CONFIG, WEIGHTS, fill
 from gogooku3.recovery.checks.subject import FETCH, Subject
@@ -27,8 +27,7 @@ def finite(subject: Subject) -> Finding:
     broken = {name: int((~tensor.isfinite()).sum()) for name, tensor in sorted(subject.weights.items())}
     faults = [f"{name} ({count} of {subject.weights[name].numel()})" for name, count in broken.items() if count]
     if faults:
-        more = f" and {len(faults) - 5} tensors more" if len(faults) > 5 else ""
-        raise DataError(f"values are not finite in {', '.join(faults[:5])}{more}", hint=FETCH)
+        raise DataError(f"values are not finite in {listed(faults)}", hint=FETCH)
     return Finding("passed", "every value is finite")
 
 

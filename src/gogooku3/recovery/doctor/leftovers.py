@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 
 _TMP = Path(".dvc/tmp")
-_SHOWN = 5
 _UNVISITED = frozenset({".git", ".venv", "cache"})
 """Folders in which no stage writes."""
 
@@ -51,10 +51,9 @@ def partials(root: Path) -> Finding:
     found = sorted(_partials(root))
     if not found:
         return Finding("passed", "none")
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return Finding(
         "noted",
-        f"left by a run that was killed, or is at work: {', '.join(found[:_SHOWN])}{more}",
+        f"left by a run that was killed, or is at work: {listed(found)}",
         f"when no run is at work: `rm -r {shlex.join(found)}`; the next run does it by itself",
         tuple({"path": path} for path in found),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.doctor.settings import Remote, default_remote, set_by, without_password
+from gogooku3.recovery.storage.settings import Remote, default_remote, set_by, without_password
 
 PATIENCE = 9
 """Seconds that the remote has to answer, everything included."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from dvc.config import Config
 
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.doctor.settings import without_password
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.storage.settings import without_password
 
 OPTIONS = frozenset(
     {

@@ -11,13 +11,12 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.sandbox.environment import REQUIREMENTS, differing, locked
 
 OLDEST_GIT = Version("2.30")
-
-_SHOWN = 5
 
 
 def git_version(root: Path) -> Finding:
@@ -43,10 +42,9 @@ def libraries(root: Path) -> Finding:
     pinned, other = len(locked(root)), differing(root)
     if not other:
         return Finding("passed", f"all {pinned} as `{REQUIREMENTS}` pins them")
-    more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
     return Finding(
         "failed",
-        f"{len(other)} of {pinned} differ: {', '.join(map(str, other[:_SHOWN]))}{more}",
+        f"{len(other)} of {pinned} differ: {listed(other)}",
         f"`pip install -r {REQUIREMENTS}`",
         tuple(asdict(library) for library in other),
     )

@@ -67,9 +67,8 @@ def diverge(recorded: Path, here: Path, name: str) -> Divergence:
     for compare in (_KINDS.get(kind), _text):
         try:
             found = compare(recorded, here, name) if compare else None
-        except (
-            Exception
-        ):  # what one side holds may be anything; whatever it makes a reader raise, bytes can be compared
+        except Exception:
+            # What one side holds may be anything: whatever it makes a reader raise, bytes can be compared.
             found = None
         if found is not None:
             return found

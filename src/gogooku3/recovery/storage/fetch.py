@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from gogooku3.errors import DataError, StoreError
+from gogooku3.errors import DataError, StoreError, listed
 from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.repair import mend
 from gogooku3.recovery.storage.store import Store
@@ -35,12 +35,11 @@ class Fetched:
     def require_whole(self) -> None:
         """Raises `DataError` that names what was lost, and what every place had instead."""
         if self.lost:
-            shown = [f"`{lost.path}` ({lost.object}): {', '.join(lost.found)}" for lost in self.lost[:5]]
-            more = f"; and {len(self.lost) - 5} more" if len(self.lost) > 5 else ""
+            told = (f"`{lost.path}` ({lost.object}): {', '.join(lost.found)}" for lost in self.lost)
             raise DataError(
-                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {'; '.join(shown)}{more}",
+                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {listed(told, separator='; ')}",
                 hint="name another place (`--also FOLDER|ARCHIVE`), have a colleague who has them run"
-                " `gogooku3 audit --repair`, or train anew (`dvc repro`)",
+                " `gogooku3 audit --repair`, or train anew in a fresh clone (`dvc repro`)",
             )
 
 

@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from dvc.scm import Git, SCMError, map_scm_exception
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.archive.standalone import is_inside
+from gogooku3.recovery.archive.standalone import is_inside  # defined there, for the script goes out alone
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
 """An object's name: the MD5 of its bytes, and `.dir` where these list a directory."""
