@@ -30,6 +30,13 @@ BIN = Path(sys.executable).parent
 SOURCE = Path(__file__).resolve().parents[1]
 BUCKET = "benchmark"
 
+# After every upload the emulator writes down all that it holds, in memory too: 10,000 objects would take it an hour.
+EMULATOR = """
+from gcp_storage_emulator import __main__, storage
+storage.Storage._write_config_to_file = lambda self: None
+__main__.main()
+"""
+
 
 class Repository:
     """A Git and DVC repository whose remote is the emulator, and commands run in it."""
@@ -85,18 +92,20 @@ def emulator() -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    command = [BIN / "gcp-storage-emulator", "start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--quiet"]
+    command = [sys.executable, "-c", EMULATOR, "start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--quiet"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen([*command, f"--default-bucket={BUCKET}"], stdout=quiet, stderr=quiet) as server:
         endpoint = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{endpoint}/storage/v1/b/{BUCKET}").close()
-                break
-            except urllib.error.URLError:
-                time.sleep(0.1)
-        yield endpoint
-        server.terminate()
+        try:
+            for _ in range(200):
+                try:
+                    urllib.request.urlopen(f"{endpoint}/storage/v1/b/{BUCKET}").close()
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.1)
+            yield endpoint
+        finally:
+            server.terminate()
 
 
 def crowded(folder: Path, endpoint: str, objects: int, tags: int) -> Repository:
@@ -114,6 +123,7 @@ def crowded(folder: Path, endpoint: str, objects: int, tags: int) -> Repository:
         run(("dvc", "commit", "--quiet", "--force"), made.folder)
         made.commit(f"tier {tag}")
         run(("git", "tag", f"tier@v{tag}.0.0"), made.folder)
+        tell(f"made tag {tag + 1} of {tags}")
     return made
 
 
@@ -131,7 +141,7 @@ RELEASE = {
     "train.recipe.batch_stocks": 30,
     "train.phases.baseline.epochs": 1,
     "train.phases.gat.epochs": 1,
-    "evaluation.bootstrap.draws": 50,
+    "evaluation.bootstrap.draws": 100,
 }
 
 
@@ -144,6 +154,7 @@ def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
         f"['remote \"store\"']\n    url = gs://{BUCKET}/store\n"
         f"    endpointurl = {endpoint}\n    allow_anonymous_login = true\n"
     )
+    tell("training the release")
     settings = RELEASE | {"model.backbone.hidden_size": hidden_size}
     flags = [flag for name, value in settings.items() for flag in ("-S", f"{name}={value}")]
     run(("dvc", "exp", "run", *flags), folder)
@@ -153,12 +164,17 @@ def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
     return folder
 
 
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def measure(programs: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
     """Median seconds of each program, run in turn."""
     taken: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(runs):
+    for number in range(runs):
         for name, program in programs.items():
             taken[name].append(program())
+            tell(f"run {number + 1} of {runs}: {name}: {taken[name][-1]:.2f} s")
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
@@ -167,6 +183,7 @@ def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> di
     folder = crowded(place / "crowded", endpoint, objects, tags).folder
     cache = folder / ".dvc/cache"
     files = [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
+    tell(f"uploading {len(files)} objects")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda file: put(endpoint, f"store/{file.relative_to(cache)}", file.read_bytes()), files))
 
@@ -203,7 +220,7 @@ def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> dict[
     def pull() -> float:
         took = run(("git", "clone", "--quiet", "--branch", "demo@v1.0.0", str(origin), str(target)), place)
         shutil.copyfile(settings, target / ".dvc/config.local")
-        return took + run(("dvc", "pull", "--quiet", "--recursive", "models"), target)
+        return took + run(("dvc", "pull", "--quiet", "package"), target)
 
     def verified() -> float:
         took = pull()
