@@ -13,8 +13,8 @@ import pytest
 
 from gogooku3.config.dataset import Dataset, Graph, Split
 from gogooku3.dataset.build import build
+from gogooku3.dataset.history import History
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import FAMILIES
 
 SESSIONS = 330
 STOCKS = 14
@@ -29,7 +29,10 @@ class Frames:
     index: pl.DataFrame
 
     def market(self) -> Market:
-        return Market.from_frames(self.bars, self.listed, self.index)
+        return self.history().market()
+
+    def history(self) -> History:
+        return History(self.bars.lazy(), self.listed, self.index)
 
     def with_bars(self, bars: pl.DataFrame) -> Frames:
         return replace(self, bars=bars)
@@ -109,9 +112,9 @@ def market(frames: Frames) -> Market:
 
 @pytest.fixture(scope="session")
 def params() -> Dataset:
-    """Every family, over the sessions of `frames`."""
+    """Every feature, over the sessions of `frames`."""
     return Dataset(
-        families=list(FAMILIES),
+        features="full395",
         clip=5.0,
         horizons=[1, 5],
         graph=Graph(window=20, neighbours=3, refresh=5),
@@ -125,8 +128,8 @@ def params() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def folder(market: Market, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of every family; tests copy it before they change it."""
+def folder(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of every feature; tests copy it before they change it."""
     built = tmp_path_factory.mktemp("built") / "dataset"
-    build(market, params, built)
+    build(frames.history(), params, built)
     return built

@@ -16,11 +16,12 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from gogooku3.config.dataset import Dataset, Graph
 from gogooku3.dataset import registry
-from gogooku3.dataset.build import build, feature_block
+from gogooku3.dataset.block import feature_block
+from gogooku3.dataset.build import build
 from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import select
-from gogooku3.errors import ConfigError, DataError
+from gogooku3.errors import DataError
 
 Make = Callable[..., object]
 
@@ -31,12 +32,11 @@ from pathlib import Path
 import polars as pl
 from gogooku3.config.dataset import Dataset, Graph, Split
 from gogooku3.dataset.build import build
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.history import History
 frames = [pl.read_parquet(Path(sys.argv[1]) / f"{name}.parquet") for name in ("bars", "listed", "index")]
-families = ["returns", "volatility", "technical", "relative", "rank", "calendar"]
 split = Split(date(2021, 1, 4), date(2022, 1, 24), date(2022, 2, 21), 5)
-params = Dataset(families, 5.0, [1, 5], Graph(20, 3, 5), split)
-build(Market.from_frames(*frames), params, Path(sys.argv[2]))
+params = Dataset("full395", 5.0, [1, 5], Graph(20, 3, 5), split)
+build(History(frames[0].lazy(), *frames[1:]), params, Path(sys.argv[2]))
 """
 
 
@@ -46,10 +46,10 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def differing_months(frames: object, params: Dataset, cuts: list[date], scratch: Path) -> list[str]:
     """Files of complete months that change when the bars after a day are taken away."""
-    build(frames.market(), params, scratch / "whole")  # type: ignore[attr-defined]
+    build(frames.history(), params, scratch / "whole")  # type: ignore[attr-defined]
     whole, changed = bytes_of(scratch / "whole"), []
     for day in cuts:
-        build(frames.until(day).market(), params, scratch / str(day))  # type: ignore[attr-defined]
+        build(frames.until(day).history(), params, scratch / str(day))  # type: ignore[attr-defined]
         for name, content in bytes_of(scratch / str(day)).items():
             kind = name.split("/")[0]
             complete = kind in ("features", "graph") and name < f"{kind}/{day + timedelta(days=1):%Y-%m}"
@@ -96,8 +96,8 @@ def test_that_check_catches_a_feature_that_peeks(
         return ahead_TS
 
     peeking = Feature("returns", "stock", "ret_ahead", 2, "r_t+1", tomorrow)
-    monkeypatch.setitem(registry.FAMILIES, "returns", (*registry.FAMILIES["returns"], peeking))
-    changed = differing_months(eventful, replace(params, families=["returns"]), [date(2022, 3, 31)], tmp_path)
+    monkeypatch.setattr(registry, "FAMILIES", {"returns": (*registry.FAMILIES["returns"], peeking)})
+    changed = differing_months(eventful, params, [date(2022, 3, 31)], tmp_path)
     assert changed == ["2022-03-31: features/2022-03.parquet"]
 
 
@@ -108,9 +108,8 @@ def test_a_feature_scaled_over_all_of_history_is_caught_too(
         return market.return_TS - np.nanmean(market.return_TS)
 
     peeking = Feature("calendar", "rank", "ret_against_history", 2, "r − mean(r)", against_history)
-    monkeypatch.setitem(registry.FAMILIES, "returns", (*registry.FAMILIES["returns"], peeking))
-    small = replace(params, families=["returns"])
-    assert len(differing_months(eventful, small, [date(2022, 3, 31)], tmp_path)) == 15
+    monkeypatch.setattr(registry, "FAMILIES", {"returns": (*registry.FAMILIES["returns"], peeking)})
+    assert len(differing_months(eventful, params, [date(2022, 3, 31)], tmp_path)) == 3
 
 
 @pytest.mark.parametrize("blocks", [[(250, 330)], [(0, 100), (100, 257), (257, 330)], [(300, 301)]])
@@ -118,10 +117,10 @@ def test_a_block_of_time_built_alone_has_the_same_bits(
     eventful: object, params: Dataset, blocks: list[tuple[int, int]]
 ) -> None:
     market = eventful.market()  # type: ignore[attr-defined]
-    features = select(params.families)
+    features = select(params.features)
     whole = feature_block(market, features, params.clip, 0, 330)
     for start, stop in blocks:
-        np.testing.assert_array_equal(feature_block(market, features, params.clip, start, stop), whole[start:stop])
+        np.testing.assert_array_equal(feature_block(market, features, params.clip, start, stop), whole[:, start:stop])
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +160,7 @@ def test_the_bytes_do_not_depend_on_the_machine(
 def test_there_is_one_row_per_bar_in_the_order_of_date_and_code(
     eventful: object, params: Dataset, tmp_path: Path
 ) -> None:
-    build(eventful.market(), params, tmp_path / "dataset")  # type: ignore[attr-defined]
+    build(eventful.history(), params, tmp_path / "dataset")  # type: ignore[attr-defined]
     wanted = eventful.bars.select("Date", "Code").sort("Date", "Code")  # type: ignore[attr-defined]
     for kind in ("features", "targets"):
         files = sorted((tmp_path / "dataset" / kind).iterdir())
@@ -170,8 +169,8 @@ def test_there_is_one_row_per_bar_in_the_order_of_date_and_code(
 
 def test_no_two_features_say_the_same_once_normalised(market: Market, params: Dataset) -> None:
     flat = {"zero_return_share_60"}  # no return of these bars is exactly zero
-    features = [f for f in select(params.families) if f.scope == "stock" and f.name not in flat]
-    x = feature_block(market, features, params.clip, 260, 330).reshape(-1, len(features)).astype(float)
+    features = [f for f in select(params.features) if f.scope == "stock" and f.name not in flat]
+    x = feature_block(market, features, params.clip, 260, 330).reshape(len(features), -1).T.astype(float)
     alike = np.triu(np.abs(np.corrcoef(x[np.isfinite(x).all(axis=1)], rowvar=False)), k=1)
     pairs = [(features[a].name, features[b].name) for a, b in np.argwhere(alike > 0.9999)]
     assert pairs == []
@@ -202,29 +201,26 @@ def test_session_features_are_fitted_on_the_training_sessions_alone(folder: Path
 
 
 def test_moving_the_split_changes_what_is_fitted_and_no_feature_file(
-    market: Market, params: Dataset, folder: Path, tmp_path: Path
+    frames: object, params: Dataset, folder: Path, tmp_path: Path
 ) -> None:
     split = replace(params.split, validation_from=date(2022, 2, 1), test_from=date(2022, 3, 1))
-    build(market, replace(params, split=split), tmp_path / "moved")
+    build(frames.history(), replace(params, split=split), tmp_path / "moved")
     before, after = bytes_of(folder), bytes_of(tmp_path / "moved")
     assert {name for name in before if before[name] != after[name]} == {"preprocess.json", "split.json"}
 
 
-def test_an_unknown_family_writes_nothing(market: Market, params: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError):
-        build(market, replace(params, families=["targets"]), tmp_path / "dataset")
-    assert not (tmp_path / "dataset").exists()
-
-
-def test_too_few_sessions_write_nothing(market: Market, params: Dataset, tmp_path: Path) -> None:
+def test_too_few_sessions_write_nothing(frames: object, params: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="leave usable sessions: train 0"):
-        build(market.rows(0, 250), params, tmp_path / "dataset")
-    assert not (tmp_path / "dataset").exists()
+        build(frames.until(date(2021, 12, 17)).history(), params, tmp_path / "dataset")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_month_without_a_graph_has_no_file(market: Market, params: Dataset, tmp_path: Path) -> None:
-    sparse = replace(params, families=["returns"], graph=Graph(window=60, neighbours=2, refresh=40))
-    build(market, sparse, tmp_path / "dataset")
+def test_a_month_without_a_graph_has_no_file(
+    frames: object, market: Market, params: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "FAMILIES", {"returns": registry.FAMILIES["returns"]})
+    sparse = replace(params, graph=Graph(window=60, neighbours=2, refresh=40))
+    build(frames.history(), sparse, tmp_path / "dataset")
     made = {path.stem for path in (tmp_path / "dataset/graph").iterdir()}
     assert made == {str(market.sessions[row].astype("datetime64[M]")) for row in range(60, 330, 40)}
 

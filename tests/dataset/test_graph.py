@@ -56,8 +56,8 @@ def test_correlations_equal_a_product_in_python_integers() -> None:
     neighbour_SK, correlation_SK = graph.nearest(returns_WS, EVERYONE, 2)
     for stock in range(12):
         for place, other in enumerate(neighbour_SK[stock].tolist()):
-            norms = float(product(stock, stock)) * float(product(other, other))
-            assert correlation_SK[stock, place] == product(stock, other) / np.sqrt(norms)
+            own, others = np.sqrt(product(stock, stock)), np.sqrt(product(other, other))
+            assert correlation_SK[stock, place] == product(stock, other) / others / own
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gogooku3.dataset.history import History
 from gogooku3.dataset.market import Market
 from gogooku3.errors import DataError
 
@@ -35,7 +36,8 @@ def _market(*bars: pl.DataFrame, **given: Any) -> Market:
     codes = sorted({code for frame in bars for code in frame["Code"]})
     listed = pl.DataFrame({"Code": codes, "Sector33": ["b", "a"][: len(codes)], "MarketSegment": "Prime"})
     index = pl.DataFrame({"Date": DAYS, "Close": [1000.0, 1010.0, 1000.0, 1000.0]})
-    return Market.from_frames(pl.concat(bars), given.get("listed", listed), given.get("index", index))
+    rows = pl.concat(bars).sort("Date", "Code").lazy()
+    return History(rows, given.get("listed", listed), given.get("index", index)).market()
 
 
 def test_a_split_divides_later_prices_and_multiplies_later_volumes() -> None:

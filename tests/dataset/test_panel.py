@@ -10,13 +10,15 @@ import polars as pl
 import pytest
 
 from gogooku3.config.dataset import Dataset
-from gogooku3.dataset.build import build, feature_block
-from gogooku3.dataset.contents import write_frames
+from gogooku3.dataset.block import feature_block
+from gogooku3.dataset.build import build
+from gogooku3.dataset.contents import write_frame
 from gogooku3.dataset.market import Market
 from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.registry import select
 from gogooku3.dataset.targets import forward_returns
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.files import sha256_frame
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -34,15 +36,15 @@ def _edit_json(path: Path, change: Callable[[dict], object]) -> None:
 
 def test_the_panel_gives_back_what_was_computed(folder: Path, market: Market, params: Dataset) -> None:
     panel = read_panel(folder)
-    features = select(params.families)
-    stored_TSF = feature_block(market, features, params.clip, 0, len(market.sessions))
+    features = select(params.features)
+    stored_FTS = feature_block(market, features, params.clip, 0, len(market.sessions))
     np.testing.assert_array_equal(panel.sessions, market.sessions)
     assert panel.codes == market.codes
     assert panel.features == tuple(feature.name for feature in features)
     for place, feature in enumerate(features):
         if feature.scope != "session":
-            np.testing.assert_array_equal(panel.x_TSF[:, :, place], stored_TSF[:, :, place])
-    np.testing.assert_array_equal(panel.y_TSH, forward_returns(market, params.horizons))
+            np.testing.assert_array_equal(panel.x_TSF[:, :, place], stored_FTS[place])
+    np.testing.assert_array_equal(panel.y_TSH, forward_returns(market, params.horizons).transpose(1, 2, 0))
     np.testing.assert_array_equal(panel.present_TS, market.present_TS)
     assert panel.horizons == (1, 5)
     assert (panel.x_TSF.dtype, panel.y_TSH.dtype) == (np.float32, np.float32)
@@ -102,7 +104,7 @@ def test_stocks_without_a_bar_have_no_values_and_no_neighbours(
     frames = make_frames()
     late = frames.bars["Date"].unique().sort()[200]  # type: ignore[attr-defined]
     bars = frames.bars.filter((pl.col("Code") != "1301") | (pl.col("Date") >= late))  # type: ignore[attr-defined]
-    build(frames.with_bars(bars).market(), params, tmp_path / "dataset")  # type: ignore[attr-defined]
+    build(frames.with_bars(bars).history(), params, tmp_path / "dataset")  # type: ignore[attr-defined]
     panel = read_panel(tmp_path / "dataset")
     assert not panel.present_TS[:200, 0].any()
     assert panel.present_TS[200:, 0].all()
@@ -224,7 +226,5 @@ def test_a_split_on_a_day_that_is_no_session_is_refused(copy: Path) -> None:
 
 def test_the_table_of_contents_lists_rows_and_hash_of_every_file(tmp_path: Path) -> None:
     frame = pl.DataFrame({"x": [1.0, 2.0]})
-    write_frames([("a/1.parquet", frame)], tmp_path)
-    content = json.loads((tmp_path / "contents.json").read_text())
-    assert content["a/1.parquet"]["rows"] == 2
-    assert len(content["a/1.parquet"]["sha256"]) == 64
+    entry = write_frame(frame, tmp_path / "a/1.parquet")
+    assert entry == {"rows": 2, "sha256": sha256_frame(pl.read_parquet(tmp_path / "a/1.parquet"))}

@@ -9,15 +9,29 @@ from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import FAMILIES, select
 from gogooku3.errors import ConfigError
 
-EVERY = select(list(FAMILIES))
-
 
 def _feature(name: str, lookback: int = 1) -> Feature:
     return Feature("returns", "stock", name, lookback, "C_t", lambda market: market.close_TS)
 
 
-def test_the_families_hold_between_160_and_190_features() -> None:
-    assert 160 <= len(EVERY) <= 190
+def test_each_set_holds_as_many_features_as_its_name_says_and_the_one_before_it() -> None:
+    core, extended, full = (select(subset) for subset in ("core99", "extended220", "full395"))
+    assert (len(core), len(extended), len(full)) == (99, 220, 395)
+    assert set(core) < set(extended) < set(full)
+
+
+@pytest.mark.parametrize("subset", ["core99", "extended220", "full395"])
+def test_a_set_takes_every_family_in_order_and_features_in_the_order_of_their_file(subset: str) -> None:
+    features = select(subset)
+    assert list(dict.fromkeys(feature.family for feature in features)) == list(FAMILIES)
+    every = [feature for family in FAMILIES.values() for feature in family]
+    assert list(features) == sorted(features, key=every.index)
+
+
+def test_a_set_that_names_no_feature_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.FAMILIES, "candles", ())
+    with pytest.raises(ConfigError, match="`core99` names body_1, close_place_1, gap_share_20, lower_shadow_1"):
+        select("core99")
 
 
 def test_every_feature_names_its_family_and_gives_one_line_of_definition() -> None:
@@ -31,30 +45,14 @@ def test_every_feature_names_its_family_and_gives_one_line_of_definition() -> No
 def test_ranks_and_session_features_stand_in_their_own_families() -> None:
     scopes = {family: {feature.scope for feature in features} for family, features in FAMILIES.items()}
     assert scopes.pop("rank") == {"rank"}
-    assert scopes.pop("calendar") == {"session"}
+    assert scopes.pop("calendar") == scopes.pop("climate") == {"session"}
     assert set.union(*scopes.values()) == {"stock"}
-
-
-def test_families_come_in_the_order_asked_for_and_features_in_the_order_of_their_file() -> None:
-    assert select(["calendar", "returns"]) == FAMILIES["calendar"] + FAMILIES["returns"]
-
-
-@pytest.mark.parametrize("family", ["targets", "Returns", "momentums"])
-def test_an_unknown_family_is_refused_with_the_known_ones(family: str) -> None:
-    with pytest.raises(ConfigError, match=f"`{family}`, which is no feature family") as refusal:
-        select(["returns", family])
-    assert all(known in refusal.value.hint for known in FAMILIES)
-
-
-def test_a_family_named_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="22 feature names stand twice: efficiency_60, high_distance_20"):
-        select(["momentum", "momentum"])
 
 
 def test_two_features_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.FAMILIES, "rank", (_feature("ret_1"),))
     with pytest.raises(ConfigError, match="1 feature names stand twice: ret_1"):
-        select(["returns", "rank"])
+        select("full395")
 
 
 @pytest.mark.parametrize("name", ["Ret", "1_ret", "ret-1", "", "ret 1", "リターン", "ret\n"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gogooku3.dataset import rolling
+from gogooku3.dataset.rolling import order
 
 Floats = npt.NDArray[np.float64]
 
@@ -189,5 +190,5 @@ def test_shift_gives_the_value_of_earlier_sessions() -> None:
 def test_quantiles_do_not_depend_on_the_block_in_which_columns_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.Generator(np.random.Philox(8)).normal(size=(40, 7))
     whole = rolling.quantile(x, 10, 0.3)
-    monkeypatch.setattr(rolling, "_SORTED_AT_ONCE", 700)
+    monkeypatch.setattr(order, "_SORTED_AT_ONCE", 700)
     np.testing.assert_array_equal(rolling.quantile(x, 10, 0.3), whole)

@@ -114,8 +114,8 @@ def test_that_check_catches_a_feature_that_peeks(
         return ahead_TS
 
     peeking = Feature("returns", "stock", "ret_ahead", 2, "r_t+1", tomorrow)
-    monkeypatch.setitem(registry.FAMILIES, "returns", (*registry.FAMILIES["returns"], peeking))
-    few = replace(params, dataset=replace(params.dataset, families=["returns"]))
+    monkeypatch.setattr(registry, "FAMILIES", {"returns": (*registry.FAMILIES["returns"], peeking)})
+    few = replace(params, dataset=replace(params.dataset, features="full395"))
     whole = made(bars, few, tmp_path / "whole", monkeypatch)
     cut = made(bars.filter(pl.col("date") <= MONTH_END), few, tmp_path / "cut", monkeypatch)
     assert differing(whole, cut, complete_months(bars, MONTH_END)) == ["features/2015-10"]

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gogooku3.dataset.contents import write_frames
+from gogooku3.dataset.contents import CONTENTS, write_frame
+from gogooku3.files import write_json
 
 from .conftest import ROOT, Workspace, checkout
 
@@ -70,7 +71,7 @@ def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) ->
                 frame = pl.concat([frame.select("Date", "Code"), drawn.select("^target_.*$")], how="horizontal")
             yield path.relative_to(folder).as_posix(), frame
 
-    write_frames(list(frames()), folder)
+    write_json({name: write_frame(frame, folder / name) for name, frame in list(frames())}, folder / CONTENTS)
     for stage in (
         ["train", "baseline"],
         ["train", "adaptive_norm"],

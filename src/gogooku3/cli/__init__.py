@@ -13,6 +13,7 @@ from gogooku3.cli.audit import audit
 from gogooku3.cli.diff import diff
 from gogooku3.cli.doctor import doctor
 from gogooku3.cli.drill import drill
+from gogooku3.cli.features import features
 from gogooku3.cli.locate import locate
 from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
@@ -54,5 +55,7 @@ def main() -> None:
     """Train, package and get back models that rank Japanese equities."""
 
 
-for verb in (predict, verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill):
+_RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
+
+for verb in (features, predict, *_RECOVERY):
     main.add_command(verb)

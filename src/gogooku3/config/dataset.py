@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 from gogooku3.config.section import require, section
 
@@ -46,8 +47,8 @@ class Split:
 class Dataset:
     """Section `dataset`."""
 
-    families: list[str]
-    """Feature families, as named in `gogooku3.dataset.features`; every feature of a family is built."""
+    features: Literal["core99", "extended220", "full395"]
+    """The named set of features; `gogooku3 features` lists them."""
     clip: float
     """Bound of the robust z-score, in robust standard deviations."""
     horizons: list[int]
@@ -56,7 +57,6 @@ class Dataset:
     split: Split
 
     def __post_init__(self) -> None:
-        require(bool(self.families), "`dataset.families` is empty", "name at least one family")
         require(self.clip > 0, f"`dataset.clip` is {self.clip}", "use a positive bound, such as 5.0")
         require(
             bool(self.horizons) and min(self.horizons) >= 1 and sorted(set(self.horizons)) == self.horizons,

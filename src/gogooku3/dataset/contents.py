@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +11,15 @@ from polars.exceptions import PolarsError
 
 from gogooku3.dataset.schema import REBUILD, check_columns, read_json
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.files import sha256_frame, write_json, write_parquet
+from gogooku3.files import sha256_frame, write_parquet
 
 CONTENTS = "contents.json"
 
 
-def write_frames(frames: Iterable[tuple[str, pl.DataFrame]], folder: Path) -> None:
-    """Writes each frame as the parquet file of its name, then the table of contents."""
-    contents = {}
-    for name, frame in frames:
-        write_parquet(frame, folder / name)
-        contents[name] = {"rows": frame.height, "sha256": sha256_frame(frame)}
-    write_json(contents, folder / CONTENTS)
+def write_frame(frame: pl.DataFrame, path: Path) -> dict[str, int | str]:
+    """Writes a parquet file; returns its entry in the table of contents."""
+    write_parquet(frame, path)
+    return {"rows": frame.height, "sha256": sha256_frame(frame)}
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,9 @@ _LOG_SERIES = (
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
     """numerator / denominator; NaN where the denominator is zero or NaN."""
-    top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    quotient = np.full(bottom.shape, np.nan)
-    np.divide(top, bottom, out=quotient, where=bottom != 0)
-    return quotient
+    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(bottom != 0, top / bottom, np.nan)
 
 
 def log(x: Floats) -> Floats:
@@ -57,9 +56,9 @@ def log(x: Floats) -> Floats:
 
 def sqrt(x: Floats) -> Floats:
     """Square root; NaN where x is negative."""
-    result = np.full(x.shape, np.nan)
-    np.sqrt(x, out=result, where=x >= 0)
-    return result
+    with np.errstate(invalid="ignore"):
+        root: Floats = np.sqrt(x)
+    return root
 
 
 def share(condition: Bools, known: Bools) -> Floats:

@@ -28,7 +28,10 @@ class Feature:
     definition: str
     """The formula in one line, with its source where it has one."""
     compute: Callable[[Market], Floats]
-    """[T, S] values, or [T] for scope `session`; NaN where unknown."""
+    """[T, S] values, each from its own stock's bars, the index and `Market.sector_return_TS` alone; for scope
+    `session` [T] values, from the bars of all stocks. NaN where unknown."""
+    across: Callable[[Floats, Market], Floats] | None = None
+    """What becomes of a session's [T, S] values beside those of the other stocks, where it matters."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -43,14 +46,24 @@ class Feature:
         """The feature as the schema records it."""
         return Column(self.name, self.family, self.lookback, self.scope, self.definition, DTYPE)
 
-    def values(self, market: Market) -> Floats:
-        """Computes the feature; NaN in the first `lookback` − 1 sessions, which lack history.
+    def own(self, market: Market) -> Floats:
+        """`compute`, with NaN in the first `lookback` − 1 sessions, which lack history.
 
         With that, a value never depends on where the market's history begins.
         """
         values = self.compute(market).astype(np.float64)
         values[: self.lookback - 1] = np.nan
         return values
+
+    def values(self, market: Market) -> Floats:
+        """[T, S] values beside all other stocks, NaN without a bar, or [T] for scope `session`; not yet normalised."""
+        own = self.own(market)
+        if self.scope == "session":
+            return own
+        own_TS = np.where(market.present_TS, own, np.nan)
+        if self.across is None:
+            return own_TS
+        return np.where(market.present_TS, self.across(own_TS, market), np.nan)
 
 
 def check_name(name: str) -> None:

@@ -60,23 +60,39 @@ def nearest(returns_WS: Floats, present_S: Bools, neighbours: int) -> tuple[npt.
     correlation_SK = np.full((stocks, neighbours), np.nan)
     enough_S = (~np.isnan(returns_WS)).sum(axis=0) >= rolling.required(window)
     whole_WS = _integers(returns_WS)
-    norm_S = (whole_WS * whole_WS).sum(axis=0)
+    norm_S = np.sqrt((whole_WS * whole_WS).sum(axis=0))
     members = np.flatnonzero(present_S & enough_S & (norm_S > 0))
     k = min(neighbours, len(members) - 1)
     if k < 1:
         return neighbour_SK, correlation_SK
-    whole_WM, norm_M = whole_WS[:, members], norm_S[members]
+    whole_WM, norm_M = np.ascontiguousarray(whole_WS[:, members]), norm_S[members]
     for first in range(0, len(members), _ROWS_AT_ONCE):
         block = slice(first, min(first + _ROWS_AT_ONCE, len(members)))
-        correlation_BM = (whole_WM[:, block].T @ whole_WM) / np.sqrt(norm_M[block, None] * norm_M)
-        correlation_BM[np.arange(block.stop - first), np.arange(first, block.stop)] = -np.inf
-        bound_B = -np.partition(-correlation_BM, k - 1, axis=1)[:, k - 1]
-        for row, stock in enumerate(members[block]):
-            candidates = np.flatnonzero(correlation_BM[row] >= bound_B[row])
-            chosen = candidates[np.argsort(-correlation_BM[row, candidates], kind="stable")][:k]
-            neighbour_SK[stock, :k] = members[chosen]
-            correlation_SK[stock, :k] = correlation_BM[row, chosen]
+        likeness_BM = whole_WM[:, block].T @ whole_WM
+        likeness_BM /= norm_M
+        likeness_BM[np.arange(block.stop - first), np.arange(first, block.stop)] = -np.inf
+        chosen_BK = _largest(likeness_BM, k)
+        neighbour_SK[members[block], :k] = members[chosen_BK]
+        likeness_BK = np.take_along_axis(likeness_BM, chosen_BK, axis=1)
+        correlation_SK[members[block], :k] = likeness_BK / norm_M[block, None]
     return neighbour_SK, correlation_SK
+
+
+def _largest(values_BM: Floats, k: int) -> npt.NDArray[np.intp]:
+    """[B, k] columns of each row's k largest values, the largest first; of equals the first column first.
+
+    The k-th largest of the maxima of k groups or more is a bound that at least k values reach, and few others.
+    """
+    rows, columns = values_BM.shape
+    groups = min(columns, 8 * k)
+    starts = np.arange(groups) * columns // groups
+    maxima_BG = np.maximum.reduceat(values_BM, starts, axis=1)
+    bound_B = np.partition(maxima_BG, groups - k, axis=1)[:, groups - k]
+    row, column = np.nonzero(values_BM >= bound_B[:, None])
+    order = np.lexsort((column, -values_BM[row, column], row))
+    first_B = np.searchsorted(row, np.arange(rows))  # of each row among the candidates, sorted by row
+    chosen_BK: npt.NDArray[np.intp] = column[order][first_B[:, None] + np.arange(k)]
+    return chosen_BK
 
 
 def _integers(returns_WS: Floats) -> Floats:

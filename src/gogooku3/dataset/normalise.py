@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from gogooku3.dataset.cross_section import MIN_STOCKS, mean
-from gogooku3.dataset.elementwise import Floats, divide
+from gogooku3.dataset.elementwise import Floats
 
 _MAD_TO_STD = 1.4826
 """Standard deviation over median absolute deviation, for a normal distribution."""
@@ -15,20 +16,24 @@ _MEAN_DEVIATION_TO_STD = math.sqrt(math.pi / 2.0)
 """Standard deviation over mean absolute deviation, for a normal distribution."""
 
 
-def robust_z(x_TS: Floats, clip: float) -> Floats:
+def robust_z(x_TS: npt.NDArray[np.floating], clip: float) -> Floats:
     """(x − median) / (1.4826 MAD) over the stocks of each session, bounded by ±`clip`; NaN stays NaN.
 
     Where half of the values or more are equal, MAD is zero and √(π/2) times the mean absolute deviation from the
     median stands for it; where all are equal, each is exactly at the centre: 0. A session with fewer than
     `MIN_STOCKS` values is NaN.
     """
-    n_T = (~np.isnan(x_TS)).sum(axis=1)
-    deviation_TS = x_TS - _median(x_TS)[:, None]
-    size_TS = np.abs(deviation_TS)
-    spread_T = _MAD_TO_STD * _median(size_TS)
-    spread_T = np.where(spread_T > 0, spread_T, _MEAN_DEVIATION_TO_STD * mean(size_TS))
-    z_TS = np.where(spread_T[:, None] > 0, divide(deviation_TS, spread_T[:, None]), deviation_TS)
-    return np.where(n_T[:, None] >= MIN_STOCKS, np.clip(z_TS, -clip, clip), np.nan)
+    ordered_TS = np.sort(x_TS, axis=1)  # NaN sorts to the end
+    n_T = np.count_nonzero(~np.isnan(ordered_TS), axis=1)
+    centre_T, size_T = _median_and_mad(ordered_TS, n_T)
+    deviation_TS = x_TS - centre_T[:, None]
+    spread_T = _MAD_TO_STD * size_T
+    level_T = np.flatnonzero(spread_T == 0)
+    spread_T[level_T] = _MEAN_DEVIATION_TO_STD * mean(np.abs(deviation_TS[level_T]))
+    spread_T[spread_T == 0] = 1.0  # all values are equal and all deviations zero
+    spread_T[n_T < MIN_STOCKS] = np.nan
+    deviation_TS /= spread_T[:, None]
+    return np.clip(deviation_TS, -clip, clip, out=deviation_TS)
 
 
 def fit(values_T: Floats) -> dict[str, float]:
@@ -45,11 +50,37 @@ def standardise(values: Floats, fitted: dict[str, float], clip: float) -> Floats
     return np.clip((values - fitted["mean"]) / fitted["std"], -clip, clip)
 
 
-def _median(x_TS: Floats) -> Floats:
-    """[T] median of the known values; NaN where there is none."""
-    ordered_TS = np.sort(x_TS, axis=1)  # NaN sorts to the end
-    n_T = (~np.isnan(x_TS)).sum(axis=1)
-    rows = np.arange(len(x_TS))
-    below_T: Floats = ordered_TS[rows, np.maximum(n_T - 1, 0) // 2]
-    above_T: Floats = ordered_TS[rows, np.minimum(n_T // 2, x_TS.shape[1] - 1)]
-    return (below_T + above_T) / 2.0
+def _median_and_mad(ordered_TS: npt.NDArray[np.floating], n_T: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """[T] median and median absolute deviation from it, of rows in rising order with `n_T` known values first."""
+    rows = np.arange(len(ordered_TS))
+    below_T = ordered_TS[rows, np.maximum(n_T - 1, 0) // 2].astype(np.float64)
+    above_T = ordered_TS[rows, np.minimum(n_T // 2, ordered_TS.shape[1] - 1)].astype(np.float64)
+    centre_T = (below_T + above_T) / 2.0
+    lower_T, upper_T = (_reach(ordered_TS, n_T, centre_T, k_T) for k_T in ((n_T + 1) // 2, n_T // 2 + 1))
+    return centre_T, (lower_T + upper_T) / 2.0
+
+
+def _reach(
+    ordered_TS: npt.NDArray[np.floating], n_T: npt.NDArray[np.intp], centre_T: Floats, k_T: npt.NDArray[np.intp]
+) -> Floats:
+    """[T] the k-th smallest absolute deviation from the centre.
+
+    The k values nearest to the centre stand side by side in the order of all: the first of them is found by bisection,
+    without sorting the deviations.
+    """
+    rows, last = np.arange(len(ordered_TS)), ordered_TS.shape[1] - 1
+
+    def below_and_above(first_T: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+        low_T = ordered_TS[rows, np.clip(first_T, 0, last)]
+        high_T = ordered_TS[rows, np.clip(first_T + k_T - 1, 0, last)]
+        return centre_T - low_T, high_T - centre_T
+
+    low_T, high_T = np.zeros_like(n_T), np.maximum(n_T - k_T, 0)
+    while (low_T < high_T).any():
+        middle_T = (low_T + high_T) // 2
+        below_T, above_T = below_and_above(middle_T)
+        enough_T = above_T >= below_T
+        high_T = np.where(enough_T, middle_T, high_T)
+        low_T = np.where(enough_T, low_T, np.minimum(middle_T + 1, high_T))
+    best_T = np.maximum(*below_and_above(low_T))
+    return np.where(low_T > 0, np.minimum(best_T, np.maximum(*below_and_above(low_T - 1))), best_T)

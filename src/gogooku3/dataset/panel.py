@@ -105,7 +105,7 @@ def _check_preprocess(preprocess: dict[str, Any], own: dict[str, Any], schema: S
     if preprocess["abi"] != schema.abi:
         raise MismatchError(
             f"`preprocess.json` belongs to features of ABI {preprocess['abi']}, the dataset has {schema.abi}",
-            hint="use the dataset that the model was trained with, or one of the same `dataset.families`",
+            hint="use the dataset that the model was trained with, or one of the same `dataset.features`",
         )
     if preprocess["clip"] != own["clip"]:
         raise MismatchError(

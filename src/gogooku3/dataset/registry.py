@@ -1,19 +1,24 @@
-"""The families of features, and which features an experiment uses."""
+"""All features by family, and those of a named subset."""
 
 from __future__ import annotations
 
 from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.features import (
     calendar,
+    candles,
+    climate,
     distribution,
     liquidity,
     momentum,
     rank,
     relative,
     returns,
+    sector,
     technical,
     volatility,
+    volume,
 )
+from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import ConfigError
 
 FAMILIES: dict[str, tuple[Feature, ...]] = {
@@ -21,29 +26,36 @@ FAMILIES: dict[str, tuple[Feature, ...]] = {
     "volatility": volatility.FEATURES,
     "momentum": momentum.FEATURES,
     "technical": technical.FEATURES,
+    "candles": candles.FEATURES,
     "liquidity": liquidity.FEATURES,
+    "volume": volume.FEATURES,
     "distribution": distribution.FEATURES,
     "relative": relative.FEATURES,
+    "sector": sector.FEATURES,
     "rank": rank.FEATURES,
     "calendar": calendar.FEATURES,
+    "climate": climate.FEATURES,
 }
 
 
-def select(families: list[str]) -> tuple[Feature, ...]:
-    """Every feature of the families named, in the order given, each family in the order of its file.
+def select(subset: str) -> tuple[Feature, ...]:
+    """The features of a subset, family by family, each in the order of its file.
 
     Raises:
-        ConfigError: a family is unknown or named twice, or two features share a name.
+        ConfigError: two features share a name, or a name of the subset is no feature's.
     """
-    unknown = [family for family in families if family not in FAMILIES]
-    if unknown:
+    every = tuple(feature for features in FAMILIES.values() for feature in features)
+    refuse_duplicates([feature.name for feature in every])
+    names = SUBSETS[subset]
+    if names is None:
+        return every
+    strangers = sorted(names - {feature.name for feature in every})
+    if strangers:
         raise ConfigError(
-            f"`dataset.families` names {', '.join(f'`{family}`' for family in unknown)}, which is no feature family",
-            hint=f"the families are {', '.join(FAMILIES)}",
+            f"`{subset}` names {', '.join(strangers)}, which no family declares",
+            hint="correct `gogooku3.dataset.subsets`",
         )
-    features = tuple(feature for family in families for feature in FAMILIES[family])
-    refuse_duplicates([feature.name for feature in features])
-    return features
+    return tuple(feature for feature in every if feature.name in names)
 
 
 def refuse_duplicates(names: list[str]) -> None:
@@ -52,5 +64,5 @@ def refuse_duplicates(names: list[str]) -> None:
     if twice:
         raise ConfigError(
             f"{len(twice)} feature names stand twice: {', '.join(twice[:5])}",
-            hint="name each family once in `dataset.families`, and each feature once in `gogooku3.dataset.features`",
+            hint="name each feature once in `gogooku3.dataset.features`",
         )

@@ -10,12 +10,12 @@ from gogooku3.dataset.market import Market
 
 
 def forward_returns(market: Market, horizons: list[int]) -> npt.NDArray[np.float32]:
-    """[T, S, H] simple returns from the close of t to the close `h` sessions later, adjusted for splits.
+    """[H, T, S] simple returns from the close of t to the close `h` sessions later, adjusted for splits.
 
     NaN where the stock has no bar in one of the two sessions, or the later one is beyond the end.
     """
-    y_TSH = np.full((*market.close_TS.shape, len(horizons)), np.nan, np.float32)
-    for column, horizon in enumerate(horizons):
+    y_HTS = np.full((len(horizons), *market.close_TS.shape), np.nan, np.float32)
+    for y_TS, horizon in zip(y_HTS, horizons, strict=True):
         later_TS = market.close_TS[horizon:]
-        y_TSH[: len(later_TS), :, column] = divide(later_TS, market.close_TS[: len(later_TS)]) - 1.0
-    return y_TSH
+        y_TS[: len(later_TS)] = divide(later_TS, market.close_TS[: len(later_TS)]) - 1.0
+    return y_HTS

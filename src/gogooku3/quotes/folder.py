@@ -41,11 +41,52 @@ def read(folder: Path) -> Quotes:
     """
     return Quotes(
         bars=_frame(folder / BARS, Bars),
-        listed=_frame(folder / LISTED, Listed),
-        index=_frame(folder / INDEX, Index),
+        listed=read_listed(folder),
+        index=read_index(folder),
         report=_json(folder / REPORT),
         oracle=_oracle(folder),
     )
+
+
+def scan_bars(folder: Path) -> pl.LazyFrame:
+    """The bars, to be read in parts with `collect_bars`.
+
+    Raises:
+        DataError: the file is absent or not whole.
+    """
+    path = folder / BARS
+    try:
+        bars = pl.scan_parquet(path, glob=False)
+        bars.collect_schema()
+    except FileNotFoundError:
+        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+    except UNREADABLE as error:
+        raise DataError(f"`{path}` is not a whole parquet file: {first_line(error)}", hint=_REMAKE) from None
+    return bars
+
+
+def collect_bars(bars: pl.LazyFrame) -> dy.DataFrame[Bars]:
+    """Reads the rows of bars that are left after a filter.
+
+    Raises:
+        DataError: they cannot be read, or break their schema.
+    """
+    try:
+        return Bars.validate(bars.collect(engine="streaming"))
+    except UNREADABLE as error:
+        raise DataError(f"the bars of the quotes cannot be read: {first_line(error)}", hint=_REMAKE) from None
+    except (dy.exc.SchemaError, dy.exc.ValidationError) as error:
+        raise DataError(f"the bars of the quotes break their schema: {error}", hint=_REMAKE) from None
+
+
+def read_listed(folder: Path) -> dy.DataFrame[Listed]:
+    """The listing; raises `DataError` as `read` does."""
+    return _frame(folder / LISTED, Listed)
+
+
+def read_index(folder: Path) -> dy.DataFrame[Index]:
+    """The index; raises `DataError` as `read` does."""
+    return _frame(folder / INDEX, Index)
 
 
 def _oracle(folder: Path) -> Oracle | None:

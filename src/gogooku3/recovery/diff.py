@@ -7,6 +7,7 @@ A side is a Git revision or the working tree (None). Everything is read from the
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gogooku3.dataset.feature import Feature
+from gogooku3.dataset.registry import select
+from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.layout import WORKSPACE
@@ -159,14 +163,16 @@ def _rank(change: Change) -> int:
 
 
 def _features(parameters: list[Change]) -> list[Change]:
-    """One change per family that came or went."""
-    changed = next((change for change in parameters if change.name == "dataset.families"), None)
+    """How many features of each family an experiment with another set uses, as this version declares them."""
+    changed = next((change for change in parameters if change.name == "dataset.features"), None)
     if changed is None:
         return []
-    old, new = changed.old or [], changed.new or []
-    return [Change("family", family, None) for family in old if family not in new] + [
-        Change("family", None, family) for family in new if family not in old
-    ]
+    old, new = (Counter(feature.family for feature in _set(name)) for name in (changed.old, changed.new))
+    return [Change(family, old[family], new[family]) for family in old | new if old[family] != new[family]]
+
+
+def _set(name: Any) -> tuple[Feature, ...]:
+    return select(name) if name in SUBSETS else ()
 
 
 def _objects(root: Path, side: str | None) -> dict[str, str]:

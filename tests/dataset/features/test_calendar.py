@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import FAMILIES
+from gogooku3.dataset.registry import select
 
-BY_NAME = {feature.name: feature for feature in FAMILIES["calendar"]}
+BY_NAME = {feature.name: feature for feature in select("full395")}
 
 
 def _on(market: Market, name: str, day: date) -> float:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import FAMILIES
+from gogooku3.dataset.registry import select
 
-BY_NAME = {feature.name: feature for feature in FAMILIES["liquidity"]}
+BY_NAME = {feature.name: feature for feature in select("full395")}
 
 
 def _log(values: list[float]) -> list[float]:

@@ -31,13 +31,13 @@ FORMULAS = {
     "trend_slope_60": lambda s: linear_regression(range(60), _log(s.C[-60:])).slope,
     "trend_r2_20": lambda s: float(np.corrcoef(np.arange(20), _log(s.C[-20:]))[0, 1]) ** 2,
     "mom_sharpe_20": lambda s: mean(s.r[-20:]) / stdev(s.r[-20:]),
-    "since_high_60": lambda s: (59 - int(np.argmax(s.H[-60:]))) / 60,
-    "since_low_60": lambda s: (59 - int(np.argmin(s.L[-60:]))) / 60,
-    "efficiency_60": lambda s: math.log(s.C[-1] / s.C[-61]) / sum(abs(r) for r in s.r[-60:]),
+    "since_high_60": lambda s: 59 - int(np.argmax(s.H[-60:])),
+    "since_low_60": lambda s: 59 - int(np.argmin(s.L[-60:])),
+    "efficiency_120": lambda s: math.log(s.C[-1] / s.C[-121]) / sum(abs(r) for r in s.r[-120:]),
     "mom_acceleration_20": lambda s: math.log(s.C[-1] / s.C[-21]) - math.log(s.C[-21] / s.C[-41]),
     "information_discreteness_60": lambda s: -_sign(s.C[-1] - s.C[-61]) * mean(_sign(r) for r in s.r[-60:]),
     "price_place_20": lambda s: sum(c < s.C[-1] for c in s.C[-20:-1]) / 19,
-    "ret_1_scaled": lambda s: s.r[-1] / stdev(s.r[-20:]),
+    "ret_1_scaled_20": lambda s: s.r[-1] / stdev(s.r[-20:]),
 }
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import FAMILIES
+from gogooku3.dataset.registry import select
 
-BY_NAME = {feature.name: feature for feature in FAMILIES["relative"]}
+BY_NAME = {feature.name: feature for feature in select("full395")}
 
 
 def _beta(s: Any, n: int) -> float:
@@ -69,7 +69,7 @@ def test_sector_features_compare_a_stock_with_the_stocks_of_its_sector(market: M
     day = np.log(market.close_TS[t] / market.open_TS[t])
     wanted = {
         "sector_ret_5": ret_5[peers].mean(),
-        "ret_less_sector_5": ret_5[column] - ret_5[peers].mean(),
+        "ret_5_less_sector": ret_5[column] - ret_5[peers].mean(),
         "sector_overnight_1": gap[peers].mean(),
         "overnight_less_sector_1": gap[column] - gap[peers].mean(),
         "intraday_less_sector_1": day[column] - day[peers].mean(),
@@ -91,4 +91,4 @@ def test_volume_beside_the_sector_is_the_difference_of_deviations(market: Market
     log_volume = np.log(market.volume_TS[t - 19 : t + 1])
     deviation = log_volume[-1] - log_volume.mean(axis=0)
     wanted = deviation[column] - deviation[_members(market, column)].mean()
-    assert BY_NAME["volume_less_sector_20"].values(market)[t, column] == pytest.approx(wanted)
+    assert BY_NAME["volume_20_less_sector"].values(market)[t, column] == pytest.approx(wanted)

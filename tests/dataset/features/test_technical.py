@@ -77,7 +77,7 @@ FORMULAS = {
     "money_flow_14": _money_flow,
     "signed_volume_20": _signed_volume,
     "price_to_mean_250": lambda s: math.log(s.C[-1] / mean(s.C[-250:])),
-    "price_to_median_20": lambda s: math.log(s.C[-1] / median(s.C[-20:])),
+    "price_to_median_20": lambda s: math.log(s.C[-1]) - median(math.log(c) for c in s.C[-20:]),
     "keltner_20": _keltner,
     "body_1": lambda s: (s.C[-1] - s.O[-1]) / (s.H[-1] - s.L[-1]),
     "close_place_1": lambda s: (s.C[-1] - s.L[-1]) / (s.H[-1] - s.L[-1]),

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
+from gogooku3.dataset.registry import select
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.files import write_json
 from gogooku3.recovery.checks.features import compare
@@ -29,9 +30,7 @@ def test_missing_and_added_columns_are_named_with_the_parameter_that_gives_the_r
     assert report["dataset"].found == (
         "1 missing, 7 added against the package's 6 columns; missing: feature_5; added: all 7 of rank"
     )
-    assert "set `dataset.families` to [returns, momentum, calendar] (here [returns, rank, momentum])" in (
-        report["dataset"].hint
-    )
+    assert report["dataset"].hint == "check out the package's commit, then `dvc pull data/dataset`"
     assert [detail["column"] for detail in report["dataset"].details] == ["feature_5", *(f"rank_{i}" for i in range(7))]
 
 
@@ -92,7 +91,7 @@ def committed(delivery: Delivery) -> Delivery:
     lock = delivery.lock.read_text()
     delivery.lock.write_text("schema: '2.0'\n")
     params = yaml.safe_load((delivery.root / "params.yaml").read_text())
-    params["dataset"]["families"].remove("rank")
+    params["dataset"]["features"] = "full395"
     params["dataset"]["graph"]["window"] = 90
     params["train"]["recipe"]["seed"] = 2
     (delivery.root / "params.yaml").write_text(yaml.safe_dump(params))
@@ -106,8 +105,7 @@ def test_the_commit_that_made_the_package_is_named_with_the_parameters_that_diff
     first = git(committed, "rev-list", "--max-parents=0", "HEAD")
     hint = committed.verify()["dataset"].hint
     assert hint.startswith(f"commit {first[:10]} recorded this package: `git checkout {first[:10]} && dvc pull data/")
-    families = "[returns,volatility,momentum,technical,liquidity,distribution,relative,rank,calendar]"
-    assert f"dvc exp run -S 'dataset.families={families}' -S dataset.graph.window=60 dataset`" in hint
+    assert "dvc exp run -S dataset.features=core99 -S dataset.graph.window=60 dataset`" in hint
     assert "seed" not in hint, "what does not decide the dataset is no remedy"
 
 
@@ -123,10 +121,16 @@ def test_other_horizons_name_the_commit_too(committed: Delivery) -> None:
     assert "recorded this package" in committed.verify()["dataset"].hint
 
 
-def test_a_package_that_no_commit_records_is_held_against_families(committed: Delivery) -> None:
-    manifest = committed.package / "MANIFEST.json"
-    manifest.write_text(manifest.read_text() + "\n")
-    assert committed.verify()["dataset"].hint.startswith("set `dataset.families` to ")
+def test_a_package_that_no_commit_records_is_held_against_the_named_sets(delivery: Delivery) -> None:
+    core, extended = (
+        replace(delivery.schema, features=tuple(feature.column for feature in select(name)))
+        for name in ("core99", "extended220")
+    )
+    write_json(core.as_json(), delivery.package / "schema.json")
+    delivery.write_dataset(extended)
+    found = delivery.verify()["dataset"]
+    assert found.found.startswith("121 added against the package's 99 columns")
+    assert found.hint == "set `dataset.features` to core99 (here extended220), then `dvc repro dataset`"
 
 
 def test_395_columns_read_as_well_as_six(delivery: Delivery) -> None:
@@ -154,4 +158,4 @@ def test_395_columns_read_as_well_as_six(delivery: Delivery) -> None:
         "395 reordered against the package's 395 columns; reordered: technical_0 where returns_0"
     )
     assert told.found.endswith("and 390 more")
-    assert "set `dataset.families` to [returns, technical, volatility, calendar]" in told.hint
+    assert told.hint == "check out the package's commit, then `dvc pull data/dataset`"

@@ -1,4 +1,4 @@
-"""What is the same for all stocks of a session: its date, and the state of the market."""
+"""The date of a session: the same for all its stocks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from gogooku3.dataset import cross_section, rolling
-from gogooku3.dataset.elementwise import Floats, log, share
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.features.liquidity import volume_deviation
-from gogooku3.dataset.features.relative import index_return
+from gogooku3.dataset.elementwise import Floats
+from gogooku3.dataset.features.declare import Family
 from gogooku3.dataset.market import Market
 
-_session = partial(Feature, "calendar", "session")
+_family = Family("calendar", "session")
 
 _TURN_DAYS = 3
 """Calendar days on each side of a month's end that count as its turn."""
@@ -60,66 +57,40 @@ def _on_circle(market: Market, angle: Callable[[Market], Floats], period: float,
     return waved
 
 
-def _index_vol(market: Market, window: int) -> Floats:
-    return rolling.std(market.index_return_T, window)
-
-
-def _index_high_distance(market: Market, window: int) -> Floats:
-    return log(market.index_T) - log(rolling.highest(market.index_T, window))
-
-
-def _breadth(market: Market) -> Floats:
-    return cross_section.mean(share(market.return_TS > 0, ~np.isnan(market.return_TS)))
-
-
-def _dispersion(market: Market) -> Floats:
-    return cross_section.std(market.return_TS)
-
-
-def _volume(market: Market, window: int) -> Floats:
-    return cross_section.mean(volume_deviation(market, window))
+def _quarter_position(market: Market) -> Floats:
+    month = market.sessions.astype("datetime64[M]").astype(np.int64)
+    first = (month - month % 3).astype("datetime64[M]")
+    begin, following = first.astype("datetime64[D]"), (first + 3).astype("datetime64[D]")
+    since_T, length_T = market.sessions - begin, following - begin
+    position_T: Floats = since_T.astype(np.float64) / (length_T.astype(np.float64) - 1.0)
+    return position_T
 
 
 FEATURES = (
     *(
-        _session(
-            f"weekday_{wave.__name__}",
+        _family.one(
+            f"{of}_{wave.__name__}",
             1,
-            f"{wave.__name__}(2π weekday / 5), Monday 0",
-            partial(_on_circle, angle=_weekday, period=5.0, wave=wave),
+            f"{wave.__name__}(2π {text}",
+            partial(_on_circle, angle=angle, period=period, wave=wave),
+        )
+        for of, text, angle, period in (
+            ("weekday", "weekday / 5), Monday 0", _weekday, 5.0),
+            ("month", "month / 12), January 0", _month, 12.0),
         )
         for wave in (np.sin, np.cos)
     ),
-    *(
-        _session(
-            f"month_{wave.__name__}",
-            1,
-            f"{wave.__name__}(2π month / 12), January 0",
-            partial(_on_circle, angle=_month, period=12.0, wave=wave),
-        )
-        for wave in (np.sin, np.cos)
-    ),
-    _session(
+    _family.one(
         "month_position", 1, "calendar days since the month's first / from its first to its last", _month_position
     ),
-    _session(
+    _family.one(
+        "quarter_position", 1, "calendar days since the quarter's first / from its first to its last", _quarter_position
+    ),
+    _family.one(
         "turn_of_month",
         1,
         "1 on a month's first three and last three calendar days (Ariel, 1987), else 0",
         _turn_of_month,
     ),
-    _session("days_since_session", 2, "calendar days since the last session", _gap),
-    *(
-        _session(
-            f"index_ret_{n}", n + 1, f"log return of the index over {n} sessions", partial(index_return, sessions=n)
-        )
-        for n in (1, 5, 20)
-    ),
-    *(_session(f"index_vol_{n}", n + 1, f"std_{n}(m)", partial(_index_vol, window=n)) for n in (20, 60)),
-    _session(
-        "index_high_distance_250", 250, "log(index_t / max_250(index))", partial(_index_high_distance, window=250)
-    ),
-    _session("breadth_1", 2, "share of stocks with r > 0", _breadth),
-    _session("dispersion_1", 2, "standard deviation of r across stocks", _dispersion),
-    _session("market_volume_20", 20, "mean across stocks of log V − mean_20(log V)", partial(_volume, window=20)),
+    _family.one("days_since_session", 2, "calendar days since the last session", _gap),
 )

@@ -1,4 +1,4 @@
-"""Liquidity: volume and its course, price impact, and spreads estimated from daily bars."""
+"""Liquidity: traded value, price impact, and spreads estimated from daily bars."""
 
 from __future__ import annotations
 
@@ -9,31 +9,40 @@ import numpy as np
 
 from gogooku3.dataset import rolling
 from gogooku3.dataset.elementwise import Floats, divide, log, share, sqrt
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.features.volatility import log_range
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.features.declare import Family
+from gogooku3.dataset.market import Market, quantity
 
-_stock = partial(Feature, "liquidity", "stock")
+_family = Family("liquidity")
 
 
+@quantity
 def log_turnover(market: Market, window: int) -> Floats:
     """log of the mean traded value."""
     return log(rolling.mean(market.turnover_TS, window))
 
 
-def volume_ratio(market: Market, short: int, long: int) -> Floats:
-    """log of the mean volume of `short` sessions over that of `long`."""
-    return log(divide(rolling.mean(market.volume_TS, short), rolling.mean(market.volume_TS, long)))
+def _turnover_ratio(market: Market, short: int, window: int) -> Floats:
+    return log_turnover(market, short) - log_turnover(market, window)
 
 
-def volume_deviation(market: Market, window: int, lag: int = 0) -> Floats:
-    """log volume `lag` sessions ago less the mean log volume of the window that ends at t."""
-    return rolling.shift(market.log_volume_TS, lag) - rolling.mean(market.log_volume_TS, window)
+@quantity
+def _impact(market: Market) -> Floats:
+    return divide(np.abs(market.return_TS), market.turnover_TS)
 
 
+@quantity
 def amihud(market: Market, window: int) -> Floats:
     """log of the mean absolute return per yen traded: Amihud (2002)."""
-    return log(rolling.mean(divide(np.abs(market.return_TS), market.turnover_TS), window))
+    return log(rolling.mean(_impact(market), window))
+
+
+def _amihud_ratio(market: Market, short: int, window: int) -> Floats:
+    return amihud(market, short) - amihud(market, window)
+
+
+def _falling_impact(market: Market, window: int) -> Floats:
+    falling_TS = divide(np.maximum(-market.return_TS, 0.0), market.turnover_TS)
+    return divide(rolling.mean(falling_TS, window), rolling.mean(_impact(market), window))
 
 
 def _roll_spread(market: Market, window: int) -> Floats:
@@ -41,7 +50,8 @@ def _roll_spread(market: Market, window: int) -> Floats:
     return 2.0 * sqrt(np.maximum(-covariance_TS, 0.0))
 
 
-def _corwin_schultz(market: Market, window: int) -> Floats:
+@quantity
+def _corwin_schultz_of_day(market: Market) -> Floats:
     last_TS = (rolling.shift(market.high_TS, 1), rolling.shift(market.low_TS, 1), rolling.shift(market.close_TS, 1))
     last_high_TS, last_low_TS, last_close_TS = last_TS
     # A night's jump is no spread: the later day is moved back to where the earlier one closed.
@@ -51,7 +61,23 @@ def _corwin_schultz(market: Market, window: int) -> Floats:
     gamma_TS = log(divide(np.maximum(high_TS, last_high_TS), np.minimum(low_TS, last_low_TS))) ** 2
     root = 3.0 - 2.0 * math.sqrt(2.0)
     alpha_TS = (math.sqrt(2.0) - 1.0) / root * sqrt(beta_TS) - sqrt(gamma_TS / root)
-    return rolling.mean(np.maximum(alpha_TS, 0.0), window)
+    return np.maximum(alpha_TS, 0.0)
+
+
+def _corwin_schultz(market: Market, window: int) -> Floats:
+    return rolling.mean(_corwin_schultz_of_day(market), window)
+
+
+@quantity
+def _abdi_ranaldo_of_day(market: Market) -> Floats:
+    middle_TS = 0.5 * (market.log_high_TS + market.log_low_TS)
+    last_close_TS, last_middle_TS = rolling.shift(market.log_close_TS, 1), rolling.shift(middle_TS, 1)
+    square_TS = 4.0 * (last_close_TS - last_middle_TS) * (last_close_TS - middle_TS)
+    return sqrt(np.maximum(square_TS, 0.0))
+
+
+def _abdi_ranaldo(market: Market, window: int) -> Floats:
+    return rolling.mean(_abdi_ranaldo_of_day(market), window)
 
 
 def _zero_share(market: Market, window: int) -> Floats:
@@ -66,85 +92,80 @@ def _to_average_price(market: Market, window: int) -> Floats:
     return log(divide(market.close_TS, average_TS))
 
 
-def _volume_change(market: Market) -> Floats:
-    return market.log_volume_TS - rolling.shift(market.log_volume_TS, 1)
+def _signed_root_turnover(market: Market) -> Floats:
+    return np.sign(market.intraday_TS) * sqrt(market.turnover_TS)
 
 
-def _volume_std(market: Market, window: int) -> Floats:
-    return rolling.std(market.log_volume_TS, window)
+def _flow_correlation(market: Market, window: int) -> Floats:
+    return rolling.corr(_signed_root_turnover(market), market.return_TS, window)
 
 
-def _volume_slope(market: Market, window: int) -> Floats:
-    return rolling.slope(market.log_volume_TS, window)
-
-
-def _volume_return_correlation(market: Market, window: int) -> Floats:
-    return rolling.corr(market.return_TS, market.log_volume_TS, window)
-
-
-def _volume_range_correlation(market: Market, window: int) -> Floats:
-    return rolling.corr(log_range(market), market.log_volume_TS, window)
+def _turnover_variation(market: Market, window: int) -> Floats:
+    return divide(rolling.std(market.turnover_TS, window), rolling.mean(market.turnover_TS, window))
 
 
 FEATURES = (
-    *(_stock(f"log_turnover_{n}", n, f"log mean_{n}(TV)", partial(log_turnover, window=n)) for n in (1, 20)),
+    *_family.each((1, 5, 20, 250), "log_turnover_{n}", "log mean_{n}(TV)", log_turnover),
     *(
-        _stock(
-            f"volume_ratio_{short}_{long}",
+        _family.one(
+            f"turnover_ratio_{short}_{long}",
             long,
-            f"log(mean_{short}(V) / mean_{long}(V))",
-            partial(volume_ratio, short=short, long=long),
+            f"log(mean_{short}(TV) / mean_{long}(TV))",
+            partial(_turnover_ratio, short=short, window=long),
         )
-        for short, long in ((1, 5), (1, 20), (5, 20), (5, 60))
+        for short, long in ((20, 250),)
     ),
+    *_family.each((20, 60), "turnover_variation_{n}", "std_{n}(TV) / mean_{n}(TV)", _turnover_variation),
+    *_family.each((5, 20, 60), "amihud_{n}", "log mean_{n}(|r| / TV) (Amihud, 2002)", amihud, before=1),
     *(
-        _stock(
-            f"volume_deviation_20_lag_{k}",
-            20,
-            f"log V_t−{k} − mean_20(log V)",
-            partial(volume_deviation, window=20, lag=k),
+        _family.one(
+            f"amihud_ratio_{short}_{long}",
+            long + 1,
+            f"log of mean_{short}(|r| / TV) over mean_{long}(|r| / TV)",
+            partial(_amihud_ratio, short=short, window=long),
         )
-        for k in (0, 1, 2, 3)
+        for short, long in ((5, 60), (20, 250))
     ),
-    *(
-        _stock(f"amihud_{n}", n + 1, f"log mean_{n}(|r| / TV) (Amihud, 2002)", partial(amihud, window=n))
-        for n in (20, 60)
+    *_family.each(
+        (20, 60),
+        "falling_impact_{n}",
+        "mean_{n}(max(−r, 0) / TV) / mean_{n}(|r| / TV) (after Brennan, Huh and Subrahmanyam, 2013)",
+        _falling_impact,
+        before=1,
     ),
-    _stock("roll_spread_60", 62, "2 √max(−cov_60(r_t, r_t−1), 0) (Roll, 1984)", partial(_roll_spread, window=60)),
-    _stock(
-        "corwin_schultz_20",
-        21,
-        "mean_20(max(α, 0)), α = log(ask/bid) from the ranges of two sessions (Corwin and Schultz, 2012)",
-        partial(_corwin_schultz, window=20),
+    *_family.each((60, 120), "roll_spread_{n}", "2 √max(−cov_{n}(r_t, r_t−1), 0) (Roll, 1984)", _roll_spread, before=2),
+    *_family.each(
+        (20, 60),
+        "corwin_schultz_{n}",
+        "mean_{n}(max(α, 0)), α = log(ask/bid) from the ranges of two sessions (Corwin and Schultz, 2012)",
+        _corwin_schultz,
+        before=1,
     ),
-    _stock(
-        "zero_return_share_60",
-        61,
-        "share of sessions with r = 0 among 60 (Lesmond, Ogden and Trzcinka, 1999)",
-        partial(_zero_share, window=60),
+    *_family.each(
+        (20, 60),
+        "abdi_ranaldo_{n}",
+        "mean_{n}(√max(4 (c_t−1 − η_t−1)(c_t−1 − η_t), 0)), c = log C, η = log √(H L) (Abdi and Ranaldo, 2017)",
+        _abdi_ranaldo,
+        before=1,
     ),
-    *(
-        _stock(
-            f"vwap_distance_{n}",
-            n,
-            f"log(C_t mean_{n}(V) / mean_{n}(TV)): distance from the volume-weighted price",
-            partial(_to_average_price, window=n),
-        )
-        for n in (1, 20)
+    *_family.each(
+        (60,),
+        "zero_return_share_{n}",
+        "share of sessions with r = 0 among {n} (Lesmond, Ogden and Trzcinka, 1999)",
+        _zero_share,
+        before=1,
     ),
-    _stock("volume_change_1", 2, "log(V_t / V_t−1)", _volume_change),
-    _stock("volume_std_20", 20, "std_20(log V)", partial(_volume_std, window=20)),
-    _stock(
-        "volume_slope_20",
-        20,
-        "least-squares slope of log V on time over 20 sessions",
-        partial(_volume_slope, window=20),
+    *_family.each(
+        (1, 5, 20),
+        "vwap_distance_{n}",
+        "log(C_t mean_{n}(V) / mean_{n}(TV)): distance from the volume-weighted price",
+        _to_average_price,
     ),
-    _stock("volume_return_corr_20", 21, "corr_20(r, log V)", partial(_volume_return_correlation, window=20)),
-    _stock(
-        "volume_range_corr_20",
-        20,
-        "corr_20(log(H/L), log V)",
-        partial(_volume_range_correlation, window=20),
+    *_family.each(
+        (20, 60),
+        "flow_correlation_{n}",
+        "corr_{n}(sign(d) √TV, r): how returns follow signed trade (after Hasbrouck, 2009)",
+        _flow_correlation,
+        before=1,
     ),
 )

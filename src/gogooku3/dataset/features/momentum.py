@@ -7,22 +7,35 @@ from functools import partial
 import numpy as np
 
 from gogooku3.dataset import rolling
-from gogooku3.dataset.elementwise import Floats, divide, log
-from gogooku3.dataset.feature import Feature
+from gogooku3.dataset.elementwise import Floats, divide
+from gogooku3.dataset.features.declare import Family
 from gogooku3.dataset.features.returns import past_return
-from gogooku3.dataset.features.volatility import close_to_close
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.features.volatility import close_to_close, mean_size
+from gogooku3.dataset.market import Market, quantity
 
-_stock = partial(Feature, "momentum", "stock")
+_family = Family("momentum")
 
 
+@quantity
+def highest_high(market: Market, window: int) -> Floats:
+    """log of the highest high."""
+    return rolling.highest(market.log_high_TS, window)
+
+
+@quantity
+def lowest_low(market: Market, window: int) -> Floats:
+    """log of the lowest low."""
+    return rolling.lowest(market.log_low_TS, window)
+
+
+@quantity
 def high_distance(market: Market, window: int) -> Floats:
     """log of the close over the highest high of the window."""
-    return log(divide(market.close_TS, rolling.highest(market.high_TS, window)))
+    return market.log_close_TS - highest_high(market, window)
 
 
 def _low_distance(market: Market, window: int) -> Floats:
-    return log(divide(market.close_TS, rolling.lowest(market.low_TS, window)))
+    return market.log_close_TS - lowest_low(market, window)
 
 
 def _drawdown(market: Market, window: int) -> Floats:
@@ -37,20 +50,40 @@ def _r2(market: Market, window: int) -> Floats:
     return rolling.r2(market.log_close_TS, window)
 
 
+def _off_trend(market: Market, window: int) -> Floats:
+    """The line runs through the means: half a window of slopes lies between them and the last session."""
+    centre_TS = rolling.mean(market.log_close_TS, window)
+    return market.log_close_TS - centre_TS - (window - 1) / 2.0 * rolling.slope(market.log_close_TS, window)
+
+
+@quantity
+def return_mean(market: Market, window: int) -> Floats:
+    """Mean daily log return."""
+    return rolling.mean(market.return_TS, window)
+
+
 def _sharpe(market: Market, window: int) -> Floats:
-    return divide(rolling.mean(market.return_TS, window), close_to_close(market, window))
+    return divide(return_mean(market, window), close_to_close(market, window))
 
 
-def _since_high(market: Market, window: int) -> Floats:
-    return rolling.since_highest(market.high_TS, window) / window
+@quantity
+def since_high(market: Market, window: int) -> Floats:
+    """Sessions since the highest high."""
+    return rolling.since_highest(market.high_TS, window)
 
 
-def _since_low(market: Market, window: int) -> Floats:
-    return rolling.since_lowest(market.low_TS, window) / window
+@quantity
+def since_low(market: Market, window: int) -> Floats:
+    """Sessions since the lowest low."""
+    return rolling.since_lowest(market.low_TS, window)
+
+
+def _low_before_high(market: Market, window: int) -> Floats:
+    return since_low(market, window) - since_high(market, window)
 
 
 def _efficiency(market: Market, window: int) -> Floats:
-    return divide(rolling.mean(market.return_TS, window), rolling.mean(np.abs(market.return_TS), window))
+    return divide(return_mean(market, window), mean_size(market, window))
 
 
 def _acceleration(market: Market, window: int) -> Floats:
@@ -67,67 +100,66 @@ def _place(market: Market, window: int) -> Floats:
     return rolling.rank_of_last(market.close_TS, window)
 
 
-def _scaled(market: Market, sessions: int, window: int) -> Floats:
-    return divide(past_return(market, sessions), close_to_close(market, window))
+def _scaled(market: Market, window: int) -> Floats:
+    return divide(market.return_TS, close_to_close(market, window))
 
 
 FEATURES = (
     *(
-        _stock(
+        _family.one(
             f"mom_{n}_skip_{skip}",
             n + 1,
             f"log(C_t−{skip} / C_t−{n}) (Jegadeesh and Titman, 1993)",
-            partial(past_return, sessions=n, skip=skip),
+            partial(past_return, window=n, skip=skip),
         )
-        for n, skip in ((60, 5), (120, 20), (250, 20))
+        for n, skip in ((10, 5), (60, 5), (120, 20), (250, 20), (250, 120))
+    ),
+    *_family.each((20, 60, 120), "high_distance_{n}", "log(C_t / max_{n}(H))", high_distance),
+    *_family.each((250,), "high_distance_{n}", "log(C_t / max_{n}(H)) (George and Hwang, 2004)", high_distance),
+    *_family.each((20, 60, 120, 250), "low_distance_{n}", "log(C_t / min_{n}(L))", _low_distance),
+    *_family.each(
+        (20, 60, 250), "max_drawdown_{n}", "min over s ≤ u of the last {n} sessions of log(C_u / C_s)", _drawdown
+    ),
+    *_family.each((10, 20, 60), "trend_slope_{n}", "least-squares slope of log C on time over {n} sessions", _slope),
+    *_family.each((10, 20, 60), "trend_r2_{n}", "R² of log C on time over {n} sessions", _r2),
+    *_family.each(
+        (5, 10, 20, 60),
+        "trend_residual_{n}",
+        "log C_t less its least-squares line on time over {n} sessions (Yang et al., 2020, Alpha158 RESI)",
+        _off_trend,
+    ),
+    *_family.each((20, 60, 250), "mom_sharpe_{n}", "mean_{n}(r) / std_{n}(r)", _sharpe, before=1),
+    *_family.each((20, 60, 250), "since_high_{n}", "sessions since max_{n}(H) (Aroon's measure)", since_high),
+    *_family.each((20, 60, 250), "since_low_{n}", "sessions since min_{n}(L)", since_low),
+    *_family.each(
+        (20, 60),
+        "low_before_high_{n}",
+        "sessions from min_{n}(L) to max_{n}(H) (Yang et al., 2020, Alpha158 IMXD)",
+        _low_before_high,
+    ),
+    *_family.each(
+        (10, 120),
+        "efficiency_{n}",
+        "mean_{n}(r) / mean_{n}(|r|): efficiency ratio with its sign (Kaufman, 1995)",
+        _efficiency,
+        before=1,
     ),
     *(
-        _stock(
-            f"high_distance_{n}",
-            n,
-            f"log(C_t / max_{n}(H))" + (" (George and Hwang, 2004)" if n == 250 else ""),
-            partial(high_distance, window=n),
+        _family.one(
+            f"mom_acceleration_{n}",
+            2 * n + 1,
+            f"log(C_t / C_t−{n}) − log(C_t−{n} / C_t−{2 * n})",
+            partial(_acceleration, window=n),
         )
-        for n in (20, 60, 250)
+        for n in (5, 20)
     ),
-    _stock("low_distance_250", 250, "log(C_t / min_250(L))", partial(_low_distance, window=250)),
-    *(
-        _stock(
-            f"max_drawdown_{n}",
-            n,
-            f"min over s ≤ u of the last {n} sessions of log(C_u / C_s)",
-            partial(_drawdown, window=n),
-        )
-        for n in (20, 60)
+    *_family.each(
+        (20, 60),
+        "information_discreteness_{n}",
+        "−sign(log(C_t / C_t−{n})) mean_{n}(sign r) (Da, Gurun and Warachka, 2014)",
+        _discreteness,
+        before=1,
     ),
-    *(
-        _stock(
-            f"trend_slope_{n}", n, f"least-squares slope of log C on time over {n} sessions", partial(_slope, window=n)
-        )
-        for n in (20, 60)
-    ),
-    *(_stock(f"trend_r2_{n}", n, f"R² of log C on time over {n} sessions", partial(_r2, window=n)) for n in (20, 60)),
-    *(_stock(f"mom_sharpe_{n}", n + 1, f"mean_{n}(r) / std_{n}(r)", partial(_sharpe, window=n)) for n in (20, 60)),
-    _stock("since_high_60", 60, "sessions since max_60(H), over 60 (Aroon's measure)", partial(_since_high, window=60)),
-    _stock("since_low_60", 60, "sessions since min_60(L), over 60", partial(_since_low, window=60)),
-    _stock(
-        "efficiency_60",
-        61,
-        "mean_60(r) / mean_60(|r|): efficiency ratio with its sign (Kaufman, 1995)",
-        partial(_efficiency, window=60),
-    ),
-    _stock("mom_acceleration_20", 41, "log(C_t / C_t−20) − log(C_t−20 / C_t−40)", partial(_acceleration, window=20)),
-    _stock(
-        "information_discreteness_60",
-        61,
-        "−sign(log(C_t / C_t−60)) mean_60(sign r) (Da, Gurun and Warachka, 2014)",
-        partial(_discreteness, window=60),
-    ),
-    _stock("price_place_20", 20, "share of the closes of 20 sessions below C_t", partial(_place, window=20)),
-    _stock(
-        "ret_1_scaled",
-        21,
-        "log(C_t / C_t−1) / std_20(r)",
-        partial(_scaled, sessions=1, window=20),
-    ),
+    *_family.each((20, 60), "price_place_{n}", "share of the closes of {n} sessions below C_t", _place),
+    *_family.each((20,), "ret_1_scaled_{n}", "r_t / std_{n}(r)", _scaled, before=1),
 )

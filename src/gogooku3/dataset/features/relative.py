@@ -1,4 +1,4 @@
-"""A stock beside the market's index and beside its sector.
+"""A stock beside the market's index.
 
 A return less the index's own return is not here: what is the same for all stocks of a session falls out when the
 session is normalised, and the return itself would be left.
@@ -6,71 +6,74 @@ session is normalised, and the return itself would be left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from gogooku3.dataset import cross_section, rolling
+from gogooku3.dataset import rolling
 from gogooku3.dataset.elementwise import Floats, divide, log
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.features.liquidity import volume_deviation
-from gogooku3.dataset.features.returns import intraday, overnight, past_return
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.features.declare import Family
+from gogooku3.dataset.features.returns import past_return
+from gogooku3.dataset.market import Market, quantity
 
-_stock = partial(Feature, "relative", "stock")
-
-Quantity = Callable[[Market], Floats]
+_family = Family("relative")
 
 
-def sector(market: Market, of: Quantity) -> Floats:
-    """Mean of a quantity over the stock's sector, itself included."""
-    return cross_section.group_mean(of(market), market.sector_S)
+@quantity
+def index_return(market: Market, window: int) -> Floats:
+    """[T] log return of the index over `window` sessions."""
+    level_T = log(market.index_T)
+    return level_T - rolling.shift(level_T, window)
 
 
-def less_sector(market: Market, of: Quantity) -> Floats:
-    """A quantity less its mean over the stock's sector."""
-    return of(market) - sector(market, of)
-
-
-def index_return(market: Market, sessions: int) -> Floats:
-    """[T] log return of the index."""
-    return log(divide(market.index_T, rolling.shift(market.index_T, sessions)))
-
-
+@quantity
 def beta(market: Market, window: int) -> Floats:
     """Least-squares slope of the stock's log returns on the index's."""
     return rolling.beta(market.index_return_TS, market.return_TS, window)
 
 
-def _beta_change(market: Market, short: int, long: int) -> Floats:
-    return beta(market, short) - beta(market, long)
+def _beta_change(market: Market, short: int, window: int) -> Floats:
+    return beta(market, short) - beta(market, window)
 
 
-def _falling_beta(market: Market, window: int) -> Floats:
-    both_TS = np.minimum(market.return_TS, 0.0) * np.minimum(market.index_return_TS, 0.0)
+def _semibeta(market: Market, window: int, sign: float) -> Floats:
+    both_TS = np.maximum(sign * market.return_TS, 0.0) * np.maximum(sign * market.index_return_TS, 0.0)
     square_TS = np.where(np.isnan(both_TS), np.nan, market.index_return_TS**2)
     return divide(rolling.mean(both_TS, window), rolling.mean(square_TS, window))
 
 
-def _index_correlation(market: Market, window: int) -> Floats:
+@quantity
+def index_correlation(market: Market, window: int) -> Floats:
+    """Correlation of the stock's log returns with the index's."""
     return rolling.corr(market.index_return_TS, market.return_TS, window)
 
 
-def _idiosyncratic(market: Market, window: int) -> Floats:
+def _delayed_correlation(market: Market, window: int) -> Floats:
+    return rolling.corr(rolling.shift(market.index_return_TS, 1), market.return_TS, window)
+
+
+@quantity
+def idiosyncratic(market: Market, window: int) -> Floats:
+    """Deviation of the stock's log returns from their least-squares line on the index's."""
     return rolling.residual_std(market.index_return_TS, market.return_TS, window)
 
 
-def _residual_return(market: Market, sessions: int, window: int) -> Floats:
+def _idiosyncratic_share(market: Market, window: int) -> Floats:
+    return log(divide(idiosyncratic(market, window), rolling.std(market.return_TS, window)))
+
+
+@quantity
+def residual_return(market: Market, sessions: int, window: int) -> Floats:
+    """Log return over some sessions less beta times the index's."""
     return past_return(market, sessions) - beta(market, window) * index_return(market, sessions)[:, None]
 
 
-def _sector_return(market: Market) -> Floats:
-    return sector(market, lambda market: market.return_TS)
+def _night_beta(market: Market, window: int) -> Floats:
+    return rolling.beta(market.index_return_TS, market.overnight_TS, window)
 
 
-def _sector_beta(market: Market, window: int) -> Floats:
-    return rolling.beta(_sector_return(market), market.return_TS, window)
+def _range_beta(market: Market, window: int) -> Floats:
+    return rolling.corr(np.abs(market.index_return_TS), market.log_high_TS - market.log_low_TS, window)
 
 
 def _coskew(market: Market, window: int) -> Floats:
@@ -85,71 +88,81 @@ def _coskew(market: Market, window: int) -> Floats:
     return divide(moment_TS, rolling.std(r_TS, window) * rolling.var(m_TS, window))
 
 
+def _market_adjusted_skew(market: Market, window: int) -> Floats:
+    return rolling.skew(market.return_TS - market.index_return_TS, window)
+
+
+def _up_capture(market: Market, window: int) -> Floats:
+    risen_TS = np.where(market.index_return_TS > 0, market.return_TS, 0.0 * market.return_TS)
+    paired_TS = np.where(np.isnan(market.return_TS + market.index_return_TS), np.nan, risen_TS)
+    return rolling.mean(paired_TS, window)
+
+
 FEATURES = (
+    *_family.each((20, 60, 120, 250), "beta_{n}", "least-squares slope of r on m over {n} sessions", beta, before=1),
     *(
-        _stock(f"beta_{n}", n + 1, f"least-squares slope of r on m over {n} sessions", partial(beta, window=n))
-        for n in (60, 250)
-    ),
-    _stock("beta_change_60_250", 251, "beta_60 − beta_250", partial(_beta_change, short=60, long=250)),
-    _stock(
-        "semibeta_falling_120",
-        121,
-        "mean_120(min(r, 0) min(m, 0)) / mean_120(m²) (Bollerslev, Patton and Quaedvlieg, 2022)",
-        partial(_falling_beta, window=120),
-    ),
-    _stock("index_corr_60", 61, "corr_60(r, m)", partial(_index_correlation, window=60)),
-    _stock(
-        "idio_vol_60",
-        61,
-        "residual deviation of r on m over 60 sessions (Ang, Hodrick, Xing and Zhang, 2006)",
-        partial(_idiosyncratic, window=60),
-    ),
-    _stock(
-        "coskew_60",
-        61,
-        "mean_60((r − mean r)(m − mean m)²) / (std_60(r) var_60(m)) (after Harvey and Siddique, 2000)",
-        partial(_coskew, window=60),
-    ),
-    *(
-        _stock(
-            f"residual_ret_{n}",
-            61,
-            f"log(C_t / C_t−{n}) − beta_60 times the index's (Blitz, Huij and Martens, 2011)",
-            partial(_residual_return, sessions=n, window=60),
+        _family.one(
+            f"beta_change_{short}_{long}",
+            long + 1,
+            f"beta_{short} − beta_{long}",
+            partial(_beta_change, short=short, window=long),
         )
-        for n in (1, 5, 20, 60)
+        for short, long in ((20, 120), (60, 250))
     ),
+    *_family.each((60,), "beta_night_{n}", "least-squares slope of g on m over {n} sessions", _night_beta, before=1),
+    *_family.each(
+        (120,),
+        "semibeta_falling_{n}",
+        "mean_{n}(min(r, 0) min(m, 0)) / mean_{n}(m²) (Bollerslev, Patton and Quaedvlieg, 2022)",
+        partial(_semibeta, sign=-1.0),
+        before=1,
+    ),
+    *_family.each(
+        (120,),
+        "semibeta_rising_{n}",
+        "mean_{n}(max(r, 0) max(m, 0)) / mean_{n}(m²) (Bollerslev, Patton and Quaedvlieg, 2022)",
+        partial(_semibeta, sign=1.0),
+        before=1,
+    ),
+    *_family.each((20, 60, 120), "index_corr_{n}", "corr_{n}(r, m)", index_correlation, before=1),
+    *_family.each(
+        (60, 120),
+        "index_corr_delayed_{n}",
+        "corr_{n}(r_t, m_t−1): price delay (Hou and Moskowitz, 2005)",
+        _delayed_correlation,
+        before=2,
+    ),
+    *_family.each((60,), "range_index_corr_{n}", "corr_{n}(log(H / L), |m|)", _range_beta, before=1),
+    *_family.each(
+        (20, 60),
+        "idio_vol_{n}",
+        "residual deviation of r on m over {n} sessions (Ang, Hodrick, Xing and Zhang, 2006)",
+        idiosyncratic,
+        before=1,
+    ),
+    *_family.each((60,), "idio_share_{n}", "log(idio_vol_{n} / std_{n}(r))", _idiosyncratic_share, before=1),
+    *_family.each(
+        (60,),
+        "idio_skew_{n}",
+        "skewness of r − m over {n} sessions (Boyer, Mitton and Vorkink, 2010)",
+        _market_adjusted_skew,
+        before=1,
+    ),
+    *_family.each(
+        (60, 120),
+        "coskew_{n}",
+        "mean_{n}((r − mean r)(m − mean m)²) / (std_{n}(r) var_{n}(m)) (after Harvey and Siddique, 2000)",
+        _coskew,
+        before=1,
+    ),
+    *_family.each((60,), "up_capture_{n}", "mean_{n}(r where m > 0, else 0)", _up_capture, before=1),
     *(
-        _stock(
-            f"ret_less_sector_{n}",
-            n + 1,
-            f"log(C_t / C_t−{n}) less its mean over the sector",
-            partial(less_sector, of=partial(past_return, sessions=n)),
+        _family.one(
+            f"residual_ret_{k}",
+            max(n, k) + 1,
+            f"log(C_t / C_t−{k}) − beta_{n} times the index's (Blitz, Huij and Martens, 2011)",
+            partial(residual_return, sessions=k, window=n),
         )
-        for n in (1, 5, 20, 60)
-    ),
-    *(
-        _stock(
-            f"sector_ret_{n}",
-            n + 1,
-            f"mean over the sector of log(C_t / C_t−{n}) (Moskowitz and Grinblatt, 1999)",
-            partial(sector, of=partial(past_return, sessions=n)),
-        )
-        for n in (1, 5, 20)
-    ),
-    _stock("overnight_less_sector_1", 2, "g less its mean over the sector", partial(less_sector, of=overnight)),
-    _stock("intraday_less_sector_1", 1, "d less its mean over the sector", partial(less_sector, of=intraday)),
-    _stock("sector_overnight_1", 2, "mean of g over the sector", partial(sector, of=overnight)),
-    _stock(
-        "sector_beta_60",
-        61,
-        "least-squares slope of r on the sector's mean r over 60 sessions",
-        partial(_sector_beta, window=60),
-    ),
-    _stock(
-        "volume_less_sector_20",
-        20,
-        "log V − mean_20(log V) less its mean over the sector",
-        partial(less_sector, of=partial(volume_deviation, window=20)),
+        for k, n in ((1, 60), (5, 60), (20, 60), (60, 60), (120, 250))
     ),
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 from gogooku3.dataset import rolling
-from gogooku3.dataset.elementwise import Floats, divide, log
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.elementwise import Floats
+from gogooku3.dataset.features.declare import Family
+from gogooku3.dataset.market import Market, quantity
 
-_stock = partial(Feature, "returns", "stock")
+_family = Family("returns")
 
 
-def past_return(market: Market, sessions: int, skip: int = 0) -> Floats:
-    """Log return from the close `sessions` sessions ago to the close `skip` sessions ago."""
-    return log(divide(rolling.shift(market.close_TS, skip), rolling.shift(market.close_TS, sessions)))
+@quantity
+def past_return(market: Market, window: int, skip: int = 0) -> Floats:
+    """Log return from the close `window` sessions ago to the close `skip` sessions ago."""
+    return rolling.shift(market.log_close_TS, skip) - rolling.shift(market.log_close_TS, window)
 
 
 def overnight(market: Market) -> Floats:
@@ -27,11 +28,15 @@ def intraday(market: Market) -> Floats:
     return market.intraday_TS
 
 
-def _overnight_mean(market: Market, window: int) -> Floats:
+@quantity
+def overnight_mean(market: Market, window: int) -> Floats:
+    """Mean log return from close to open."""
     return rolling.mean(market.overnight_TS, window)
 
 
-def _intraday_mean(market: Market, window: int) -> Floats:
+@quantity
+def intraday_mean(market: Market, window: int) -> Floats:
+    """Mean log return from open to close."""
     return rolling.mean(market.intraday_TS, window)
 
 
@@ -47,21 +52,35 @@ def _decayed(market: Market, window: int) -> Floats:
     return rolling.decayed_mean(market.return_TS, window)
 
 
+def _overnight_of(market: Market, lag: int) -> Floats:
+    return rolling.shift(market.overnight_TS, lag)
+
+
+def _intraday_of(market: Market, lag: int) -> Floats:
+    return rolling.shift(market.intraday_TS, lag)
+
+
 FEATURES = (
-    *(
-        _stock(f"ret_{n}", n + 1, f"log(C_t / C_t−{n})", partial(past_return, sessions=n))
-        for n in (1, 2, 3, 5, 10, 20, 60, 120, 250)
+    *_family.each(
+        (1, 2, 3, 5, 10, 20, 40, 60, 120, 250),
+        "ret_{n}",
+        "log(C_t / C_t−{n})",
+        past_return,
+        before=1,
     ),
-    _stock("ret_overnight_1", 2, "g = log(O_t / C_t−1)", overnight),
-    _stock("ret_intraday_1", 1, "d = log(C_t / O_t)", intraday),
-    *(_stock(f"ret_overnight_{n}", n + 1, f"mean_{n}(g)", partial(_overnight_mean, window=n)) for n in (5, 20)),
-    *(_stock(f"ret_intraday_{n}", n, f"mean_{n}(d)", partial(_intraday_mean, window=n)) for n in (5, 20)),
-    _stock(
-        "ret_overnight_less_intraday_20",
-        21,
-        "mean_20(g − d): tug of war (Lou, Polk and Skouras, 2019)",
-        partial(_overnight_less_intraday, window=20),
+    _family.one("ret_overnight_1", 2, "g = log(O_t / C_t−1)", overnight),
+    _family.one("ret_intraday_1", 1, "d = log(C_t / O_t)", intraday),
+    *_family.each((5, 20, 60), "ret_overnight_{n}", "mean_{n}(g)", overnight_mean, before=1),
+    *_family.each((5, 20, 60), "ret_intraday_{n}", "mean_{n}(d)", intraday_mean),
+    *_family.each(
+        (5, 20, 60),
+        "ret_overnight_less_intraday_{n}",
+        "mean_{n}(g − d): tug of war (Lou, Polk and Skouras, 2019)",
+        _overnight_less_intraday,
+        before=1,
     ),
-    *(_stock(f"ret_1_lag_{k}", k + 2, f"r_t−{k}", partial(_lagged, lag=k)) for k in (1, 2)),
-    _stock("ret_decayed_10", 11, "mean_10(r), weights 1 … 10 rising to t", partial(_decayed, window=10)),
+    *(_family.one(f"ret_1_lag_{k}", k + 2, f"r_t−{k}", partial(_lagged, lag=k)) for k in (1, 2, 3)),
+    _family.one("ret_overnight_1_lag_1", 3, "g_t−1", partial(_overnight_of, lag=1)),
+    _family.one("ret_intraday_1_lag_1", 2, "d_t−1", partial(_intraday_of, lag=1)),
+    *_family.each((10,), "ret_decayed_{n}", "mean_{n}(r), weights 1 … {n} rising to t", _decayed, before=1),
 )

@@ -8,11 +8,28 @@ import numpy as np
 
 from gogooku3.dataset import rolling
 from gogooku3.dataset.elementwise import Floats, divide, log
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.features.volatility import average_true_range
-from gogooku3.dataset.market import Market
+from gogooku3.dataset.features.declare import Family
+from gogooku3.dataset.features.momentum import highest_high, lowest_low, since_high, since_low
+from gogooku3.dataset.features.volatility import average_true_range, true_range
+from gogooku3.dataset.market import Market, quantity
 
-_stock = partial(Feature, "technical", "stock")
+_family = Family("technical")
+
+
+@quantity
+def close_mean(market: Market, window: int) -> Floats:
+    """Mean close."""
+    return rolling.mean(market.close_TS, window)
+
+
+@quantity
+def _lowest(market: Market, window: int) -> Floats:
+    return rolling.lowest(market.low_TS, window)
+
+
+@quantity
+def _highest(market: Market, window: int) -> Floats:
+    return rolling.highest(market.high_TS, window)
 
 
 def rsi(market: Market, window: int) -> Floats:
@@ -22,9 +39,10 @@ def rsi(market: Market, window: int) -> Floats:
     return divide(up_TS, up_TS + rolling.mean(np.maximum(-change_TS, 0.0), window))
 
 
+@quantity
 def _stochastic(market: Market, window: int) -> Floats:
-    low_TS, high_TS = rolling.lowest(market.low_TS, window), rolling.highest(market.high_TS, window)
-    return divide(market.close_TS - low_TS, high_TS - low_TS)
+    low_TS = _lowest(market, window)
+    return divide(market.close_TS - low_TS, _highest(market, window) - low_TS)
 
 
 def _stochastic_mean(market: Market, window: int, smooth: int) -> Floats:
@@ -35,6 +53,7 @@ def _williams(market: Market, window: int) -> Floats:
     return _stochastic(market, window) - 1.0
 
 
+@quantity
 def _typical_price(market: Market) -> Floats:
     return (market.high_TS + market.low_TS + market.close_TS) / 3.0
 
@@ -42,38 +61,39 @@ def _typical_price(market: Market) -> Floats:
 def _commodity_channel(market: Market, window: int) -> Floats:
     price_TS = _typical_price(market)
     centre_TS = rolling.mean(price_TS, window)
-    deviation_TS = np.zeros(price_TS.shape)
-    known_TS = np.zeros(price_TS.shape)
+    deviation_TS, known_TS = np.zeros(price_TS.shape), np.zeros(price_TS.shape, np.int16)
     for age in range(window):
         size_TS = np.abs(rolling.shift(price_TS, age) - centre_TS)
-        known_TS += ~np.isnan(size_TS)
-        deviation_TS += np.where(np.isnan(size_TS), 0.0, size_TS)
+        unknown_TS = np.isnan(size_TS)
+        known_TS += ~unknown_TS
+        size_TS[unknown_TS] = 0.0
+        deviation_TS += size_TS
     return divide(price_TS - centre_TS, 0.015 * divide(deviation_TS, known_TS))
 
 
 def _bollinger(market: Market, window: int) -> Floats:
-    centre_TS = rolling.mean(market.close_TS, window)
-    return divide(market.close_TS - centre_TS, rolling.std(market.close_TS, window))
+    return divide(market.close_TS - close_mean(market, window), rolling.std(market.close_TS, window))
 
 
-def _macd(market: Market, short: int, long: int) -> Floats:
-    gap_TS = rolling.mean(market.close_TS, short) - rolling.mean(market.close_TS, long)
-    return divide(gap_TS, market.close_TS)
+@quantity
+def _macd(market: Market, short: int, window: int) -> Floats:
+    return divide(close_mean(market, short) - close_mean(market, window), market.close_TS)
 
 
-def _macd_histogram(market: Market, short: int, long: int, smooth: int) -> Floats:
-    macd_TS = _macd(market, short, long)
+def _macd_histogram(market: Market, short: int, window: int, smooth: int) -> Floats:
+    macd_TS = _macd(market, short=short, window=window)
     return macd_TS - rolling.mean(macd_TS, smooth)
 
 
 def _aroon_up(market: Market, window: int) -> Floats:
-    return 1.0 - rolling.since_highest(market.high_TS, window) / (window - 1.0)
+    return 1.0 - since_high(market, window) / (window - 1.0)
 
 
 def _aroon_down(market: Market, window: int) -> Floats:
-    return 1.0 - rolling.since_lowest(market.low_TS, window) / (window - 1.0)
+    return 1.0 - since_low(market, window) / (window - 1.0)
 
 
+@quantity
 def _direction(market: Market, window: int) -> Floats:
     rise_TS = market.high_TS - rolling.shift(market.high_TS, 1)
     fall_TS = rolling.shift(market.low_TS, 1) - market.low_TS
@@ -88,110 +108,137 @@ def _directional_strength(market: Market, window: int) -> Floats:
     return rolling.mean(np.abs(_direction(market, window)), window)
 
 
-def _money_flow(market: Market, window: int) -> Floats:
-    price_TS = _typical_price(market)
-    change_TS = price_TS - rolling.shift(price_TS, 1)
-    flow_TS = np.where(np.isnan(change_TS), np.nan, price_TS * market.volume_TS)
-    risen_TS = rolling.mean(np.where(change_TS > 0, flow_TS, 0.0 * flow_TS), window)
-    fallen_TS = rolling.mean(np.where(change_TS < 0, flow_TS, 0.0 * flow_TS), window)
-    return divide(risen_TS, risen_TS + fallen_TS)
-
-
-def _signed_volume(market: Market, window: int) -> Floats:
-    sign_TS = np.sign(market.return_TS)
-    volume_TS = np.where(np.isnan(sign_TS), np.nan, market.volume_TS)
-    return divide(rolling.mean(sign_TS * volume_TS, window), rolling.mean(volume_TS, window))
-
-
 def _to_mean(market: Market, window: int) -> Floats:
-    return log(divide(market.close_TS, rolling.mean(market.close_TS, window)))
+    return log(divide(market.close_TS, close_mean(market, window)))
 
 
 def _to_median(market: Market, window: int) -> Floats:
-    return log(divide(market.close_TS, rolling.median(market.close_TS, window)))
+    return market.log_close_TS - rolling.median(market.log_close_TS, window)
 
 
 def _keltner(market: Market, window: int) -> Floats:
-    distance_TS = 1.0 - divide(rolling.mean(market.close_TS, window), market.close_TS)
+    distance_TS = 1.0 - divide(close_mean(market, window), market.close_TS)
     return divide(distance_TS, average_true_range(market, window))
 
 
-def _body(market: Market) -> Floats:
-    return divide(market.close_TS - market.open_TS, market.high_TS - market.low_TS)
+def _price_deviation(market: Market, window: int) -> Floats:
+    return divide(rolling.std(market.close_TS, window), market.close_TS)
 
 
-def _close_place(market: Market) -> Floats:
-    return divide(market.close_TS - market.low_TS, market.high_TS - market.low_TS)
+def _choppiness(market: Market, window: int) -> Floats:
+    reach_TS = _highest(market, window) - _lowest(market, window)
+    return log(divide(rolling.total(true_range(market), window), reach_TS))
+
+
+def _vortex(market: Market, window: int) -> Floats:
+    up_TS = np.abs(market.high_TS - rolling.shift(market.low_TS, 1))
+    down_TS = np.abs(market.low_TS - rolling.shift(market.high_TS, 1))
+    return divide(rolling.mean(up_TS - down_TS, window), rolling.mean(true_range(market), window))
+
+
+def _ultimate(market: Market, window: int) -> Floats:
+    last_close_TS = rolling.shift(market.close_TS, 1)
+    pressure_TS = market.close_TS - np.minimum(market.low_TS, last_close_TS)
+    spans = (window // 4, window // 2, window)
+    short_TS, middle_TS, long_TS = (
+        divide(rolling.mean(pressure_TS, n), rolling.mean(true_range(market), n)) for n in spans
+    )
+    return (4.0 * short_TS + 2.0 * middle_TS + long_TS) / 7.0
+
+
+def _channel_width(market: Market, window: int) -> Floats:
+    return highest_high(market, window) - lowest_low(market, window)
+
+
+def _bull_power(market: Market, window: int) -> Floats:
+    return divide(market.high_TS - close_mean(market, window), market.close_TS)
+
+
+def _bear_power(market: Market, window: int) -> Floats:
+    return divide(market.low_TS - close_mean(market, window), market.close_TS)
 
 
 FEATURES = (
-    *(
-        _stock(
-            f"rsi_{n}",
-            n + 1,
-            f"mean_{n}(up) / (mean_{n}(up) + mean_{n}(down)) of C_t − C_t−1 (Cutler's RSI)",
-            partial(rsi, window=n),
-        )
-        for n in (5, 14)
+    *_family.each(
+        (5, 14, 28),
+        "rsi_{n}",
+        "mean_{n}(up) / (mean_{n}(up) + mean_{n}(down)) of C_t − C_t−1 (Cutler's RSI)",
+        rsi,
+        before=1,
     ),
-    _stock(
-        "stochastic_14", 14, "(C_t − min_14(L)) / (max_14(H) − min_14(L)) (Lane's %K)", partial(_stochastic, window=14)
+    *_family.each(
+        (5, 14, 60), "stochastic_{n}", "(C_t − min_{n}(L)) / (max_{n}(H) − min_{n}(L)) (Lane's %K)", _stochastic
     ),
-    _stock(
+    _family.one(
         "stochastic_mean_14_3",
         16,
         "mean_3 of stochastic_14 (Lane's %D)",
         partial(_stochastic_mean, window=14, smooth=3),
     ),
-    _stock(
-        "williams_r_28", 28, "(C_t − max_28(H)) / (max_28(H) − min_28(L)) (Williams' %R)", partial(_williams, window=28)
+    *_family.each((28,), "williams_r_{n}", "(C_t − max_{n}(H)) / (max_{n}(H) − min_{n}(L)) (Williams' %R)", _williams),
+    *_family.each(
+        (20,),
+        "cci_{n}",
+        "(p_t − mean_{n}(p)) / (.015 mean_{n}(|p − mean_{n}(p)_t|)), p = (H + L + C)/3 (Lambert, 1980)",
+        _commodity_channel,
     ),
-    _stock(
-        "cci_20",
-        20,
-        "(p_t − mean_20(p)) / (.015 mean_20(|p − mean_20(p)_t|)), p = (H + L + C)/3 (Lambert, 1980)",
-        partial(_commodity_channel, window=20),
+    *_family.each((10, 20, 60), "bollinger_z_{n}", "(C_t − mean_{n}(C)) / std_{n}(C) (Bollinger)", _bollinger),
+    *(
+        _family.one(
+            f"macd_{short}_{long}",
+            long,
+            f"(mean_{short}(C) − mean_{long}(C)) / C_t: MACD on plain means",
+            partial(_macd, short=short, window=long),
+        )
+        for short, long in ((5, 20), (12, 26), (20, 60))
     ),
-    _stock("bollinger_z_20", 20, "(C_t − mean_20(C)) / std_20(C) (Bollinger)", partial(_bollinger, window=20)),
-    _stock("macd_12_26", 26, "(mean_12(C) − mean_26(C)) / C_t: MACD on plain means", partial(_macd, short=12, long=26)),
-    _stock(
+    _family.one(
         "macd_histogram_12_26_9",
         34,
         "macd_12_26 − mean_9(macd_12_26)",
-        partial(_macd_histogram, short=12, long=26, smooth=9),
+        partial(_macd_histogram, short=12, window=26, smooth=9),
     ),
-    _stock("aroon_up_25", 25, "1 − sessions since max_25(H) / 24 (Chande, 1995)", partial(_aroon_up, window=25)),
-    _stock("aroon_down_25", 25, "1 − sessions since min_25(L) / 24 (Chande, 1995)", partial(_aroon_down, window=25)),
-    _stock(
-        "direction_14",
-        15,
-        "(DM+ − DM−) / (DM+ + DM−), plain means of 14 directional movements (Wilder, 1978)",
-        partial(_direction, window=14),
+    *_family.each((25,), "aroon_up_{n}", "1 − sessions since max_{n}(H) / ({n} − 1) (Chande, 1995)", _aroon_up),
+    *_family.each((25,), "aroon_down_{n}", "1 − sessions since min_{n}(L) / ({n} − 1) (Chande, 1995)", _aroon_down),
+    *_family.each(
+        (14,),
+        "direction_{n}",
+        "(DM+ − DM−) / (DM+ + DM−), plain means of {n} directional movements (Wilder, 1978)",
+        _direction,
+        before=1,
     ),
-    _stock(
+    _family.one(
         "adx_14",
         28,
         "mean_14(|direction_14|): ADX on plain means (Wilder, 1978)",
         partial(_directional_strength, window=14),
     ),
-    _stock(
-        "money_flow_14",
-        15,
-        "share of p V in sessions of rising p over 14 sessions, p = (H + L + C)/3 (Quong and Soudack)",
-        partial(_money_flow, window=14),
+    *_family.each((5, 20, 60, 250), "price_to_mean_{n}", "log(C_t / mean_{n}(C))", _to_mean),
+    *_family.each((20,), "price_to_median_{n}", "log C_t − median_{n}(log C)", _to_median),
+    *_family.each((20,), "keltner_{n}", "(C_t − mean_{n}(C)) / mean_{n}(true range) (Keltner)", _keltner, before=1),
+    *_family.each((5, 20, 60), "price_std_{n}", "std_{n}(C) / C_t (Yang et al., 2020, Alpha158 STD)", _price_deviation),
+    *_family.each(
+        (14, 60),
+        "choppiness_{n}",
+        "log of the sum of {n} true ranges over max_{n}(H) − min_{n}(L) (Dreiss)",
+        _choppiness,
+        before=1,
     ),
-    _stock(
-        "signed_volume_20",
-        21,
-        "mean_20(sign(r) V) / mean_20(V) (after Granville's on-balance volume)",
-        partial(_signed_volume, window=20),
+    *_family.each(
+        (14,),
+        "vortex_{n}",
+        "mean_{n}(|H_t − L_t−1| − |L_t − H_t−1|) / mean_{n}(true range) (Botes and Siepman, 2010)",
+        _vortex,
+        before=1,
     ),
-    *(
-        _stock(f"price_to_mean_{n}", n, f"log(C_t / mean_{n}(C))", partial(_to_mean, window=n))
-        for n in (5, 20, 60, 120, 250)
+    *_family.each(
+        (28,),
+        "ultimate_{n}",
+        "(4 q_7 + 2 q_14 + q_28) / 7, q_n = mean_n(C_t − min(L, C_t−1)) / mean_n(true range) (Williams, 1985)",
+        _ultimate,
+        before=1,
     ),
-    _stock("price_to_median_20", 20, "log(C_t / median_20(C))", partial(_to_median, window=20)),
-    _stock("keltner_20", 21, "(C_t − mean_20(C)) / mean_20(true range) (Keltner)", partial(_keltner, window=20)),
-    _stock("body_1", 1, "(C − O) / (H − L)", _body),
-    _stock("close_place_1", 1, "(C − L) / (H − L)", _close_place),
+    *_family.each((20, 60, 250), "channel_width_{n}", "log(max_{n}(H) / min_{n}(L)) (Donchian)", _channel_width),
+    *_family.each((13,), "bull_power_{n}", "(H_t − mean_{n}(C)) / C_t (Elder, 1989, plain mean)", _bull_power),
+    *_family.each((13,), "bear_power_{n}", "(L_t − mean_{n}(C)) / C_t (Elder, 1989, plain mean)", _bear_power),
 )

@@ -6,7 +6,9 @@ import math
 
 import polars as pl
 
+from gogooku3.dataset.registry import select
 from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
+from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError, MismatchError, listed
 from gogooku3.model.weights import CONFIG
 from gogooku3.recovery.checks.subject import FETCH, Subject
@@ -69,7 +71,7 @@ def dataset(subject: Subject) -> Finding:
     own, other = subject.schema, Schema.read(subject.dataset / "schema.json")
     differences = compare(own, other)
     if differences:
-        return Finding("failed", _told(differences, own, other), _remedy(subject, _families(own, other)), differences)
+        return Finding("failed", _told(differences, own, other), _remedy(subject, _parameter(own, other)), differences)
     if own.horizons != other.horizons:
         raise MismatchError(
             f"the model scores horizons {list(own.horizons)}, the dataset has {list(other.horizons)}",
@@ -155,12 +157,19 @@ def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
     return ", ".join(parts)
 
 
-def _families(own: Schema, other: Schema) -> str:
+def _parameter(own: Schema, other: Schema) -> str:
     """The parameter that gives the right columns, where one does."""
-    mine, theirs = (list(dict.fromkeys(column.family for column in each.features)) for each in (own, other))
-    if mine != theirs:
-        return f"set `dataset.families` to [{', '.join(mine)}] (here [{', '.join(theirs)}]), then `dvc repro dataset`"
-    return "the families are the same: check out the package's commit, then `dvc pull data/dataset`"
+    mine, theirs = _set_of(own), _set_of(other)
+    if mine is None or mine == theirs:
+        return "check out the package's commit, then `dvc pull data/dataset`"
+    here = f" (here {theirs})" if theirs else ""
+    return f"set `dataset.features` to {mine}{here}, then `dvc repro dataset`"
+
+
+def _set_of(schema: Schema) -> str | None:
+    """The named set of features that a schema holds, as this version of the project declares them."""
+    sets = ((name, tuple(feature.name for feature in select(name))) for name in SUBSETS)
+    return next((name for name, features in sets if features == schema.names), None)
 
 
 def _remedy(subject: Subject, otherwise: str) -> str:

@@ -1,0 +1,52 @@
+"""`gogooku3 features`: what the model may be fed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+
+@click.command()
+@click.option("--set", "subset", type=click.Choice(["core99", "extended220", "full395"]), default="full395")
+@click.option("--family", help="List this family alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print the features as JSON.")
+@click.option("--markdown", "as_page", is_flag=True, help="Print the whole reference, docs/features.md.")
+def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> None:
+    """List the features of a set: family, lookback in sessions, definition.
+
+    Exit codes: 0 listed; 2 there is no such family.
+    """
+    from gogooku3.dataset.reference import markdown, smallest_subset
+    from gogooku3.dataset.registry import FAMILIES, select
+    from gogooku3.errors import ConfigError
+
+    if as_page:
+        click.echo(markdown(), nl=False)
+        return
+    if family is not None and family not in FAMILIES:
+        raise ConfigError(f"`{family}` is no family of features", hint=f"the families are {', '.join(FAMILIES)}")
+    listed = [feature for feature in select(subset) if family in (None, feature.family)]
+    if as_json:
+        rows = [
+            {
+                "name": feature.name,
+                "family": feature.family,
+                "lookback": feature.lookback,
+                "scope": feature.scope,
+                "set": smallest_subset(feature),
+                "definition": feature.definition,
+            }
+            for feature in listed
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("feature", "family", Column("lookback", justify="right"), Column("definition", overflow="fold"))
+    for feature in listed:
+        table.add_row(feature.name, feature.family, str(feature.lookback), Text(feature.definition))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"{len(listed)} features")

@@ -1,0 +1,65 @@
+"""What the bytes of a month depend on, as one hash: the recipe, and every bar that its features and graphs look at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from gogooku3.config.dataset import Dataset
+from gogooku3.dataset.feature import Feature
+from gogooku3.dataset.market import Market
+
+
+def recipe(features: Sequence[Feature], params: Dataset) -> str:
+    """The parameters that decide a month, the definitions of its features, the code and what it runs on."""
+    content = {
+        "features": [asdict(feature.column) for feature in features],
+        "clip": params.clip,
+        "graph": asdict(params.graph),
+        "code": _code(),
+        "versions": {name: version(name) for name in ("numpy", "polars")},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def session_digests(market: Market) -> list[bytes]:
+    """[T] hash of each session: its day and index level, its stocks with their groups, and their bars."""
+    groups = zip(market.codes, market.sectors, market.segments, strict=True)
+    stock_S = np.array([hashlib.sha256("\0".join(names).encode()).digest() for names in groups], dtype="S32")
+    series = (market.open_TS, market.high_TS, market.low_TS, market.close_TS, market.volume_TS, market.turnover_TS)
+    digests = []
+    for row, day in enumerate(market.sessions):
+        present_S = market.present_TS[row]
+        digest = hashlib.sha256(f"{day}".encode() + market.index_T[row : row + 1].tobytes())
+        digest.update(stock_S[present_S].tobytes())
+        for values_TS in series:
+            digest.update(values_TS[row, present_S].tobytes())
+        digests.append(digest.digest())
+    return digests
+
+
+def inputs(recipe: str, digests: Sequence[bytes], first_session: int) -> str:
+    """The hash of a month: of its recipe, the sessions that it looks at, and how many came before its own.
+
+    Args:
+        digests: of the sessions of its longest lookback and its own.
+        first_session: number of the month's first session in all of history, which decides when graphs are made.
+    """
+    return hashlib.sha256(recipe.encode() + first_session.to_bytes(8, "little") + b"".join(digests)).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """The hash of the modules that turn bars into months."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

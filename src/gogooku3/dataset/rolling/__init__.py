@@ -1,0 +1,39 @@
+"""Statistics over the last `window` sessions: axis 0 is time, any axes after it are computed side by side.
+
+A statistic at row t reads rows t − window + 1 … t and nothing else. It is NaN in the first `window` − 1 rows and
+wherever fewer than `required(window)` of its values are known (not NaN); statistics of two series use the sessions
+in which both are known. So a value has the same bits wherever history begins or ends.
+"""
+
+from gogooku3.dataset.rolling.extremes import highest, lowest, max_drawdown, since_highest, since_lowest
+from gogooku3.dataset.rolling.moments import count, decayed_mean, kurt, mean, skew, std, total, var
+from gogooku3.dataset.rolling.order import median, quantile, rank_of_last
+from gogooku3.dataset.rolling.pairs import beta, corr, cov, r2, residual_std, slope
+from gogooku3.dataset.rolling.windows import required, shift
+
+__all__ = [
+    "beta",
+    "corr",
+    "count",
+    "cov",
+    "decayed_mean",
+    "highest",
+    "kurt",
+    "lowest",
+    "max_drawdown",
+    "mean",
+    "median",
+    "quantile",
+    "r2",
+    "rank_of_last",
+    "required",
+    "residual_std",
+    "shift",
+    "since_highest",
+    "since_lowest",
+    "skew",
+    "slope",
+    "std",
+    "total",
+    "var",
+]

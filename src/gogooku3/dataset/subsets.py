@@ -1,0 +1,56 @@
+"""The named sets of features: each holds the one before it, in the order of the families."""
+
+from __future__ import annotations
+
+_CORE = """
+ret_1 ret_2 ret_3 ret_5 ret_20 ret_60 ret_overnight_1 ret_intraday_1 ret_1_lag_1
+vol_close_5 vol_close_20 vol_close_60 vol_parkinson_5 vol_parkinson_20 vol_ratio_5_20 vol_down_20 atr_14 range_1
+mom_60_skip_5 mom_120_skip_20 mom_250_skip_20 high_distance_20 high_distance_250 low_distance_250 max_drawdown_60
+trend_slope_20 trend_r2_20 mom_sharpe_20 ret_1_scaled_20
+rsi_5 rsi_14 stochastic_14 cci_20 bollinger_z_20 macd_12_26 direction_14 price_to_mean_5 price_to_mean_20
+body_1 close_place_1 upper_shadow_1 lower_shadow_1 gap_share_20
+log_turnover_1 log_turnover_20 amihud_20 roll_spread_60 corwin_schultz_20 zero_return_share_60 vwap_distance_1
+volume_ratio_1_5 volume_ratio_1_20 volume_ratio_5_60 volume_deviation_20_lag_0 volume_deviation_20_lag_1
+volume_deviation_20_lag_2 volume_deviation_20_lag_3 volume_deviation_20_lag_5 volume_change_1 volume_std_20
+volume_return_corr_20
+skew_20 kurt_20 max_return_20 min_return_20 up_share_20 surprise_60 autocorr_1_60 variance_ratio_5_60
+beta_60 beta_250 index_corr_60 idio_vol_60 coskew_60 residual_ret_5 residual_ret_20
+ret_1_less_sector ret_5_less_sector ret_20_less_sector sector_ret_1 sector_ret_5 sector_ret_20 overnight_less_sector_1
+volume_20_less_sector
+rank_ret_1 rank_ret_5 rank_ret_20 rank_vol_close_20 rank_log_turnover_20 rank_volume_ratio_1_20 rank_high_distance_250
+weekday_sin weekday_cos month_position turn_of_month
+index_ret_1 index_vol_20 breadth_1 dispersion_1
+"""
+
+_EXTENDED = """
+ret_10 ret_40 ret_120 ret_250 ret_overnight_20 ret_intraday_20
+ret_overnight_less_intraday_20 ret_1_lag_2 ret_1_lag_3 ret_decayed_10
+vol_close_120 vol_close_250 vol_parkinson_60 vol_garman_klass_20 vol_rogers_satchell_20 vol_yang_zhang_60
+vol_night_20 vol_day_20 vol_ratio_20_60 vol_overnight_share_20 vol_down_60 vol_up_20 vol_down_to_up_60 vol_of_vol_60
+vol_jump_60 leverage_60
+mom_10_skip_5 mom_250_skip_120 high_distance_60 low_distance_20 low_distance_60 max_drawdown_20
+max_drawdown_250 trend_slope_60 trend_r2_60 trend_residual_10 trend_residual_60 mom_sharpe_60 mom_sharpe_250
+since_high_60 since_low_60 information_discreteness_60
+rsi_28 stochastic_60 williams_r_28 bollinger_z_60 macd_20_60 aroon_up_25 aroon_down_25 adx_14 price_to_mean_60
+price_to_mean_250 keltner_20 choppiness_14 channel_width_60
+upper_shadow_share_1 lower_shadow_share_1 close_place_20 shadow_balance_20 open_to_last_high_1
+log_turnover_5 log_turnover_250 turnover_variation_20 amihud_60 amihud_ratio_5_60 abdi_ranaldo_20 vwap_distance_20
+volume_ratio_5_20 volume_ratio_20_250 volume_std_60 volume_slope_20 volume_place_20 volume_from_highest_250
+volume_autocorr_60 volume_price_corr_20 volume_range_corr_20 signed_volume_20 accumulation_20 money_flow_14
+moved_volume_variation_20
+skew_60 kurt_60 night_skew_60 max_return_5 tail_balance_60 up_share_60 jump_share_60 autocorr_5_60 size_autocorr_1_60
+night_day_corr_60 rescaled_range_60
+beta_120 semibeta_falling_120 index_corr_120 index_corr_delayed_60 idio_vol_20 residual_ret_1 residual_ret_60
+ret_60_less_sector sector_ret_60 mom_250_skip_20_less_sector intraday_less_sector_1 sector_beta_60 sector_corr_60
+vol_20_less_sector
+rank_ret_10 rank_ret_60 rank_mom_250_skip_20 rank_ret_overnight_1 rank_beta_60 rank_max_return_20
+month_sin month_cos days_since_session
+index_ret_5 index_ret_20 index_vol_60 index_high_distance_250 breadth_20 dispersion_20 market_volume_20
+"""
+
+SUBSETS: dict[str, frozenset[str] | None] = {
+    "core99": frozenset(_CORE.split()),
+    "extended220": frozenset(_CORE.split() + _EXTENDED.split()),
+    "full395": None,
+}
+"""The names of each; None stands for every feature that there is."""

@@ -1,0 +1,106 @@
+"""Who does the work: this process, or several that each take units, with the same bytes whoever does them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gogooku3.config.dataset import Dataset
+from gogooku3.dataset.history import History
+from gogooku3.dataset.months import Month, make
+from gogooku3.dataset.registry import select
+from gogooku3.dataset.workshop import Workshop
+from gogooku3.errors import MachineError
+
+_WORTH_A_PROCESS = 100_000_000
+"""Values below which starting another process takes longer than what it saves."""
+_BYTES_A_VALUE = 6
+"""Memory of a unit for each of its values: 4 as f32, the rest passing."""
+_BYTES_A_PROCESS = 1 << 29
+
+_done: Synchronized[float]
+"""In a process of the pool: the months done by all of them."""
+
+
+def work(units: Sequence[Sequence[Month]], history: History, params: Dataset, workshop: Workshop) -> None:
+    """Makes the months of all units that the workshop does not hold yet, and shows how far they are.
+
+    Raises:
+        DataError: the bars are not what their schema says.
+        MachineError: a process that took part was killed.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("months", total=sum(len(unit) for unit in units))
+        processes = _processes(units, history, params)
+        if processes == 1 or history.folder is None:
+            for unit in units:
+                make(unit, history, params, workshop, lambda share: progress.advance(task, share))
+            return
+        context = multiprocessing.get_context("spawn")
+        done = context.Value("d", 0.0)
+        with _one_thread_each(), ProcessPoolExecutor(processes, context, _share, (done,)) as pool:
+            running = {pool.submit(_make, unit, history.folder, params, workshop.target) for unit in units}
+            try:
+                while running:
+                    finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
+                    for future in finished:
+                        future.result()
+                    progress.update(task, completed=done.value)
+            except BrokenProcessPool:
+                raise MachineError(
+                    f"one of {processes} processes that make months was killed, perhaps for want of memory",
+                    hint="free some memory and run again: finished months stay",
+                ) from None
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def _processes(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
+    """As many as there are cores, units and room in memory for."""
+    stocks, features = len(history.listed), len(select(params.features))
+    sizes = [(unit[-1].stop - unit[0].start) * stocks * features for unit in units]
+    if sum(sizes) < _WORTH_A_PROCESS:
+        return 1
+    room = int(psutil.virtual_memory().available) // (max(sizes) * _BYTES_A_VALUE + _BYTES_A_PROCESS)
+    return max(1, min(len(os.sched_getaffinity(0)), len(units), room))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that are started meanwhile leave their libraries one thread."""
+    names = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _share(done: Synchronized[float]) -> None:
+    global _done
+    _done = done
+
+
+def _make(unit: Sequence[Month], quotes: Path, params: Dataset, target: Path) -> None:
+    def advance(share: float) -> None:
+        with _done.get_lock():
+            _done.value += share
+
+    make(unit, History.read(quotes), params, Workshop(target), advance)

@@ -1,0 +1,77 @@
+"""Where a dataset grows month by month, and what is kept of a month that is done.
+
+For each finished month there is a record: the hash of all that its bytes depend on, and the hash of each of its files.
+A month whose inputs and whose files are those of its record is not made again, whether a killed run made it, another
+process, another machine whose folder was copied here, or the run before this one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gogooku3.dataset.contents import write_frame
+from gogooku3.files import sha256_file, write_json
+
+
+class Workshop:
+    """The folder beside a dataset in which the next one is made."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._root = target.with_name(f".{target.name}.partial")
+        self.folder = self._root / "whole"
+        """The files so far."""
+
+    def holds(self, month: str, inputs: str) -> bool:
+        """Whether a month is done already; files that the dataset before has of it are taken over."""
+        record = self._record(month)
+        if record is None or record["inputs"] != inputs:
+            return False
+        return all(self._taken(name, file["bytes"]) for name, file in record["files"].items())
+
+    def write(self, month: str, inputs: str, frames: dict[str, pl.DataFrame]) -> None:
+        """Writes the files of a month, then its record."""
+        files = {}
+        for name, frame in frames.items():
+            entry = write_frame(frame, self.folder / name)
+            files[name] = entry | {"bytes": sha256_file(self.folder / name)}
+        write_json({"inputs": inputs, "files": files}, self._record_path(month))
+
+    def files(self, month: str) -> dict[str, dict[str, int | str]]:
+        """The entries in the table of contents of a month that is done."""
+        record = json.loads(self._record_path(month).read_text(encoding="utf-8"))
+        return {name: {"rows": file["rows"], "sha256": file["sha256"]} for name, file in record["files"].items()}
+
+    def deliver(self, files: set[str]) -> None:
+        """Puts these files in the place of the dataset, and removes what else lies in the folder."""
+        for path in [path for path in self.folder.rglob("*") if path.is_file()]:
+            if path.relative_to(self.folder).as_posix() not in files:
+                path.unlink()
+        shutil.rmtree(self.target, ignore_errors=True)
+        self.folder.rename(self.target)
+
+    def _record_path(self, month: str) -> Path:
+        return self._root / "months" / f"{month}.json"
+
+    def _record(self, month: str) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads(self._record_path(month).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return record
+
+    def _taken(self, name: str, sha256: str) -> bool:
+        path, before = self.folder / name, self.target / name
+        if not path.exists() and before.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(before, path)
+            except OSError:  # another filesystem, or one without links
+                shutil.copyfile(before, path)
+        return path.exists() and sha256_file(path) == sha256
