@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gogooku3.cli.findings import tell
-from gogooku3.cli.progress import shown
+from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:

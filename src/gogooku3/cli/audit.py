@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gogooku3.cli.progress import shown
 from gogooku3.errors import DataError
+from gogooku3.progress import shown
 
 if TYPE_CHECKING:
     from gogooku3.recovery.audit import Audit, Problem

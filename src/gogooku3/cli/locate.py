@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.cli.progress import shown
+from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import click
 
 from gogooku3.cli.around import around, from_option, settings_option
 from gogooku3.cli.findings import tell
-from gogooku3.cli.progress import shown
+from gogooku3.progress import shown
 
 if TYPE_CHECKING:
     from gogooku3.recovery.recover import Recovery

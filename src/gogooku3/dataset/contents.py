@@ -50,11 +50,15 @@ class Contents:
             DataError: a file is unreadable, or holds other rows or values than were written.
             MismatchError: its columns are not the schema's.
         """
-        for name in sorted(self.files):
-            if name.startswith(f"{kind}/"):
-                yield self._frame(name, columns)
+        for name in self.names(kind):
+            yield self.frame(name, columns)
 
-    def _frame(self, name: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
+    def names(self, kind: str) -> list[str]:
+        """The files of one kind, in the order of their months."""
+        return [name for name in sorted(self.files) if name.startswith(f"{kind}/")]
+
+    def frame(self, name: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
+        """One file's frame; raises as `frames` does."""
         path = self.folder / name
         try:
             frame = pl.read_parquet(path)

@@ -117,6 +117,11 @@ class Schema:
         """Columns of a targets file."""
         return {**KEY, **{target_name(horizon): pl.Float32() for horizon in self.horizons}}
 
+    def columns(self, name: str) -> dict[str, pl.DataType]:
+        """Columns of a file by its name in the dataset, `features/2023-12.parquet`."""
+        of_kind = {"features": self.feature_columns, "targets": self.target_columns, "graph": GRAPH_COLUMNS}
+        return of_kind[name.partition("/")[0]]
+
 
 REBUILD = "make the dataset anew with `dvc repro dataset`"
 

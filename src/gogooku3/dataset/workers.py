@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -12,8 +12,6 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gogooku3.config.dataset import Dataset
 from gogooku3.dataset.history import History
@@ -21,6 +19,7 @@ from gogooku3.dataset.months import Month, make
 from gogooku3.dataset.registry import select
 from gogooku3.dataset.workshop import Workshop
 from gogooku3.errors import MachineError
+from gogooku3.progress import shown
 
 _WORTH_A_PROCESS = 100_000_000
 """Values below which starting another process takes longer than what it saves."""
@@ -39,32 +38,58 @@ def work(units: Sequence[Sequence[Month]], history: History, params: Dataset, wo
         DataError: the bars are not what their schema says.
         MachineError: a process that took part was killed.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("months", total=sum(len(unit) for unit in units))
-        processes = _processes(units, history, params)
+    months, processes = sum(len(unit) for unit in units), _processes(units, history, params)
+    with shown() as show:
         if processes == 1 or history.folder is None:
-            for unit in units:
-                make(unit, history, params, workshop, lambda share: progress.advance(task, share))
-            return
-        context = multiprocessing.get_context("spawn")
-        done = context.Value("d", 0.0)
-        with _one_thread_each(), ProcessPoolExecutor(processes, context, _share, (done,)) as pool:
-            running = {pool.submit(_make, unit, history.folder, params, workshop.target) for unit in units}
-            try:
-                while running:
-                    finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
-                    for future in finished:
-                        future.result()
-                    progress.update(task, completed=done.value)
-            except BrokenProcessPool:
-                raise MachineError(
-                    f"one of {processes} processes that make months was killed, perhaps for want of memory",
-                    hint="free some memory and run again: finished months stay",
-                ) from None
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            _alone(units, history, params, workshop, lambda done: show("months", done, months))
+        else:
+            _together(processes, units, history.folder, params, workshop, lambda done: show("months", done, months))
+
+
+def _alone(
+    units: Sequence[Sequence[Month]],
+    history: History,
+    params: Dataset,
+    workshop: Workshop,
+    tell: Callable[[float], None],
+) -> None:
+    done = 0.0
+
+    def advance(share: float) -> None:
+        nonlocal done
+        done += share
+        tell(done)
+
+    for unit in units:
+        make(unit, history, params, workshop, advance)
+
+
+def _together(
+    processes: int,
+    units: Sequence[Sequence[Month]],
+    quotes: Path,
+    params: Dataset,
+    workshop: Workshop,
+    tell: Callable[[float], None],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("d", 0.0)
+    with _one_thread_each(), ProcessPoolExecutor(processes, context, _share, (done,)) as pool:
+        running = {pool.submit(_make, unit, quotes, params, workshop.target) for unit in units}
+        try:
+            while running:
+                finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
+                for future in finished:
+                    future.result()
+                tell(done.value)
+        except BrokenProcessPool:
+            raise MachineError(
+                f"one of {processes} processes that make months was killed, perhaps for want of memory",
+                hint="free some memory and run again: finished months stay",
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _processes(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:

@@ -1,4 +1,4 @@
-"""What the network is fed: blocks of consecutive sessions, taken from a panel that lies on the device."""
+"""What the network is fed: blocks of consecutive sessions, taken from a panel that lies on the device or on disk."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from gogooku3.dataset.panel import Panel
+
+_SHARE = 0.5
+"""Of a GPU's free memory that a panel may take; a larger one stays on disk, and blocks are copied as they are cut."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,14 @@ class Block:
 
 
 class PanelOnDevice:
-    """A panel's arrays as tensors, from which blocks are cut."""
+    """A panel's arrays as tensors, from which blocks are cut: the same ones wherever the arrays lie."""
 
     def __init__(self, panel: Panel, window: int, device: torch.device) -> None:
         self.panel = panel
         self.window = window
         self.device = device
-        self._x_TSF = torch.from_numpy(panel.x_TSF).to(device)
-        self._y_TSP = torch.from_numpy(panel.y_TSH).to(device)
+        self._x_TSF = _at_hand(panel.x_TSF, device)
+        self._y_TSP = _at_hand(panel.y_TSH, device)
 
     def block(self, first: int, sessions: int, stocks_S: np.ndarray, *, with_neighbours: bool) -> Block:
         """The block of `sessions` sessions from index `first` for the given stock indices.
@@ -51,10 +55,10 @@ class PanelOnDevice:
                 table_DSK, edges_DSKE = self._graph(rows_D, members_S)
         place_S = np.full(len(self.panel.codes) + 1, -1, dtype=np.int64)
         place_S[members_S] = np.arange(len(members_S))
-        y_DSP = self._rows(self._y_TSP, rows_D, members_S)
+        y_DSP = self._rows(self._y_TSP, first, first + sessions, members_S)
         y_DSP[:, len(stocks_S) :] = torch.nan
         return Block(
-            x_ZSF=self._rows(self._x_TSF, np.arange(first - self.window + 1, first + sessions), members_S),
+            x_ZSF=self._rows(self._x_TSF, first - self.window + 1, first + sessions, members_S),
             neighbours_DSK=torch.from_numpy(place_S[table_DSK]).to(self.device),
             edges_DSKE=torch.from_numpy(edges_DSKE).to(self.device),
             y_DSP=y_DSP,
@@ -68,10 +72,19 @@ class PanelOnDevice:
         table_DSK[graph_D < 0] = -1
         return table_DSK, panel.edges_GSKE[graph_D][:, stocks_S]
 
-    def _rows(self, source_TSX: Tensor, rows: np.ndarray, stocks_S: np.ndarray) -> Tensor:
-        """Some sessions of some stocks; NaN for sessions that the panel does not have."""
-        inside = (rows >= 0) & (rows < len(source_TSX))
-        index = torch.from_numpy(rows.clip(0, len(source_TSX) - 1)).to(self.device)
-        taken = source_TSX[index][:, torch.from_numpy(stocks_S).to(self.device)]
-        taken[torch.from_numpy(~inside).to(self.device)] = torch.nan
-        return taken
+    def _rows(self, source_TSX: Tensor, start: int, stop: int, stocks_S: np.ndarray) -> Tensor:
+        """The sessions start … stop − 1 of some stocks; NaN for sessions that the panel does not have."""
+        index_S = torch.from_numpy(stocks_S).to(source_TSX.device)
+        inside_TSX = source_TSX[max(start, 0) : stop].index_select(1, index_S).to(self.device)
+        before, after = max(-start, 0), max(stop - len(source_TSX), 0)
+        if before or after:
+            return pad(inside_TSX, (0, 0, 0, 0, before, after), value=torch.nan)
+        return inside_TSX
+
+
+def _at_hand(values: np.ndarray, device: torch.device) -> Tensor:
+    """On the device if there is room for them, else where they are."""
+    tensor = torch.from_numpy(values)
+    if device.type == "cuda" and tensor.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:
+        return tensor
+    return tensor.to(device)

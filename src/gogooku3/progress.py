@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def shown() -> Iterator[Callable[[str, int, int], None]]:
+def shown() -> Iterator[Callable[[str, float, int], None]]:
     """A function that is told what is being done, how many are done, and of how many."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
