@@ -14,6 +14,7 @@ code  meaning
 6     training produced numbers that are not finite (`DivergenceError`)
 7     the bucket cannot be reached, or refuses (`StoreError`)
 8     Git refuses (`GitError`)
+9     J-Quants cannot be reached, or refuses (`SourceError`)
 ====  ==========================================================================
 """
 
@@ -82,6 +83,12 @@ class GitError(UserError):
     """Git refused what it was asked."""
 
     exit_code = 8
+
+
+class SourceError(UserError):
+    """A source of data cannot be reached, or refuses."""
+
+    exit_code = 9
 
 
 def listed(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:

@@ -14,6 +14,7 @@ from gogooku3.cli.diff import diff
 from gogooku3.cli.doctor import doctor
 from gogooku3.cli.drill import drill
 from gogooku3.cli.features import features
+from gogooku3.cli.jquants import jquants
 from gogooku3.cli.locate import locate
 from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
@@ -57,5 +58,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (features, predict, *_RECOVERY):
+for verb in (features, jquants, predict, *_RECOVERY):
     main.add_command(verb)

@@ -20,14 +20,14 @@ from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
 from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
-from gogooku3.config.quotes import FileQuotes, SyntheticQuotes
+from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
 from gogooku3.config.section import require, section
 from gogooku3.config.train import Train
 from gogooku3.errors import ConfigError
 
 PARAMS = Path("params.yaml")
 
-Quotes = Annotated[SyntheticQuotes | FileQuotes, Field(discriminator="source")]
+Quotes = Annotated[SyntheticQuotes | FileQuotes | JQuantsQuotes, Field(discriminator="source")]
 
 
 @section

@@ -155,3 +155,44 @@ class FileQuotes:
             f"`quotes.start` {self.start} is not before `quotes.end` {self.end}",
             "swap them, or lengthen the period",
         )
+
+
+Segment = Literal[
+    "1st Section",
+    "2nd Section",
+    "Mothers",
+    "JASDAQ Standard",
+    "JASDAQ Growth",
+    "Prime",
+    "Standard",
+    "Growth",
+    "TOKYO PRO MARKET",
+    "Others",
+]
+"""Market segments of the Tokyo exchange: until 2022-04-01, since 2022-04-04, and those that never changed."""
+
+
+@section
+class JQuantsQuotes:
+    """Daily bars, listing and TOPIX from J-Quants, from the folder that `gogooku3 jquants download` fills."""
+
+    source: Literal["jquants"]
+    inputs: Inputs
+    """The one folder, three times."""
+    start: date
+    end: date
+    segments: list[Segment]
+    """The market segments whose stocks are taken, on the sessions on which they are in one of them."""
+    rules: Rules
+
+    def __post_init__(self) -> None:
+        require(
+            self.start < self.end,
+            f"`quotes.start` {self.start} is not before `quotes.end` {self.end}",
+            "swap them, or lengthen the period",
+        )
+        require(
+            self.inputs.bars == self.inputs.listed == self.inputs.index,
+            f"`quotes.inputs` names `{self.inputs.bars}`, `{self.inputs.listed}` and `{self.inputs.index}`",
+            "name the one folder that `gogooku3 jquants download` filled",
+        )

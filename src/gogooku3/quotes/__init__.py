@@ -1,4 +1,4 @@
-"""Where bars come from: a synthetic market or any file, checked and brought into one schema."""
+"""Where bars come from: a synthetic market, any file or J-Quants, checked and brought into one schema."""
 
 from __future__ import annotations
 

@@ -93,6 +93,8 @@ class Quotes:
     index: dy.DataFrame[Index]
     report: dict[str, Any]
     """`rules`: per rule of bars its `policy`, the `count` of rows that broke it, how many were `dropped`, `examples`.
-    Of a file also `listed`: how many stocks have an `unknown` or a `changed` sector or segment."""
+    Of a file and of J-Quants also `listed`: how many stocks have an `unknown` or a `changed` sector or segment. Of
+    J-Quants also how many rows of listed stocks are `untraded`, how many bars were of `unlisted` stocks, and how many
+    stocks were in `segments_left_out`."""
     oracle: Oracle | None
     """Only of a synthetic market."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from gogooku3.config.quotes import FileQuotes, SyntheticQuotes
+from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
 from gogooku3.quotes import file, synthetic
+from gogooku3.quotes.jquants import convert
 from gogooku3.quotes.schema import Quotes
 
 
-def make(quotes: SyntheticQuotes | FileQuotes) -> Quotes:
+def make(quotes: SyntheticQuotes | FileQuotes | JQuantsQuotes) -> Quotes:
     """Bars, listings and index from the source that section `quotes` of the parameters names.
 
     Raises:
         ConfigError: a synthetic market that cannot be made.
-        DataError: a file that cannot be read, or bars that break a rule whose policy is `error`.
+        DataError: a file or folder that cannot be read, or bars that break a rule whose policy is `error`.
     """
     if isinstance(quotes, SyntheticQuotes):
         return synthetic.make(quotes)
+    if isinstance(quotes, JQuantsQuotes):
+        return convert.make(quotes)
     return file.make(quotes)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gogooku3.config.quotes import SyntheticQuotes
 from gogooku3.config.section import require
 from gogooku3.quotes.draws import Purpose, generator
+from gogooku3.quotes.jquants import codes
 
 FIRST_CODE, LAST_CODE = 1301, 9999
 LISTING_WINDOW = 750
@@ -19,17 +20,8 @@ NEVER = 2**31 - 1
 _SHORTEST_LIFE = 60
 _PERIODS = (6.0, 16.0)
 
-# The 33 industries of the Tokyo exchange.
-SECTORS = (
-    *("Fishery, Agriculture & Forestry", "Mining", "Construction", "Foods", "Textiles & Apparels"),
-    *("Pulp & Paper", "Chemicals", "Pharmaceutical", "Oil & Coal Products", "Rubber Products"),
-    *("Glass & Ceramics Products", "Iron & Steel", "Nonferrous Metals", "Metal Products", "Machinery"),
-    *("Electric Appliances", "Transportation Equipment", "Precision Instruments", "Other Products"),
-    *("Electric Power & Gas", "Land Transportation", "Marine Transportation", "Air Transportation"),
-    *("Warehousing & Harbor Transportation", "Information & Communication", "Wholesale Trade", "Retail Trade"),
-    *("Banks", "Securities & Commodity Futures", "Insurance", "Other Financing Business", "Real Estate"),
-    "Services",
-)
+SECTORS = tuple(name for name in codes.SECTORS.values() if name != "Other")
+"""The 33 industries of the Tokyo exchange."""
 SEGMENTS = ("Prime", "Standard", "Growth")
 _SEGMENT_SHARES = (0.45, 0.85)
 

@@ -1,0 +1,149 @@
+"""`gogooku3 jquants download | list`: the raw folder of J-Quants' bars, listing and TOPIX."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gogooku3.cli.progress import shown
+
+if TYPE_CHECKING:
+    from gogooku3.quotes.jquants.download import Added
+    from gogooku3.quotes.jquants.raw import RawFolder
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_folder = click.argument("folder", type=click.Path(path_type=Path), default=Path("data/raw/jquants"))
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print what was added, or is there, as JSON.")
+
+
+@click.group()
+def jquants() -> None:
+    """Bring bars, listing and TOPIX from J-Quants."""
+
+
+@jquants.command()
+@_folder
+@click.option("--from", "first", type=_DAY, help="First day; by default the one after the last session in FOLDER.")
+@click.option("--to", "last", type=_DAY, help="Last day, inclusive; by default today.")
+@click.option("--again", is_flag=True, help="Ask again for what FOLDER holds, and add what has been corrected.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Requests per minute: the plans allow 60 (Light), 120 (Standard), 500 (Premium).",
+)
+@click.option(
+    "--url",
+    "address",
+    default="https://api.jquants.com/v2",
+    show_default=True,
+    envvar="JQUANTS_API_URL",
+    show_envvar=True,
+    help="Address of the API.",
+)
+@_as_json
+def download(
+    folder: Path, first: datetime | None, last: datetime | None, again: bool, rate: float, address: str, as_json: bool
+) -> None:
+    """Add to FOLDER (data/raw/jquants) the sessions that it lacks, month by month.
+
+    Nothing in FOLDER is ever changed: what comes later, and what the exchange has corrected, becomes a further revision
+    of its month. A run that was stopped goes on with the month where it stopped. The key comes from `JQUANTS_API_KEY`,
+    or from the official client's own file, `~/.jquants-api/jquants-api.toml`; it is written nowhere.
+
+    Exit codes: 0 everything that is published is there; 2 no first day, or sessions would be left out; 3 an answer is
+    not as documented, a session has no data, or FOLDER is not whole; 4 the client is not installed; 9 J-Quants cannot
+    be reached, or refuses.
+    """
+    from gogooku3.quotes.jquants.api import connect
+    from gogooku3.quotes.jquants.download import download as run
+    from gogooku3.quotes.jquants.download import today
+    from gogooku3.quotes.jquants.raw import RawFolder
+
+    if first and last and first > last:
+        raise click.UsageError("--from is after --to")
+    raw = RawFolder(folder)
+    begin, end = _begin(raw, first, again), last.date() if last else today()
+    api = connect(address, rate, _say)
+    added: list[Added] = []
+    with shown() as progress:
+        for month in run(raw, api, begin, end, again=again, progress=progress, say=_say):
+            added.append(month)
+            if not as_json:
+                _print_added(month)
+    if as_json:
+        click.echo(json.dumps([asdict(month) for month in added], indent=2, ensure_ascii=False, default=str))
+    else:
+        _print_end(raw, added)
+
+
+@jquants.command("list")
+@_folder
+@_as_json
+def list_(folder: Path, as_json: bool) -> None:
+    """Show the months of FOLDER (data/raw/jquants): sessions, rows, revisions and what they corrected.
+
+    Exit codes: 0 listed, also when there is nothing; 3 FOLDER is not whole.
+    """
+    from gogooku3.quotes.jquants.raw import RawFolder
+
+    raw = RawFolder(folder)
+    rows = [_month(raw, month) for month in raw.months]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("month", *(Column(name, justify="right") for name in ("sessions", "revisions")), "corrections")
+    for row in rows:
+        corrected = Text("\n".join(row["corrections"]))
+        table.add_row(row["month"], str(row["sessions"]), str(row["revisions"]), corrected)
+    Console(highlight=False).print(table)
+    _print_whole(raw)
+
+
+def _begin(raw: RawFolder, first: datetime | None, again: bool) -> date:
+    if first is not None:
+        return first.date()
+    if again or raw.span is None:
+        raise click.UsageError(f"say with --from which sessions to ask for{' again' if again else ''}")
+    return raw.span[1] + timedelta(days=1)
+
+
+def _month(raw: RawFolder, month: str) -> dict[str, Any]:
+    revisions = raw.months[month]
+    return {
+        "month": month,
+        "sessions": len(raw.sessions(month)),
+        "revisions": len(revisions),
+        "corrections": [str(correction) for revision in revisions for correction in revision.corrects],
+    }
+
+
+def _print_added(added: Added) -> None:
+    what = f"{len(added.sessions)} sessions" if added.sessions else "corrected"
+    click.echo(f"{added.month}, revision {added.revision}: {what}")
+    for correction in added.corrects:
+        click.echo(f"  corrected: {correction}")
+
+
+def _print_end(raw: RawFolder, added: list[Added]) -> None:
+    _print_whole(raw)
+    click.echo(f"keep it: dvc add {raw.path}" if added else "nothing new")
+
+
+def _print_whole(raw: RawFolder) -> None:
+    sessions = [day for month in raw.months for day in raw.sessions(month)]
+    told = f", {sessions[0]} to {sessions[-1]}" if sessions else ""
+    click.echo(f"{raw.path}: {len(sessions):,} sessions{told}")
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
