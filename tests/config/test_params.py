@@ -81,6 +81,29 @@ def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tm
     assert params.quotes.inputs.listed == params.quotes.inputs.index == "some/bars.csv"
 
 
+def test_j_quants_composes_with_one_folder_and_the_period_of_the_tier(tmp_path: Path) -> None:
+    params = config.load(compose(tmp_path / "p.yaml", "quotes=jquants", "quotes.inputs.bars=raw", "tier=tier1"))
+    assert params.quotes.inputs.bars == params.quotes.inputs.listed == params.quotes.inputs.index == "raw"
+    assert (str(params.quotes.start), str(params.quotes.end)) == ("2020-09-06", "2025-09-06")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "quotes.inputs.index=elsewhere",
+            "`quotes.inputs` names `data/raw/jquants`, `data/raw/jquants` and `elsewhere`",
+        ),
+        ("quotes.end=2020-01-01", "`quotes.start` 2020-07-01 is not before `quotes.end` 2020-01-01"),
+        ("quotes.segments=[Prime,ETF]", "`quotes.segments.1`: Input should be '1st Section', '2nd Section'"),
+    ],
+)
+def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(compose(tmp_path / "p.yaml", "quotes=jquants", override))
+    assert message in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ..jquants import KEY, Exchange, serving, small
 
 PLAYBOOK = Path(__file__).parents[2] / "docs/playbook.md"
 BLOCK = re.compile(
@@ -38,8 +41,17 @@ def blocks() -> list[Block]:
 
 
 @pytest.fixture
-def environment(workspace: Any, bucket: Any, tmp_path: Path) -> dict[str, str]:
-    """A trained model, its Git server, its bucket, and a folder elsewhere: what the playbook takes for granted."""
+def exchange() -> Iterator[Exchange]:
+    """What J-Quants has for the days that the playbook names."""
+    with serving(small()) as running:
+        running.page = 100
+        yield running
+
+
+@pytest.fixture
+def environment(workspace: Any, bucket: Any, exchange: Exchange, tmp_path: Path) -> dict[str, str]:
+    """A trained model, its Git server, its bucket, J-Quants, and a folder elsewhere: what the playbook takes for
+    granted."""
     server, settings, elsewhere = tmp_path / "server.git", tmp_path / "settings", tmp_path / "elsewhere"
     workspace.run("git", "clone", "--quiet", "--bare", str(workspace.folder), str(server))
     workspace.run("git", "remote", "add", "origin", str(server))
@@ -56,6 +68,8 @@ def environment(workspace: Any, bucket: Any, tmp_path: Path) -> dict[str, str]:
         "URL": str(server),
         "SETTINGS": str(settings),
         "ELSEWHERE": str(elsewhere),
+        "JQUANTS_API_KEY": KEY,
+        "JQUANTS_API_URL": exchange.address,
     }
 
 

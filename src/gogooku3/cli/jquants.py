@@ -92,7 +92,7 @@ def download(
 def list_(folder: Path, as_json: bool) -> None:
     """Show the months of FOLDER (data/raw/jquants): sessions, rows, revisions and what they corrected.
 
-    Exit codes: 0 listed, also when there is nothing; 3 FOLDER is not whole.
+    Exit codes: 0 listed, also when there is nothing; 3 FOLDER is of something else.
     """
     from gogooku3.quotes.jquants.raw import RawFolder
 

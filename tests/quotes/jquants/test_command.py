@@ -20,7 +20,8 @@ from gogooku3.quotes.jquants.raw import RawFolder
 from ...jquants import KEY, Answer, Exchange, bar, issue, refusal
 from .conftest import contents
 
-PERIOD = ("--from", "2024-01-29", "--to", "2024-02-06", "--rate", "1000000")
+RATE = ("--rate", "1000000")
+PERIOD = ("--from", "2024-01-29", "--to", "2024-02-06", *RATE)
 Command = Callable[..., Result]
 
 
@@ -72,7 +73,7 @@ def test_json_tells_what_was_added(command: Command) -> None:
 def test_without_dates_it_goes_on_to_today(exchange: Exchange, command: Command, folder: Path) -> None:
     assert command("download", *PERIOD).exit_code == 0
     exchange.publish(str(today()), {"13010": bar(1.0)}, {"13010": issue()}, 2500.0)
-    done = command("download")
+    done = command("download", *RATE)
     assert done.stdout.splitlines()[-2] == f"{folder}: 8 sessions, 2024-01-29 to {today()}"
     last = exchange.requests[-1]
     assert (last.path, last.query["date"]) == ("/v2/equities/master", str(today()))
@@ -131,7 +132,7 @@ def test_a_killed_download_goes_on_with_the_month_where_it_stopped(
 def test_files_that_a_killed_run_did_not_come_to_name_are_written_anew(
     exchange: Exchange, command: Command, folder: Path
 ) -> None:
-    assert command("download", *PERIOD[:2], "--to", "2024-01-31").exit_code == 0
+    assert command("download", *PERIOD, "--to", "2024-01-31").exit_code == 0
     january = (folder / "manifest.json").read_bytes()
     exchange.bars["2024-02-01"]["13010"]["C"] = 7.0
     assert command("download", *PERIOD).exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import date
@@ -11,17 +12,21 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 import pytest
+from dvc.utils.hydra import compose_and_dump
 
-from gogooku3 import quotes
+from gogooku3 import config, quotes
 from gogooku3.config.quotes import Inputs, JQuantsQuotes, Rules, Segment
 from gogooku3.dataset.history import History
 from gogooku3.errors import DataError
 from gogooku3.quotes.jquants.codes import SEGMENTS
+from gogooku3.stages import quotes as stage
 
 from ...jquants import Exchange, bar, issue
 from .conftest import Run, contents
 
 Params = Callable[..., JQuantsQuotes]
+
+ROOT = Path(__file__).parents[3]
 
 SHARES = [name for name in get_args(Segment) if name not in ("TOKYO PRO MARKET", "Others")]
 
@@ -220,6 +225,23 @@ def test_what_cannot_be_right_is_refused(
     run()
     with pytest.raises(DataError, match=said):
         quotes.make(params())
+
+
+def test_the_stage_makes_quotes_of_what_was_downloaded(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the parameters that conf/ composes, and neither a key nor the client."""
+    run()
+    settings = ["quotes=jquants", f"quotes.inputs.bars={folder}", "quotes.start=2024-01-29", "quotes.end=2024-02-06"]
+    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), settings)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JQUANTS_API_KEY")
+    monkeypatch.setitem(sys.modules, "jquantsapi", None)
+    stage.run(config.load())
+    made = quotes.read(tmp_path / "data/quotes")
+    assert made.bars["Code"].n_unique() == made.listed.height == 6
+    assert made.index.height == 7
+    assert list(made.report) == ["rules", "listed", "untraded", "unlisted", "segments_left_out"]
 
 
 def test_too_little_is_refused(run: Run, params: Params) -> None:

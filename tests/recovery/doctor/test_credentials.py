@@ -96,6 +96,14 @@ def test_credentials_in_git_are_found(clone: Toy) -> None:
     assert SECRET not in str(finding)
 
 
+def test_the_key_of_j_quants_in_git_is_found(clone: Toy) -> None:
+    (clone.folder / "jquants-api.toml").write_text(f'[jquants-api-client]\napi_key = "{SECRET}"\n')
+    clone.commit("a mistake")
+    finding = secrets(clone.folder)
+    assert "a private key or token in `jquants-api.toml`" in finding.found
+    assert SECRET not in str(finding)
+
+
 def test_a_tracked_local_configuration_is_found(clone: Toy) -> None:
     clone.run("git", "add", "--force", ".dvc/config.local")
     assert "the settings of one machine in `.dvc/config.local`" in secrets(clone.folder).found

@@ -35,7 +35,11 @@ OPTIONS = frozenset(
 )
 """Settings of DVC's remotes that are secrets, or that belong to one machine and lead to one."""
 
-_KEY = re.compile(rb'-----BEGIN [A-Z ]*PRIVATE KEY-----|"refresh_token"\s*:\s*"')
+_KEY = re.compile(
+    rb'-----BEGIN [A-Z ]*PRIVATE KEY-----|"refresh_token"\s*:\s*"'
+    rb"""|^\s*api_key\s*=\s*["']""",  # J-Quants
+    re.MULTILINE,
+)
 _LARGEST = 1 << 20
 """Bytes of a file in which a key is looked for."""
 
