@@ -130,6 +130,28 @@ def test_a_correction_can_be_corrected(exchange: Exchange, run: Run, folder: Pat
     ]
 
 
+def test_a_correction_of_topix_alone_touches_neither_bars_nor_listing(
+    exchange: Exchange, run: Run, folder: Path
+) -> None:
+    run()
+    exchange.topix["2024-01-29"]["C"] = 1.0
+    exchange.topix.pop("2024-01-30")
+    exchange.bars["2024-01-30"] = {code: bar(None) for code in exchange.bars["2024-01-30"]}
+    (added,) = run(last="2024-01-31", again=True)
+    assert [correction.kind for correction in added.corrects] == ["bars", "topix", "topix"]
+    exchange.topix["2024-01-29"]["C"] = 2.0
+    run(last="2024-01-31", again=True)
+    raw = RawFolder(folder)
+    assert [sorted(revision.files) for revision in raw.months["2024-01"]] == [
+        ["bars", "listed", "topix"],
+        ["bars", "topix"],
+        ["topix"],
+    ]
+    assert raw.read("topix", "2024-01")["C"].to_list() == [2.0, 2502.0]
+    assert [str(day) for day in raw.sessions("2024-01")] == [*JANUARY]
+    assert run(again=True) == []
+
+
 def test_one_run_adds_what_is_new_and_what_is_corrected(exchange: Exchange, run: Run, folder: Path) -> None:
     run(last="2024-02-02")
     exchange.bars["2024-02-01"]["13010"]["Vo"] = 7.0

@@ -32,7 +32,7 @@ class Column:
     nullable: bool = False
 
 
-_DATE, _TEXT, _NUMBER = Column("date"), Column("text"), Column("number")
+_DATE, _TEXT = Column("date"), Column("text")
 _PERHAPS_TEXT, _PERHAPS_NUMBER = Column("text", nullable=True), Column("number", nullable=True)
 
 BARS = {

@@ -20,7 +20,6 @@ from gogooku3.quotes.jquants.transport import Patience, Say, Transport
 if TYPE_CHECKING:
     import pandas as pd
 
-ADDRESS = "https://api.jquants.com/v2"
 _SESSIONS = ("1", "2")
 """Divisions of the calendar on which the Tokyo exchange trades: a whole day, half a day."""
 _KEY_HINT = "put the key into `JQUANTS_API_KEY`, or as `api_key` into `~/.jquants-api/jquants-api.toml`"

@@ -29,8 +29,9 @@ def make(params: JQuantsQuotes) -> Quotes:
     """Reads the raw folder and brings it into the one schema.
 
     Raises:
-        DataError: the folder is not whole, lacks a month, or holds fewer than two stocks of the period and segments;
-            broken rules whose policy is `error`; or TOPIX lacks a session on which stocks were traded.
+        DataError: the folder is not whole, or holds fewer than two stocks of the period and segments; a code of a
+            sector or segment has no name; rules are broken whose policy is `error`; or TOPIX lacks a session on which
+            stocks were traded.
     """
     raw = RawFolder(Path(params.inputs.bars))
     issues = _issues(raw, params)

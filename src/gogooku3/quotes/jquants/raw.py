@@ -73,7 +73,8 @@ class RawFolder:
 
     def sessions(self, month: str) -> list[date]:
         """The sessions of a month that the folder holds, rising."""
-        return sorted({day for revision in self.months.get(month, ()) for day in revision.files["bars"].sessions})
+        files = (file for revision in self.months.get(month, ()) for file in revision.files.values())
+        return sorted({day for file in files for day in file.sessions})
 
     @property
     def span(self) -> tuple[date, date] | None:
