@@ -10,6 +10,7 @@ import click
 
 from gogooku3.cli.archive import archive
 from gogooku3.cli.audit import audit
+from gogooku3.cli.dataset import dataset
 from gogooku3.cli.diff import diff
 from gogooku3.cli.doctor import doctor
 from gogooku3.cli.drill import drill
@@ -58,5 +59,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (features, jquants, predict, *_RECOVERY):
+for verb in (dataset, features, jquants, predict, *_RECOVERY):
     main.add_command(verb)

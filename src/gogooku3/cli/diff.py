@@ -16,7 +16,8 @@ from gogooku3.recovery.releases.git import toplevel
 from gogooku3.recovery.releases.record import Estimate
 
 if TYPE_CHECKING:
-    from gogooku3.recovery.diff import Change, Diff
+    from gogooku3.recovery.changes import Change
+    from gogooku3.recovery.diff import Diff
 
 _TITLES = {
     "parameters": "Parameters",

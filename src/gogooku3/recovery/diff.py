@@ -22,6 +22,7 @@ from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.registry import select
 from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError
+from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.record import SPLITS
@@ -34,26 +35,6 @@ _SPLIT = "dataset.split."
 _DATA = ("data/quotes", "data/dataset")
 _SCHEMA = "models/package/schema.json"
 _SOURCE = "src"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A value on both sides; None where a side does not have it."""
-
-    name: str
-    old: Any
-    new: Any
-
-    @property
-    def difference(self) -> float | None:
-        """`new` less `old` where both are numbers, or estimates with a number as their `value`."""
-        old, new = _number(self.old), _number(self.new)
-        return None if old is None or new is None else new - old
-
-
-def _number(value: Any) -> float | None:
-    number = value.get("value") if isinstance(value, dict) else value
-    return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
 @dataclass(frozen=True)
@@ -96,18 +77,18 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
     return Diff(
         parameters=[change for change in parameters if not change.name.startswith(_SPLIT)],
         split=[change for change in parameters if change.name.startswith(_SPLIT)],
-        features=_features(parameters) + _changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
-        data=_changes(*({path: side.get(path) for path in _DATA} for side in objects)),
-        environment=_changes(*(_locked_versions(_text(root, side, "requirements.lock")) for side in sides)),
+        features=_features(parameters) + changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
+        data=changes(*({path: side.get(path) for path in _DATA} for side in objects)),
+        environment=changes(*(_locked_versions(_text(root, side, "requirements.lock")) for side in sides)),
         code=_code(root, *sides),
-        metrics=_changes(*(_metrics(root, side) for side in sides)),
+        metrics=changes(*(_metrics(root, side) for side in sides)),
     )
 
 
 def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Change]:
     """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
     parameters = (_parameters(root, side) for side in _sides(root, old, new))
-    return sorted(_changes(*parameters), key=_rank)
+    return sorted(changes(*parameters), key=_rank)
 
 
 def _sides(root: Path, *names: str) -> list[str | None]:
@@ -130,15 +111,6 @@ def _readable(side: str | None, path: str) -> Iterator[None]:
             f"`{path}` of {side[:10] if side else 'the working tree'} cannot be read: {' '.join(str(error).split())}",
             hint="`git log` shows who changed it; `git restore --source REV` brings it from another commit",
         ) from None
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    names = [*old, *(name for name in new if name not in old)]
-    return [
-        Change(name, old.get(name), new.get(name))
-        for name in names
-        if old.get(name) != new.get(name) or type(old.get(name)) is not type(new.get(name))
-    ]
 
 
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:

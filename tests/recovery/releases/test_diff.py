@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from gogooku3.cli.diff import diff as command
 from gogooku3.errors import DataError, GitError
-from gogooku3.recovery.diff import Change, Diff, RoomChange, diff
+from gogooku3.recovery.changes import Change
+from gogooku3.recovery.diff import Diff, RoomChange, diff
 
 
 def replace(path: Path, old: str, new: str) -> None:

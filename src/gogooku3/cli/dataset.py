@@ -1,0 +1,124 @@
+"""`gogooku3 dataset diff | make`: what two datasets differ in, and a share of the work of making one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from gogooku3.cli.progress import shown
+from gogooku3.errors import listed
+
+if TYPE_CHECKING:
+    from gogooku3.recovery.dataset_diff.compare import DatasetDiff, Months
+    from gogooku3.recovery.dataset_diff.month import Month, Rows
+
+_SHOWN = 4
+"""Columns that one cell names; --json names all."""
+
+
+@click.group()
+def dataset() -> None:
+    """Compare datasets, and share the work of making one."""
+
+
+@dataset.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B", default="workspace")
+@click.option("--json", "as_json", is_flag=True, help="Print every difference as JSON.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    """Show in which columns, months and rows dataset B differs from A.
+
+    A and B are folders of datasets, tags, commits, branches, or `workspace` (the default of B: `data/dataset` of the
+    working tree). A revision's files come from the local cache or the remotes, and only those that differ. Months whose
+    hash in `contents.json` is the same are not read; of the others, each column that both have is compared to the bit.
+
+    Exit codes: 0 whether they differ or not; 3 a side is no dataset, or nowhere whole; 5 a file is not what its dataset
+    says; 7 a remote is needed and cannot be reached; 8 a name is neither a folder nor a revision.
+    """
+    from gogooku3.recovery.dataset_diff.compare import dataset_diff
+
+    with shown() as progress:
+        found = dataset_diff(Path.cwd(), old, new, progress)
+    if as_json:
+        click.echo(
+            json.dumps({"old": old, "new": new, "same": found.same, **asdict(found)}, indent=2, ensure_ascii=False)
+        )
+        return
+    console = Console(highlight=False)
+    if found.same:
+        console.print("same: columns, settings, every row of every month")
+        return
+    for table in _tables(found, old, new):
+        console.print(table)
+
+
+def _tables(found: DatasetDiff, old: str, new: str) -> Iterator[Table]:
+    if found.columns:
+        table = _titled("Columns", "file", "change", "columns", "which")
+        for (kind, change), of_change in groupby(found.columns, lambda each: (each.kind, each.change)):
+            each = list(of_change)
+            names = listed((_column(one.change, one.name, one.old, one.new) for one in each), limit=_SHOWN)
+            table.add_row(kind, change, str(len(each)), Text(names))
+        yield table
+    if found.settings:
+        table = _titled("Settings", "name", old, new)
+        for setting in found.settings:
+            table.add_row(Text(setting.name, style="bold"), _value(setting.old), _value(setting.new))
+        yield table
+    table = _titled("Months", "file", "added", "removed", "changed", "same")
+    for of_kind in found.months:
+        changed = [month.month for month in of_kind.changed]
+        spans = (_spans(months) for months in (of_kind.added, of_kind.removed, changed))
+        table.add_row(of_kind.kind, *spans, str(of_kind.same))
+    yield table
+    if any(of_kind.changed for of_kind in found.months):
+        yield _changed(found.months)
+
+
+def _column(change: str, name: str, old: str | None, new: str | None) -> str:
+    if change == "reordered":
+        return f"{new} where {old} belongs"
+    return f"{name} ({new} for {old})" if change in ("retyped", "redefined") else name
+
+
+def _changed(months: Iterable[Months]) -> Table:
+    table = _titled("Changed months", "file", "month", "rows removed", "rows added", "columns that differ")
+    for of_kind in months:
+        for month in of_kind.changed:
+            table.add_row(of_kind.kind, month.month, _rows(month.removed), _rows(month.added), _columns(month))
+    return table
+
+
+def _columns(month: Month) -> Text:
+    told = (f"{name} in {rows.count:,} rows, first {rows.date} {rows.code}" for name, rows in month.values.items())
+    return Text(f"{len(month.values)}: {listed(told, separator='; ', limit=_SHOWN)}" if month.values else "none")
+
+
+def _rows(rows: Rows | None) -> str:
+    return "" if rows is None else f"{rows.count:,}, first {rows.date} {rows.code}"
+
+
+def _spans(months: list[str]) -> str:
+    """Months in a row as one span: `2020-09 to 2021-03, 2021-05`."""
+    numbers = [12 * int(month[:4]) + int(month[5:]) for month in months]
+    runs = groupby(range(len(months)), lambda place: numbers[place] - place)
+    spans = [[months[place] for place in run] for _, run in runs]
+    return ", ".join(span[0] if len(span) == 1 else f"{span[0]} to {span[-1]}" for span in spans)
+
+
+def _value(value: Any) -> Text:
+    return Text("absent", style="dim") if value is None else Text(str(value))
+
+
+def _titled(title: str, *columns: str) -> Table:
+    headers = (Column(Text(column), overflow="fold") for column in columns)
+    return Table(*headers, title=title, title_justify="left", title_style="bold")

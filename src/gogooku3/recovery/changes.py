@@ -1,0 +1,36 @@
+"""Values on two sides: what one has and the other has not, or otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value on both sides; None where a side does not have it."""
+
+    name: str
+    old: Any
+    new: Any
+
+    @property
+    def difference(self) -> float | None:
+        """`new` less `old` where both are numbers, or estimates with a number as their `value`."""
+        old, new = _number(self.old), _number(self.new)
+        return None if old is None or new is None else new - old
+
+
+def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """What differs by name, in the order of `old`, then of `new`; a value of another type differs."""
+    names = [*old, *(name for name in new if name not in old)]
+    return [
+        Change(name, old.get(name), new.get(name))
+        for name in names
+        if old.get(name) != new.get(name) or type(old.get(name)) is not type(new.get(name))
+    ]
+
+
+def _number(value: Any) -> float | None:
+    number = value.get("value") if isinstance(value, dict) else value
+    return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None

@@ -1,0 +1,1 @@
+"""`dataset diff`: in which months, columns and rows two datasets differ."""
