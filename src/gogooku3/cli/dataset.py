@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 4
 """Columns that one cell names; --json names all."""
+
+
+def _share(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
+    """`2/5`: the second of five."""
+    match = re.fullmatch(r"(\d+)/(\d+)", value)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.BadParameter(f"`{value}` is no share; write `2/5` for the second of five")
+    return int(match[1]), int(match[2])
 
 
 @click.group()
@@ -59,6 +68,41 @@ def diff(old: str, new: str, as_json: bool) -> None:
         return
     for table in _tables(found, old, new):
         console.print(table)
+
+
+@dataset.command()
+@click.option(
+    "--share", metavar="K/N", callback=_share, default="1/1", show_default=True, help="Which of how many shares."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what the share holds as JSON.")
+def make(share: tuple[int, int], as_json: bool) -> None:
+    """Make a share of the months of `data/dataset` as `params.yaml` says, from `data/quotes`.
+
+    Share 2/5 is every fifth calendar year from the second on. The months are left in `data/.dataset.partial`, and what
+    is done already stays. Shares can be made by several processes at once, or on several machines, whose
+    `data/.dataset.partial` is then copied here (`rsync -a --update`: the newer record of a month counts). `dvc repro
+    dataset` makes what is missing and puts all of it together, with the same bytes whoever made it.
+
+    Exit codes: 0 the share is made; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a process that
+    took part was killed.
+    """
+    from gogooku3 import config, numerics
+
+    params = config.load()
+    numerics.pin(params.numerics)
+    # The libraries behind these read the pinned settings when they load.
+    from gogooku3.dataset.build import make_share
+    from gogooku3.dataset.history import History
+    from gogooku3.dataset.workshop import Workshop
+
+    workshop = Workshop(Path("data/dataset"))
+    months = make_share(History.read(Path("data/quotes")), params.dataset, workshop, *share)
+    if as_json:
+        content = {"share": share[0], "shares": share[1], "months": months, "folder": str(workshop.root)}
+        click.echo(json.dumps(content, indent=2))
+    else:
+        told = f": {_spans(months)}" if months else ""
+        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {workshop.root}{told}")
 
 
 def _tables(found: DatasetDiff, old: str, new: str) -> Iterator[Table]:

@@ -29,7 +29,8 @@ from gogooku3.config.dataset import Dataset
 from gogooku3.dataset import normalise, splits
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.history import History
-from gogooku3.dataset.months import Month, frame, months, units
+from gogooku3.dataset.identity import recipe
+from gogooku3.dataset.months import Month, frame, months, name_of, units
 from gogooku3.dataset.registry import select
 from gogooku3.dataset.schema import Schema, target_name
 from gogooku3.dataset.targets import forward_returns
@@ -57,9 +58,33 @@ def build(history: History, params: Dataset, target: Path) -> None:
     schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
     workshop = Workshop(target)
     work(units(sessions), history, params, workshop)
+    with workshop.turn(*(name_of(unit) for unit in units(sessions))):
+        _assemble(history, params, schema, spans, workshop)
+
+
+def make_share(history: History, params: Dataset, workshop: Workshop, share: int, shares: int) -> list[str]:
+    """Makes one of several shares of the months in a workshop, from which `build` takes them; returns their names.
+
+    Share k of n is every n-th calendar year from the k-th on. Shares can be made by several processes at once, and on
+    several machines whose folders are then copied into one.
+
+    Raises:
+        DataError: the bars are not what their schema says.
+        MachineError: a process that took part was killed.
+    """
+    mine = units(history.sessions)[share - 1 :: shares]
+    work(mine, history, params, workshop)
+    return [month.name for unit in mine for month in unit]
+
+
+def _assemble(
+    history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], workshop: Workshop
+) -> None:
+    """Adds to the months what is made anew each time, and delivers."""
+    sessions, made_from = history.sessions, recipe(select(params.features), params)
     contents: dict[str, dict[str, int | str]] = {}
     for month in months(sessions):
-        contents |= workshop.files(month.name)
+        contents |= workshop.files(month.name, made_from)
     for unit in units(sessions):
         contents |= _write_targets(unit, history, params.horizons, workshop.folder)
     documents = {

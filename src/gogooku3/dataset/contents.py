@@ -59,23 +59,15 @@ class Contents:
 
     def frame(self, name: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
         """One file's frame; raises as `frames` does."""
-        return read_frame(self.folder / name, columns, self.files[name])
-
-
-def read_frame(path: Path, columns: dict[str, pl.DataType], entry: dict[str, int | str]) -> pl.DataFrame:
-    """Reads a parquet file and holds it against its schema and its entry in the table of contents.
-
-    Raises:
-        DataError: it is unreadable.
-        MismatchError: it has other columns, rows or values.
-    """
-    try:
-        frame = pl.read_parquet(path)
-    except (PolarsError, OSError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}", hint=REBUILD) from None
-    check_columns(dict(frame.schema), columns, path)
-    if frame.height != entry["rows"]:
-        raise MismatchError(f"`{path}` has {frame.height} rows, `{CONTENTS}` says {entry['rows']}", hint=REBUILD)
-    if sha256_frame(frame) != entry["sha256"]:
-        raise MismatchError(f"`{path}` holds other values than were written", hint=REBUILD)
-    return frame
+        path = self.folder / name
+        try:
+            frame = pl.read_parquet(path)
+        except (PolarsError, OSError) as error:
+            raise DataError(f"`{path}` cannot be read: {error}", hint=REBUILD) from None
+        check_columns(dict(frame.schema), columns, path)
+        wanted = self.files[name]
+        if frame.height != wanted["rows"]:
+            raise MismatchError(f"`{path}` has {frame.height} rows, `{CONTENTS}` says {wanted['rows']}", hint=REBUILD)
+        if sha256_frame(frame) != wanted["sha256"]:
+            raise MismatchError(f"`{path}` holds other values than were written", hint=REBUILD)
+        return frame

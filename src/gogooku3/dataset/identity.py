@@ -18,13 +18,15 @@ from gogooku3.dataset.market import Market
 
 
 def recipe(features: Sequence[Feature], params: Dataset) -> str:
-    """The parameters that decide a month, the definitions of its features, the code and what it runs on."""
+    """The parameters that decide a month, the definitions of its features, the code, and what it runs on: versions, and
+    the kernels that NumPy takes here for its functions."""
     content = {
         "features": [asdict(feature.column) for feature in features],
         "clip": params.clip,
         "graph": asdict(params.graph),
         "code": _code(),
         "versions": {name: version(name) for name in ("numpy", "polars")},
+        "kernels": np.lib.introspect.opt_func_info(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -57,9 +59,9 @@ def inputs(recipe: str, digests: Sequence[bytes], first_session: int) -> str:
 
 @cache
 def _code() -> str:
-    """The hash of the modules that turn bars into months."""
+    """The hash of the modules that turn bars into months, and of the one that writes them."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in (folder.parent / "files.py", *sorted(folder.rglob("*.py"))):
+        digest.update(path.relative_to(folder.parent).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

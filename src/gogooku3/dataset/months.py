@@ -42,15 +42,25 @@ def months(sessions: npt.NDArray[np.datetime64]) -> list[Month]:
 
 def units(sessions: npt.NDArray[np.datetime64]) -> list[list[Month]]:
     """The months by calendar year: work that can be done in any order, by any process."""
-    return [list(of_year) for _, of_year in groupby(months(sessions), lambda month: month.name[:4])]
+    return [list(of_year) for _, of_year in groupby(months(sessions), lambda month: name_of([month]))]
+
+
+def name_of(unit: Sequence[Month]) -> str:
+    """The calendar year of a unit."""
+    return unit[0].name[:4]
 
 
 def make(unit: Sequence[Month], history: History, params: Dataset, workshop: Workshop, advance: Advance) -> None:
-    """Makes the months of a unit that the workshop does not hold yet.
+    """Makes the months of a unit that the workshop does not hold yet; waits where another process is at it.
 
     Raises:
         DataError: the bars cannot be read or break their schema, or a stock with bars is not listed.
     """
+    with workshop.turn(name_of(unit)):
+        _make(unit, history, params, workshop, advance)
+
+
+def _make(unit: Sequence[Month], history: History, params: Dataset, workshop: Workshop, advance: Advance) -> None:
     features = select(params.features)
     lookback = max(params.graph.window + 1, *(feature.lookback for feature in features))
     first = max(0, unit[0].start - lookback + 1)
@@ -66,7 +76,7 @@ def make(unit: Sequence[Month], history: History, params: Dataset, workshop: Wor
     for done, run in groupby(unit, lambda month: held[month.name]):
         if not done:
             for month, frames in _made(list(run), first, market, features, params, advance):
-                workshop.write(month.name, inputs_of(month), frames)
+                workshop.write(month.name, made_from, inputs_of(month), frames)
 
 
 def _made(

@@ -2,20 +2,25 @@
 
 For each finished month there is a record: the hash of all that its bytes depend on, and the hash of each of its files.
 A month whose inputs and whose files are those of its record is not made again, whether a killed run made it, another
-process, another machine whose folder was copied here, or the run before this one.
+process, another machine whose folder was copied here, or the run before this one. Several processes may work in one
+folder: a unit of work belongs to one at a time.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from gogooku3.dataset.contents import write_frame
+from gogooku3.errors import DataError
 from gogooku3.files import sha256_file, write_json
 
 
@@ -24,28 +29,51 @@ class Workshop:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self._root = target.with_name(f".{target.name}.partial")
-        self.folder = self._root / "whole"
+        self.root = target.with_name(f".{target.name}.partial")
+        """All of it: what another machine's copy is to be put into."""
+        self.folder = self.root / "whole"
         """The files so far."""
+
+    @contextmanager
+    def turn(self, *units: str) -> Iterator[None]:
+        """Waits until no other process works on these units, and keeps them for the block.
+
+        The system lets go of them when the process ends, however it ends.
+        """
+        with ExitStack() as held:
+            for unit in sorted(units):
+                path = self.root / "turns" / unit
+                path.parent.mkdir(parents=True, exist_ok=True)
+                fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
+            yield
 
     def holds(self, month: str, inputs: str) -> bool:
         """Whether a month is done already; files that the dataset before has of it are taken over."""
         record = self._record(month)
         if record is None or record["inputs"] != inputs:
             return False
-        return all(self._taken(name, file["bytes"]) for name, file in record["files"].items())
+        return all(self._taken(name) and self._hash(name) == file["bytes"] for name, file in record["files"].items())
 
-    def write(self, month: str, inputs: str, frames: dict[str, pl.DataFrame]) -> None:
+    def write(self, month: str, recipe: str, inputs: str, frames: dict[str, pl.DataFrame]) -> None:
         """Writes the files of a month, then its record."""
         files = {}
         for name, frame in frames.items():
             entry = write_frame(frame, self.folder / name)
-            files[name] = entry | {"bytes": sha256_file(self.folder / name)}
-        write_json({"inputs": inputs, "files": files}, self._record_path(month))
+            files[name] = entry | {"bytes": self._hash(name)}
+        write_json({"recipe": recipe, "inputs": inputs, "files": files}, self._record_path(month))
 
-    def files(self, month: str) -> dict[str, dict[str, int | str]]:
-        """The entries in the table of contents of a month that is done."""
-        record = json.loads(self._record_path(month).read_text(encoding="utf-8"))
+    def files(self, month: str, recipe: str) -> dict[str, dict[str, int | str]]:
+        """The entries in the table of contents of a month that is done.
+
+        Raises:
+            DataError: another process has taken or replaced it meanwhile.
+        """
+        record = self._record(month)
+        if record is None or record["recipe"] != recipe or not all(self._taken(name) for name in record["files"]):
+            raise DataError(
+                f"month {month} in `{self.root}` is not as it was made: another process works there",
+                hint="run again when it has ended",
+            )
         return {name: {"rows": file["rows"], "sha256": file["sha256"]} for name, file in record["files"].items()}
 
     def deliver(self, files: set[str]) -> None:
@@ -57,7 +85,7 @@ class Workshop:
         self.folder.rename(self.target)
 
     def _record_path(self, month: str) -> Path:
-        return self._root / "months" / f"{month}.json"
+        return self.root / "months" / f"{month}.json"
 
     def _record(self, month: str) -> dict[str, Any] | None:
         try:
@@ -66,7 +94,8 @@ class Workshop:
             return None
         return record
 
-    def _taken(self, name: str, sha256: str) -> bool:
+    def _taken(self, name: str) -> bool:
+        """Whether a file is here; one that the dataset before has comes from there."""
         path, before = self.folder / name, self.target / name
         if not path.exists() and before.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,4 +103,7 @@ class Workshop:
                 os.link(before, path)
             except OSError:  # another filesystem, or one without links
                 shutil.copyfile(before, path)
-        return path.exists() and sha256_file(path) == sha256
+        return path.exists()
+
+    def _hash(self, name: str) -> str:
+        return sha256_file(self.folder / name)

@@ -109,3 +109,16 @@ def test_half_made_files_are_listed(clone: Toy) -> None:
     finding = partials(clone.folder)
     assert finding.outcome == "noted"
     assert [detail["path"] for detail in finding.details] == ["data/.scores.csv.partial", "models/.package.partial"]
+
+
+def test_what_is_remembered_of_months_is_no_leftover_and_an_unfinished_dataset_is(clone: Toy) -> None:
+    record = clone.folder / "data/.dataset.partial/months/2024-01.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    assert partials(clone.folder).outcome == "passed"
+    (clone.folder / "data/.dataset.partial/whole/features").mkdir(parents=True)
+    finding = partials(clone.folder)
+    assert [detail["path"] for detail in finding.details] == ["data/.dataset.partial/whole"]
+    clone.run("bash", "-c", finding.hint.split("`")[1])
+    assert partials(clone.folder).outcome == "passed"
+    assert record.exists()

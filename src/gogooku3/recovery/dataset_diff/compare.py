@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from gogooku3.dataset.contents import read_frame
-from gogooku3.dataset.schema import GRAPH_COLUMNS, KEY, Column, Schema
+from gogooku3.dataset.contents import Contents
+from gogooku3.dataset.schema import KEY, Column, Schema
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.checks.features import compare as compare_features
 from gogooku3.recovery.dataset_diff import month
@@ -165,19 +165,13 @@ def _compared(
     name: str, sides: tuple[Side, Side], schemas: tuple[Schema, Schema], files: tuple[Files, Files]
 ) -> month.Month:
     """Reads a month of both sides; both frames are gone when it returns."""
-    kind = Path(name).parent.name
     old, new = (
-        _frame(side, name, _columns_of(kind, schema), entries)
+        _frame(side, name, schema.columns(name), entries)
         for side, schema, entries in zip(sides, schemas, files, strict=True)
     )
-    return month.compare(Path(name).stem, old, new, _KEYS[kind])
-
-
-def _columns_of(kind: str, schema: Schema) -> dict[str, pl.DataType]:
-    columns = {"features": schema.feature_columns, "targets": schema.target_columns, "graph": GRAPH_COLUMNS}
-    return columns[kind]
+    return month.compare(Path(name).stem, old, new, _KEYS[Path(name).parent.name])
 
 
 def _frame(side: Side, name: str, columns: dict[str, pl.DataType], files: Files) -> pl.DataFrame:
-    with side.opened(name) as path:
-        return read_frame(path, columns, files[name])
+    with side.holding(name) as folder:
+        return Contents(folder, files).frame(name, columns)

@@ -33,8 +33,8 @@ class Side(Protocol):
         """The table of contents; raises `DataError` where it is absent, broken, or not that of the files."""
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """A file of the dataset, to be read within the block."""
+    def holding(self, name: str) -> Iterator[Path]:
+        """A folder that holds a file of the dataset under its name, to be read within the block."""
 
 
 class Folder:
@@ -48,9 +48,9 @@ class Folder:
         return Contents.read(self._folder).files
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """The file where it lies."""
-        yield self._folder / name
+    def holding(self, name: str) -> Iterator[Path]:
+        """The dataset's own folder."""
+        yield self._folder
 
 
 class Recorded:
@@ -61,19 +61,19 @@ class Recorded:
 
     def files(self) -> Files:
         """The table of contents."""
-        with self.opened(CONTENTS) as path:
-            files: Files = read_json(path)
+        with self.holding(CONTENTS) as folder:
+            files: Files = read_json(folder / CONTENTS)
         return files
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """The file in a temporary place."""
+    def holding(self, name: str) -> Iterator[Path]:
+        """A temporary folder, into which the file is brought."""
         if name not in self._listing:
             raise DataError(f"the dataset in `{self._folder.name}` has no `{name}`", hint="compare another revision")
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stores.bring(self._listing[name], path)
-        yield path
+        yield self._folder
         path.unlink()
 
 
@@ -134,7 +134,7 @@ def opened(name: str, here: Path) -> Iterator[Side]:
         return
     with scratch(_PREFIX) as folder, places(root) as remotes:
         stores = Stores(root, remotes)
-        place = folder / name.replace("/", "-")
+        place = folder / "files" / name.replace("/", "-")
         yield Recorded(_listing(root, name, commit, stores, folder / "listing"), stores, place)
 
 
@@ -156,11 +156,11 @@ def _listing(root: Path, name: str, commit: str, stores: Stores, place: Path) ->
 
 def schema(side: Side) -> Schema:
     """The schema of a dataset; raises `DataError` and `MismatchError` as `Schema.read` does."""
-    with side.opened("schema.json") as path:
-        return Schema.read(path)
+    with side.holding("schema.json") as folder:
+        return Schema.read(folder / "schema.json")
 
 
 def document(side: Side, name: str) -> Any:
     """One of a dataset's JSON files; raises `DataError` where it is absent or not JSON."""
-    with side.opened(name) as path:
-        return read_json(path)
+    with side.holding(name) as folder:
+        return read_json(folder / name)

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from gogooku3.dataset.workshop import Workshop
 from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.layout import DATASET
 
 _TMP = Path(".dvc/tmp")
 _UNVISITED = frozenset({".git", ".venv", "cache"})
@@ -60,9 +62,12 @@ def partials(root: Path) -> Finding:
 
 
 def _partials(root: Path) -> Iterator[str]:
+    workshop = Workshop(root / DATASET)
+    if workshop.folder.exists():  # what is beside it are records of the months that are done: they stay
+        yield workshop.folder.relative_to(root).as_posix()
     for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        yield from ((here / name).relative_to(root).as_posix() for name in [*folders, *files] if _is_partial(name))
+        partials = (Path(folder) / name for name in [*folders, *files] if _is_partial(name))
+        yield from (path.relative_to(root).as_posix() for path in partials if path != workshop.root)
         folders[:] = [name for name in folders if name not in _UNVISITED and not _is_partial(name)]
 
 
