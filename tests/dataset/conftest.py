@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gogooku3.config.dataset import Dataset, Graph, Split
+from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.dataset.build import build
 from gogooku3.dataset.history import History
 from gogooku3.dataset.market import Market
@@ -124,6 +124,7 @@ def params() -> Dataset:
             test_from=date(2022, 2, 21),
             embargo=5,
         ),
+        joined=Joined(folder="", tables={}),
     )
 
 

@@ -44,6 +44,40 @@ class Split:
 
 
 @section
+class JoinedTable:
+    """A table that is joined as of each session, under its own column names."""
+
+    code: str
+    """The column of the stocks' codes."""
+    published: str
+    """The column of the days on which the rows were published."""
+    values: dict[str, str]
+    """The columns that become features, by the last part of the feature's name."""
+    lag: int
+    """Sessions from the day of publication to the first that knows a row; 0: it is out before that day's close."""
+    stale_after: int | None
+    """Sessions for which a value stands; null: until the next."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.values), "a table of `dataset.joined` has no `values`", "name at least one column")
+        require(self.lag >= 0, f"`lag` of a table of `dataset.joined` is {self.lag}", "use 0 sessions or more")
+        require(
+            self.stale_after is None or self.stale_after >= 1,
+            f"`stale_after` of a table of `dataset.joined` is {self.stale_after}",
+            "use 1 session or more, or null for values that stand until the next",
+        )
+
+
+@section
+class Joined:
+    """Tables beside the bars."""
+
+    folder: str
+    """Where they lie, each as `<name>.parquet`; hashed as a whole."""
+    tables: dict[str, JoinedTable]
+
+
+@section
 class Dataset:
     """Section `dataset`."""
 
@@ -55,6 +89,7 @@ class Dataset:
     """Sessions over which forward returns are measured."""
     graph: Graph
     split: Split
+    joined: Joined
 
     def __post_init__(self) -> None:
         require(self.clip > 0, f"`dataset.clip` is {self.clip}", "use a positive bound, such as 5.0")

@@ -31,7 +31,7 @@ from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.history import History
 from gogooku3.dataset.identity import recipe
 from gogooku3.dataset.months import Month, frame, months, name_of, units
-from gogooku3.dataset.registry import select
+from gogooku3.dataset.registry import chosen
 from gogooku3.dataset.schema import Schema, target_name
 from gogooku3.dataset.targets import forward_returns
 from gogooku3.dataset.workers import work
@@ -48,7 +48,7 @@ def build(history: History, params: Dataset, target: Path) -> None:
         DataError: there are too few sessions for the splits, or the bars are not what their schema says.
         MachineError: a process that took part was killed.
     """
-    features, sessions = select(params.features), history.sessions
+    features, sessions = chosen(params), history.sessions
     spans = splits.cut(
         sessions,
         params.split,
@@ -81,7 +81,7 @@ def _assemble(
     history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], workshop: Workshop
 ) -> None:
     """Adds to the months what is made anew each time, and delivers."""
-    sessions, made_from = history.sessions, recipe(select(params.features), params)
+    sessions, made_from = history.sessions, recipe(chosen(params), params)
     contents: dict[str, dict[str, int | str]] = {}
     for month in months(sessions):
         contents |= workshop.files(month.name, made_from)

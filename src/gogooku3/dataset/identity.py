@@ -47,14 +47,24 @@ def session_digests(market: Market) -> list[bytes]:
     return digests
 
 
-def inputs(recipe: str, digests: Sequence[bytes], first_session: int) -> str:
+def joined_digest(market: Market) -> bytes:
+    """The hash of what is known from tables beside the bars, for each bar of a market."""
+    digest = hashlib.sha256()
+    for name, published in market.joined.items():
+        known_TS = published.at(market.sessions, market.codes)
+        digest.update(name.encode() + b"\0" + known_TS[market.present_TS].tobytes())
+    return digest.digest()
+
+
+def inputs(recipe: str, digests: Sequence[bytes], known: bytes, first_session: int) -> str:
     """The hash of a month: of its recipe, the sessions that it looks at, and how many came before its own.
 
     Args:
         digests: of the sessions of its longest lookback and its own.
+        known: `joined_digest` of its own sessions, which is all that joined features look at.
         first_session: number of the month's first session in all of history, which decides when graphs are made.
     """
-    return hashlib.sha256(recipe.encode() + first_session.to_bytes(8, "little") + b"".join(digests)).hexdigest()
+    return hashlib.sha256(recipe.encode() + first_session.to_bytes(8, "little") + known + b"".join(digests)).hexdigest()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gogooku3.dataset import cross_section
+from gogooku3.dataset.asof import AsOf
 from gogooku3.dataset.axes import places
 from gogooku3.dataset.elementwise import Bools, Floats, log
 from gogooku3.dataset.rolling import shift
@@ -64,6 +65,8 @@ class Market:
     """S names of market segments."""
     index_T: Floats
     """Level of the market index; NaN where it has none."""
+    joined: Mapping[str, AsOf] = field(default_factory=dict)
+    """Values from tables beside the bars, by the name of their feature."""
     memo: dict[Hashable, Floats] = field(default_factory=dict, init=False, repr=False)
     """What `quantity` has computed of this market."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy.typing as npt
 import polars as pl
 
 from gogooku3.config.dataset import Dataset
-from gogooku3.dataset import graph
+from gogooku3.dataset import graph, joined
 from gogooku3.dataset.block import Block, feature_block
 from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.history import History
-from gogooku3.dataset.identity import inputs, recipe, session_digests
+from gogooku3.dataset.identity import inputs, joined_digest, recipe, session_digests
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import select
+from gogooku3.dataset.registry import chosen
 from gogooku3.dataset.workshop import Workshop
 
 Advance = Callable[[float], None]
@@ -54,29 +54,33 @@ def make(unit: Sequence[Month], history: History, params: Dataset, workshop: Wor
     """Makes the months of a unit that the workshop does not hold yet; waits where another process is at it.
 
     Raises:
-        DataError: the bars cannot be read or break their schema, or a stock with bars is not listed.
+        DataError: the bars cannot be read or break their schema, a stock with bars is not listed, or a table that is
+            joined is not what the parameters say.
     """
     with workshop.turn(name_of(unit)):
         _make(unit, history, params, workshop, advance)
 
 
 def _make(unit: Sequence[Month], history: History, params: Dataset, workshop: Workshop, advance: Advance) -> None:
-    features = select(params.features)
+    features = chosen(params)
     lookback = max(params.graph.window + 1, *(feature.lookback for feature in features))
     first = max(0, unit[0].start - lookback + 1)
-    market = history.market(first, unit[-1].stop)
+    bars = history.market(first, unit[-1].stop)
+    market = replace(bars, joined=joined.read(params.joined, history.sessions, history.listed["Code"]))
     made_from, digests = recipe(features, params), session_digests(market)
 
     def inputs_of(month: Month) -> str:
         looked_at = slice(max(0, month.start - lookback + 1) - first, month.stop - first)
-        return inputs(made_from, digests[looked_at], month.start)
+        known = joined_digest(market.rows(month.start - first, month.stop - first))
+        return inputs(made_from, digests[looked_at], known, month.start)
 
-    held = {month.name: workshop.holds(month.name, inputs_of(month)) for month in unit}
+    wanted = {month.name: inputs_of(month) for month in unit}
+    held = {name: workshop.holds(name, made_of) for name, made_of in wanted.items()}
     advance(sum(held.values()))
     for done, run in groupby(unit, lambda month: held[month.name]):
         if not done:
             for month, frames in _made(list(run), first, market, features, params, advance):
-                workshop.write(month.name, made_from, inputs_of(month), frames)
+                workshop.write(month.name, made_from, wanted[month.name], frames)
 
 
 def _made(

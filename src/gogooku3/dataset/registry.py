@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gogooku3.config.dataset import Dataset
+from gogooku3.dataset import joined
 from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.features import (
     calendar,
@@ -58,11 +60,22 @@ def select(subset: str) -> tuple[Feature, ...]:
     return tuple(feature for feature in every if feature.name in names)
 
 
+def chosen(params: Dataset) -> tuple[Feature, ...]:
+    """The features of a dataset: those of its subset, then those of the tables that are joined.
+
+    Raises:
+        ConfigError: two features share a name, or one cannot be named as the parameters say.
+    """
+    features = (*select(params.features), *joined.features(params.joined))
+    refuse_duplicates([feature.name for feature in features])
+    return features
+
+
 def refuse_duplicates(names: list[str]) -> None:
     """Raises `ConfigError` when a name stands twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
             f"{len(twice)} feature names stand twice: {', '.join(twice[:5])}",
-            hint="name each feature once in `gogooku3.dataset.features`",
+            hint="name each feature once in `gogooku3.dataset.features`, and in `dataset.joined.tables`",
         )

@@ -31,6 +31,9 @@ DTYPE = "float32"
 
 TARGET_PREFIX = "target"
 
+JOINED = "joined"
+"""The family of the features that come from tables beside the bars."""
+
 Scope = Literal["stock", "rank", "session"]
 """How a feature is normalised.
 
@@ -54,6 +57,11 @@ class Column:
     scope: Scope
     definition: str
     dtype: str
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What a model is tied to beside the name: type and scope; where parameters decide the meaning, that too."""
+        return (self.dtype, self.scope, self.definition) if self.family == JOINED else (self.dtype, self.scope)
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,8 @@ class Schema:
 
     @property
     def abi(self) -> str:
-        """SHA-256 of the ordered names, dtypes and scopes: what a model's input layer is tied to."""
-        lines = (f"{column.name}\0{column.dtype}\0{column.scope}\n" for column in self.features)
+        """SHA-256 of the ordered names with their `kind`: what a model's input layer is tied to."""
+        lines = ("\0".join((column.name, *column.kind)) + "\n" for column in self.features)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 from gogooku3.config.dataset import Dataset
 from gogooku3.dataset.history import History
 from gogooku3.dataset.months import Month, make
-from gogooku3.dataset.registry import select
+from gogooku3.dataset.registry import chosen
 from gogooku3.dataset.workshop import Workshop
 from gogooku3.errors import MachineError
 from gogooku3.progress import shown
@@ -94,7 +94,7 @@ def _together(
 
 def _processes(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
     """As many as there are cores, units and room in memory for."""
-    stocks, features = len(history.listed), len(select(params.features))
+    stocks, features = len(history.listed), len(chosen(params))
     sizes = [(unit[-1].stop - unit[0].start) * stocks * features for unit in units]
     if sum(sizes) < _WORTH_A_PROCESS:
         return 1

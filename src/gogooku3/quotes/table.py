@@ -60,9 +60,7 @@ class Table:
         return converted
 
     def _fault(self, what: str) -> DataError:
-        return DataError(
-            f"`{self.path}`: {what}", hint="correct the file, or name another column in `params.yaml`, section `quotes`"
-        )
+        return DataError(f"`{self.path}`: {what}", hint="correct the file, or name another column in `params.yaml`")
 
 
 def load(path: Path, columns: dict[str, str]) -> Table:
@@ -79,7 +77,7 @@ def load(path: Path, columns: dict[str, str]) -> Table:
     if path.suffix not in readers:
         raise DataError(f"`{path}` is neither .parquet nor .csv", hint="convert it to one of them")
     if not path.is_file():
-        raise DataError(f"`{path}` is not there", hint="name an existing file in `quotes.inputs`")
+        raise DataError(f"`{path}` is not there", hint="name an existing file in `params.yaml`")
     try:
         frame = readers[path.suffix](path)
     except UNREADABLE as error:
@@ -95,7 +93,7 @@ def load(path: Path, columns: dict[str, str]) -> Table:
             hint="set the parameters in brackets to the file's own column names",
         )
     if frame.is_empty():
-        raise DataError(f"`{path}` has no rows", hint="name a file that holds daily data in `quotes.inputs`")
+        raise DataError(f"`{path}` has no rows", hint="name a file that holds data in `params.yaml`")
     return Table(path, frame)
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gogooku3.dataset.registry import select
-from gogooku3.dataset.schema import Column, Schema
+from gogooku3.dataset.schema import JOINED, Column, Schema
 from gogooku3.files import write_json
 from gogooku3.recovery.checks.features import compare
 
@@ -159,3 +159,59 @@ def test_395_columns_read_as_well_as_six(delivery: Delivery) -> None:
     )
     assert told.found.endswith("and 390 more")
     assert told.hint == "check out the package's commit, then `dvc pull data/dataset`"
+
+
+EPS = Column(
+    "joined_statements_eps", JOINED, 1, "stock", "last `EPS` of table `statements`, known 1 session after", "float32"
+)
+
+
+def with_core(schema: Schema, *joined: Column) -> Schema:
+    """The schema of a dataset of the core features and some that are joined."""
+    return replace(schema, features=(*(feature.column for feature in select("core99")), *joined))
+
+
+def test_a_column_of_a_table_that_is_not_joined_here_names_the_parameter(delivery: Delivery) -> None:
+    write_json(with_core(delivery.schema, EPS).as_json(), delivery.package / "schema.json")
+    delivery.write_dataset(with_core(delivery.schema))
+    found = delivery.verify()["dataset"]
+    assert found.found == "1 missing against the package's 100 columns; missing: joined_statements_eps"
+    assert found.hint == (
+        "set `dataset.joined.tables` to give `joined_statements_eps`"
+        " (last `EPS` of table `statements`, known 1 session after), then `dvc repro dataset`"
+    )
+
+
+def test_a_table_that_only_the_dataset_joins_names_the_parameter(delivery: Delivery) -> None:
+    extended = replace(delivery.schema, features=tuple(feature.column for feature in select("extended220")))
+    write_json(extended.as_json(), delivery.package / "schema.json")
+    delivery.write_dataset(with_core(delivery.schema, EPS))
+    assert delivery.verify()["dataset"].hint == (
+        "set `dataset.features` to extended220 (here core99), set `dataset.joined.tables` to give none,"
+        " then `dvc repro dataset`"
+    )
+
+
+def test_a_table_that_is_joined_with_another_lag_is_another_column(delivery: Delivery) -> None:
+    earlier = replace(EPS, definition="last `EPS` of table `statements`, known 0 sessions after")
+    write_json(with_core(delivery.schema, EPS).as_json(), delivery.package / "schema.json")
+    delivery.write_dataset(with_core(delivery.schema, earlier))
+    found = delivery.verify()["dataset"]
+    assert found.found.endswith(
+        "retyped: joined_statements_eps (float32, by stock: last `EPS` of table `statements`, known 0 sessions after"
+        " for float32, by stock: last `EPS` of table `statements`, known 1 session after)"
+    )
+    assert "set `dataset.joined.tables` to give `joined_statements_eps`" in found.hint
+
+
+def test_other_tables_at_the_commit_that_made_the_package_are_named(committed: Delivery) -> None:
+    first = git(committed, "rev-list", "--max-parents=0", "HEAD")
+    params = committed.root / "params.yaml"
+    content = yaml.safe_load(params.read_text())
+    table = {"code": "Code", "published": "Date", "values": {"eps": "EPS"}, "lag": 1, "stale_after": None}
+    content["dataset"]["joined"]["tables"] = {"statements": table}
+    params.write_text(yaml.safe_dump(content))
+    assert committed.verify()["dataset"].hint == (
+        f"commit {first[:10]} recorded this package: `git checkout {first[:10]} && dvc pull data/dataset`;"
+        f" `dataset.joined` is another one here: `git diff {first[:10]} -- params.yaml`"
+    )

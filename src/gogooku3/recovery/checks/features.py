@@ -7,7 +7,7 @@ import math
 import polars as pl
 
 from gogooku3.dataset.registry import select
-from gogooku3.dataset.schema import Column, Schema, check_columns, read_json
+from gogooku3.dataset.schema import JOINED, Column, Schema, check_columns, read_json
 from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError, MismatchError, listed
 from gogooku3.model.weights import CONFIG
@@ -117,7 +117,8 @@ def compare(own: Schema, other: Schema) -> tuple[dict[str, str | None], ...]:
 
 def _kind(column: Column) -> str:
     """What the ABI knows of a column beside its name."""
-    return f"{column.dtype}, by {column.scope}"
+    dtype, scope, *meaning = column.kind
+    return ": ".join((f"{dtype}, by {scope}", *meaning))
 
 
 def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Schema) -> str:
@@ -158,18 +159,30 @@ def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
 
 
 def _parameter(own: Schema, other: Schema) -> str:
-    """The parameter that gives the right columns, where one does."""
+    """The parameters that give the right columns, where they do."""
     mine, theirs = _set_of(own), _set_of(other)
-    if mine is None or mine == theirs:
+    settings = []
+    if mine != theirs:
+        here = f" (here {theirs})" if theirs else ""
+        settings.append(f"set `dataset.features` to {mine}{here}")
+    if _joined(own) != _joined(other):
+        tables = [f"`{column.name}` ({column.definition})" for column in _joined(own)]
+        settings.append(f"set `dataset.joined.tables` to give {listed(tables) or 'none'}")
+    if mine is None or not settings:
         return "check out the package's commit, then `dvc pull data/dataset`"
-    here = f" (here {theirs})" if theirs else ""
-    return f"set `dataset.features` to {mine}{here}, then `dvc repro dataset`"
+    return f"{', '.join(settings)}, then `dvc repro dataset`"
 
 
 def _set_of(schema: Schema) -> str | None:
     """The named set of features that a schema holds, as this version of the project declares them."""
+    held = tuple(column.name for column in schema.features if column.family != JOINED)
     sets = ((name, tuple(feature.name for feature in select(name))) for name in SUBSETS)
-    return next((name for name, features in sets if features == schema.names), None)
+    return next((name for name, features in sets if features == held), None)
+
+
+def _joined(schema: Schema) -> tuple[Column, ...]:
+    """The columns that come from tables beside the bars."""
+    return tuple(column for column in schema.features if column.family == JOINED)
 
 
 def _remedy(subject: Subject, otherwise: str) -> str:

@@ -98,7 +98,7 @@ def _columns(old: Schema, new: Schema) -> list[ColumnChange]:
         *(
             ColumnChange("features", "redefined", one.name, _meaning(one), _meaning(other))
             for one, other in pairs
-            if _meaning(one) != _meaning(other)
+            if one.kind == other.kind and _meaning(one) != _meaning(other)
         ),
         *(
             ColumnChange("targets", "added" if each.old is None else "removed", each.name, each.old, each.new)

@@ -55,6 +55,8 @@ def way_to_dataset(made: Origin, dataset: Path) -> str:
     changes = [each for each in differing_parameters(made.root, made.commit) if each.name.startswith("dataset.")]
     if not changes:
         return f"{told}; the parameters here are the same, so that code or quotes differ"
+    if any(each.name.startswith("dataset.joined.") for each in changes):
+        return f"{told}; `dataset.joined` is another one here: `git diff {made.name} -- params.yaml`"
     settings = " ".join(f"-S {shlex.quote(f'{each.name}={_value(each.old)}')}" for each in changes)
     return f"{told}, or here `dvc exp run {settings} dataset`"
 
