@@ -16,13 +16,16 @@ from omegaconf import OmegaConf
 
 from gogooku3 import config
 from gogooku3.config.dataset import Dataset, Joined, JoinedTable
+from gogooku3.dataset import workers
 from gogooku3.dataset.asof import AsOf
 from gogooku3.dataset.build import build
+from gogooku3.dataset.history import History
 from gogooku3.dataset.normalise import robust_z
 from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.registry import chosen, select
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import ConfigError, DataError
+from gogooku3.files import write_parquet
 
 # 2024-01-04 is a Thursday; the 8th is a Monday, and a holiday.
 SESSIONS = np.array([f"2024-01-{day:02}" for day in (4, 5, 9, 10, 11, 12, 15)], "datetime64[D]")
@@ -199,6 +202,18 @@ def test_a_changed_row_remakes_the_months_that_it_can_touch_and_no_other(
     assert {name for name in before if after[name] != before[name]} == {f"features/{month}" for month in touched}
     again = {path.name for path in (target / "features").iterdir() if path.stat().st_ino != places[path.name]}
     assert again == touched
+
+
+def test_several_processes_make_what_one_makes(
+    frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(table, joined)
+    alone = made(frames, joined, tmp_path / "alone")
+    for name in ("bars", "listed", "index"):
+        write_parquet(getattr(frames, name), tmp_path / f"quotes/{name}.parquet")
+    monkeypatch.setattr(workers, "_WORTH_A_PROCESS", 0)
+    build(History.read(tmp_path / "quotes"), joined, tmp_path / "together")
+    assert {name: (tmp_path / "together" / name).read_bytes() for name in alone} == alone
 
 
 def test_the_parameters_of_a_table_are_part_of_the_abi(joined: Dataset) -> None:
