@@ -55,8 +55,12 @@ def _fit(window: Floats) -> tuple[float, float]:
     return float(slope), float(1 - left / ((y - y.mean()) ** 2).sum()) if np.ptp(y) > 0 else np.nan
 
 
+def _off_line(window: Floats) -> float:
+    t, known = np.arange(len(window)), ~np.isnan(window)
+    return float(window[-1] - np.polyval(np.polyfit(t[known], window[known], 1), t[-1]))
+
+
 ONE_SERIES: dict[str, tuple[Callable[[Floats, int], Floats], Callable[[Floats], float]]] = {
-    "total": (rolling.total, lambda w: float(np.nansum(w))),
     "mean": (rolling.mean, lambda w: float(np.nanmean(w))),
     "lowest": (rolling.lowest, lambda w: float(np.nanmin(w))),
     "highest": (rolling.highest, lambda w: float(np.nanmax(w))),
@@ -66,6 +70,7 @@ ONE_SERIES: dict[str, tuple[Callable[[Floats, int], Floats], Callable[[Floats], 
     "kurt": (rolling.kurt, lambda w: _kurt(w[~np.isnan(w)])),
     "slope": (rolling.slope, lambda w: _fit(w)[0]),
     "r2": (rolling.r2, lambda w: _fit(w)[1]),
+    "off_line": (rolling.off_line, _off_line),
     "decayed_mean": (rolling.decayed_mean, _weighted),
     "since_highest": (rolling.since_highest, _age_of_highest),
     "since_lowest": (rolling.since_lowest, lambda w: _age_of_highest(-w)),
@@ -139,10 +144,10 @@ def test_a_value_has_the_same_bits_wherever_history_begins_or_ends(name: str) ->
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 8, 13, 64, 100, 250])
-def test_sums_and_extremes_hold_for_every_length_of_window(window: int) -> None:
+def test_means_and_extremes_hold_for_every_length_of_window(window: int) -> None:
     x = np.random.Generator(np.random.Philox(7)).integers(-99, 99, (260, 1)).astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(x[:, 0], window)
-    np.testing.assert_array_equal(rolling.total(x, window)[window - 1 :, 0], windows.sum(axis=1))
+    np.testing.assert_array_equal(rolling.mean(x, window)[window - 1 :, 0], windows.sum(axis=1) / window)
     np.testing.assert_array_equal(rolling.lowest(x, window)[window - 1 :, 0], windows.min(axis=1))
     np.testing.assert_array_equal(rolling.highest(x, window)[window - 1 :, 0], windows.max(axis=1))
 

@@ -11,13 +11,19 @@ from gogooku3.dataset.subsets import SUBSETS
 _TITLE = """# Features
 
 {count} features in {families} families, made of bars, listing and index alone. `dataset.features` in `params.yaml`
-names the set that an experiment uses: {subsets}. Each set holds the one before it. This page is
-written by `gogooku3 features --markdown > docs/features.md`; the declarations stand in `src/gogooku3/dataset/features`.
+names the set that an experiment uses: {subsets}.
+Each set holds the one before it. This page is written by `gogooku3 features --markdown > docs/features.md`; the
+declarations stand in `src/gogooku3/dataset/features`.
 
 In the definitions, t is the session of the value; O, H, L, C are split-adjusted prices, V adjusted volume, TV traded
 value in yen; r = log(C_t / C_t−1), g = log(O_t / C_t−1) overnight, d = log(C_t / O_t) intraday, m the log return of the
-index; mean_n, std_n and so on run over the n sessions that end at t. x_t−k is x of k sessions earlier. A window needs
-four fifths of its sessions.
+index, TR = max(H_t, C_t−1) − min(L_t, C_t−1) the true range; mean_n, std_n and so on run over the n sessions that end
+at t. x_t−k is x of k sessions earlier. "after" a source: the idea is theirs, the formula differs.
+
+What needs a bar, a trade or a divisor that is not there has no value; r, g and TR need the bar of the session before.
+A window needs four fifths of its sessions, a sector's mean two stocks, a session's statistic or rank five. std and var
+divide by n − 1; skewness, kurtosis and `dispersion` by n. Where an indicator's author smooths exponentially, a plain
+mean stands, so that nothing remembers beyond its lookback.
 
 *lookback*: the sessions whose bars a value depends on, its own included. *scope*: what becomes of it. `stock`: robust
 z-score across the session's stocks; `rank`: a rank across them already; `session`: one value for all stocks, mean and
@@ -36,7 +42,7 @@ def markdown() -> str:
 
 
 def _lines() -> Iterator[str]:
-    subsets = ", ".join(f"`{subset}` ({len(select(subset))} features)" for subset in SUBSETS)
+    subsets = ", ".join(f"`{subset}` ({len(select(subset))})" for subset in SUBSETS)
     every = select(list(SUBSETS)[-1])
     yield _TITLE.format(count=len(every), families=len(FAMILIES), subsets=subsets)
     for family, features in FAMILIES.items():

@@ -1,70 +1,54 @@
-"""Plain-Python views of single stocks, for references that share no code with the features."""
+"""Markets whose bars are not as smooth as those of `market`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import select
 
-ROWS = (255, 288, 329)
-
-
-@dataclass(frozen=True)
-class Stock:
-    """The bars of one stock up to a session, oldest first; [-1] is the session itself."""
-
-    O: list[float]  # noqa: E741
-    H: list[float]
-    L: list[float]
-    C: list[float]
-    V: list[float]
-    TV: list[float]
-    I: list[float]  # noqa: E741
-
-    @property
-    def r(self) -> list[float]:
-        return [math.log(b / a) for a, b in zip(self.C[:-1], self.C[1:], strict=True)]
-
-    @property
-    def g(self) -> list[float]:
-        return [math.log(o / c) for c, o in zip(self.C[:-1], self.O[1:], strict=True)]
-
-    @property
-    def d(self) -> list[float]:
-        return [math.log(c / o) for o, c in zip(self.O, self.C, strict=True)]
-
-    @property
-    def m(self) -> list[float]:
-        return [math.log(b / a) for a, b in zip(self.I[:-1], self.I[1:], strict=True)]
+BARS = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS")
 
 
-def stock_at(market: Market, row: int, column: int) -> Stock:
-    names = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS")
-    series = [getattr(market, name)[: row + 1, column].tolist() for name in names]
-    return Stock(*series, market.index_T[: row + 1].tolist())
+def holed(market: Market) -> Market:
+    """From stock to stock more bars lack: windows fall short of four fifths here and there."""
+    draw = np.random.Generator(np.random.Philox(11))
+    changed = {name: getattr(market, name).copy() for name in BARS}
+    lost_TS = draw.random(market.close_TS.shape) < np.linspace(0.0, 0.3, len(market.codes))
+    lost_TS[:290, 12] = True  # listed late
+    lost_TS[310:, 9] = True  # delisted
+    lost_TS[300:308, 2] = True  # suspended for a while
+    lost_TS[320, 4:] = True  # four stocks have a bar, in one of the sectors a single one
+    for name, values in changed.items():
+        values[lost_TS] = np.nan
+        if name != "close_TS":
+            values[draw.random(values.shape) < 0.01] = np.nan
+    index_T = market.index_T.copy()
+    index_T[236:262] = np.nan
+    index_T[318] = np.nan
+    return replace(market, **changed, index_T=index_T)
 
 
-@pytest.fixture(scope="session")
-def stock(market: Market) -> Callable[[int, int], Stock]:
-    return lambda row, column: stock_at(market, row, column)
+def still(market: Market) -> Market:
+    """Prices come in ticks, some stocks do not move or trade for a while, and neither does the index."""
+    changed = {name: getattr(market, name).copy() for name in BARS}
+    prices = {name: changed[name] for name in BARS[:4]}
+    for values in prices.values():
+        values[...] = np.rint(values)
+        values[:, 3] = 500.0  # all of history
+        values[305:, 5] = prices["close_TS"][304, 5]  # 25 sessions
+    prices["high_TS"][:, 6] = prices["low_TS"][:, 6] = prices["open_TS"][:, 6] = prices["close_TS"][:, 6]
+    for name in ("volume_TS", "turnover_TS"):
+        changed[name][300:, 7] = 0.0
+        changed[name][::3, 8] = 0.0
+        changed[name][:, 10] = changed[name][0, 10]
+    index_T = market.index_T.copy()
+    index_T[309:] = index_T[309]
+    return replace(market, **changed, index_T=index_T)
 
 
 @pytest.fixture(scope="session")
-def agrees(market: Market) -> Callable[[str, Callable[[Stock], float]], None]:
-    """Checks a feature against a formula of one stock, for several stocks and sessions."""
-    by_name = {feature.name: feature for feature in select("full395")}
-
-    def check(name: str, formula: Callable[[Stock], float]) -> None:
-        values = by_name[name].values(market)
-        for row in ROWS:
-            for column in (0, 5, 13):
-                found = values[row] if values.ndim == 1 else values[row, column]
-                wanted = formula(stock_at(market, row, column))
-                assert found == pytest.approx(wanted, rel=1e-8, abs=1e-11), (name, row, column)
-
-    return check
+def markets(market: Market) -> dict[str, Market]:
+    return {"whole": market, "holed": holed(market), "still": still(market)}

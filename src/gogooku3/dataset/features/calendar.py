@@ -89,7 +89,7 @@ FEATURES = (
     _family.one(
         "turn_of_month",
         1,
-        "1 on a month's first three and last three calendar days (Ariel, 1987), else 0",
+        "1 on a month's first three and last three calendar days, else 0 (after Lakonishok and Smidt, 1988)",
         _turn_of_month,
     ),
     _family.one("days_since_session", 2, "calendar days since the last session", _gap),

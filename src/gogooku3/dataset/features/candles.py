@@ -90,12 +90,22 @@ def _inside_share(market: Market, window: int) -> Floats:
 
 
 FEATURES = (
-    _family.one("body_1", 1, "(C − O) / (H − L) (KMID2)", _body),
+    _family.one("body_1", 1, "(C − O) / (H − L) (Yang et al., 2020, Alpha158 KMID2)", _body),
     _family.one("close_place_1", 1, "(C − L) / (H − L)", close_place),
-    _family.one("upper_shadow_1", 1, "log(H / max(O, C)) (KUP)", _upper_shadow),
-    _family.one("lower_shadow_1", 1, "log(min(O, C) / L) (KLOW)", _lower_shadow),
-    _family.one("upper_shadow_share_1", 1, "log(H / max(O, C)) / log(H / L) (KUP2)", _upper_share),
-    _family.one("lower_shadow_share_1", 1, "log(min(O, C) / L) / log(H / L) (KLOW2)", _lower_share),
+    _family.one("upper_shadow_1", 1, "log(H / max(O, C)) (after Yang et al., 2020, Alpha158 KUP)", _upper_shadow),
+    _family.one("lower_shadow_1", 1, "log(min(O, C) / L) (after Yang et al., 2020, Alpha158 KLOW)", _lower_shadow),
+    _family.one(
+        "upper_shadow_share_1",
+        1,
+        "log(H / max(O, C)) / log(H / L) (after Yang et al., 2020, Alpha158 KUP2)",
+        _upper_share,
+    ),
+    _family.one(
+        "lower_shadow_share_1",
+        1,
+        "log(min(O, C) / L) / log(H / L) (after Yang et al., 2020, Alpha158 KLOW2)",
+        _lower_share,
+    ),
     *_family.each((20,), "body_{n}", "mean_{n}((C − O) / (H − L))", _body_mean),
     *_family.each((20,), "close_place_{n}", "mean_{n}((C − L) / (H − L))", _place_mean),
     *_family.each(
@@ -107,12 +117,17 @@ FEATURES = (
     _family.one("open_to_last_high_1", 2, "log(O_t / H_t−1)", _above_last_high),
     _family.one("open_to_last_low_1", 2, "log(O_t / L_t−1)", _below_last_low),
     _family.one("close_to_last_middle_1", 2, "log(C_t / √(H_t−1 L_t−1))", _close_to_last_middle),
-    _family.one("range_overlap_1", 2, "overlap of the log ranges of t and t − 1 over the range of both", _overlap),
+    _family.one(
+        "range_overlap_1",
+        2,
+        "log(min(H_t, H_t−1) / max(L_t, L_t−1)) / log(max(H_t, H_t−1) / min(L_t, L_t−1)): overlap of two ranges",
+        _overlap,
+    ),
     *_family.each((20, 60), "gap_share_{n}", "mean_{n}(|g|) / (mean_{n}(|g|) + mean_{n}(|d|))", _gap_share, before=1),
     *_family.each(
         (60,),
         "inside_share_{n}",
-        "share of {n} sessions whose range lies in that of the session before",
+        "share of {n} sessions with H_t ≤ H_t−1 and L_t ≥ L_t−1",
         _inside_share,
         before=1,
     ),

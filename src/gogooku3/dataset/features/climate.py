@@ -68,12 +68,18 @@ def _overnight(market: Market) -> Floats:
     return cross_section.mean(market.overnight_TS)
 
 
+@quantity
+def _mean_vol(market: Market, window: int) -> Floats:
+    """Of the stocks that have a bar: the window of one that has none may be full all the same."""
+    return cross_section.mean(np.where(market.present_TS, close_to_close(market, window), np.nan))
+
+
 def _stock_vol(market: Market, window: int) -> Floats:
-    return log(cross_section.mean(close_to_close(market, window)))
+    return log(_mean_vol(market, window))
 
 
 def _togetherness(market: Market, window: int) -> Floats:
-    return log(divide(_index_vol(market, window), cross_section.mean(close_to_close(market, window))))
+    return log(divide(_index_vol(market, window), _mean_vol(market, window)))
 
 
 FEATURES = (
@@ -98,7 +104,7 @@ FEATURES = (
     *_family.each(
         (1, 20), "dispersion_{n}", "standard deviation of log(C_t / C_t−{n}) across stocks", _dispersion, before=1
     ),
-    *_family.each((250,), "near_high_share_{n}", "share of stocks with log(C_t / max_{n}(H)) > −2 %", _high_share),
+    *_family.each((250,), "near_high_share_{n}", "share of stocks with log(C_t / max_{n}(H)) > −0.02", _high_share),
     *_family.each((20,), "market_volume_{n}", "mean across stocks of log V − mean_{n}(log V)", _volume),
     _family.one("market_range_1", 1, "mean across stocks of log(H / L)", _range),
     _family.one("market_overnight_1", 2, "mean across stocks of g", _overnight),

@@ -131,7 +131,7 @@ FEATURES = (
     _family.one(
         "tail_balance_60",
         61,
-        "(q90 + q10 − 2 q50) / (q90 − q10) of r over 60 sessions (Bowley's skewness, deciles)",
+        "(q90 + q10 − 2 q50) / (q90 − q10), quantiles of r over 60 sessions (Kelly's skewness)",
         partial(_tail_balance, window=60, q=0.1),
     ),
     *_family.each((5, 20, 60, 120), "up_share_{n}", "share of sessions with r > 0 among {n}", up_share, before=1),

@@ -137,7 +137,9 @@ FEATURES = (
     *_family.each(
         (20, 60),
         "corwin_schultz_{n}",
-        "mean_{n}(max(α, 0)), α = log(ask/bid) from the ranges of two sessions (Corwin and Schultz, 2012)",
+        "mean_{n}(max(α, 0)), α = (√2 − 1) √β / k − √(γ / k), k = 3 − 2√2, β = log(H_t/L_t)² + log(H_t−1/L_t−1)², "
+        "γ = log(max(H_t, H_t−1) / min(L_t, L_t−1))², H_t and L_t moved by what lies between C_t−1 and them "
+        "(Corwin and Schultz, 2012, whose spread is 2 (e^α − 1) / (e^α + 1))",
         _corwin_schultz,
         before=1,
     ),

@@ -51,9 +51,7 @@ def _r2(market: Market, window: int) -> Floats:
 
 
 def _off_trend(market: Market, window: int) -> Floats:
-    """The line runs through the means: half a window of slopes lies between them and the last session."""
-    centre_TS = rolling.mean(market.log_close_TS, window)
-    return market.log_close_TS - centre_TS - (window - 1) / 2.0 * rolling.slope(market.log_close_TS, window)
+    return rolling.off_line(market.log_close_TS, window)
 
 
 @quantity
@@ -109,38 +107,51 @@ FEATURES = (
         _family.one(
             f"mom_{n}_skip_{skip}",
             n + 1,
-            f"log(C_t−{skip} / C_t−{n}) (Jegadeesh and Titman, 1993)",
+            f"log(C_t−{skip} / C_t−{n}) ({source})",
             partial(past_return, window=n, skip=skip),
         )
-        for n, skip in ((10, 5), (60, 5), (120, 20), (250, 20), (250, 120))
+        for n, skip, source in (
+            (10, 5, "after Jegadeesh and Titman, 1993"),
+            (60, 5, "Jegadeesh and Titman, 1993"),
+            (120, 20, "after Jegadeesh and Titman, 1993"),
+            (250, 20, "after Jegadeesh and Titman, 1993"),
+            (250, 120, "after Novy-Marx, 2012"),
+        )
     ),
     *_family.each((20, 60, 120), "high_distance_{n}", "log(C_t / max_{n}(H))", high_distance),
     *_family.each((250,), "high_distance_{n}", "log(C_t / max_{n}(H)) (George and Hwang, 2004)", high_distance),
     *_family.each((20, 60, 120, 250), "low_distance_{n}", "log(C_t / min_{n}(L))", _low_distance),
     *_family.each(
-        (20, 60, 250), "max_drawdown_{n}", "min over s ≤ u of the last {n} sessions of log(C_u / C_s)", _drawdown
+        (20, 60, 250), "max_drawdown_{n}", "min of log(C_u / C_s) over s ≤ u among the last {n} sessions", _drawdown
     ),
     *_family.each((10, 20, 60), "trend_slope_{n}", "least-squares slope of log C on time over {n} sessions", _slope),
     *_family.each((10, 20, 60), "trend_r2_{n}", "R² of log C on time over {n} sessions", _r2),
     *_family.each(
         (5, 10, 20, 60),
         "trend_residual_{n}",
-        "log C_t less its least-squares line on time over {n} sessions (Yang et al., 2020, Alpha158 RESI)",
+        "log C_t less its least-squares line on time over {n} sessions (after Yang et al., 2020, Alpha158 RESI)",
         _off_trend,
     ),
     *_family.each((20, 60, 250), "mom_sharpe_{n}", "mean_{n}(r) / std_{n}(r)", _sharpe, before=1),
-    *_family.each((20, 60, 250), "since_high_{n}", "sessions since max_{n}(H) (Aroon's measure)", since_high),
-    *_family.each((20, 60, 250), "since_low_{n}", "sessions since min_{n}(L)", since_low),
+    *_family.each(
+        (20, 60, 250),
+        "since_high_{n}",
+        "sessions since max_{n}(H), the last of equals (after Chande, 1995)",
+        since_high,
+    ),
+    *_family.each(
+        (20, 60, 250), "since_low_{n}", "sessions since min_{n}(L), the last of equals (after Chande, 1995)", since_low
+    ),
     *_family.each(
         (20, 60),
         "low_before_high_{n}",
-        "sessions from min_{n}(L) to max_{n}(H) (Yang et al., 2020, Alpha158 IMXD)",
+        "sessions from min_{n}(L) to max_{n}(H) (after Yang et al., 2020, Alpha158 IMXD)",
         _low_before_high,
     ),
     *_family.each(
         (10, 120),
         "efficiency_{n}",
-        "mean_{n}(r) / mean_{n}(|r|): efficiency ratio with its sign (Kaufman, 1995)",
+        "mean_{n}(r) / mean_{n}(|r|): efficiency ratio with its sign (after Kaufman, 1995)",
         _efficiency,
         before=1,
     ),
@@ -160,6 +171,11 @@ FEATURES = (
         _discreteness,
         before=1,
     ),
-    *_family.each((20, 60), "price_place_{n}", "share of the closes of {n} sessions below C_t", _place),
+    *_family.each(
+        (20, 60),
+        "price_place_{n}",
+        "share of the window's other closes below C_t, equals counting half, over {n} sessions",
+        _place,
+    ),
     *_family.each((20,), "ret_1_scaled_{n}", "r_t / std_{n}(r)", _scaled, before=1),
 )

@@ -128,7 +128,7 @@ FEATURES = (
     *_family.each(
         (60, 120),
         "index_corr_delayed_{n}",
-        "corr_{n}(r_t, m_t−1): price delay (Hou and Moskowitz, 2005)",
+        "corr_{n}(r_t, m_t−1): price delay (after Hou and Moskowitz, 2005)",
         _delayed_correlation,
         before=2,
     ),
@@ -136,7 +136,8 @@ FEATURES = (
     *_family.each(
         (20, 60),
         "idio_vol_{n}",
-        "residual deviation of r on m over {n} sessions (Ang, Hodrick, Xing and Zhang, 2006)",
+        "√(Σ e² / (n − 2)), e what the least-squares line of r on m leaves over {n} sessions "
+        "(after Ang, Hodrick, Xing and Zhang, 2006)",
         idiosyncratic,
         before=1,
     ),
@@ -144,14 +145,14 @@ FEATURES = (
     *_family.each(
         (60,),
         "idio_skew_{n}",
-        "skewness of r − m over {n} sessions (Boyer, Mitton and Vorkink, 2010)",
+        "skewness of r − m over {n} sessions (after Boyer, Mitton and Vorkink, 2010)",
         _market_adjusted_skew,
         before=1,
     ),
     *_family.each(
         (60, 120),
         "coskew_{n}",
-        "mean_{n}((r − mean r)(m − mean m)²) / (std_{n}(r) var_{n}(m)) (after Harvey and Siddique, 2000)",
+        "mean_{n}((r − mean_{n}(r)) (m − mean_{n}(m))²) / (std_{n}(r) var_{n}(m)) (after Harvey and Siddique, 2000)",
         _coskew,
         before=1,
     ),
@@ -160,7 +161,7 @@ FEATURES = (
         _family.one(
             f"residual_ret_{k}",
             max(n, k) + 1,
-            f"log(C_t / C_t−{k}) − beta_{n} times the index's (Blitz, Huij and Martens, 2011)",
+            f"log(C_t / C_t−{k}) − beta_{n} index_ret_{k} (after Blitz, Huij and Martens, 2011)",
             partial(residual_return, sessions=k, window=n),
         )
         for k, n in ((1, 60), (5, 60), (20, 60), (60, 60), (120, 250))

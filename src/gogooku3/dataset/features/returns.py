@@ -82,5 +82,5 @@ FEATURES = (
     *(_family.one(f"ret_1_lag_{k}", k + 2, f"r_t−{k}", partial(_lagged, lag=k)) for k in (1, 2, 3)),
     _family.one("ret_overnight_1_lag_1", 3, "g_t−1", partial(_overnight_of, lag=1)),
     _family.one("ret_intraday_1_lag_1", 2, "d_t−1", partial(_intraday_of, lag=1)),
-    *_family.each((10,), "ret_decayed_{n}", "mean_{n}(r), weights 1 … {n} rising to t", _decayed, before=1),
+    *_family.each((10,), "ret_decayed_{n}", "mean_{n}(r) with weights 1 … {n} rising to t", _decayed, before=1),
 )

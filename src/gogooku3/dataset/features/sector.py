@@ -66,7 +66,7 @@ FEATURES = (
     *_family.each(
         (1, 5, 20, 60),
         "sector_ret_{n}",
-        "mean over the sector of log(C_t / C_t−{n}) (Moskowitz and Grinblatt, 1999)",
+        "mean over the sector of log(C_t / C_t−{n}) (after Moskowitz and Grinblatt, 1999)",
         past_return,
         before=1,
         across=sector_mean,
@@ -81,7 +81,7 @@ FEATURES = (
     _family.one(
         "sector_mom_250_skip_20",
         251,
-        "mean over the sector of log(C_t−20 / C_t−250) (Moskowitz and Grinblatt, 1999)",
+        "mean over the sector of log(C_t−20 / C_t−250) (after Moskowitz and Grinblatt, 1999)",
         partial(past_return, window=250, skip=20),
         sector_mean,
     ),
@@ -101,7 +101,7 @@ FEATURES = (
     *_family.each(
         (60,),
         "sector_corr_delayed_{n}",
-        "corr_{n}(r_t, the sector's mean r_t−1) (Hou, 2007)",
+        "corr_{n}(r_t, the sector's mean r_t−1) (after Hou, 2007)",
         _delayed_correlation,
         before=2,
     ),

@@ -127,7 +127,7 @@ def _price_deviation(market: Market, window: int) -> Floats:
 
 def _choppiness(market: Market, window: int) -> Floats:
     reach_TS = _highest(market, window) - _lowest(market, window)
-    return log(divide(rolling.total(true_range(market), window), reach_TS))
+    return log(divide(window * rolling.mean(true_range(market), window), reach_TS))
 
 
 def _vortex(market: Market, window: int) -> Floats:
@@ -162,7 +162,8 @@ FEATURES = (
     *_family.each(
         (5, 14, 28),
         "rsi_{n}",
-        "mean_{n}(up) / (mean_{n}(up) + mean_{n}(down)) of C_t − C_t−1 (Cutler's RSI)",
+        "mean_{n}(up) / (mean_{n}(up) + mean_{n}(down)), up = max(C_t − C_t−1, 0), down = max(C_t−1 − C_t, 0) "
+        "(Cutler's RSI, after Wilder, 1978)",
         rsi,
         before=1,
     ),
@@ -179,15 +180,15 @@ FEATURES = (
     *_family.each(
         (20,),
         "cci_{n}",
-        "(p_t − mean_{n}(p)) / (.015 mean_{n}(|p − mean_{n}(p)_t|)), p = (H + L + C)/3 (Lambert, 1980)",
+        "(p_t − a) / (.015 mean_{n}(|p − a|)), a = mean_{n}(p), p = (H + L + C) / 3 (Lambert, 1980)",
         _commodity_channel,
     ),
-    *_family.each((10, 20, 60), "bollinger_z_{n}", "(C_t − mean_{n}(C)) / std_{n}(C) (Bollinger)", _bollinger),
+    *_family.each((10, 20, 60), "bollinger_z_{n}", "(C_t − mean_{n}(C)) / std_{n}(C) (after Bollinger)", _bollinger),
     *(
         _family.one(
             f"macd_{short}_{long}",
             long,
-            f"(mean_{short}(C) − mean_{long}(C)) / C_t: MACD on plain means",
+            f"(mean_{short}(C) − mean_{long}(C)) / C_t (after Appel's MACD)",
             partial(_macd, short=short, window=long),
         )
         for short, long in ((5, 20), (12, 26), (20, 60))
@@ -195,7 +196,7 @@ FEATURES = (
     _family.one(
         "macd_histogram_12_26_9",
         34,
-        "macd_12_26 − mean_9(macd_12_26)",
+        "macd_12_26 − mean_9(macd_12_26) (after Appel's MACD)",
         partial(_macd_histogram, short=12, window=26, smooth=9),
     ),
     *_family.each((25,), "aroon_up_{n}", "1 − sessions since max_{n}(H) / ({n} − 1) (Chande, 1995)", _aroon_up),
@@ -203,42 +204,43 @@ FEATURES = (
     *_family.each(
         (14,),
         "direction_{n}",
-        "(DM+ − DM−) / (DM+ + DM−), plain means of {n} directional movements (Wilder, 1978)",
+        "(u − v) / (u + v), u = mean_{n}(ΔH where ΔH > max(−ΔL, 0), else 0), "
+        "v = mean_{n}(−ΔL where −ΔL > max(ΔH, 0), else 0), Δ from t − 1 to t (after Wilder, 1978)",
         _direction,
         before=1,
     ),
     _family.one(
         "adx_14",
         28,
-        "mean_14(|direction_14|): ADX on plain means (Wilder, 1978)",
+        "mean_14(|direction_14|) (after Wilder, 1978)",
         partial(_directional_strength, window=14),
     ),
     *_family.each((5, 20, 60, 250), "price_to_mean_{n}", "log(C_t / mean_{n}(C))", _to_mean),
     *_family.each((20,), "price_to_median_{n}", "log C_t − median_{n}(log C)", _to_median),
-    *_family.each((20,), "keltner_{n}", "(C_t − mean_{n}(C)) / mean_{n}(true range) (Keltner)", _keltner, before=1),
+    *_family.each((20,), "keltner_{n}", "(C_t − mean_{n}(C)) / mean_{n}(TR) (after Keltner)", _keltner, before=1),
     *_family.each((5, 20, 60), "price_std_{n}", "std_{n}(C) / C_t (Yang et al., 2020, Alpha158 STD)", _price_deviation),
     *_family.each(
         (14, 60),
         "choppiness_{n}",
-        "log of the sum of {n} true ranges over max_{n}(H) − min_{n}(L) (Dreiss)",
+        "log({n} mean_{n}(TR) / (max_{n}(H) − min_{n}(L))) (after Dreiss)",
         _choppiness,
         before=1,
     ),
     *_family.each(
         (14,),
         "vortex_{n}",
-        "mean_{n}(|H_t − L_t−1| − |L_t − H_t−1|) / mean_{n}(true range) (Botes and Siepman, 2010)",
+        "mean_{n}(|H_t − L_t−1| − |L_t − H_t−1|) / mean_{n}(TR) (Botes and Siepman, 2010)",
         _vortex,
         before=1,
     ),
     *_family.each(
         (28,),
         "ultimate_{n}",
-        "(4 q_7 + 2 q_14 + q_28) / 7, q_n = mean_n(C_t − min(L, C_t−1)) / mean_n(true range) (Williams, 1985)",
+        "(4 q_7 + 2 q_14 + q_28) / 7, q_n = mean_n(C_t − min(L_t, C_t−1)) / mean_n(TR) (Williams, 1985)",
         _ultimate,
         before=1,
     ),
     *_family.each((20, 60, 250), "channel_width_{n}", "log(max_{n}(H) / min_{n}(L)) (Donchian)", _channel_width),
-    *_family.each((13,), "bull_power_{n}", "(H_t − mean_{n}(C)) / C_t (Elder, 1989, plain mean)", _bull_power),
-    *_family.each((13,), "bear_power_{n}", "(L_t − mean_{n}(C)) / C_t (Elder, 1989, plain mean)", _bear_power),
+    *_family.each((13,), "bull_power_{n}", "(H_t − mean_{n}(C)) / C_t (after Elder, 1989)", _bull_power),
+    *_family.each((13,), "bear_power_{n}", "(L_t − mean_{n}(C)) / C_t (after Elder, 1989)", _bear_power),
 )

@@ -193,7 +193,8 @@ FEATURES = (
     *_family.each(
         (5, 60),
         "vol_yang_zhang_{n}",
-        "√(var_{n}(g) + k var_{n}(d) + (1 − k) RS²), k = .34/(1.34 + ({n} + 1)/({n} − 1)) (Yang and Zhang, 2000)",
+        "√(var_{n}(g) + k var_{n}(d) + (1 − k) v), v = mean_{n}(log(H/C) log(H/O) + log(L/C) log(L/O)), "
+        "k = .34 / (1.34 + ({n} + 1) / ({n} − 1)) (Yang and Zhang, 2000)",
         yang_zhang,
         before=1,
     ),
@@ -212,12 +213,12 @@ FEATURES = (
         _family.one(
             f"vol_range_ratio_{short}_{long}",
             long,
-            f"log(parkinson_{short} / parkinson_{long})",
+            f"log(vol_parkinson_{short} / vol_parkinson_{long})",
             partial(_range_ratio, short=short, window=long),
         )
         for short, long in ((5, 60), (20, 120))
     ),
-    *_family.each((20, 60), "vol_range_to_close_{n}", "log(parkinson_{n} / std_{n}(r))", _range_to_close, before=1),
+    *_family.each((20, 60), "vol_range_to_close_{n}", "log(vol_parkinson_{n} / std_{n}(r))", _range_to_close, before=1),
     *_family.each(
         (20, 60), "vol_overnight_share_{n}", "var_{n}(g) / (var_{n}(g) + var_{n}(d))", _overnight_share, before=1
     ),
@@ -230,8 +231,8 @@ FEATURES = (
         _downside_ratio,
         before=1,
     ),
-    *_family.each((20,), "vol_decayed_{n}", "√mean_{n}(r²), weights 1 … {n} rising to t", _decayed, before=1),
-    _family.one("vol_of_vol_60", 64, "std_60(log(parkinson_5))", partial(_of_volatility, short=5, window=60)),
+    *_family.each((20,), "vol_decayed_{n}", "√mean_{n}(r²) with weights 1 … {n} rising to t", _decayed, before=1),
+    _family.one("vol_of_vol_60", 64, "std_60(log(vol_parkinson_5))", partial(_of_volatility, short=5, window=60)),
     *_family.each(
         (20, 60),
         "vol_jump_{n}",
@@ -242,11 +243,12 @@ FEATURES = (
     *_family.each(
         (20,),
         "vol_quarticity_{n}",
-        "log(mean_{n}(r⁴) / mean_{n}(r²)²): realised quarticity (Barndorff-Nielsen and Shephard, 2002)",
+        "log(mean_{n}(r⁴) / mean_{n}(r²)²): realised quarticity over the square of realised variance "
+        "(after Barndorff-Nielsen and Shephard, 2002)",
         _fourth_to_square,
         before=1,
     ),
-    *_family.each((14,), "atr_{n}", "mean_{n}(true range) / C_t (Wilder, 1978)", average_true_range, before=1),
+    *_family.each((14,), "atr_{n}", "mean_{n}(TR) / C_t (after Wilder, 1978)", average_true_range, before=1),
     _family.one("range_1", 1, "log(H / L)", log_range),
     *_family.each((20, 60), "range_variation_{n}", "std_{n}(log(H / L)) / mean_{n}(log(H / L))", _range_variation),
     *_family.each(

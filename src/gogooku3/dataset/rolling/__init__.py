@@ -6,15 +6,14 @@ in which both are known. So a value has the same bits wherever history begins or
 """
 
 from gogooku3.dataset.rolling.extremes import highest, lowest, max_drawdown, since_highest, since_lowest
-from gogooku3.dataset.rolling.moments import count, decayed_mean, kurt, mean, skew, std, total, var
+from gogooku3.dataset.rolling.moments import decayed_mean, kurt, mean, skew, std, var
 from gogooku3.dataset.rolling.order import median, quantile, rank_of_last
-from gogooku3.dataset.rolling.pairs import beta, corr, cov, r2, residual_std, slope
+from gogooku3.dataset.rolling.pairs import beta, corr, cov, off_line, r2, residual_std, slope
 from gogooku3.dataset.rolling.windows import required, shift
 
 __all__ = [
     "beta",
     "corr",
-    "count",
     "cov",
     "decayed_mean",
     "highest",
@@ -23,6 +22,7 @@ __all__ = [
     "max_drawdown",
     "mean",
     "median",
+    "off_line",
     "quantile",
     "r2",
     "rank_of_last",
@@ -34,6 +34,5 @@ __all__ = [
     "skew",
     "slope",
     "std",
-    "total",
     "var",
 ]

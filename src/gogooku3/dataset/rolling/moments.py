@@ -15,20 +15,6 @@ from gogooku3.dataset.rolling.windows import State, filled, known_count, over_wi
 _ROUNDING = 2.0**-46
 
 
-def count(x: Floats, window: int) -> Floats:
-    """Known values in the window; NaN in the first `window` − 1 rows."""
-    n = known_count(x, window)
-    result = np.full(x.shape, np.nan)
-    result[len(x) - len(n) :] = n
-    return result
-
-
-def total(x: Floats, window: int) -> Floats:
-    """Sum of the known values."""
-    (summed,) = sums(window, filled(x))
-    return where_known(summed, known_count(x, window), window, len(x))
-
-
 def mean(x: Floats, window: int) -> Floats:
     """Mean of the known values."""
     (summed,) = sums(window, filled(x))

@@ -43,6 +43,14 @@ def slope(y: Floats, window: int) -> Floats:
     return where_known(divide(pair.xy, pair.xx), pair.n, window, len(y))
 
 
+def off_line(y: Floats, window: int) -> Floats:
+    """What the least-squares line on time leaves of the last value; NaN where that is unknown."""
+    pair = _Pair.with_time(y, window)
+    since_centre = window - 1.0 - divide(pair.x, pair.n)
+    on_line = divide(pair.y, pair.n) + since_centre * divide(pair.xy, pair.xx)
+    return where_known(y[window - 1 :] - on_line, pair.n, window, len(y))
+
+
 def r2(y: Floats, window: int) -> Floats:
     """Share of y's variance that the least-squares line on time explains; NaN where y does not move."""
     pair = _Pair.with_time(y, window)
@@ -54,7 +62,7 @@ class _Pair:
 
     def __init__(self, n: npt.NDArray[np.int16], *totals: Floats) -> None:
         self.n = n
-        self._x, self._y, self._xx, self._xy, self._yy = totals
+        self.x, self.y, self._xx, self._xy, self._yy = totals
 
     @classmethod
     def of(cls, x: Floats, y: Floats, window: int) -> _Pair:
@@ -72,16 +80,16 @@ class _Pair:
 
     @cached_property
     def xx(self) -> Floats:
-        return squares(self.n, self._x, self._xx)
+        return squares(self.n, self.x, self._xx)
 
     @cached_property
     def yy(self) -> Floats:
-        return squares(self.n, self._y, self._yy)
+        return squares(self.n, self.y, self._yy)
 
     @cached_property
     def xy(self) -> Floats:
         """Exactly 0 where one of the series does not move."""
-        return np.where((self.xx > 0) & (self.yy > 0), products(self.n, self._x, self._y, self._xy), 0.0)
+        return np.where((self.xx > 0) & (self.yy > 0), products(self.n, self.x, self.y, self._xy), 0.0)
 
 
 def _placed(older: State, newer: State, rows: int, _newer_rows: int) -> State:
