@@ -11,11 +11,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gogooku3 import quotes
 from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.dataset.build import build
 from gogooku3.dataset.history import History
 from gogooku3.dataset.market import Market
 
+from ..quotes.conftest import file_quotes
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "sp500_5yr.parquet"
 SESSIONS = 330
 STOCKS = 14
 
@@ -53,16 +57,16 @@ def weekdays(first: date, sessions: int) -> list[date]:
     return days
 
 
-def random_frames(sessions: int = SESSIONS, stocks: int = STOCKS, seed: int = 3) -> Frames:
+def random_frames(sessions: int = SESSIONS, stocks: int = STOCKS, sectors: int = 3, seed: int = 3) -> Frames:
     """Bars of a market factor, sector factors and noise; every price and volume is positive."""
     draw = np.random.Generator(np.random.Philox(seed))
     days = weekdays(date(2021, 1, 4), sessions)
     codes = [str(1301 + 7 * n) for n in range(stocks)]
-    sector = np.arange(stocks) % 3
+    sector = np.arange(stocks) % sectors
     market = draw.normal(0, 0.008, (sessions, 1))
-    sectors = draw.normal(0, 0.006, (sessions, 3))[:, sector]
+    of_sector = draw.normal(0, 0.006, (sessions, sectors))[:, sector]
     night = 0.3 * market + draw.normal(0, 0.005, (sessions, stocks))
-    day = 0.7 * market + sectors + draw.normal(0, 0.012, (sessions, stocks))
+    day = 0.7 * market + of_sector + draw.normal(0, 0.012, (sessions, stocks))
     log_close = np.cumsum(night + day, axis=0) + np.log(np.linspace(400, 4000, stocks))
     close, opened = np.exp(log_close), np.exp(log_close - day)
     high = np.maximum(opened, close) * np.exp(np.abs(draw.normal(0, 0.006, close.shape)))
@@ -108,6 +112,26 @@ def frames() -> Frames:
 @pytest.fixture(scope="session")
 def market(frames: Frames) -> Market:
     return frames.market()
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Frames:
+    """Five years of every tenth of 505 US stocks, without the bars that break a rule."""
+    if not REAL.exists():
+        pytest.skip("the real bars, ../shared/data, are not on this machine")
+    bars = pl.read_parquet(REAL)
+    some = bars.filter(pl.col("code").is_in(bars["code"].unique().sort().gather_every(10).implode()))
+    path = tmp_path_factory.mktemp("real") / "bars.parquet"
+    some.write_parquet(path)
+    made = quotes.make(
+        file_quotes(
+            path,
+            bar_columns={name: name.lower() for name in ("Code", "Date", "Open", "High", "Low", "Close", "Volume")},
+            listed_columns={"Code": "code", "Sector33": "sector"},
+            rules=dict.fromkeys(("missing_value", "high_below_low", "outside_range"), "drop"),
+        )
+    )
+    return Frames(made.bars, made.listed, made.index)
 
 
 @pytest.fixture(scope="session")

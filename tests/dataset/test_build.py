@@ -167,15 +167,6 @@ def test_there_is_one_row_per_bar_in_the_order_of_date_and_code(
         assert pl.concat([pl.read_parquet(file) for file in files]).select("Date", "Code").equals(wanted)
 
 
-def test_no_two_features_say_the_same_once_normalised(market: Market, params: Dataset) -> None:
-    flat = {"zero_return_share_60"}  # no return of these bars is exactly zero
-    features = [f for f in select(params.features) if f.scope == "stock" and f.name not in flat]
-    x = feature_block(market, features, params.clip, 260, 330).reshape(len(features), -1).T.astype(float)
-    alike = np.triu(np.abs(np.corrcoef(x[np.isfinite(x).all(axis=1)], rowvar=False)), k=1)
-    pairs = [(features[a].name, features[b].name) for a, b in np.argwhere(alike > 0.9999)]
-    assert pairs == []
-
-
 def test_targets_stand_in_their_own_files_only(folder: Path) -> None:
     features = pl.read_parquet_schema(folder / "features/2022-03.parquet")
     targets = pl.read_parquet_schema(folder / "targets/2022-03.parquet")

@@ -56,29 +56,29 @@ def market(synthetic: Callable[..., SyntheticQuotes]) -> quotes.Quotes:
     return quotes.make(synthetic())
 
 
-@pytest.fixture
-def file_params(tmp_path: Path) -> Callable[..., FileQuotes]:
+def file_quotes(bars: Path, **changes: Any) -> FileQuotes:
     """Parameters of a file source whose columns have the schema's own names; `rules` changes single policies."""
+    inputs = {name: str(changes.pop(name, bars)) for name in ("listed", "index")}
+    policies = dict.fromkeys((field.name for field in fields(Rules)), "error") | changes.pop("rules", {})
+    own = {name: name for name in ("Code", "Date", "Open", "High", "Low", "Close", "Volume")}
+    columns = own | {"TurnoverValue": None, "AdjustmentFactor": None} | changes.pop("bar_columns", {})
+    groups = {"Code": "Code", "Sector33": None, "MarketSegment": None} | changes.pop("listed_columns", {})
+    given: dict[str, Any] = {
+        "source": "file",
+        "inputs": Inputs(bars=str(bars), **inputs),
+        "start": date(1900, 1, 1),
+        "end": date(2100, 1, 1),
+        "bar_columns": BarColumns(**columns),
+        "listed_columns": ListedColumns(**groups),
+        "index_columns": IndexColumns(Date="Date", Close="Close"),
+        "rules": Rules(**policies),
+    }
+    return FileQuotes(**{**given, **changes})
 
-    def params(bars: Path, **changes: Any) -> FileQuotes:
-        inputs = {name: str(changes.pop(name, bars)) for name in ("listed", "index")}
-        policies = dict.fromkeys((field.name for field in fields(Rules)), "error") | changes.pop("rules", {})
-        own = {name: name for name in ("Code", "Date", "Open", "High", "Low", "Close", "Volume")}
-        columns = own | {"TurnoverValue": None, "AdjustmentFactor": None} | changes.pop("bar_columns", {})
-        groups = {"Code": "Code", "Sector33": None, "MarketSegment": None} | changes.pop("listed_columns", {})
-        given: dict[str, Any] = {
-            "source": "file",
-            "inputs": Inputs(bars=str(bars), **inputs),
-            "start": date(1900, 1, 1),
-            "end": date(2100, 1, 1),
-            "bar_columns": BarColumns(**columns),
-            "listed_columns": ListedColumns(**groups),
-            "index_columns": IndexColumns(Date="Date", Close="Close"),
-            "rules": Rules(**policies),
-        }
-        return FileQuotes(**{**given, **changes})
 
-    return params
+@pytest.fixture(scope="session")
+def file_params() -> Callable[..., FileQuotes]:
+    return file_quotes
 
 
 @pytest.fixture

@@ -141,7 +141,8 @@ FEATURES = (
         idiosyncratic,
         before=1,
     ),
-    *_family.each((60,), "idio_share_{n}", "log(idio_vol_{n} / std_{n}(r))", _idiosyncratic_share, before=1),
+    # Over a window that index_corr has, it would be a function of that correlation alone.
+    *_family.each((250,), "idio_share_{n}", "log(idio_vol_{n} / std_{n}(r))", _idiosyncratic_share, before=1),
     *_family.each(
         (60,),
         "idio_skew_{n}",
