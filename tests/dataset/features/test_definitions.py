@@ -9,6 +9,7 @@ from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import select
 
+from ..conftest import Frames
 from .bars import Session
 from .references import ACROSS, SESSION, STOCK, reference, references
 
@@ -25,14 +26,22 @@ def sessions(markets: dict[str, Market]) -> dict[str, list[Session]]:
 def test_a_feature_equals_its_formula(
     feature: Feature, markets: dict[str, Market], sessions: dict[str, list[Session]]
 ) -> None:
-    formula = reference(feature.name)
-    for name, market in markets.items():
-        values = feature.values(market)
+    for name in markets:
         for session in sessions[name]:
-            found = np.broadcast_to(values[session.row], len(session.stocks))
-            np.testing.assert_allclose(
-                found, formula(session), rtol=1e-8, atol=1e-11, err_msg=f"{feature.name}, {name}, row {session.row}"
-            )
+            equals_its_formula(feature, session)
+
+
+def equals_its_formula(feature: Feature, session: Session) -> None:
+    values, expected = feature.values(session.market)[session.row], reference(feature.name)(session)
+    told = f"{feature.name}, session {session.days[-1]}"
+    np.testing.assert_allclose(np.broadcast_to(values, len(expected)), expected, rtol=1e-8, atol=1e-11, err_msg=told)
+
+
+def test_every_feature_equals_its_formula_on_real_bars(real: Frames) -> None:
+    market = real.market()
+    session = Session(market, len(market.sessions) - 1)
+    for feature in EVERY:
+        equals_its_formula(feature, session)
 
 
 def test_the_markets_try_every_feature_with_and_without_values(
