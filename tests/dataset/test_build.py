@@ -23,6 +23,8 @@ from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import select
 from gogooku3.errors import DataError
 
+from .conftest import bytes_of
+
 Make = Callable[..., object]
 
 BUILD = """
@@ -38,10 +40,6 @@ split = Split(date(2021, 1, 4), date(2022, 1, 24), date(2022, 2, 21), 5)
 params = Dataset("full395", 5.0, [1, 5], Graph(20, 3, 5), split, Joined("", {}))
 build(History(frames[0].lazy(), *frames[1:]), params, Path(sys.argv[2]))
 """
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
 
 
 def differing_months(frames: object, params: Dataset, cuts: list[date], scratch: Path) -> list[str]:
@@ -126,8 +124,7 @@ def test_a_block_of_time_built_alone_has_the_same_bits(
 @pytest.fixture(scope="module")
 def reference(eventful: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
     quotes = tmp_path_factory.mktemp("quotes")
-    for name in ("bars", "listed", "index"):
-        getattr(eventful, name).write_parquet(quotes / f"{name}.parquet")
+    eventful.write(quotes)  # type: ignore[attr-defined]
     return quotes, _built_elsewhere(quotes, tmp_path_factory.mktemp("reference"), {})
 
 

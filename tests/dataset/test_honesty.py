@@ -13,6 +13,7 @@ import pytest
 from gogooku3.dataset.feature import Feature
 from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import select
+from gogooku3.dataset.targets import forward_returns
 
 EVERY = select("full395")
 SERIES = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS", "index_T")
@@ -77,8 +78,8 @@ def test_bars_after_the_session_change_no_bit(feature: Feature, market: Market) 
     wanted = feature.values(market)
     for row in (255, 290, 328):
         future = disturbed(market, slice(row + 1, None), seed=row)
-        np.testing.assert_array_equal(feature.values(future)[: row + 1], wanted[: row + 1])
-        np.testing.assert_array_equal(feature.values(market.rows(0, row + 1)), wanted[: row + 1])
+        for found in (feature.values(future)[: row + 1], feature.values(market.rows(0, row + 1))):
+            np.testing.assert_array_equal(found, wanted[: row + 1], err_msg=f"{feature.name} looks ahead")
 
 
 @every_feature
@@ -89,12 +90,36 @@ def test_where_history_begins_changes_no_bit(feature: Feature, market: Market) -
     assert np.isnan(found[: feature.lookback - 1]).all()
 
 
-def test_the_check_of_the_future_catches_a_feature_that_peeks(market: Market) -> None:
-    def peek(market: Market) -> np.ndarray:
-        return np.flip(np.maximum.accumulate(np.flip(market.close_TS, 0), axis=0), 0)
+def _of_the_next_session(market: Market) -> np.ndarray:
+    ahead_TS = np.full(market.close_TS.shape, np.nan)
+    ahead_TS[:-1] = market.return_TS[1:]
+    return ahead_TS
 
-    with pytest.raises(AssertionError):
-        test_bars_after_the_session_change_no_bit(Feature("returns", "stock", "peek", 1, "max C", peek), market)
+
+def _least_yet_to_come(market: Market) -> np.ndarray:
+    return np.flip(np.minimum.accumulate(np.flip(market.close_TS, 0), axis=0), 0)
+
+
+def _against_all_of_history(market: Market) -> np.ndarray:
+    return market.return_TS - np.nanmean(market.return_TS)
+
+
+@pytest.mark.parametrize("compute", [_of_the_next_session, _least_yet_to_come, _against_all_of_history])
+def test_the_check_of_the_future_names_a_feature_that_peeks(
+    compute: Callable[[Market], np.ndarray], market: Market
+) -> None:
+    with pytest.raises(AssertionError, match="peek_1 looks ahead"):
+        test_bars_after_the_session_change_no_bit(Feature("returns", "stock", "peek_1", 2, "r_t+1", compute), market)
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_it_names_a_target_that_goes_by_another_name(horizon: int, market: Market) -> None:
+    def target(market: Market) -> np.ndarray:
+        return forward_returns(market, [horizon])[0].astype(np.float64)
+
+    disguised = Feature("returns", "stock", "momentum_next", 1, f"C_t+{horizon} / C_t − 1", target)
+    with pytest.raises(AssertionError, match="momentum_next looks ahead"):
+        test_bars_after_the_session_change_no_bit(disguised, market)
 
 
 def test_the_check_of_the_lookback_catches_a_memory_without_end(market: Market) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -31,14 +32,19 @@ _done: Synchronized[float]
 """In a process of the pool: the months done by all of them."""
 
 
-def work(units: Sequence[Sequence[Month]], history: History, params: Dataset, workshop: Workshop) -> None:
+def work(
+    units: Sequence[Sequence[Month]], history: History, params: Dataset, workshop: Workshop, processes: int
+) -> None:
     """Makes the months of all units that the workshop does not hold yet, and shows how far they are.
+
+    Args:
+        processes: more than one take a history that lies in a folder, from which each reads its own bars.
 
     Raises:
         DataError: the bars are not what their schema says.
         MachineError: a process that took part was killed.
     """
-    months, processes = sum(len(unit) for unit in units), _processes(units, history, params)
+    months = sum(len(unit) for unit in units)
     with shown() as show:
         if processes == 1 or history.folder is None:
             _alone(units, history, params, workshop, lambda done: show("months", done, months))
@@ -74,7 +80,7 @@ def _together(
 ) -> None:
     context = multiprocessing.get_context("spawn")
     done = context.Value("d", 0.0)
-    with _one_thread_each(), ProcessPoolExecutor(processes, context, _share, (done,)) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(processes, context, _join, (done,)) as pool:
         running = {pool.submit(_make, unit, quotes, params, workshop.target) for unit in units}
         try:
             while running:
@@ -92,8 +98,8 @@ def _together(
             raise
 
 
-def _processes(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
-    """As many as there are cores, units and room in memory for."""
+def worthwhile(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
+    """The processes that there are cores, units and room in memory for; one where several would save nothing."""
     stocks, features = len(history.listed), len(chosen(params))
     sizes = [(unit[-1].stop - unit[0].start) * stocks * features for unit in units]
     if sum(sizes) < _WORTH_A_PROCESS:
@@ -118,9 +124,19 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _share(done: Synchronized[float]) -> None:
+def _join(done: Synchronized[float]) -> None:
+    """What a process of the pool does first."""
     global _done
     _done = done
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
+
+
+def _end_with_the_first() -> None:
+    """A process that outlived a killed build would write into the folder of the next one."""
+    first = multiprocessing.parent_process()
+    if first is not None:
+        first.join()
+        os._exit(1)
 
 
 def _make(unit: Sequence[Month], quotes: Path, params: Dataset, target: Path) -> None:

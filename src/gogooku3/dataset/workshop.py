@@ -77,12 +77,19 @@ class Workshop:
         return {name: {"rows": file["rows"], "sha256": file["sha256"]} for name, file in record["files"].items()}
 
     def deliver(self, files: set[str]) -> None:
-        """Puts these files in the place of the dataset, and removes what else lies in the folder."""
+        """Puts these files in the place of the dataset, and removes what else lies in the folder.
+
+        Under the dataset's name there is the one before, or this one, or none; never a part of one.
+        """
         for path in [path for path in self.folder.rglob("*") if path.is_file()]:
             if path.relative_to(self.folder).as_posix() not in files:
                 path.unlink()
-        shutil.rmtree(self.target, ignore_errors=True)
+        before = self._root / "before"
+        shutil.rmtree(before, ignore_errors=True)
+        if self.target.exists():
+            self.target.rename(before)
         self.folder.rename(self.target)
+        shutil.rmtree(before, ignore_errors=True)
 
     def _record_path(self, month: str) -> Path:
         return self.root / "months" / f"{month}.json"

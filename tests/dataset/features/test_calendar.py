@@ -45,26 +45,3 @@ def test_days_count_a_holiday_between_sessions(market: Market) -> None:
     sessions = market.sessions[:3] + np.array([0, 3, 9], "timedelta64[D]")
     found = BY_NAME["days_since_session"].values(replace(market.rows(0, 3), sessions=sessions))
     np.testing.assert_array_equal(found, [np.nan, 4.0, 7.0])
-
-
-def test_the_state_of_the_market_equals_its_formulas(market: Market) -> None:
-    t = 300
-    returns = np.log(market.close_TS[t] / market.close_TS[t - 1])
-    index = market.index_T
-    log_volume = np.log(market.volume_TS[t - 19 : t + 1])
-    wanted = {
-        "index_ret_5": math.log(index[t] / index[t - 5]),
-        "index_vol_20": np.diff(np.log(index[t - 20 : t + 1])).std(ddof=1),
-        "index_high_distance_250": math.log(index[t] / index[t - 249 : t + 1].max()),
-        "breadth_1": (returns > 0).mean(),
-        "dispersion_1": returns.std(),
-        "market_volume_20": (log_volume[-1] - log_volume.mean(axis=0)).mean(),
-    }
-    for name, value in wanted.items():
-        assert BY_NAME[name].values(market)[t] == pytest.approx(value, abs=1e-12), name
-
-
-def test_a_thin_session_has_no_breadth(market: Market) -> None:
-    close_TS = market.close_TS.copy()
-    close_TS[300, 4:] = np.nan
-    assert np.isnan(BY_NAME["breadth_1"].values(replace(market, close_TS=close_TS))[300])
