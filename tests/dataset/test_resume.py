@@ -23,18 +23,16 @@ from .conftest import Frames, bytes_of
 
 BUILD = """
 import sys
-from datetime import date
+import datetime
 from pathlib import Path
-from gogooku3.config.dataset import Dataset, Graph, Split
+from gogooku3.config.dataset import *
 from gogooku3.dataset.build import build
 from gogooku3.dataset.history import History
 from gogooku3.dataset.months import units
 from gogooku3.dataset.workers import work
 from gogooku3.dataset.workshop import Workshop
 
-quotes, target, processes = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-split = Split(date(2021, 1, 4), date(2022, 1, 24), date(2022, 2, 21), 5)
-params = Dataset("full395", 5.0, [1, 5], Graph(20, 3, 5), split)
+quotes, target, processes, params = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), eval(sys.argv[4])
 history = History.read(quotes)
 print("begun", flush=True)
 work(units(history.sessions), history, params, Workshop(target), processes)
@@ -45,29 +43,33 @@ build(history, params, target)
 pytestmark = pytest.mark.slow
 
 
-def begun(quotes: Path, target: Path, processes: int) -> subprocess.Popen[bytes]:
-    """A build of its own process that has read its input."""
-    command = [sys.executable, "-c", BUILD, str(quotes), str(target), str(processes)]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert started.stdout is not None
-    with started.stdout as stdout:
-        assert stdout.readline() == b"begun\n"
-    return started
+Begin = Callable[[Path, int], subprocess.Popen[bytes]]
 
 
 @pytest.fixture(scope="module")
-def quotes(frames: Frames, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return frames.write(tmp_path_factory.mktemp("quotes"))
+def begun(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Begin:
+    """Starts a build in a process of its own, and waits until its work begins."""
+    quotes = frames.write(tmp_path_factory.mktemp("quotes"))
+
+    def begin(target: Path, processes: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", BUILD, str(quotes), str(target), str(processes), repr(params)]
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert started.stdout is not None
+        with started.stdout as stdout:
+            assert stdout.readline() == b"begun\n"
+        return started
+
+    return begin
 
 
 @pytest.fixture(scope="module")
-def duration(quotes: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], float]:
+def duration(begun: Begin, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], float]:
     """Seconds that a build takes that nothing disturbs."""
     known: dict[int, float] = {}
 
     def measured(processes: int) -> float:
         if processes not in known:
-            undisturbed = begun(quotes, tmp_path_factory.mktemp("undisturbed") / "dataset", processes)
+            undisturbed = begun(tmp_path_factory.mktemp("undisturbed") / "dataset", processes)
             start = time.monotonic()
             assert undisturbed.wait() == 0
             known[processes] = time.monotonic() - start
@@ -101,7 +103,7 @@ MOMENTS = np.random.Generator(np.random.Philox(17)).random(10)
 @pytest.mark.parametrize("trial", range(len(MOMENTS)))
 def test_a_build_killed_at_a_random_moment_ends_with_the_same_bytes(
     trial: int,
-    quotes: Path,
+    begun: Begin,
     folder: Path,
     before: Path,
     duration: Callable[[int], float],
@@ -113,7 +115,7 @@ def test_a_build_killed_at_a_random_moment_ends_with_the_same_bytes(
         shutil.copytree(before, tmp_path, dirs_exist_ok=True)
     allowed = [bytes_of(target), {}, whole]
     moment = MOMENTS[trial] * duration(processes)
-    killed = begun(quotes, target, processes)
+    killed = begun(target, processes)
     time.sleep(moment)
     members = psutil.Process(killed.pid).children()
     killed.send_signal(signal.SIGKILL)
@@ -122,6 +124,6 @@ def test_a_build_killed_at_a_random_moment_ends_with_the_same_bytes(
     assert alive == []
     assert bytes_of(target) in allowed
     done = finished(target, whole)
-    assert begun(quotes, target, processes).wait() == 0
+    assert begun(target, processes).wait() == 0
     assert bytes_of(target) == whole
     assert {name: (target / name).stat().st_ino for name in done} == done

@@ -34,7 +34,7 @@ from gogooku3.dataset.months import Month, frame, months, name_of, units
 from gogooku3.dataset.registry import chosen
 from gogooku3.dataset.schema import Schema, target_name
 from gogooku3.dataset.targets import forward_returns
-from gogooku3.dataset.workers import work, worthwhile
+from gogooku3.dataset.workers import work
 from gogooku3.dataset.workshop import Workshop
 from gogooku3.files import write_json
 
@@ -57,7 +57,7 @@ def build(history: History, params: Dataset, target: Path) -> None:
     )
     schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
     workshop = Workshop(target)
-    work(units(sessions), history, params, workshop, worthwhile(units(sessions), history, params))
+    work(units(sessions), history, params, workshop)
     with workshop.turn(*(name_of(unit) for unit in units(sessions))):
         _assemble(history, params, schema, spans, workshop)
 
@@ -73,7 +73,7 @@ def make_share(history: History, params: Dataset, workshop: Workshop, share: int
         MachineError: a process that took part was killed.
     """
     mine = units(history.sessions)[share - 1 :: shares]
-    work(mine, history, params, workshop, worthwhile(mine, history, params))
+    work(mine, history, params, workshop)
     return [month.name for unit in mine for month in unit]
 
 

@@ -33,18 +33,22 @@ _done: Synchronized[float]
 
 
 def work(
-    units: Sequence[Sequence[Month]], history: History, params: Dataset, workshop: Workshop, processes: int
+    units: Sequence[Sequence[Month]],
+    history: History,
+    params: Dataset,
+    workshop: Workshop,
+    processes: int | None = None,
 ) -> None:
     """Makes the months of all units that the workshop does not hold yet, and shows how far they are.
 
     Args:
-        processes: more than one take a history that lies in a folder, from which each reads its own bars.
+        processes: None takes as many as are worthwhile. A history that lies in no folder is one process's.
 
     Raises:
         DataError: the bars are not what their schema says.
         MachineError: a process that took part was killed.
     """
-    months = sum(len(unit) for unit in units)
+    months, processes = sum(len(unit) for unit in units), processes or worthwhile(units, history, params)
     with shown() as show:
         if processes == 1 or history.folder is None:
             _alone(units, history, params, workshop, lambda done: show("months", done, months))
