@@ -1,8 +1,10 @@
-"""No look-ahead, on real bars from a file: the stages `quotes` and `dataset` with and without the future."""
+"""No look-ahead in any of the 395 features: the stages `quotes` and `dataset` with and without the future.
+
+On the synthetic market, which is made until an earlier day, and on real bars from a file, which is cut off.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +27,14 @@ REAL = ROOT.parent / "shared" / "data" / "sp500_5yr.parquet"
 EVERY = 5
 """One code in so many is taken: about a hundred stocks."""
 
-SETTINGS = [
+SYNTHETIC_SETTINGS = [
+    "quotes.stocks=60",
+    "quotes.end=2023-03-31",
+    "dataset.features=full395",
+    "dataset.split.validation_from=2021-12-01",
+    "dataset.split.test_from=2022-03-01",
+]
+FILE_SETTINGS = [
     "quotes=file",
     "quotes.inputs.bars=bars.parquet",
     "quotes.bar_columns={Code: code, Date: date, Open: open, High: high, Low: low, Close: close, Volume: volume}",
@@ -33,6 +42,7 @@ SETTINGS = [
     "quotes.rules.missing_value=drop",
     "quotes.rules.high_below_low=drop",
     "quotes.rules.outside_range=drop",
+    "dataset.features=full395",
     "dataset.split.train_from=2013-02-08",
     "dataset.split.validation_from=2014-05-01",
     "dataset.split.test_from=2014-08-01",
@@ -41,7 +51,7 @@ SETTINGS = [
 MID_MONTH, MONTH_END, BEFORE_THE_LAST_OF_A_MONTH = date(2014, 10, 15), date(2015, 10, 30), date(2017, 6, 29)
 CUTS = (MID_MONTH, MONTH_END, BEFORE_THE_LAST_OF_A_MONTH)
 
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real bars, ../shared/data, are not on this machine")
+on_real_bars = pytest.mark.skipif(not REAL.exists(), reason="the real bars, ../shared/data, are not on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +60,14 @@ def bars() -> pl.DataFrame:
     return bars.filter(pl.col("code").is_in(bars["code"].unique().sort().gather_every(EVERY).to_list()))
 
 
-@pytest.fixture
-def params(tmp_path: Path) -> Params:
-    """The demo's parameters with the file as the source, as `dvc exp run -S …` composes them."""
-    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), SETTINGS)
-    return config.load(tmp_path / "params.yaml")
+def composed(settings: list[str], folder: Path) -> Params:
+    """The demo's parameters with some of them changed, as `dvc exp run -S …` composes them."""
+    compose_and_dump(folder / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), settings)
+    return config.load(folder / "params.yaml")
 
 
-def made(bars: pl.DataFrame, params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The feature and graph files, by kind and month, that the two stages make of some bars."""
-    folder.mkdir()
-    bars.write_parquet(folder / "bars.parquet")
+def made(params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The feature and graph files, by kind and month, that the two stages make in a folder."""
     monkeypatch.chdir(folder)
     quotes.run(params)
     dataset.run(params)
@@ -70,6 +77,12 @@ def made(bars: pl.DataFrame, params: Params, folder: Path, monkeypatch: pytest.M
         for kind in ("features", "graph")
         for path in sorted((root / kind).iterdir())
     }
+
+
+def made_of(bars: pl.DataFrame, params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    folder.mkdir()
+    bars.write_parquet(folder / "bars.parquet")
+    return made(params, folder, monkeypatch)
 
 
 def complete_months(bars: pl.DataFrame, day: date) -> list[str]:
@@ -84,13 +97,19 @@ def differing(whole: dict[str, bytes], cut: dict[str, bytes], months: list[str])
     return [name for name in names if whole.get(name) != cut.get(name)]
 
 
+@pytest.fixture
+def params(tmp_path: Path) -> Params:
+    return composed(FILE_SETTINGS, tmp_path)
+
+
+@on_real_bars
 @pytest.mark.slow
 def test_bars_after_a_cut_change_no_byte_of_the_complete_months_before_it(
     bars: pl.DataFrame, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = made(bars, params, tmp_path / "whole", monkeypatch)
+    whole = made_of(bars, params, tmp_path / "whole", monkeypatch)
     for day in CUTS:
-        cut = made(bars.filter(pl.col("date") <= day), params, tmp_path / str(day), monkeypatch)
+        cut = made_of(bars.filter(pl.col("date") <= day), params, tmp_path / str(day), monkeypatch)
         months = complete_months(bars, day)
         assert all(f"features/{month}" in cut for month in months)
         assert differing(whole, cut, months) == [], day
@@ -99,12 +118,33 @@ def test_bars_after_a_cut_change_no_byte_of_the_complete_months_before_it(
         assert (whole[f"features/{of_the_cut}"] == cut[f"features/{of_the_cut}"]) == (day == MONTH_END)
 
 
+@on_real_bars
 def test_the_cuts_take_away_stocks_and_not_only_sessions(bars: pl.DataFrame) -> None:
     assert bars["code"].n_unique() == 101
     stocks = [bars.filter(pl.col("date") <= day)["code"].n_unique() for day in CUTS]
     assert stocks == [100, 100, 101]  # CSRA is listed later
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "last"), [("2022-06-15", "2022-05"), ("2022-07-29", "2022-07"), ("2022-12-29", "2022-11")]
+)
+def test_a_synthetic_market_that_ends_earlier_has_the_same_bytes_in_its_complete_months(
+    end: str, last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stocks are listed and delisted, suspended and split on both sides of the cut."""
+    folders = [tmp_path / "whole", tmp_path / "cut"]
+    for folder in folders:
+        folder.mkdir()
+    whole = made(composed(SYNTHETIC_SETTINGS, folders[0]), folders[0], monkeypatch)
+    cut = made(composed([*SYNTHETIC_SETTINGS, f"quotes.end={end}"], folders[1]), folders[1], monkeypatch)
+    months = [name.removeprefix("features/") for name in whole if name.startswith("features/") and name[9:] <= last]
+    assert len(months) == 12 * (int(last[:4]) - 2021) + int(last[5:]) + 6
+    assert differing(whole, cut, months) == []
+    assert (differing(whole, cut, [end[:7]]) == []) == (end[:7] == last)
+
+
+@on_real_bars
 def test_that_check_catches_a_feature_that_peeks(
     bars: pl.DataFrame, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +155,6 @@ def test_that_check_catches_a_feature_that_peeks(
 
     peeking = Feature("returns", "stock", "ret_ahead", 2, "r_t+1", tomorrow)
     monkeypatch.setattr(registry, "FAMILIES", {"returns": (*registry.FAMILIES["returns"], peeking)})
-    few = replace(params, dataset=replace(params.dataset, features="full395"))
-    whole = made(bars, few, tmp_path / "whole", monkeypatch)
-    cut = made(bars.filter(pl.col("date") <= MONTH_END), few, tmp_path / "cut", monkeypatch)
+    whole = made_of(bars, params, tmp_path / "whole", monkeypatch)
+    cut = made_of(bars.filter(pl.col("date") <= MONTH_END), params, tmp_path / "cut", monkeypatch)
     assert differing(whole, cut, complete_months(bars, MONTH_END)) == ["features/2015-10"]
