@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.cli.progress import shown
+from gogooku3.progress import shown
 
 if TYPE_CHECKING:
     from gogooku3.quotes.jquants.download import Added

@@ -84,7 +84,7 @@ class Workshop:
         for path in [path for path in self.folder.rglob("*") if path.is_file()]:
             if path.relative_to(self.folder).as_posix() not in files:
                 path.unlink()
-        before = self._root / "before"
+        before = self.root / "before"
         shutil.rmtree(before, ignore_errors=True)
         if self.target.exists():
             self.target.rename(before)
