@@ -43,7 +43,7 @@ def read(folder: Path) -> Quotes:
         bars=_frame(folder / BARS, Bars),
         listed=read_listed(folder),
         index=read_index(folder),
-        report=_json(folder / REPORT),
+        report=read_report(folder),
         oracle=_oracle(folder),
     )
 
@@ -87,6 +87,11 @@ def read_listed(folder: Path) -> dy.DataFrame[Listed]:
 def read_index(folder: Path) -> dy.DataFrame[Index]:
     """The index; raises `DataError` as `read` does."""
     return _frame(folder / INDEX, Index)
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """What the bars and the listing broke, and what was done; raises `DataError` as `read` does."""
+    return _json(folder / REPORT)
 
 
 def _oracle(folder: Path) -> Oracle | None:

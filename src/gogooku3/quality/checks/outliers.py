@@ -1,0 +1,69 @@
+"""Are there values that normalisation cannot have made, or a feature that it leaves at its bounds?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gogooku3.quality.columns import ratio
+from gogooku3.quality.finding import Finding, percent, shortest
+from gogooku3.quality.survey import Survey
+
+CLIPPED, CLIPPED_IN_MONTH = 0.15, 0.4
+"""Share of a feature's values on the bounds of clipping: in all months from here a fault, in one month a note."""
+
+RULE = (
+    "Every value is finite and within the bounds of its normalisation. Fewer than"
+    f" {percent(CLIPPED)} of a feature's values stand on the bounds; a month with {percent(CLIPPED_IN_MONTH)} is noted."
+)
+
+
+def found(survey: Survey) -> Iterator[Finding]:
+    """Impossible values, and features of which too many are clipped."""
+    yield from _out_of_range(survey)
+    yield from _clipped(survey)
+
+
+def _out_of_range(survey: Survey) -> Iterator[Finding]:
+    columns, largest = survey.columns, np.finfo(np.float32).max
+    bounds = {"stock": np.float32(survey.clip), "rank": np.float32(1.0), "session": largest}
+    bound_F = np.array([bounds[feature.scope] for feature in survey.schema.features])
+    size_MF = np.fmax(np.abs(columns.low_MF), np.abs(columns.high_MF))
+    for place in np.flatnonzero((size_MF > bound_F).any(axis=0)):
+        months = np.flatnonzero(size_MF[:, place] > bound_F[place])
+        low, high = shortest(columns.low_MF[months, place].min()), shortest(columns.high_MF[months, place].max())
+        bound = "a finite number" if bound_F[place] == largest else f"±{bound_F[place]:g}"
+        yield Finding(
+            "out_of_range",
+            "fault",
+            f"values from {low:g} to {high:g}, beyond {bound}".replace("-", "−"),
+            features=(survey.schema.names[place],),
+            months=tuple(survey.months[month] for month in months),
+            values={"low": str(low), "high": str(high)},
+        )
+
+
+def _clipped(survey: Survey) -> Iterator[Finding]:
+    columns = survey.columns
+    share_F = ratio(columns.clipped_MF.sum(axis=0), columns.known_MF.sum(axis=0))
+    for place, name in enumerate(survey.schema.names):
+        months = np.flatnonzero(columns.clipped_share_MF[:, place] >= CLIPPED_IN_MONTH)
+        if share_F[place] >= CLIPPED:
+            yield Finding(
+                "clipped",
+                "fault",
+                f"{percent(share_F[place])} of all values stand on the bounds",
+                features=(name,),
+                values={"share": float(share_F[place])},
+            )
+        elif months.size:
+            worst = float(columns.clipped_share_MF[months, place].max())
+            yield Finding(
+                "clipped_in_month",
+                "note",
+                f"up to {percent(worst)} of a month's values stand on the bounds",
+                features=(name,),
+                months=tuple(survey.months[month] for month in months),
+                values={"share": worst},
+            )

@@ -1,0 +1,54 @@
+"""Is the return that a model shall foretell known, and can it be one?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gogooku3.dataset.schema import target_name
+from gogooku3.quality.finding import Finding, count, percent
+from gogooku3.quality.survey import Survey
+from gogooku3.quality.targets import JUMP
+
+KNOWN = 0.9
+"""Share of a month's targets that are known, at least, of those whose later session is in the dataset."""
+
+RULE = (
+    f"{percent(KNOWN)} of a month's targets are known, up to the last sessions, whose future is not there. None is"
+    f" infinite or below −100 %; those beyond ±{percent(JUMP)} over the shortest horizon are noted."
+)
+
+
+def found(survey: Survey) -> Iterator[Finding]:
+    """Targets that are missing, that no price can make, or that look like a split."""
+    targets = survey.targets
+    for place, horizon in enumerate(survey.schema.horizons):
+        share_M = targets.known_share_MH[:, place]
+        for month in np.flatnonzero(share_M < KNOWN):
+            yield Finding(
+                "missing_target",
+                "fault",
+                f"`{target_name(horizon)}` is known in {percent(share_M[month])} of the rows",
+                months=(survey.months[month],),
+                values={"target": target_name(horizon), "share": float(share_M[month])},
+            )
+        for month in np.flatnonzero(targets.impossible_MH[:, place]):
+            rows = int(targets.impossible_MH[month, place])
+            yield Finding(
+                "impossible_target",
+                "fault",
+                f"`{target_name(horizon)}` is infinite or below −100 % in {count(rows, 'row')}",
+                months=(survey.months[month],),
+                values={"target": target_name(horizon), "rows": rows},
+            )
+    months = np.flatnonzero(targets.jumps_M)
+    if months.size:
+        rows, shortest = int(targets.jumps_M.sum()), target_name(survey.schema.horizons[0])
+        yield Finding(
+            "large_return",
+            "note",
+            f"{count(rows, 'row')} with `{shortest}` beyond ±{percent(JUMP)}: a split that nobody adjusted for?",
+            months=tuple(survey.months[month] for month in months),
+            values={"rows": rows},
+        )

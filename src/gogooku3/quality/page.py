@@ -1,0 +1,117 @@
+"""The page for people: the verdict, what each check found, and the pictures behind it, in one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gogooku3.dataset.schema import target_name
+from gogooku3.dataset.splits import SPLITS
+from gogooku3.quality import charts, heat_map
+from gogooku3.quality.checks import CHECKS, Found, total
+from gogooku3.quality.checks.splits import embargo
+from gogooku3.quality.finding import count, percent
+from gogooku3.quality.survey import Survey
+from gogooku3.quality.tables import by_feature, by_month
+
+_TEMPLATE = "page.html.j2"
+_MOST_CLIPPED = 12
+"""Features that the table of clipped values lists."""
+
+
+def page(survey: Survey, found: Found) -> str:
+    """The report as HTML that needs no other file, no network and no script."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": _percent, "code": _code, "spans": spans, "count": count}
+    drawn = {
+        "stocks": charts.stocks(survey, found),
+        "sessions": charts.sessions(survey, found),
+        "splits": charts.splits(survey),
+        "clipped": charts.clipped(survey),
+        "neighbours": charts.neighbours(survey, found),
+    }
+    features = _features(survey, found)
+    return environment.get_template(_TEMPLATE).render(
+        survey=survey,
+        found=found,
+        checks=CHECKS,
+        faults=total(found, "fault"),
+        notes=total(found, "note"),
+        years=[(year, len(list(months))) for year, months in groupby(survey.months, lambda month: month[:4])],
+        rows=heat_map.of_dataset(survey, found),
+        months=by_month(survey).to_dicts(),
+        families=[(family, list(of)) for family, of in groupby(features, lambda feature: feature["family"])],
+        clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
+        splits=_splits(survey),
+        targets=_targets(survey),
+        charts={name: Markup(svg) for name, svg in drawn.items()},  # noqa: S704 - drawn from numbers and our own names
+    )
+
+
+def spans(months: Iterable[str]) -> str:
+    """Months with neighbours as one: `2021-01 – 2021-03, 2022-05`."""
+    runs: list[list[str]] = []
+    for month in months:
+        if runs and np.datetime64(month, "M") - np.datetime64(runs[-1][-1], "M") == np.timedelta64(1, "M"):
+            runs[-1].append(month)
+        else:
+            runs.append([month])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} – {run[-1]}" for run in runs)
+
+
+def _percent(share: float) -> str:
+    return "–" if np.isnan(share) else percent(share, digits=1)
+
+
+def _code(text: str) -> Markup:
+    """Text in which what stands in backticks is code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def _features(survey: Survey, found: Found) -> list[dict[str, Any]]:
+    """A row per feature, with its definition and its strip of months."""
+    strips = heat_map.of_features(survey, found)
+    rows = zip(by_feature(survey).to_dicts(), survey.schema.features, strips, strict=True)
+    return [row | {"definition": feature.definition, "runs": strip.runs} for row, feature, strip in rows]
+
+
+def _splits(survey: Survey) -> list[dict[str, Any]]:
+    """The splits in time with the embargo before each; None before the first."""
+    befores = (None, *SPLITS[:-1])
+    return [
+        {"name": name, "embargo": None if before is None else embargo(survey, before, name), **survey.split[name]}
+        for before, name in zip(befores, SPLITS, strict=True)
+    ]
+
+
+def _targets(survey: Survey) -> list[dict[str, Any]]:
+    """Per target what is known of it, in all months and in the least."""
+    rows = []
+    for place, horizon in enumerate(survey.schema.horizons):
+        due, known = survey.targets.due_MH[:, place], survey.targets.known_MH[:, place]
+        shares = survey.targets.known_share_MH[:, place]
+        least = int(np.nanargmin(shares))
+        rows.append(
+            {
+                "name": target_name(horizon),
+                "due": int(due.sum()),
+                "known": float(known.sum() / due.sum()),
+                "least": float(shares[least]),
+                "month": survey.months[least],
+            }
+        )
+    return rows

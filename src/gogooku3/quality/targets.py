@@ -1,0 +1,49 @@
+"""The targets, counted month by month: what is known of the forward returns, and what can be no return."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gogooku3.dataset.schema import Schema, target_name
+from gogooku3.quality.attendance import Attendance, Counts
+from gogooku3.quality.columns import Floats, ratio
+
+JUMP = 0.5
+"""A return over the shortest horizon beyond ± this is looked at: a split that nobody adjusted for looks like it."""
+
+
+class Targets:
+    """Counts of the forward returns. Shape letters: M calendar months, H horizons."""
+
+    def __init__(self, schema: Schema, attendance: Attendance) -> None:
+        self._horizons, self._attendance = schema.horizons, attendance
+        self._sessions = len(attendance.bars_T)
+        shape = len(attendance.stocks_M), len(schema.horizons)
+        self.due_MH: Counts = np.zeros(shape, np.int64)
+        """Rows whose later session is among those of the dataset."""
+        self.known_MH: Counts = np.zeros(shape, np.int64)
+        """Of them those with a return."""
+        self.impossible_MH: Counts = np.zeros(shape, np.int64)
+        """Returns that are not finite, or lose more than everything."""
+        self.jumps_M: Counts = np.zeros(shape[0], np.int64)
+        """Returns over the shortest horizon that exceed `JUMP` in size."""
+
+    def add(self, month: int, frame: pl.DataFrame) -> None:
+        """Takes in a month's targets."""
+        session = self._attendance.place(frame["Date"])
+        for place, horizon in enumerate(self._horizons):
+            values: npt.NDArray[np.float32] = frame[target_name(horizon)].to_numpy()
+            due, known = session + horizon < self._sessions, ~np.isnan(values)
+            cell = month, place
+            self.due_MH[cell] = np.count_nonzero(due)
+            self.known_MH[cell] = np.count_nonzero(due & known)
+            self.impossible_MH[cell] = np.count_nonzero(np.isinf(values) | (values < -1.0))
+            if place == 0:
+                self.jumps_M[month] = np.count_nonzero(np.abs(values) > JUMP)
+
+    @property
+    def known_share_MH(self) -> Floats:
+        """Share of the due rows with a return; NaN where none is due."""
+        return ratio(self.known_MH, self.due_MH)

@@ -1,0 +1,56 @@
+"""Shades of months: what is there, what is missing, and where a fault is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from gogooku3.quality import heat_map
+from gogooku3.quality.checks import judge
+
+from .conftest import Harm, surveyed
+
+NAN = pl.lit(float("nan"), pl.Float32)
+
+
+def shades(folder: Path, name: str, rows: str = "of_dataset") -> list[str]:
+    survey = surveyed(folder)
+    made = getattr(heat_map, rows)(survey, judge(survey))
+    return [cell.shade for cell in next(row for row in made if row.name == name).cells]
+
+
+def test_a_row_for_all_that_a_dataset_holds(sound: Path) -> None:
+    survey = surveyed(sound)
+    names = [row.name for row in heat_map.of_dataset(survey, judge(survey))]
+    families = list(dict.fromkeys(feature.family for feature in survey.schema.features))
+    assert names == ["bars", *families, "target_1", "target_5", "neighbours"]
+
+
+def test_a_lookback_fades_in(sound: Path) -> None:
+    found = shades(sound, "mom_250_skip_20", "of_features")
+    assert found == ["there-0"] * 11 + ["there-1"] + ["there-5"] * 4
+
+
+def test_nothing_is_expected_of_neighbours_before_the_first_graph(sound: Path) -> None:
+    assert shades(sound, "neighbours") == ["none"] + ["there-5"] * 15
+
+
+def test_a_fault_stands_out_in_its_family_and_month(harm: Harm) -> None:
+    folder = harm(lambda frame: frame.with_columns(NAN.alias("ret_5")), "2021-11")
+    assert [place for place, shade in enumerate(shades(folder, "returns")) if shade == "fault"] == [10]
+    assert "fault" not in shades(folder, "volatility")
+
+
+def test_a_dead_feature_stands_out_in_all_months(harm: Harm) -> None:
+    folder = harm(lambda frame: frame.with_columns(NAN.alias("ret_5")))
+    assert shades(folder, "ret_5", "of_features") == ["fault"] * 16
+
+
+def test_a_cell_says_how_much_is_missing(harm: Harm) -> None:
+    first = pl.int_range(pl.len()) < 132
+    change = pl.when(first).then(NAN).otherwise(pl.col("ret_1")).alias("ret_1")
+    survey = surveyed(harm(lambda frame: frame.with_columns(change), "2021-11"))
+    row = next(row for row in heat_map.of_features(survey, judge(survey)) if row.name == "ret_1")
+    assert row.cells[10].title == "2021-11: 15 % missing"  # 132 of 22 sessions of 40 stocks
+    assert sum(months for _, months in row.runs) == 16
