@@ -13,7 +13,7 @@ import torch
 
 from .conftest import SMALL, Workspace
 
-MADE = ("data", "models", "metrics", "plots")
+MADE = ("data", "models", "metrics", "plots", "reports")
 BARS = "data/raw/bars.parquet"
 CSV = "data/raw/bars.csv"
 

@@ -28,7 +28,7 @@ def test_a_released_run_is_trained_again_to_the_same_bytes(tagged: Workspace, tm
     assert found["domain"]["outcome"] == "passed"
     again = Workspace(tmp_path / "again")
     assert again.changes() == ""
-    made = ("models", "data", "metrics", "plots")
+    made = ("models", "data", "metrics", "plots", "reports")
     assert again.bytes_of(*made) == tagged.bytes_of(*made)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import SMALL, Workspace
 
-MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots")
+MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots", "reports")
 
 
 def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) -> None:
@@ -41,6 +41,12 @@ def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_pat
     page = (tmp_path / "index.html").read_text()
     for title in ("Learning, phase by phase", "Cumulative return after costs", "RankIC, mean of 20", "Mean return by"):
         assert title in page
+
+
+def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
+    summary = json.loads((small_run.folder / "reports/data_quality.json").read_text())
+    assert (summary["sound"], summary["findings"]) == (True, [])
+    assert "<h1>No fault found</h1>" in (small_run.folder / "reports/data_quality.html").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
@@ -150,6 +156,7 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
         ("src/gogooku3/config/train.py", []),
         ("README.md", []),
         ("src/gogooku3/package/card.py", ["package"]),
+        ("src/gogooku3/quality/page.html.j2", ["quality"]),
         ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
         ("src/gogooku3/dataset/features/returns.py", ["dataset"]),
     ],

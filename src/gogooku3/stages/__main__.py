@@ -11,7 +11,7 @@ from importlib import import_module
 from gogooku3 import config, numerics
 from gogooku3.errors import ConfigError, UserError
 
-STAGES = ("quotes", "dataset", "parent", "train", "evaluate", "package")
+STAGES = ("quotes", "dataset", "quality", "parent", "train", "evaluate", "package")
 
 
 def main(*command: str) -> int:

@@ -1,0 +1,26 @@
+"""Stage `quality`: whether the dataset is sound, as a page for people and as findings for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from gogooku3.config import Params
+from gogooku3.quality.checks import judge, total
+from gogooku3.quality.finding import count
+from gogooku3.quality.report import PAGE, write
+from gogooku3.quality.survey import survey
+from gogooku3.quotes.folder import read_report
+
+REPORTS = Path("reports")
+
+
+def run(_params: Params) -> None:
+    """Writes `reports/`; what is wrong with the data stops no stage, but is said."""
+    surveyed = survey(Path("data/dataset"), read_report(Path("data/quotes")))
+    found = judge(surveyed)
+    write(surveyed, found, REPORTS)
+    faults = total(found, "fault")
+    if faults:
+        Console(stderr=True, highlight=False).print(f"{count(faults, 'fault')} in the dataset: see {REPORTS / PAGE}")
