@@ -1,0 +1,75 @@
+"""Synthetic markets of any size, in folders of their own, and the dataset that the pipeline's stage makes of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dvc.utils.hydra import compose_and_dump
+
+from gogooku3.dataset.history import History
+from measures.processes import Cost, measured
+
+_ROOT = Path(__file__).resolve().parents[2]
+_STAGE = ["-m", "gogooku3.stages"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A dataset that was made, and what it cost."""
+
+    cost: Cost
+    rows: int
+    """Of all its feature files: one per bar."""
+    features: int
+    size: int
+    """Bytes of all its files."""
+
+    @classmethod
+    def median(cls, builds: list[Built]) -> Built:
+        """The same dataset, made several times: median seconds, largest peak."""
+        costs = [built.cost for built in builds]
+        wall, cpu = (statistics.median(getattr(cost, clock) for cost in costs) for clock in ("wall", "cpu"))
+        return replace(builds[0], cost=Cost(wall, cpu, max(cost.peak for cost in costs)))
+
+
+class Market:
+    """A folder with `params.yaml` of tier 1 and the quotes of a synthetic market."""
+
+    def __init__(self, folder: Path, overrides: list[str]) -> None:
+        self.folder, self.quotes, self.dataset = folder, folder / "data/quotes", folder / "data/dataset"
+        folder.mkdir()
+        tier = ["tier=tier1", *overrides]
+        compose_and_dump(folder / "params.yaml", str(_ROOT / "conf"), None, "config", str(_ROOT), tier)
+        measured([*_STAGE, "quotes"], folder)
+
+    @property
+    def sessions(self) -> int:
+        return len(History.read(self.quotes).sessions)
+
+    def build(self) -> Built:
+        """Makes the dataset as `dvc repro` would, from nothing."""
+        self.clear()
+        cost = measured([*_STAGE, "dataset"], self.folder)
+        contents = json.loads((self.dataset / "contents.json").read_text(encoding="utf-8"))
+        return Built(
+            cost,
+            rows=sum(file["rows"] for name, file in contents.items() if name.startswith("features/")),
+            features=len(json.loads((self.dataset / "schema.json").read_text(encoding="utf-8"))["features"]),
+            size=sum(path.stat().st_size for path in self.dataset.rglob("*") if path.is_file()),
+        )
+
+    def profile(self) -> Path:
+        """Makes the dataset in one process on one core; returns what cProfile saw of it."""
+        self.clear()
+        found = self.folder / "dataset.profile"
+        measured(["-m", "cProfile", "-o", str(found), *_STAGE, "dataset"], self.folder, cores=1)
+        return found
+
+    def clear(self) -> None:
+        """Removes the dataset and what a build keeps of it."""
+        for folder in (self.dataset, self.dataset.with_name(".dataset.partial")):
+            shutil.rmtree(folder, ignore_errors=True)

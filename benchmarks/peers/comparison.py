@@ -1,0 +1,133 @@
+"""Runs the engines in turn on one panel, holds their values against ours, and keeps how long each took."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gogooku3.dataset import rolling
+from gogooku3.dataset.market import Market
+from gogooku3.dataset.registry import select
+from peers.definitions import DEFINITIONS
+from peers.panel import FIELDS, Panel, Result
+
+ENGINES = {
+    "ours": ("peers.ours",),
+    "pandas": ("peers.rolling_pandas",),
+    "pandas, sorted": ("peers.rolling_pandas", "sorted"),
+    "qlib": ("peers.expressions_qlib",),
+}
+"""The module of each, and what it is told after panel and result."""
+TOLERANCE = {"pandas": 1e-6, "pandas, sorted": 1e-6, "qlib": 1e-3}
+"""Largest difference from ours, in standard deviations of the feature. qlib takes logarithms in float32."""
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What each engine took, in median over the runs, and how far it was from ours."""
+
+    panel: Panel
+    alone: dict[str, list[float]]
+    """Seconds of each definition by itself, by engine."""
+    together: dict[str, float]
+    """Seconds of all definitions in one go."""
+    difference: dict[str, list[float]]
+    """Of each peer: the largest difference from ours for each definition, in standard deviations of the feature."""
+    versions: dict[str, str]
+
+    def ratios(self, peer: str) -> list[float]:
+        """How many times as long as ours each definition took."""
+        return [theirs / ours for theirs, ours in zip(self.alone[peer], self.alone["ours"], strict=True)]
+
+
+def panel_of(market: Market) -> Panel:
+    """The bars of a market, adjusted for splits."""
+    lookback = {feature.name: feature.lookback for feature in select("full395")}
+    windows = [lookback[definition.name] for definition in DEFINITIONS]
+    return Panel(
+        sessions=market.sessions,
+        codes=np.array(market.codes),
+        fields_FTS=np.stack([getattr(market, f"{name}_TS") for name in FIELDS]).astype(np.float32),
+        whole_DTS=np.stack([rolling.count(market.close_TS, window) == window for window in windows]),
+    )
+
+
+def compare(panel: Panel, place: Path, runs: int, qlib_python: Path | None) -> Comparison:
+    """Runs every engine `runs` times, in turn; qlib's where there is an interpreter that has it.
+
+    Raises:
+        SystemExit: an engine failed, or has other values than ours.
+    """
+    panel.write(place / "panel")
+    interpreters = dict.fromkeys(ENGINES, Path(sys.executable)) | {"qlib": qlib_python}
+    engines = {engine: interpreter for engine, interpreter in interpreters.items() if interpreter is not None}
+    results: dict[str, list[Result]] = {engine: [] for engine in engines}
+    for run in range(runs):
+        for engine, interpreter in engines.items():
+            result = place / f"{engine}-{run}"
+            _run(engine, interpreter, place / "panel", result)
+            results[engine].append(Result.read(result))
+            took = results[engine][-1].together
+            print(f"run {run + 1} of {runs}: {engine}: {took:.1f} s", file=sys.stderr, flush=True)
+    ours = results["ours"][0]
+    return Comparison(
+        panel=panel,
+        alone={engine: _medians([result.alone for result in made]) for engine, made in results.items()},
+        together={engine: statistics.median(result.together for result in made) for engine, made in results.items()},
+        difference={
+            engine: differences(engine, panel, made[0], ours) for engine, made in results.items() if engine != "ours"
+        },
+        versions={name: number for made in results.values() for name, number in made[0].versions.items()},
+    )
+
+
+def differences(peer: str, panel: Panel, theirs: Result, ours: Result) -> list[float]:
+    """The largest difference of each definition, where its whole lookback has bars.
+
+    Raises:
+        SystemExit: it is beyond the tolerance, or only one of two values is NaN.
+    """
+    found = []
+    for place, definition in enumerate(DEFINITIONS):
+        whole_TS = panel.whole_DTS[place]
+        found.append(_largest(theirs.values_DTS[place][whole_TS], ours.values_DTS[place][whole_TS]))
+        if not found[-1] <= TOLERANCE[peer]:
+            raise SystemExit(f"{definition.name}: {peer} and ours differ by {found[-1]:.1e} of its standard deviation")
+    return found
+
+
+def _largest(theirs: npt.NDArray[np.floating], ours: npt.NDArray[np.floating]) -> float:
+    """Largest difference in standard deviations of ours; infinite where only one of two values is NaN."""
+    if not np.array_equal(np.isnan(theirs), np.isnan(ours)):
+        return np.inf
+    return float(np.nanmax(np.abs(theirs - ours)) / np.nanstd(ours))
+
+
+def _medians(runs: list[list[float]]) -> list[float]:
+    return [statistics.median(seconds) for seconds in zip(*runs, strict=True)]
+
+
+def _run(engine: str, interpreter: Path, panel: Path, result: Path) -> None:
+    """Runs an engine in a process with one thread."""
+    threads = (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+    )
+    paths = [_ROOT / "benchmarks", *([] if engine == "qlib" else [_ROOT / "src"])]
+    environment = os.environ | dict.fromkeys(threads, "1") | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    module, *words = ENGINES[engine]
+    command = [interpreter, "-m", module, panel, result, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{engine} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
