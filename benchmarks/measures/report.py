@@ -74,6 +74,11 @@ def _aims(figures: Figures) -> str:
     rows.append(("cost of a row at other sizes, largest difference", "≤ 15 %", f"{apart:.0%}", apart <= 0.15))
     peak = max(built.cost.peak for built in figures.scales.values()) / _GIB
     rows.append(("peak memory at any size", "< 6 GiB", f"{peak:.2f} GiB", peak < 6))
+    largest = max(figures.scales.values(), key=lambda built: built.rows)
+    grown = largest.cost.peak / whole.cost.peak
+    rows.append(
+        (f"peak memory of {largest.rows / whole.rows:.1f} times the rows", "≤ 1.15 ×", f"{grown:.2f} ×", grown <= 1.15)
+    )
     body = [(what, aim, found, "yes" if met else "**no**") for what, aim, found, met in rows]
     return _table(("", "aim", "found", "met"), body)
 
