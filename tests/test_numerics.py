@@ -41,6 +41,13 @@ def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_ma
     assert done.stdout.split() == ["2", "AVX2", "False"]
 
 
+@pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__"])
+def test_what_is_pinned_is_loaded_after_the_pinning(runner: str) -> None:
+    code = f"import sys, {runner}; print([name for name in ('numpy', 'torch') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
 def test_a_device_that_is_not_here_is_refused(demo: Params) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")

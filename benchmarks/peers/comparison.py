@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gogooku3.dataset import rolling
+from gogooku3.dataset.elementwise import Bools
 from gogooku3.dataset.market import Market
 from gogooku3.dataset.registry import select
+from gogooku3.dataset.rolling.windows import known_count
 from peers.definitions import DEFINITIONS
 from peers.panel import FIELDS, Panel, Result
 
@@ -56,8 +57,15 @@ def panel_of(market: Market) -> Panel:
         sessions=market.sessions,
         codes=np.array(market.codes),
         fields_FTS=np.stack([getattr(market, f"{name}_TS") for name in FIELDS]).astype(np.float32),
-        whole_DTS=np.stack([rolling.count(market.close_TS, window) == window for window in windows]),
+        whole_DTS=np.stack([_whole(market, window) for window in windows]),
     )
+
+
+def _whole(market: Market, window: int) -> Bools:
+    """Where the stock has had a bar in every session of the window that ends there."""
+    whole_TS = np.zeros(market.close_TS.shape, np.bool_)
+    whole_TS[window - 1 :] = known_count(market.close_TS, window) == window
+    return whole_TS
 
 
 def compare(panel: Panel, place: Path, runs: int, qlib_python: Path | None) -> Comparison:

@@ -80,8 +80,8 @@ def sha256_frame(frame: pl.DataFrame) -> str:
         if column.dtype == pl.String:
             digest.update("\0".join(column.to_list()).encode())
         elif column.dtype == pl.Date:
-            digest.update(column.to_physical().to_numpy().astype("<i4").tobytes())
+            digest.update(column.to_physical().to_numpy().astype("<i4", order="C", copy=False).data)
         else:
             values = column.to_numpy()
-            digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            digest.update(values.astype(values.dtype.newbyteorder("<"), order="C", copy=False).data)
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gogooku3.config.dataset import Dataset, Graph, Split
+from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.dataset.build import build
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.quality.checks import judge
@@ -36,6 +36,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clip=5.0,
         horizons=[1, 5],
         graph=Graph(window=20, neighbours=3, refresh=5),
+        joined=Joined(folder="", tables={}),
         split=Split(
             train_from=date(2021, 1, 4), validation_from=date(2022, 1, 24), test_from=date(2022, 2, 21), embargo=5
         ),

@@ -39,7 +39,7 @@ def feature_block(
         market: its stocks are all that have a bar in these sessions.
         advance: is told, as the work proceeds, what share of it was done.
     """
-    x_FTS = np.full((len(features), stop - start, len(market.codes)), np.nan, np.float32)
+    x_FTS = np.empty((len(features), stop - start, len(market.codes)), np.float32)
     for places in _alike(features):
         of_session = features[places[0]].scope == "session"
         lookback = max(features[place].lookback for place in places)

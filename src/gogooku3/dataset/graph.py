@@ -88,7 +88,9 @@ def _largest(values_BM: Floats, k: int) -> npt.NDArray[np.intp]:
     starts = np.arange(groups) * columns // groups
     maxima_BG = np.maximum.reduceat(values_BM, starts, axis=1)
     bound_B = np.partition(maxima_BG, groups - k, axis=1)[:, groups - k]
-    row, column = np.nonzero(values_BM >= bound_B[:, None])
+    row, column = np.divmod(
+        np.flatnonzero(values_BM >= bound_B[:, None]), columns
+    )  # np.nonzero takes ten times as long
     order = np.lexsort((column, -values_BM[row, column], row))
     first_B = np.searchsorted(row, np.arange(rows))  # of each row among the candidates, sorted by row
     chosen_BK: npt.NDArray[np.intp] = column[order][first_B[:, None] + np.arange(k)]

@@ -1,10 +1,8 @@
-"""Chooses the source that the parameters name."""
+"""Chooses the source that the parameters name, and imports that one alone: those who only read quotes need none."""
 
 from __future__ import annotations
 
 from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
-from gogooku3.quotes import file, synthetic
-from gogooku3.quotes.jquants import convert
 from gogooku3.quotes.schema import Quotes
 
 
@@ -16,7 +14,13 @@ def make(quotes: SyntheticQuotes | FileQuotes | JQuantsQuotes) -> Quotes:
         DataError: a file or folder that cannot be read, or bars that break a rule whose policy is `error`.
     """
     if isinstance(quotes, SyntheticQuotes):
+        from gogooku3.quotes import synthetic
+
         return synthetic.make(quotes)
     if isinstance(quotes, JQuantsQuotes):
+        from gogooku3.quotes.jquants import convert
+
         return convert.make(quotes)
+    from gogooku3.quotes import file
+
     return file.make(quotes)
