@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,10 +35,17 @@ def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
     return {name for name, place in after.items() if before.get(name) != place}
 
 
+@pytest.fixture(scope="module")
+def until_march(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("march")
+    build(frames.until(date(2022, 3, 31)).history(), params, made / "dataset")
+    return made
+
+
 @pytest.fixture
-def march(frames: Frames, params: Dataset, tmp_path: Path) -> Path:
-    """The dataset of the bars until 31 March."""
-    build(frames.until(date(2022, 3, 31)).history(), params, tmp_path / "dataset")
+def march(until_march: Path, tmp_path: Path) -> Path:
+    """The dataset of the bars until 31 March, with what its build left beside it."""
+    shutil.copytree(until_march, tmp_path, dirs_exist_ok=True)
     return tmp_path / "dataset"
 
 

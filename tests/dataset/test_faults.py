@@ -131,22 +131,15 @@ def _edited(path: Path, change: Callable[[Columns], object]) -> str:
     return str(content["abi"])
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda features: features.append(features[2]), "every feature once, as float32: 1 twice: ret_3"),
-        (
-            lambda features: features[3].update(dtype="float64"),
-            r"every feature once, as float32: 1 retyped: ret_5 \(float64\)",
-        ),
-    ],
-    ids=["twice", "float64"],
-)
-def test_a_feature_that_the_schema_names_twice_or_of_another_type_is_named(
-    change: Callable[[Columns], object], told: str, copy: Path
-) -> None:
-    _edited(copy / "schema.json", change)
-    with pytest.raises(MismatchError, match=told):
+def test_a_feature_that_the_schema_names_twice_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
+    _edited(copy / "schema.json", lambda features: features.append(features[2]))
+    with pytest.raises(MismatchError, match="names 1 features twice: ret_3"):
+        read_panel(copy)
+
+
+def test_a_schema_of_another_type_does_not_fit_what_was_fitted_for_the_features(copy: Path) -> None:
+    abi = _edited(copy / "schema.json", lambda features: features[3].update(dtype="float64"))
+    with pytest.raises(MismatchError, match=f"belongs to features of ABI .*, the dataset has {abi}"):
         read_panel(copy)
 
 

@@ -79,8 +79,8 @@ class Schema:
 
         Raises:
             DataError: it is absent or not a schema.
-            MismatchError: it names a target among the features, one of them twice or of another type than the files
-                hold, or its ABI is not that of its features.
+            MismatchError: it names a target among the features, or one of them twice, or its ABI is not that of its
+                features.
         """
         content = read_json(path)
         try:
@@ -90,7 +90,7 @@ class Schema:
         except (KeyError, TypeError) as error:
             raise DataError(f"`{path}` is not a dataset's schema: {error}", hint=REBUILD) from None
         _refuse_targets(schema.names, path)
-        _refuse_columns(columns, path)
+        _refuse_twice(schema.names, path)
         if abi != schema.abi:
             raise MismatchError(
                 f"`{path}` gives the ABI {abi}, but its {len(columns)} features make {schema.abi}", hint=REBUILD
@@ -186,15 +186,10 @@ def _refuse_targets(names: Sequence[str], path: Path) -> None:
         )
 
 
-def _refuse_columns(columns: Sequence[Column], path: Path) -> None:
-    names = [column.name for column in columns]
-    faults = {
-        "twice": sorted({name for name in names if names.count(name) > 1}),
-        "retyped": [f"{column.name} ({column.dtype})" for column in columns if column.dtype != DTYPE],
-    }
-    told = "; ".join(f"{len(wrong)} {how}: {_some(wrong)}" for how, wrong in faults.items() if wrong)
-    if told:
-        raise MismatchError(f"`{path}` does not list every feature once, as {DTYPE}: {told}", hint=REBUILD)
+def _refuse_twice(names: Sequence[str], path: Path) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise MismatchError(f"`{path}` names {len(twice)} features twice: {_some(twice)}", hint=REBUILD)
 
 
 def _some(names: Sequence[str]) -> str:
