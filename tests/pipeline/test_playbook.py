@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 from ..jquants import KEY, Exchange, serving, small
+from .conftest import SMALL
 
 PLAYBOOK = Path(__file__).parents[2] / "docs/playbook.md"
 BLOCK = re.compile(
@@ -40,6 +43,17 @@ def blocks() -> list[Block]:
     ]
 
 
+def write_down(workspace: Any, parameters: dict[str, str]) -> None:
+    """Puts parameters into `conf`, from which the next experiment is composed."""
+    path = workspace.folder / "conf/tier/demo.yaml"
+    package, _, _ = path.read_text().partition("\n")
+    tier = OmegaConf.load(path)
+    for name, value in parameters.items():
+        OmegaConf.update(tier, name, yaml.safe_load(value))
+    path.write_text(f"{package}\n{OmegaConf.to_yaml(tier)}")
+    workspace.commit("The small experiment's parameters in conf")
+
+
 @pytest.fixture
 def exchange() -> Iterator[Exchange]:
     """What J-Quants has for the days that the playbook names."""
@@ -52,6 +66,7 @@ def exchange() -> Iterator[Exchange]:
 def environment(workspace: Any, bucket: Any, exchange: Exchange, tmp_path: Path) -> dict[str, str]:
     """A trained model, its Git server, its bucket, J-Quants, and a folder elsewhere: what the playbook takes for
     granted."""
+    write_down(workspace, SMALL)
     server, settings, elsewhere = tmp_path / "server.git", tmp_path / "settings", tmp_path / "elsewhere"
     workspace.run("git", "clone", "--quiet", "--bare", str(workspace.folder), str(server))
     workspace.run("git", "remote", "add", "origin", str(server))
