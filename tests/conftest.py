@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+# Threads that wait for one another spin where a core is free for each, and stand in each other's way where none is.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import pytest
 import torch

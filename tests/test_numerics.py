@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,30 +18,78 @@ from gogooku3.errors import MachineError
 from gogooku3.numerics import environment, generator, key, prepare_torch
 
 SCRIPT = """
-from pathlib import Path
-from gogooku3 import config, numerics
-numerics.pin(config.load(Path("params.yaml")).numerics)
+import json, sys
+from gogooku3 import numerics
+from gogooku3.config.numerics import Numerics
+wanted = Numerics("cpu", 2, sys.argv[1])
+numerics.pin(wanted)
 import numpy, torch
-numerics.prepare_torch(config.load(Path("params.yaml")).numerics)
+numerics.prepare_torch(wanted)
 from numpy._core._multiarray_umath import __cpu_features__ as features
-print(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability(), features.get("X86_V4", False))
+kernels = torch.backends.cpu.get_cpu_capability(), features.get("X86_V4", False)
+print(json.dumps([torch.get_num_threads(), *kernels, numerics.environment(wanted)]))
 """
 
 
-@pytest.mark.parametrize("cores", [(), ("taskset", "-c", "0")])
-def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_machine_has(
-    cores: tuple[str, ...], request: pytest.FixtureRequest
-) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default"}
+def pinned(instruction_set: str, *before: str) -> list[Any]:
+    """Threads, kernels of torch and NumPy, and environment of a new process, in which other settings stood before."""
     done = subprocess.run(
-        [*cores, sys.executable, "-W", "error", "-c", SCRIPT],
-        cwd=request.config.rootpath,
-        env=environment,
+        [*before, sys.executable, "-W", "error", "-c", SCRIPT, instruction_set],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["2", "AVX2", "False"]
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def processor(entry: str) -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(": ")[1] for line in lines if line.startswith(entry))
+
+
+@pytest.mark.parametrize(
+    ("instruction_set", "cores", "exact_on"),
+    [
+        ("portable", (), "x86-64-v3"),
+        ("portable", ("taskset", "-c", "0"), "x86-64-v3"),
+        ("avx2", (), f"x86-64-v3 {processor('vendor_id')}"),
+    ],
+)
+def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_machine_has(
+    instruction_set: str, cores: tuple[str, ...], exact_on: str
+) -> None:
+    *found, domain = pinned(instruction_set, *cores)
+    assert found == [2, "AVX2", False]
+    assert domain["exact_on"] == exact_on
+
+
+def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:
+    _, kernels, _, domain = pinned("native")
+    assert kernels != "DEFAULT"  # which the environment asked for
+    assert domain["exact_on"] == f"{processor('model name')} {kernels}"
+
+
+def test_the_domain_names_parameters_precision_flags_and_versions_and_no_place_or_time() -> None:
+    domain = pinned("portable")[-1]
+    assert domain["numerics"] == {"device": "cpu", "threads": 2, "instruction_set": "portable"}
+    assert domain["precision"] == "float32"
+    assert domain["flags"] == {
+        "deterministic_algorithms": True,
+        "mkldnn": False,
+        "tf32": False,
+        "cudnn_benchmark": False,
+    }
+    assert domain["versions"]["torch"] == torch.__version__
+    assert domain == pinned("portable", "taskset", "-c", "0")[-1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_on_a_gpu_the_domain_is_its_model(demo: Params) -> None:
+    domain = environment(replace(demo.numerics, device="cuda"))
+    assert domain["exact_on"] == torch.cuda.get_device_name()
+    assert domain["versions"]["cuda"] == torch.version.cuda
 
 
 @pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__"])
@@ -69,11 +120,3 @@ def test_a_generator_is_the_same_in_every_process() -> None:
         for seed in ("0", "1", "random")
     }
     assert drawn == {str(generator(1, "x").integers(1 << 60))}
-
-
-def test_the_environment_names_what_decides_the_bits_and_no_place_or_time(demo: Params) -> None:
-    found = environment(demo.numerics)
-    assert found["exact_on"] == "x86-64-v3"
-    assert found["numerics"] == {"device": "cpu", "threads": 2, "instruction_set": "portable"}
-    assert found["versions"]["torch"] == torch.__version__
-    assert found == environment(demo.numerics)

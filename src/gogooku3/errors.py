@@ -15,6 +15,7 @@ code  meaning
 7     the bucket cannot be reached, or refuses (`StoreError`)
 8     Git refuses (`GitError`)
 9     J-Quants cannot be reached, or refuses (`SourceError`)
+130   the process was asked to end (`InterruptionError`)
 ====  ==========================================================================
 """
 
@@ -89,6 +90,21 @@ class SourceError(UserError):
     """A source of data cannot be reached, or refuses."""
 
     exit_code = 9
+
+
+class InterruptionError(UserError):
+    """The process was asked to end, by Ctrl-C or by the system."""
+
+    exit_code = 130
+
+
+def unusable(error: OSError) -> MachineError:
+    """A full disk, a folder that may not be written to, a file that is none."""
+    what = "the disk" if error.filename is None else f"`{error.filename}`"
+    return MachineError(
+        f"{what} cannot be used: {error.strerror or error}",
+        hint="make room there, or name a place that you may read and write; what was finished stays",
+    )
 
 
 def listed(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:

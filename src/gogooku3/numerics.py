@@ -2,7 +2,8 @@
 
 Where results are exact: the same parameters give the same bytes on the same device model, whatever the number of
 cores. On a CPU with `instruction_set: portable` the domain is every x86-64-v3 processor (AVX2 and FMA) of any
-maker; with `native` it is one processor model. `environment()` writes that domain down.
+maker; with `avx2` every one of the same maker; with `native` it is one processor model. `environment()` writes that
+domain down.
 
 The libraries read most of these settings once, when they load: call `pin` before NumPy or torch is imported.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 # NumPy's names for the dispatched kernels beyond x86-64-v3; a name that a processor lacks is ignored.
 _BEYOND_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR"
 
-_PORTABLE = {
-    "ATEN_CPU_CAPABILITY": "avx2",
+_AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "NPY_DISABLE_CPU_FEATURES": _BEYOND_AVX2}
+
+_INSTRUCTION_SETS = {
+    "native": {},
+    "avx2": _AVX2,
     # MKL's AVX2 branch differs between makers; its compatible branch does not.
-    "MKL_CBWR": "COMPATIBLE",
-    "NPY_DISABLE_CPU_FEATURES": _BEYOND_AVX2,
+    "portable": _AVX2 | {"MKL_CBWR": "COMPATIBLE"},
 }
 
 
@@ -48,9 +52,9 @@ def pin(numerics: Numerics) -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
-    if numerics.instruction_set == "portable":
-        settings |= _PORTABLE
-    os.environ.update(settings)
+    for name in _AVX2:  # what stood there before decides nothing
+        os.environ.pop(name, None)
+    os.environ.update(settings | _INSTRUCTION_SETS[numerics.instruction_set])
 
 
 def prepare_torch(numerics: Numerics) -> torch.device:
@@ -91,31 +95,45 @@ def generator(*parts: str | int) -> np.random.Generator:
 
 
 def environment(numerics: Numerics) -> dict[str, Any]:
-    """What decides the bits: parameters, versions, device model. Nothing that only says where or when."""
+    """The domain in which results are exact: parameters, device model, precision, torch's flags as `prepare_torch` left
+    them, versions. Nothing that only says where or when."""
     import torch
 
+    versions = {"torch": torch.__version__} | {name: version(name) for name in ("numpy", "safetensors")}
     if numerics.device == "cuda":
-        device = torch.cuda.get_device_name()
-    elif numerics.instruction_set == "portable":
-        device = "x86-64-v3"
-    else:
-        device = f"{_processor()} {torch.backends.cpu.get_cpu_capability()}"
+        versions |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
     return {
-        "numerics": {
-            "device": numerics.device,
-            "threads": numerics.threads,
-            "instruction_set": numerics.instruction_set,
+        "numerics": asdict(numerics),
+        "exact_on": _exact_on(numerics),
+        "precision": str(torch.get_default_dtype()).removeprefix("torch."),
+        "flags": {
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+            "mkldnn": bool(torch.backends.mkldnn.enabled),
+            "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
         },
-        "exact_on": device,
-        "versions": {"torch": torch.__version__} | {name: version(name) for name in ("numpy", "safetensors")},
+        "versions": versions,
     }
 
 
-def _processor() -> str:
-    """The processor's model: kernels of one instruction set still differ between makers."""
+def _exact_on(numerics: Numerics) -> str:
+    """The devices that give the same bits: by the kernels that run, not by those that the parameters wish for."""
+    import torch
+
+    if numerics.device == "cuda":
+        return torch.cuda.get_device_name()
+    kernels = torch.backends.cpu.get_cpu_capability()
+    if numerics.instruction_set != "native" and kernels == "AVX2" and platform.machine() in ("x86_64", "AMD64"):
+        return "x86-64-v3" if numerics.instruction_set == "portable" else f"x86-64-v3 {_processor('vendor_id')}"
+    # Kernels of one instruction set still differ between processors.
+    return f"{_processor('model name')} {kernels}"
+
+
+def _processor(entry: str) -> str:
+    """What the system says of its first processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    values = (line.split(":", 1)[1].strip() for line in lines if line.startswith(entry))
+    return next(values, platform.machine())

@@ -1,24 +1,35 @@
-"""A phase learns what is planted, ends with the same bytes, keeps its best epoch, and stops when it diverges."""
+"""A phase learns what is planted, ends with the same bytes however often it is stopped, keeps its best epoch, and stops
+when it diverges."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from gogooku3.config.train import Loss, Phase, Recipe
 from gogooku3.dataset.panel import Panel
-from gogooku3.errors import DivergenceError
+from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import fill
-from gogooku3.training.loop import Trained, train, validate
+from gogooku3.training import checkpoints, loop
+from gogooku3.training.batches import plan
+from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.loop import train, validate
 from gogooku3.training.phases import PHASES
+from gogooku3.training.run import Trained
 
 RECIPE = Recipe(
     seed=1,
@@ -26,67 +37,108 @@ RECIPE = Recipe(
     batch_stocks=12,
     weight_decay=1e-4,
     gradient_clip=1.0,
+    patience=0,
     loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
 )
 PHASE = Phase(epochs=3, learning_rate=1e-2)
+CPU = torch.device("cpu")
+
+Run = Callable[..., Trained]
+Make = Callable[..., Network]
 
 
-def run(panel: Panel, network: Network, recipe: Recipe = RECIPE, phase: Phase = PHASE) -> Trained:
-    return train(network, PanelOnDevice(panel, 8, torch.device("cpu")), "baseline", phase, recipe, {})
+@pytest.fixture
+def run(panel: Panel, tmp_path: Path) -> Run:
+    """Trains a network as a phase, by default in a folder of its own, in which nothing was saved before."""
+    numbers = count()
+
+    def trained(
+        network: Network,
+        recipe: Recipe = RECIPE,
+        phase: Phase = PHASE,
+        *,
+        on: Panel = panel,
+        name: str = "baseline",
+        state: dict[str, torch.Tensor] | None = None,
+        folder: Path | None = None,
+    ) -> Trained:
+        folder = folder or tmp_path / f"run{next(numbers)}"
+        states = Checkpoints(folder / name, {})
+        return train(network, PanelOnDevice(on, 8, CPU), name, phase, recipe, state or {}, states, folder / "logs")
+
+    return trained
 
 
-def test_training_finds_the_planted_feature_out_of_sample(panel: Panel, network: Callable[..., Network]) -> None:
-    inputs = PanelOnDevice(panel, 8, torch.device("cpu"))
+def same(one: Trained, two: Trained) -> bool:
+    tensors = ((one.weights, two.weights), (one.state, two.state))
+    return one.history == two.history and all(
+        found.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in found.items())
+        for found, other in tensors
+    )
+
+
+def test_training_finds_the_planted_feature_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
+    inputs = PanelOnDevice(panel, 8, CPU)
     made = network("baseline")
     before = validate(made, inputs, "test")["1"]
-    made.load_state_dict(run(panel, made).weights)
+    made.load_state_dict(run(made).weights)
     assert validate(made, inputs, "test")["1"] > max(0.4, before)
 
 
-def test_the_same_inputs_give_the_same_bits(panel: Panel, network: Callable[..., Network]) -> None:
-    one, two = run(panel, network("baseline")), run(panel, network("baseline"))
-    assert one.history == two.history
-    for found, again in ((one.weights, two.weights), (one.state, two.state)):
-        assert all(torch.equal(tensor, again[name]) for name, tensor in found.items())
+def test_the_same_inputs_give_the_same_bits(network: Make, run: Run) -> None:
+    assert same(run(network("baseline")), run(network("baseline")))
 
 
-def test_another_seed_gives_another_model(panel: Panel, network: Callable[..., Network]) -> None:
-    one, two = run(panel, network("baseline")), run(panel, network("baseline"), replace(RECIPE, seed=2))
+def test_another_seed_gives_another_model(network: Make, run: Run) -> None:
+    one, two = run(network("baseline")), run(network("baseline"), replace(RECIPE, seed=2))
     assert not torch.equal(one.weights["head.weight"], two.weights["head.weight"])
 
 
-def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(
-    panel: Panel, network: Callable[..., Network]
-) -> None:
-    trained = run(panel, network("baseline"), phase=Phase(epochs=6, learning_rate=5e-2))
+def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel, network: Make, run: Run) -> None:
+    trained = run(network("baseline"), phase=Phase(epochs=6, learning_rate=5e-2))
     history = trained.history
     assert history.best.validation_rank_ic == max(epoch.validation_rank_ic for epoch in history.epochs)
     made = network("baseline")
     made.load_state_dict(trained.weights)
-    inputs = PanelOnDevice(panel, 8, torch.device("cpu"))
-    assert validate(made, inputs, "validation") == history.best.validation_rank_ic_by_horizon
+    assert validate(made, PanelOnDevice(panel, 8, CPU), "validation") == history.best.validation_rank_ic_by_horizon
 
 
-def test_learning_rate_and_epochs_are_those_of_the_phase(panel: Panel, network: Callable[..., Network]) -> None:
+def test_patience_ends_a_phase_and_changes_nothing_before(network: Make, run: Run) -> None:
+    """At this rate the first epochs are the best."""
+    phase = Phase(epochs=12, learning_rate=5e-2)
+    whole = run(network("baseline"), phase=phase).history
+    for patience in (1, 2):
+        ended = run(network("baseline"), replace(RECIPE, patience=patience), phase).history
+        expected = next(
+            number
+            for number in range(1, 13)
+            if number == 12 or number - 1 - max(range(number), key=lambda e: ranks(whole)[e]) >= patience
+        )
+        assert len(ended.epochs) == expected < 12
+        assert ended.epochs == whole.epochs[:expected]
+
+
+def ranks(history: Any) -> list[float]:
+    return [epoch.validation_rank_ic for epoch in history.epochs]
+
+
+def test_learning_rate_and_epochs_are_those_of_the_phase(network: Make, run: Run) -> None:
     """The old trainer ignored both."""
-    slow = run(panel, network("baseline"), phase=Phase(epochs=1, learning_rate=1e-12))
+    slow = run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e-12))
     assert len(slow.history.epochs) == 1
     first = network("baseline").state_dict()
     assert all(torch.allclose(tensor, first[name], atol=1e-9) for name, tensor in slow.weights.items())
-    moved = run(panel, network("baseline"), phase=Phase(epochs=1, learning_rate=1e-2))
+    moved = run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e-2))
     assert not torch.allclose(moved.weights["head.weight"], first["head.weight"], atol=1e-3)
 
 
-def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(
-    panel: Panel, network: Callable[..., Network]
-) -> None:
-    trained = run(panel, network("baseline"))
-    inputs = PanelOnDevice(panel, 8, torch.device("cpu"))
+def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(network: Make, run: Run) -> None:
+    trained = run(network("baseline"))
 
     def next_phase(state: dict[str, torch.Tensor]) -> Trained:
         made = network("gat")
         fill(made, trained.weights, __file__, PHASES["baseline"].blocks)  # type: ignore[arg-type]
-        return train(made, inputs, "gat", Phase(epochs=1, learning_rate=1e-3), RECIPE, state)
+        return run(made, phase=Phase(epochs=1, learning_rate=1e-3), name="gat", state=state)
 
     warm, cold = next_phase(trained.state), next_phase({})
     steps = float(trained.state["step.head.weight"])
@@ -97,36 +149,174 @@ def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(
     assert not torch.equal(warm.weights["head.weight"], cold.weights["head.weight"])
 
 
-def test_a_phase_of_no_epochs_hands_on_what_it_was_given(
-    panel: Panel, network: Callable[..., Network], tmp_path: Path
-) -> None:
+def test_a_phase_of_no_epochs_hands_on_what_it_was_given(network: Make, run: Run, tmp_path: Path) -> None:
     """Also the moments that are not there: those of a block that never trained."""
-    state = run(panel, network("baseline")).state
+    state = run(network("baseline")).state
     made = network("gat", opened=True)
     given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    passed = train(made, PanelOnDevice(panel, 8, torch.device("cpu")), "gat", Phase(0, 1e-2), RECIPE, state)
+    passed = run(made, phase=Phase(0, 1e-2), name="gat", state=state)
     for found, expected in ((passed.weights, given), (passed.state, state)):
         assert found.keys() == expected.keys()
         assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
-    passed.history.write(tmp_path / "history.json", tmp_path / "curve.csv")
+    passed.history.write(tmp_path / "history.json", {})
+    passed.history.write_curve(tmp_path / "curve.csv")
     assert json.loads((tmp_path / "history.json").read_text())["best_epoch"] is None
     assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic\n"
 
 
-def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: Callable[..., Network]) -> None:
+def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
     random = np.random.default_rng(0)
     shuffled = replace(panel, y_TSH=random.permuted(panel.y_TSH, axis=1))
     made = network("baseline")
-    made.load_state_dict(run(shuffled, made).weights)
-    found = validate(made, PanelOnDevice(shuffled, 8, torch.device("cpu")), "test")
+    made.load_state_dict(run(made, on=shuffled).weights)
+    found = validate(made, PanelOnDevice(shuffled, 8, CPU), "test")
     # 7 sessions of 12 stocks: the standard deviation of a chance RankIC is 1 / sqrt(7 * 11) = 0.11.
     assert all(abs(value) < 0.4 for value in found.values())
 
 
-def test_a_target_that_is_not_finite_stops_the_phase_and_names_the_step(
-    panel: Panel, network: Callable[..., Network]
+def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_last_good_state(
+    panel: Panel, network: Make, run: Run, tmp_path: Path
 ) -> None:
     broken = panel.y_TSH.copy()
     broken[20, 4] = np.inf
-    with pytest.raises(DivergenceError, match=r"phase baseline stopped in epoch 0, step \d+: loss nan"):
-        run(replace(panel, y_TSH=broken), network("baseline"))
+    with pytest.raises(DivergenceError, match=r"phase baseline stopped in epoch 0, step (\d+): loss nan") as stopped:
+        run(network("baseline"), on=replace(panel, y_TSH=broken), folder=tmp_path)
+    batches = plan(panel, RECIPE, "baseline", 0)
+    step, batch = next((i, b) for i, b in enumerate(batches) if b.first <= 20 < b.first + b.sessions)
+    first, last = batch.span(panel)
+    assert f"step {step}: loss nan, gradient norm nan (batch {batch.identity(panel)}: sessions {first} to {last}" in (
+        stopped.value.message
+    )
+    assert f"the last good state, epoch 0, step {step}, is in" in stopped.value.message
+    kept = Checkpoints(tmp_path / "baseline", {}).newest()
+    assert kept is not None
+    assert (kept.epoch, kept.step) == (0, step)
+    assert all(tensor.isfinite().all() for tensor in kept.tensors.values())
+
+
+class Power:
+    """Cuts training off after so many states were saved, as a kill would: no code runs after it."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, save: Callable[..., None]) -> Callable[..., None]:
+        def saved(*args: Any) -> None:
+            save(*args)
+            self.left -= 1
+            if self.left < 0:
+                raise SystemExit
+
+        return saved
+
+
+def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
+    network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after every step and epoch; cut off in the first epoch, the second, at an epoch's end and at the very
+    end."""
+    phase = Phase(epochs=2, learning_rate=1e-2)
+    whole = run(network("finetune"), phase=phase, name="finetune")
+    first, second = (epoch.steps for epoch in whole.history.epochs)
+    monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
+    save = Checkpoints.save
+    for moment in (0, 5, first, first + 4, first + 1 + second):
+        folder = tmp_path / f"cut{moment}"
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoints, "save", Power(moment)(save))
+            with pytest.raises(SystemExit):
+                run(network("finetune"), phase=phase, name="finetune", folder=folder)
+        assert len(list((folder / ".finetune.partial").iterdir())) == min(moment + 1, 2)
+        assert same(run(network("finetune"), phase=phase, name="finetune", folder=folder), whole), moment
+
+
+def test_patience_counts_on_after_a_cut(
+    network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, phase = replace(RECIPE, patience=2), Phase(epochs=12, learning_rate=5e-2)
+    whole = run(network("baseline"), recipe, phase)
+    epochs = len(whole.history.epochs)
+    monkeypatch.setattr(Checkpoints, "due", lambda _: False)  # epochs' ends alone are saved
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", Power(epochs - 2)(Checkpoints.save))
+        with pytest.raises(SystemExit):
+            run(network("baseline"), recipe, phase, folder=tmp_path)
+    assert same(run(network("baseline"), recipe, phase, folder=tmp_path), whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_phase_between_two_steps_and_says_what_is_saved(
+    number: signal.Signals, network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(network("baseline"))
+    before = signal.getsignal(number)
+    step, done = loop._step, count()
+
+    def interrupted(*args: Any) -> None:
+        step(*args)
+        if next(done) == 4:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Checkpoints, "due", lambda _: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_step", interrupted)
+        with pytest.raises(InterruptionError) as stopped:
+            run(network("baseline"), folder=tmp_path)
+    by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert stopped.value.message == (
+        f"phase baseline was stopped by {by} in epoch 0, step 5; saved in `{tmp_path / '.baseline.partial'}`:"
+        " epoch 0, step 5"
+    )
+    assert "`dvc repro` goes on from there" in stopped.value.hint
+    assert signal.getsignal(number) is before
+    assert same(run(network("baseline"), folder=tmp_path), whole)
+
+
+def test_a_state_that_the_disk_refuses_stops_nothing(
+    network: Make, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".baseline.partial").touch()  # where the folder of states would be
+    with pytest.raises(NotADirectoryError):
+        (tmp_path / ".baseline.partial/x").touch()
+    with caplog.at_level(logging.WARNING):
+        trained = run(network("baseline"), folder=tmp_path)
+    assert same(trained, run(network("baseline")))
+    assert "could not be saved" in caplog.text
+    assert "a crash would go back to the start of the phase" in caplog.text
+
+
+def test_fingerprints_tell_weights_and_batches_of_an_epochs_first_and_last_step(
+    panel: Panel, network: Make, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = run(network("baseline")).history
+    plans = [plan(panel, RECIPE, "baseline", epoch) for epoch in range(3)]
+    expected = [(epoch, step) for epoch, batches in enumerate(plans) for step in (0, len(batches) - 1)]
+    assert [(each.epoch, each.step) for each in history.fingerprints] == expected
+    assert [each.batch for each in history.fingerprints] == [plans[e][s].identity(panel) for e, s in expected]
+    assert len({each.weights for each in history.fingerprints}) == len(expected)
+    monkeypatch.setattr("gogooku3.training.fingerprint.EVERY", 2)
+    more = {(each.epoch, each.step): each for each in run(network("baseline")).history.fingerprints}
+    assert {(0, 0), (0, 2), (0, 4)} <= more.keys()
+    assert all(more[each.epoch, each.step] == each for each in history.fingerprints)
+
+
+def test_log_and_curve_grow_with_the_epochs(network: Make, run: Run, tmp_path: Path) -> None:
+    history = run(network("baseline"), folder=tmp_path).history
+    lines = (tmp_path / "logs/baseline.log").read_text().splitlines()
+    for epoch in history.epochs:
+        told = (
+            f"epoch {epoch.epoch}: loss {epoch.train_loss:+.4f}, RankIC on validation {epoch.validation_rank_ic:+.4f}"
+        )
+        assert sum(told in line for line in lines) == 1
+    curve = pl.read_csv(tmp_path / "logs/baseline.csv")
+    assert curve["validation_rank_ic"].to_list() == ranks(history)
+
+
+def test_a_batch_of_few_sessions_is_warned_of_once(network: Make, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        run(network("baseline"))
+    assert caplog.text.count("a batch of 48 samples over 12 stocks is 4 sessions") == 1
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        run(network("baseline"), replace(RECIPE, batch_size=144))
+    assert caplog.text == ""

@@ -23,7 +23,7 @@ from gogooku3.cli.recover import recover
 from gogooku3.cli.reproduce import reproduce
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
-from gogooku3.errors import MachineError, UserError
+from gogooku3.errors import UserError, unusable
 
 
 class _Group(click.Group):
@@ -37,18 +37,9 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever reads what is printed has seen enough: click ends quietly
                 raise
-            told = _unusable(error)
+            told = unusable(error)
         click.echo(f"error: {told}", err=True)
         sys.exit(told.exit_code)
-
-
-def _unusable(error: OSError) -> MachineError:
-    """A full disk, a folder that may not be written to, a file that is none."""
-    what = "the disk" if error.filename is None else f"`{error.filename}`"
-    return MachineError(
-        f"{what} cannot be used: {error.strerror or error}",
-        hint="make room there, or name a place that you may read and write",
-    )
 
 
 @click.group(cls=_Group)

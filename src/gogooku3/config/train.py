@@ -43,6 +43,8 @@ class Recipe:
     """AdamW's decoupled weight decay."""
     gradient_clip: float
     """Bound of the gradient's norm."""
+    patience: int
+    """Epochs without a better RankIC on validation after which a phase ends; 0: it runs to its last epoch."""
     loss: Loss
 
     def __post_init__(self) -> None:
@@ -61,6 +63,9 @@ class Recipe:
         )
         require(self.weight_decay >= 0, f"`train.recipe.weight_decay` is {self.weight_decay}", "use 0 or more")
         require(self.gradient_clip > 0, f"`train.recipe.gradient_clip` is {self.gradient_clip}", "use more than 0")
+        require(
+            self.patience >= 0, f"`train.recipe.patience` is {self.patience}", "use 1 or more epochs, or 0 for never"
+        )
 
 
 @section

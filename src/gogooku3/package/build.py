@@ -46,8 +46,9 @@ def build(
         shutil.copyfile(source, folder / source.name)
     results = {split: json.loads((metrics / f"{split}.json").read_text(encoding="utf-8")) for split in METRICS}
     write_json(results, folder / "metrics.json")
-    write_json(environment(params.numerics), folder / ENVIRONMENT)
+    domain = environment(params.numerics)
+    write_json(domain, folder / ENVIRONMENT)
     write_lineage(parent, folder)
     write_golden(network, inputs, folder)
-    write_card(asdict(params), parent, network, inputs.panel, results, folder / "README.md")
+    write_card(asdict(params), domain, parent, network, inputs.panel, results, folder / "README.md")
     write_manifest(folder)

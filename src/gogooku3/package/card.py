@@ -37,6 +37,10 @@ neighbours. Trained in four phases.
 Loss: Sharpe {sharpe:g}, RankIC {rank_ic:g}, IC {ic:g}; batches of {batch_size} samples from {batch_stocks} stocks;
 AdamW with weight decay {weight_decay:g}; seed {seed}.
 
+Exact on `{exact_on}`: there, training again from the same inputs with {threads} threads, instruction set
+`{instruction_set}`, {precision} and {versions} gives every byte of it again, and the golden predictions come out to the
+bit. `environment.json` has the rest of that domain, and `gogooku3 verify` says whether a machine is in it.
+
 ## Data
 
 Source `{source}`, {stocks} stocks. Feature ABI `{abi}`.
@@ -66,12 +70,13 @@ gogooku3 predict PACKAGE --dataset data/dataset --output predictions.parquet
 ```
 
 `predict` refuses a package that is not what `MANIFEST.json` promises and a dataset whose feature ABI is another, and
-says whether the golden predictions come out to the bit. `environment.json` names where they must.
+says whether the golden predictions come out to the bit.
 """
 
 
 def write_card(
     params: dict[str, Any],
+    environment: dict[str, Any],
     parent: Parent | None,
     network: Network,
     panel: Panel,
@@ -95,6 +100,9 @@ def write_card(
         ),
         **{name: recipe["loss"][name] for name in ("sharpe", "rank_ic", "ic")},
         **{name: recipe[name] for name in ("batch_size", "batch_stocks", "weight_decay", "seed")},
+        **{name: environment["numerics"][name] for name in ("threads", "instruction_set")},
+        **{name: environment[name] for name in ("exact_on", "precision")},
+        versions=", ".join(f"{name} {version}" for name, version in environment["versions"].items()),
         source=params["quotes"]["source"],
         stocks=len(panel.codes),
         abi=panel.abi,

@@ -14,6 +14,7 @@ from gogooku3.config.train import Recipe
 from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError
 from gogooku3.numerics import generator
+from gogooku3.training.fingerprint import short_hash
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,20 @@ class Batch:
     first: int
     sessions: int
     stocks_S: np.ndarray
+
+    @property
+    def samples(self) -> int:
+        """Sessions times stocks."""
+        return self.sessions * len(self.stocks_S)
+
+    def span(self, panel: Panel) -> tuple[str, str]:
+        """First and last session."""
+        return str(panel.sessions[self.first]), str(panel.sessions[self.first + self.sessions - 1])
+
+    def identity(self, panel: Panel) -> str:
+        """A short hash of its sessions and stocks by name, the same wherever they stand in a panel."""
+        codes = (panel.codes[stock] for stock in self.stocks_S)
+        return short_hash("\0".join((*self.span(panel), *codes)).encode())
 
 
 def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,10 +16,22 @@ class Epoch:
     """One pass over the train split."""
 
     epoch: int
+    steps: int
     train_loss: float
     validation_rank_ic: float
     """Mean RankIC over the validation split's sessions and the horizons, weighted as in the loss."""
     validation_rank_ic_by_horizon: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the weights were after a step, and what the step was made of. The gradient's norm is known of every step."""
+
+    epoch: int
+    step: int
+    batch: str
+    """Hash of its sessions and stocks."""
+    weights: str
 
 
 @dataclass
@@ -28,16 +41,36 @@ class History:
     phase: str
     step_losses: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
+    fingerprints: list[Fingerprint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, content: dict[str, Any]) -> History:
+        """The inverse of `asdict`."""
+        return cls(
+            content["phase"],
+            content["step_losses"],
+            content["gradient_norms"],
+            [Fingerprint(**each) for each in content["fingerprints"]],
+            [Epoch(**each) for each in content["epochs"]],
+        )
 
     @property
     def best(self) -> Epoch | None:
         """The epoch of the highest validation RankIC, the first of equals; None where the phase has no epochs."""
         return max(self.epochs, key=lambda epoch: epoch.validation_rank_ic, default=None)
 
-    def write(self, target: Path, curve: Path) -> None:
-        """Writes the whole history as JSON, and the epochs as the CSV that DVC plots."""
-        write_json({**asdict(self), "best_epoch": self.best.epoch if self.best else None}, target)
+    def exhausted(self, patience: int) -> bool:
+        """Whether so many epochs have passed since the best one; never with a patience of 0."""
+        return patience > 0 and self.best is not None and len(self.epochs) - 1 - self.best.epoch >= patience
+
+    def write(self, target: Path, environment: dict[str, Any]) -> None:
+        """Writes the whole history as JSON, with the domain in which it is exact."""
+        chosen = {"best_epoch": self.best.epoch if self.best else None}
+        write_json({**asdict(self), **chosen, "environment": environment}, target)
+
+    def write_curve(self, target: Path) -> None:
+        """Writes the epochs as the CSV that DVC plots."""
         write_csv(
             pl.DataFrame(
                 {
@@ -46,5 +79,5 @@ class History:
                     "validation_rank_ic": [epoch.validation_rank_ic for epoch in self.epochs],
                 }
             ),
-            curve,
+            target,
         )

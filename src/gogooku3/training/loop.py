@@ -1,35 +1,36 @@
-"""One phase of training: epochs of steps, validation after each, the best epoch kept."""
+"""One phase of training: epochs of steps, validation after each, the best epoch kept.
+
+A phase that was stopped goes on from the state that was saved last, and ends with the same bytes as one that was not:
+the order of batches and the dropout follow from seed, phase, epoch and step alone.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gogooku3.config.train import Phase, Recipe
-from gogooku3.errors import DivergenceError
+from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.evaluation.metrics import rank_ic
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.numerics import key
+from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch, plan
-from gogooku3.training.history import Epoch, History
-from gogooku3.training.losses import loss, require_targets
-from gogooku3.training.optimizer import adamw, moments, restore
-from gogooku3.training.progress import Progress
+from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.interruption import Interruption
+from gogooku3.training.losses import loss, noise, require_targets
+from gogooku3.training.optimizer import adamw, restore
+from gogooku3.training.progress import Progress, logged, show
+from gogooku3.training.run import Run, Trained
 
-
-@dataclass(frozen=True)
-class Trained:
-    """What a phase ends with: weights and optimizer state of its best epoch, and how it came to them."""
-
-    weights: dict[str, Tensor]
-    state: dict[str, Tensor]
-    history: History
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -39,6 +40,8 @@ def train(
     phase: Phase,
     recipe: Recipe,
     state: dict[str, Tensor],
+    checkpoints: Checkpoints,
+    logs: Path,
 ) -> Trained:
     """Trains the network for one phase and keeps the epoch with the highest validation RankIC.
 
@@ -47,39 +50,43 @@ def train(
     Args:
         network: as `start` made it.
         state: the moments of its optimizer, as far as there are any.
+        checkpoints: where its states are kept while it trains, and from which it goes on.
+        logs: folder of what can be watched meanwhile: `<phase>.log`, and the curve so far as `<phase>.csv`.
 
     Raises:
         DivergenceError: a loss or gradient is not finite.
+        InterruptionError: the process was asked to end.
     """
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
-    history = History(name)
-    best = _trained(network, optimizer, history)
+    run = Run(name, network, optimizer)
     plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
-    with Progress(name, sum(len(batches) for batches in plans)) as progress:
-        for epoch, batches in enumerate(plans):
-            network.train()
-            for step, batch in enumerate(batches):
-                torch.manual_seed(key(recipe.seed, "dropout", name, epoch, step))
-                value, norm = _step(network, optimizer, inputs, batch, recipe)
-                if not (math.isfinite(value) and math.isfinite(norm)):
-                    raise _divergence(inputs, name, epoch, step, batch, value, norm)
-                history.step_losses.append(value)
-                history.gradient_norms.append(norm)
-                progress.step(epoch, value)
-            by_horizon = validate(network, inputs, "validation")
-            history.epochs.append(
-                Epoch(
-                    epoch=epoch,
-                    train_loss=math.fsum(history.step_losses[-len(batches) :]) / len(batches),
-                    validation_rank_ic=_weighted(by_horizon, recipe.loss.horizons),
-                    validation_rank_ic_by_horizon=by_horizon,
-                )
-            )
-            progress.validated(history.epochs[-1].validation_rank_ic)
-            if history.best is history.epochs[-1]:
-                best = _trained(network, optimizer, history)
-    return best
+    with logged(logs / f"{name}.log"):
+        log.info("phase %s: %d epochs", name, phase.epochs)
+        saved = checkpoints.newest()
+        if saved is not None:
+            run.take_up(saved)
+        if plans and (told := noise(recipe)):
+            log.warning("%s", told)
+        with Progress(name, plans, run.epoch, run.step) as progress, Interruption() as interruption:
+            while run.epoch < phase.epochs and not run.history.exhausted(recipe.patience):
+                network.train()
+                batches = plans[run.epoch]
+                for batch in batches[run.step :]:
+                    _step(run, inputs, batch, recipe, checkpoints)
+                    if fingerprint.due(run.step, len(batches)):
+                        run.fingerprint(batch.identity(inputs.panel))
+                    progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
+                    if checkpoints.due():
+                        checkpoints.save(run.state())
+                    _heed(interruption, run, checkpoints)
+                by_horizon = validate(network, inputs, "validation")
+                run.end_epoch(by_horizon, _weighted(by_horizon, recipe.loss.horizons))
+                progress.validated(run.history.epochs[-1])
+                show(run.history, logs / f"{name}.csv")
+                checkpoints.save(run.state())
+                _heed(interruption, run, checkpoints)
+    return run.best
 
 
 def validate(network: Network, inputs: PanelOnDevice, split: str) -> dict[str, float]:
@@ -95,42 +102,51 @@ def validate(network: Network, inputs: PanelOnDevice, split: str) -> dict[str, f
     return means
 
 
-def _trained(network: Network, optimizer: torch.optim.Optimizer, history: History) -> Trained:
-    """A copy of weights and moments as they are now."""
-    weights = {entry: tensor.detach().clone() for entry, tensor in network.state_dict().items()}
-    return Trained(weights, moments(optimizer, network), history)
-
-
-def _step(
-    network: Network, optimizer: torch.optim.Optimizer, inputs: PanelOnDevice, batch: Batch, recipe: Recipe
-) -> tuple[float, float]:
-    """One optimizer step; returns the loss and the gradient's norm before clipping."""
+def _step(run: Run, inputs: PanelOnDevice, batch: Batch, recipe: Recipe, checkpoints: Checkpoints) -> None:
+    """One optimizer step; where loss or gradient is not finite, the weights stay as they are."""
+    network, optimizer = run.network, run.optimizer
+    torch.manual_seed(key(recipe.seed, "dropout", run.history.phase, run.epoch, run.step))
     block = inputs.block(
         batch.first, batch.sessions, batch.stocks_S, with_neighbours=network.architecture.graph is not None
     )
-    sessions_T = inputs.panel.sessions
-    last = batch.first + batch.sessions - 1
-    require_targets(block.y_DSP, str(sessions_T[batch.first]), str(sessions_T[last]))
+    require_targets(block.y_DSP, *batch.span(inputs.panel))
     optimizer.zero_grad()
     value = loss(network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE), block.y_DSP, recipe.loss)
     value.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
-    if math.isfinite(norm.item()):
-        optimizer.step()
-    return value.item(), norm.item()
+    if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
+        checkpoints.save(run.state())
+        raise _divergence(run, inputs, batch, value.item(), norm.item(), checkpoints)
+    optimizer.step()
+    run.end_step(value.item(), norm.item())
 
 
 def _weighted(by_horizon: dict[str, float], weights: list[float]) -> float:
     return math.fsum(w * ic for w, ic in zip(weights, by_horizon.values(), strict=True)) / math.fsum(weights)
 
 
+def _heed(interruption: Interruption, run: Run, checkpoints: Checkpoints) -> None:
+    """Ends a phase that was asked to end, with its state saved."""
+    if interruption.by is None:
+        return
+    state = run.state()
+    if checkpoints.last != state.place:
+        checkpoints.save(state)
+    raise InterruptionError(
+        f"phase {run.history.phase} was stopped by {interruption.by} in {state.place};"
+        f" saved in `{checkpoints.folder}`: {checkpoints.last or 'nothing, for the disk refused'}",
+        hint="`dvc repro` goes on from there, and ends with the same bytes as if it had not been stopped",
+    )
+
+
 def _divergence(
-    inputs: PanelOnDevice, name: str, epoch: int, step: int, batch: Batch, value: float, norm: float
+    run: Run, inputs: PanelOnDevice, batch: Batch, value: float, norm: float, checkpoints: Checkpoints
 ) -> DivergenceError:
-    sessions_T = inputs.panel.sessions
+    name = run.history.phase
+    first, last = batch.span(inputs.panel)
     return DivergenceError(
-        f"phase {name} stopped in epoch {epoch}, step {step}: loss {value}, gradient norm {norm}"
-        f" (sessions {sessions_T[batch.first]} to {sessions_T[batch.first + batch.sessions - 1]},"
-        f" {len(batch.stocks_S)} stocks)",
+        f"phase {name} stopped in epoch {run.epoch}, step {run.step}: loss {value}, gradient norm {norm}"
+        f" (batch {batch.identity(inputs.panel)}: sessions {first} to {last}, {len(batch.stocks_S)} stocks);"
+        f" the last good state, {checkpoints.last or 'the start of the phase'}, is in `{checkpoints.folder}`",
         hint=f"lower `train.phases.{name}.learning_rate` or `train.recipe.gradient_clip`, or look at those sessions",
     )

@@ -6,14 +6,18 @@ Letters of shapes: D sessions of a batch, S stocks, P horizons.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from gogooku3.config.train import Loss
+from gogooku3.config.train import Loss, Recipe
 from gogooku3.errors import DataError
 
 _EPSILON = 1e-8
 _VARIANCE_FLOOR = 1e-12
+_NOISY = 0.3
+"""Standard error of a batch's Sharpe ratio above which a recipe is warned of; 12 sessions stay below."""
 
 
 def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
@@ -48,6 +52,27 @@ def sharpe(centred_DSP: Tensor, returns_DSP: Tensor, observed_DSP: Tensor) -> Te
     variance_P = ((earned_DP - mean_P).square() * counts_DP).sum(0) / (sessions_P - 1).clamp(min=1)
     # The floor keeps the gradient finite while a portfolio of near-zero risk is passed through.
     return mean_P * (variance_P + _VARIANCE_FLOOR).rsqrt()
+
+
+def sharpe_error(sharpe: float, sessions: int) -> float:
+    """Standard error of a Sharpe ratio per session that was estimated from so many sessions: √((1 + ½ Sharpe²) / T)
+    for independent returns (Lo, 2002)."""
+    return math.sqrt((1 + sharpe**2 / 2) / sessions)
+
+
+def noise(recipe: Recipe) -> str | None:
+    """What to tell of batches whose Sharpe ratio is mostly chance; None where there is nothing to tell."""
+    sessions = recipe.batch_size // recipe.batch_stocks
+    error = sharpe_error(0.0, sessions)
+    if recipe.loss.sharpe == 0 or error <= _NOISY:
+        return None
+    enough = math.ceil(1 / _NOISY**2)
+    return (
+        f"a batch of {recipe.batch_size} samples over {recipe.batch_stocks} stocks is {sessions} sessions: its Sharpe"
+        f" ratio has a standard error of {error:.2f} a session, several times what is to be learnt (a strategy with an"
+        f" annual Sharpe ratio of 2 has 0.13). Take {enough} sessions or more: raise `train.recipe.batch_size` or lower"
+        " `batch_stocks`"
+    )
 
 
 def correlation(centred_DSP: Tensor, other_DSP: Tensor, observed_DSP: Tensor) -> Tensor:

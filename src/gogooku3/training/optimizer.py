@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ def moments(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, T
     }
 
 
-def restore(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
+def restore(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Takes up the moments of the parameters that have some; those of new blocks start from nothing."""
     for name, parameter in network.named_parameters():
         if f"step.{name}" in tensors:

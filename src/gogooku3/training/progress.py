@@ -1,28 +1,54 @@
-"""What is shown on standard error while a phase trains. Nothing of it enters a result."""
+"""What can be watched while a phase trains: a bar on standard error, a log, the curve so far. Nothing of it enters a
+result, and no full disk stops training for its sake."""
 
 from __future__ import annotations
 
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich import progress as bars
 from rich.console import Console
+from rich.text import Text
+
+from gogooku3.training.batches import Batch
+from gogooku3.training.history import Epoch, History
+
+log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Phase, epoch, step, loss, validation, time left."""
+    """Phase, epoch, step, samples per second, time left, loss, validation."""
 
-    def __init__(self, phase: str, steps: int) -> None:
+    def __init__(self, phase: str, plans: Sequence[Sequence[Batch]], epoch: int, step: int) -> None:
+        """
+        Args:
+            plans: the batches of every epoch.
+            epoch, step: how many of them are done.
+        """
+        console = Console(stderr=True)
         self._bars = bars.Progress(
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
-            bars.MofNCompleteColumn(),
+            _Speed(),
             bars.TimeRemainingColumn(),
             bars.TextColumn("{task.fields[loss]}  {task.fields[validation]}"),
-            console=Console(stderr=True),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._phase = phase
-        self._task = self._bars.add_task(phase, total=steps, loss="", validation="")
+        self._steps = [len(batches) for batches in plans]
+        samples = [batch.samples for batches in plans for batch in batches]
+        done = sum(self._steps[:epoch]) + step
+        self._task = self._bars.add_task(
+            phase, total=sum(samples), completed=sum(samples[:done]), loss="", validation=""
+        )
+        self._samples, self._began = 0, time.monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -33,12 +59,65 @@ class Progress:
     ) -> None:
         self._bars.stop()
 
-    def step(self, epoch: int, loss: float) -> None:
-        """One more step is done."""
-        self._bars.update(
-            self._task, advance=1, description=f"{self._phase} epoch {epoch + 1}", loss=f"loss {loss:+.4f}"
-        )
+    def step(self, epoch: int, step: int, samples: int, loss: float) -> None:
+        """One more step is done, as the `step`-th of its epoch."""
+        self._samples += samples
+        told = f"{self._phase} epoch {epoch}, step {step}/{self._steps[epoch]}"
+        self._bars.update(self._task, advance=samples, description=told, loss=f"loss {loss:+.4f}")
 
-    def validated(self, rank_ic: float) -> None:
+    def validated(self, epoch: Epoch) -> None:
         """An epoch was validated."""
-        self._bars.update(self._task, validation=f"validation RankIC {rank_ic:+.4f}")
+        took = time.monotonic() - self._began
+        log.info(
+            "epoch %d: loss %+.4f, RankIC on validation %+.4f; %d steps, %.0f samples/s with validation",
+            epoch.epoch, epoch.train_loss, epoch.validation_rank_ic, epoch.steps, self._samples / took,
+        )  # fmt: skip
+        self._bars.update(self._task, validation=f"validation RankIC {epoch.validation_rank_ic:+.4f}")
+        self._samples, self._began = 0, time.monotonic()
+
+
+class _Speed(bars.ProgressColumn):
+    def render(self, task: bars.Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} samples/s" if speed else "")
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Appends to a log what is told meanwhile; warnings go to standard error too, everything where no bar is seen."""
+    file, screen = _File(path, encoding="utf-8", delay=True), _Screen()
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    screen.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger("gogooku3")
+    root.setLevel(logging.DEBUG)
+    for handler in (file, screen):
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in (file, screen):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def show(history: History, target: Path) -> None:
+    """Writes the curve so far, for `dvc plots show`."""
+    with suppress(OSError):
+        history.write_curve(target)
+
+
+class _File(logging.FileHandler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: the log is not worth a traceback."""
+
+
+class _Screen(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        # While a bar is shown, `sys.stderr` is what prints above it.
+        print(self.format(record), file=sys.stderr)  # noqa: T201

@@ -24,14 +24,39 @@ MONTH = pl.DataFrame(
 ).with_columns(pl.col("Date").str.to_date())
 
 
-def history(losses: list[list[float]], norm: float = 1.0, rank_ic: tuple[float, ...] = (0.1, 0.2)) -> dict[str, Any]:
+Prints = dict[tuple[int, int], tuple[str, str]]
+"""Hash of batch and weights by epoch and step."""
+
+
+def history(
+    losses: list[list[float]],
+    norm: float = 1.0,
+    rank_ic: tuple[float, ...] = (0.1, 0.2),
+    prints: Prints | None = None,
+    torch: str = "2.13.0",
+) -> dict[str, Any]:
     """A phase's history with the losses of each epoch."""
     epochs = [
-        {"epoch": number, "train_loss": math.fsum(steps) / len(steps), "validation_rank_ic": rank_ic[number]}
+        {
+            "epoch": number,
+            "steps": len(steps),
+            "train_loss": math.fsum(steps) / len(steps),
+            "validation_rank_ic": rank_ic[number],
+        }
         for number, steps in enumerate(losses)
     ]
     flat = [loss for steps in losses for loss in steps]
-    return {"phase": "gat", "step_losses": flat, "gradient_norms": [norm] * len(flat), "epochs": epochs}
+    return {
+        "phase": "gat",
+        "step_losses": flat,
+        "gradient_norms": [norm] * len(flat),
+        "fingerprints": [
+            {"epoch": epoch, "step": step, "batch": batch, "weights": weights}
+            for (epoch, step), (batch, weights) in (prints or {}).items()
+        ],
+        "epochs": epochs,
+        "environment": {"exact_on": "x86-64-v3", "versions": {"torch": torch}},
+    }
 
 
 class Pair:
@@ -78,7 +103,7 @@ def test_a_history_names_the_first_loss_that_differs(pair: Pair) -> None:
     assert (found.recorded, found.here) == ("5.0", "5.5")
 
 
-def test_epochs_of_a_history_end_where_their_means_say(pair: Pair) -> None:
+def test_epochs_of_a_history_have_their_own_numbers_of_steps(pair: Pair) -> None:
     old, new = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0]], [[1.0, 2.0, 3.0, 4.5], [5.0, 6.0]]
     assert pair.history(history(old), history(new)).where == {"phase": "gat", "epoch": 0, "step": 3, "value": "loss"}
     new = [[1.0, 2.0, 3.0, 4.0], [5.5, 6.0]]
@@ -92,6 +117,32 @@ def test_a_gradient_comes_after_its_loss_and_a_validation_after_its_epoch(pair: 
     found = pair.history(history(steps), history([[1.0, 2.0], [3.5, 4.0]], rank_ic=(0.15, 0.2)))
     assert found.where == {"phase": "gat", "epoch": 0, "value": "validation RankIC"}
     assert (found.recorded, found.here) == ("0.1", "0.15")
+
+
+def test_weights_that_part_behind_equal_losses_are_found_by_their_fingerprints(pair: Pair) -> None:
+    steps = [[1.0, 2.0], [3.0, 4.0]]
+    old = history(steps, prints={(0, 0): ("b0", "w0"), (0, 1): ("b1", "w1"), (1, 0): ("b2", "w2")})
+    new = history(steps, prints={(0, 0): ("b0", "w0"), (0, 1): ("b1", "x1"), (1, 0): ("b2", "x2")})
+    found = pair.history(old, new)
+    assert found.where == {"phase": "gat", "epoch": 0, "step": 1, "value": "weights"}
+    assert (found.recorded, found.here) == ("w1", "x1")
+
+
+def test_another_batch_is_named_before_the_loss_that_follows_from_it(pair: Pair) -> None:
+    old = history([[1.0, 2.0], [3.0, 4.0]], prints={(1, 0): ("b2", "w2")})
+    new = history([[1.0, 2.0], [3.5, 4.0]], prints={(1, 0): ("c2", "x2")})
+    assert pair.history(old, new).where == {"phase": "gat", "epoch": 1, "step": 0, "value": "batch"}
+
+
+def test_numbers_that_part_in_another_domain_are_told_with_it(pair: Pair) -> None:
+    old, new = history([[1.0, 2.0]]), history([[1.0, 2.5]], torch="2.11.0")
+    found = pair.history(old, new)
+    assert found.where == {"phase": "gat", "epoch": 0, "step": 1, "value": "loss"}
+    assert found.extent == (
+        "another domain, in which equal bits are not promised: key versions.torch: 2.13.0 recorded, 2.11.0 here"
+    )
+    same_numbers = pair.history(old, history([[1.0, 2.0]], torch="2.11.0"))
+    assert same_numbers.where == {"key": "environment.versions.torch"}
 
 
 def test_a_history_that_went_on_longer_differs_where_the_other_ends(pair: Pair) -> None:

@@ -67,9 +67,10 @@ def test_a_package_from_a_gpu_is_scored_on_the_cpu_where_there_is_none() -> None
 def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capability: str, standing: str) -> None:
     script = (
         "from gogooku3.config.numerics import Numerics\n"
-        "from gogooku3.recovery.checks.environment import _entries, _here, compare\n"
-        "here = dict(_entries(_here(Numerics('cpu', 2, 'portable'))))\n"
-        "print(compare({'exact_on': 'x86-64-v3'}, here)[0].standing)\n"
+        "from gogooku3.numerics import environment\n"
+        "from gogooku3.recovery.checks.environment import compare\n"
+        "here = environment(Numerics('cpu', 2, 'portable'))['exact_on']\n"
+        "print(compare({'exact_on': 'x86-64-v3'}, {'exact_on': here})[0].standing)\n"
     )
     environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -14,7 +14,6 @@ Python's own version, the operating system and the number of cores decide nothin
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
 from gogooku3.numerics import environment as environment_here
+from gogooku3.numerics import prepare_torch
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
@@ -70,8 +70,8 @@ def differences(package: Path) -> tuple[Entry, ...]:
     """
     numerics = read_numerics(package)
     recorded = dict(_entries(json.loads((package / ENVIRONMENT).read_text(encoding="utf-8"))))
-    here = dict(_entries(_here(usable(numerics))))
-    return compare(recorded, here)
+    prepare_torch(usable(numerics))
+    return compare(recorded, dict(_entries(environment_here(usable(numerics)))))
 
 
 def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]:
@@ -93,16 +93,6 @@ def _standing(name: str, recorded: str | None, here: str | None) -> Standing:
     if name in OLDEST and here is not None and Version(here).release < Version(OLDEST[name]).release:
         return "breaking"
     return "unknown"
-
-
-def _here(numerics: Numerics) -> dict[str, Any]:
-    """This machine's `environment.json`; `exact_on` is what the processor runs, not what the parameters wish."""
-    found = environment_here(numerics)
-    capability = torch.backends.cpu.get_cpu_capability()
-    x86 = platform.machine() in ("x86_64", "AMD64")
-    if numerics.device == "cpu" and numerics.instruction_set == "portable" and not (x86 and capability == "AVX2"):
-        found["exact_on"] = f"{platform.machine()} {capability}"
-    return found
 
 
 def _entries(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

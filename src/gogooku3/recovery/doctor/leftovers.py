@@ -56,7 +56,8 @@ def partials(root: Path) -> Finding:
     return Finding(
         "noted",
         f"left by a run that was killed, or is at work: {listed(found)}",
-        f"when no run is at work: `rm -r {shlex.join(found)}`; the next run does it by itself",
+        "the next run of the stage goes on from what is whole in them, or removes them; to forget them, when no run is"
+        f" at work: `rm -r {shlex.join(found)}`",
         tuple({"path": path} for path in found),
     )
 

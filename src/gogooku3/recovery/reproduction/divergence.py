@@ -1,7 +1,8 @@
 """Where two files that should be the same part for the first time, in the terms of what they hold.
 
 =============  =======================================================================================================
-history.json   phase, epoch, step: the first loss, gradient norm or validation that differs, in the order of training
+history.json   phase, epoch, step: the first batch, loss, gradient norm, hash of weights or validation that differs, in
+               the order of training; what else than the numbers differs in the domain in which they are exact
 .safetensors   the first tensor by name, its first element; how many tensors differ, and by how much
 .parquet       the month that the file is named by, the first column, its first row by key
 .csv           the first row, its first column
@@ -82,29 +83,35 @@ def _history(recorded: Path, here: Path, name: str) -> Divergence | None:
         if mine != other:
             where, value = mine or other
             new_value = other[1] if other and other[0] == where else None
-            return Divergence({"phase": new["phase"]} | where, _shown(value) if mine else None, _shown(new_value))
+            values = _shown(value) if mine else None, _shown(new_value)
+            return Divergence({"phase": new["phase"]} | where, *values, _domains(old, new))
     return _json(recorded, here, name)
 
 
-def _trained(history: dict[str, Any]) -> Iterator[tuple[Place, float]]:
-    """Losses, gradient norms and validations, with epoch and step."""
+def _trained(history: dict[str, Any]) -> Iterator[tuple[Place, float | str]]:
+    """Batches, losses, gradient norms, hashes of weights and validations, with epoch and step."""
     losses, norms = history["step_losses"], history["gradient_norms"]
-    epochs = history["epochs"]
+    prints = {(each["epoch"], each["step"]): each for each in history["fingerprints"]}
     begin = 0
-    for number, epoch in enumerate(epochs):
-        steps = _steps(losses[begin:], epoch["train_loss"], (len(losses) - begin) // (len(epochs) - number))
-        for step in range(steps):
-            yield {"epoch": number, "step": step, "value": "loss"}, losses[begin + step]
-            yield {"epoch": number, "step": step, "value": "gradient norm"}, norms[begin + step]
+    for epoch in history["epochs"]:
+        number = epoch["epoch"]
+        for step in range(epoch["steps"]):
+            at: Place = {"epoch": number, "step": step}
+            taken = prints.get((number, step))
+            if taken:
+                yield at | {"value": "batch"}, taken["batch"]
+            yield at | {"value": "loss"}, losses[begin + step]
+            yield at | {"value": "gradient norm"}, norms[begin + step]
+            if taken:
+                yield at | {"value": "weights"}, taken["weights"]
         yield {"epoch": number, "value": "validation RankIC"}, epoch["validation_rank_ic"]
-        begin += steps
+        begin += epoch["steps"]
 
 
-def _steps(losses: list[float], mean: float, expected: int) -> int:
-    """How many of the losses an epoch has: epochs differ by groups of stocks that come and go, and each records its
-    mean."""
-    lengths = sorted(range(1, len(losses) + 1), key=lambda length: abs(length - expected))
-    return next((length for length in lengths if math.fsum(losses[:length]) / length == mean), expected)
+def _domains(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs in the domains in which two histories are exact: why their numbers may."""
+    found = _leaf(old["environment"], new["environment"], "")
+    return f"another domain, in which equal bits are not promised: {found}" if found else ""
 
 
 def _tensors(recorded: Path, here: Path, _name: str) -> Divergence | None:

@@ -1,0 +1,34 @@
+"""Ctrl-C, or a system that asks the process to end: heard at once, heeded between two steps."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Within it the first signal only asks for an end; a second one ends the process as it would without."""
+
+    def __init__(self) -> None:
+        self.by: str | None = None
+        """The signal that came."""
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
