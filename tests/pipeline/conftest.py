@@ -43,16 +43,18 @@ class Workspace:
         self, *command: str, check: bool = True, before: tuple[str, ...] = (), **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command with this folder's own code; `before` is a prefix such as `taskset -c 0`."""
-        environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder / "src"),
-            **variables,
-        }
+        environment = self.environment | variables
         done = subprocess.run(
             [*before, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
         return done
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a process that runs this folder's own code."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
 
     def experiment(self, parameters: dict[str, str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`dvc exp run -S …`: composes the parameters and reproduces them."""

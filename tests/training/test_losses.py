@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.config.train import Loss
+from gogooku3.config.train import Loss, Recipe
 from gogooku3.errors import DataError
-from gogooku3.training.losses import loss, ranks, require_targets
+from gogooku3.training.losses import loss, noise, ranks, require_targets, sharpe_error
 
 NAN = math.nan
 
@@ -92,6 +92,78 @@ def test_the_gradient_is_the_derivative(term: str) -> None:
     chosen = weights(**{term: 1.0}, horizons=[1.0, 2.0])
     scores = torch.randn(5, 6, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda s: loss(s, targets, chosen), (scores,), rtol=1e-4)
+
+
+def of_a_session(scores_S: np.ndarray, targets_S: np.ndarray) -> tuple[float, np.ndarray]:
+    """What the unit-gross portfolio of a session earns, and its derivative by the scores.
+
+    With centred scores c and G = Σ|c|, r = Σ c·y / G and ∂r/∂c = (y − r·sign c) / G; centring takes the mean out of
+    that gradient too.
+    """
+    centred_S = scores_S - scores_S.mean()
+    gross = np.abs(centred_S).sum()
+    earned = centred_S @ targets_S / gross
+    by_centred_S = (targets_S - earned * np.sign(centred_S)) / gross
+    return earned, by_centred_S - by_centred_S.mean()
+
+
+def gradient(scores: np.ndarray, targets: np.ndarray, chosen: Loss) -> np.ndarray:
+    scores_DSP = torch.tensor(scores[..., None], requires_grad=True)
+    loss(scores_DSP, torch.tensor(targets[..., None]), chosen).backward()
+    assert scores_DSP.grad is not None
+    return scores_DSP.grad[..., 0].numpy()
+
+
+def test_the_gradient_of_the_sharpe_term_is_its_closed_form() -> None:
+    """For S = m / s over D sessions, ∂S/∂r_t = 1 / (D·s) − m·(r_t − m) / ((D − 1)·s³)."""
+    random = np.random.default_rng(1)
+    scores, targets = random.standard_normal((7, 9)), 0.02 * random.standard_normal((7, 9))
+    sessions = [of_a_session(*session) for session in zip(scores, targets, strict=True)]
+    earned_D = np.array([earned for earned, _ in sessions])
+    mean, risk = earned_D.mean(), earned_D.std(ddof=1)
+    by_earned_D = 1 / (7 * risk) - mean * (earned_D - mean) / (6 * risk**3)
+    expected = -by_earned_D[:, None] * np.array([by_scores_S for _, by_scores_S in sessions])
+    np.testing.assert_allclose(gradient(scores, targets, weights(sharpe=1.0)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("term", ["ic", "rank_ic"])
+def test_the_gradient_of_a_correlation_is_its_closed_form(term: str) -> None:
+    """With unit vectors a of the centred scores and b of the centred targets, or of their ranks, ∂(a·b)/∂score is
+    (b − (a·b)·a) / |centred scores|, here over the number of sessions."""
+    random = np.random.default_rng(2)
+    scores, targets = random.standard_normal((5, 8)), 0.02 * random.standard_normal((5, 8))
+    wanted = targets if term == "ic" else targets.argsort(axis=1).argsort(axis=1).astype(float)
+    centred, other = (values - values.mean(axis=1, keepdims=True) for values in (scores, wanted))
+    length, other_length = (np.linalg.norm(values, axis=1, keepdims=True) for values in (centred, other))
+    a, b = centred / length, other / other_length
+    expected = -(b - (a * b).sum(axis=1, keepdims=True) * a) / length / 5
+    np.testing.assert_allclose(gradient(scores, targets, weights(**{term: 1.0})), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None:
+    random = np.random.default_rng(3)
+    for sharpe, sessions in ((0.0, 60), (0.5, 60), (1.5, 250)):
+        drawn = random.normal(sharpe, 1.0, (20_000, sessions))
+        estimates = drawn.mean(axis=1) / drawn.std(axis=1, ddof=1)
+        assert sharpe_error(sharpe, sessions) == pytest.approx(estimates.std(), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "batch_stocks", "told"),
+    [
+        (256, 64, "is 4 sessions: its Sharpe ratio has a standard error of 0.50 a session"),
+        (1024, 94, "is 10 sessions: its Sharpe ratio has a standard error of 0.32 a session"),
+        (1024, 85, None),  # 12 sessions
+        (1024, 64, None),
+    ],
+)
+def test_batches_too_small_for_a_sharpe_ratio_are_told_of(batch_size: int, batch_stocks: int, told: str | None) -> None:
+    """The tier that was lost had batches of 256."""
+    recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(sharpe=1.0))
+    found = noise(recipe)
+    assert (told is None) == (found is None)
+    assert told is None or told in str(found)
+    assert noise(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(ic=1.0))) is None
 
 
 def test_ranks_run_from_minus_half_to_half_over_the_observed() -> None:

@@ -1,0 +1,387 @@
+"""The exactness matrix: what may be otherwise without a byte of a model being otherwise, each row run for real.
+
+    python benchmarks/exactness.py [--only pipeline kills processors gpu costs] [--kills 25] [--seed 0] [--json FILE]
+
+Runs the pipeline at a small size in a clone of this repository, then again and again under other circumstances, and
+compares every file that comes out. Ends with 1 where a row differs that the domain promises (`numerics`: the same
+parameters, versions and device give the same bytes); what the domain excludes is run as well, to show why it does.
+Rows that need what this machine lacks (`qemu-x86_64` of Debian's qemu-user, a CUDA device, more cores) say so. Last
+comes what `portable` costs: the time of a training step by instruction set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+SOURCE = Path(__file__).resolve().parents[1]
+
+SETTINGS = {
+    "quotes.stocks": 30,
+    "quotes.start": "2021-01-04",
+    "quotes.end": "2022-11-30",
+    "dataset.graph.window": 40,
+    "dataset.graph.refresh": 10,
+    "dataset.split.train_from": "2021-01-04",
+    "dataset.split.validation_from": "2022-07-15",
+    "dataset.split.test_from": "2022-09-30",
+    "model.backbone.window": 8,
+    "train.recipe.batch_size": 480,
+    "train.recipe.batch_stocks": 30,
+    "evaluation.bootstrap.draws": 200,
+}
+PHASES = ("baseline", "adaptive_norm", "gat", "finetune")
+MADE = ("data", "models", "metrics", "plots", "dvc.lock")
+PROCESSORS = {"Haswell": "GenuineIntel", "Skylake-Client": "GenuineIntel", "EPYC": "AuthenticAMD"}
+"""Processors that qemu emulates, none of them with AVX-512, with their makers."""
+
+STEP = """
+import json, sys, time
+from pathlib import Path
+from gogooku3 import config, numerics
+from gogooku3.config.numerics import Numerics
+wanted = Numerics("cpu", 2, sys.argv[1])
+numerics.pin(wanted)
+import numpy as np, torch
+from gogooku3.model.network import Network
+from gogooku3.training.optimizer import adamw
+from gogooku3.training.phases import PHASES
+numerics.prepare_torch(wanted)
+model = config.load(Path(sys.argv[2])).model
+network = Network(PHASES["finetune"].architecture("0" * 64, 99, [1, 5, 10, 20], model), seed=1)
+optimizer = adamw(network, 1e-3, 0.01)
+sessions, stocks, neighbours = 16, 64, 8
+draw = numerics.generator("exactness")
+x_ZSF = torch.from_numpy(draw.standard_normal((sessions + model.backbone.window - 1, stocks, 99)).astype(np.float32))
+neighbours_DSK = torch.from_numpy(draw.integers(0, stocks, (sessions, stocks, neighbours)))
+edges_DSKE = torch.ones(sessions, stocks, neighbours, 3)
+times = []
+for step in range(int(sys.argv[3])):
+    began = time.perf_counter()
+    optimizer.zero_grad()
+    network(x_ZSF, neighbours_DSK, edges_DSKE).square().mean().backward()
+    optimizer.step()
+    times.append(time.perf_counter() - began)
+print(json.dumps(times[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One circumstance and what came out under it."""
+
+    row: str
+    outcome: str
+    promised: bool
+    """Whether the domain promises equal bytes."""
+    held: bool | None
+    """Whether they were equal; None where the row could not be run."""
+
+    @property
+    def failed(self) -> bool:
+        return self.promised and self.held is False
+
+
+class Place:
+    """A clone of the project, and commands run in it with its own code."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def environment(self, variables: dict[str, str]) -> dict[str, str]:
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")} | variables
+
+    def run(self, *command: str, **variables: str) -> None:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment(variables), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+    def compose(self, **settings: object) -> None:
+        """Makes `params.yaml` what `dvc exp run -S …` would."""
+        told = [f"{name}={value}" for name, value in (SETTINGS | settings).items()]
+        code = "import sys; from dvc.utils.hydra import compose_and_dump as compose;"
+        code += "compose('params.yaml', sys.argv[1], None, 'config', '.', sys.argv[2:])"
+        self.run(sys.executable, "-c", code, str(self.folder / "conf"), *told)
+
+    def train(self, phase: str, *before: str, **variables: str) -> None:
+        """One phase, as DVC would run it."""
+        self.run(*before, str(BIN / "python"), "-m", "gogooku3.stages", "train", phase, **variables)
+
+    def copy(self, target: Path) -> Place:
+        shutil.copytree(self.folder, target, symlinks=True)
+        return Place(target)
+
+    def forget(self) -> None:
+        """Removes all that was made, DVC's cache and its memory of runs included."""
+        for name in (".dvc/cache", ".dvc/tmp", "data/quotes", "data/dataset", *(f"models/{name}" for name in PHASES)):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.run("git", "checkout", "--quiet", "--", ".")
+
+    def bytes(self, *names: str) -> dict[str, bytes]:
+        """Every file under some names, by its path; not what DVC and Git keep for themselves."""
+        files = [file for name in names for file in _files(self.folder / name) if file.name != ".gitignore"]
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+
+
+class Matrix:
+    """Runs rows against what came out undisturbed."""
+
+    def __init__(self, undisturbed: Place, work: Path) -> None:
+        self.undisturbed, self.work = undisturbed, work
+        self.whole = undisturbed.bytes(*MADE)
+        self.rows: list[Row] = []
+
+    def place(self, name: str) -> Place:
+        return self.undisturbed.copy(self.work / name / "gogooku3")
+
+    def add(
+        self, name: str, found: dict[str, bytes], wanted: dict[str, bytes], *, excluded: str = "", note: str = ""
+    ) -> None:
+        """Compares what came out under a name with what should have; `excluded`: why the domain promises nothing."""
+        differing = [file for file in found.keys() | wanted.keys() if found.get(file) != wanted.get(file)]
+        told = f"{len(wanted)} files, the same bytes" if not differing else f"{len(differing)} of {len(wanted)} differ"
+        if differing and not excluded:
+            told += f": {', '.join(sorted(differing)[:4])}"
+        told += note + (f" (not promised: {excluded})" if excluded else "")
+        row = Row(name, told, not excluded, not differing)
+        self.rows.append(row)
+        tell(f"{row.row}: {row.outcome}")
+
+    def lacks(self, name: str, what: str) -> None:
+        self.rows.append(Row(name, f"not run: {what}", True, None))
+        tell(f"{name}: not run: {what}")
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def made(work: Path) -> Place:
+    """A clone in which the pipeline was run once, and its results committed."""
+    place = Place(work / "undisturbed" / "gogooku3")
+    place.folder.parent.mkdir()
+    subprocess.run(["git", "clone", "--quiet", str(SOURCE), str(place.folder)], check=True)
+    for setting in (("user.name", "Benchmark"), ("user.email", "benchmark@example.com")):
+        place.run("git", "config", *setting)
+    place.run("dvc", "remote", "modify", "--local", "store", "url", str(work / "bucket"))
+    place.compose()
+    place.run("dvc", "repro")
+    place.run("git", "add", "--all")
+    place.run("git", "commit", "--quiet", "--message", "A small experiment")
+    return place
+
+
+def pipeline(matrix: Matrix) -> None:
+    """The whole pipeline: again, on other numbers of cores, elsewhere, from a fresh clone."""
+
+    def again(name: str, *before: str, **variables: str) -> None:
+        place = matrix.place(name)
+        place.forget()
+        place.run(*before, "dvc", "repro", "--force", **variables)
+        matrix.add(name, place.bytes(*MADE), matrix.whole)
+
+    again("rerun")
+    for cores in (1, 2, 4):
+        name = f"{cores} core{'s' * (cores > 1)}"
+        if shutil.which("taskset") is None or cores > len(os.sched_getaffinity(0)):
+            matrix.lacks(name, "fewer cores here, or no taskset")
+            continue
+        chosen = sorted(os.sched_getaffinity(0))[:cores]
+        again(name, "taskset", "--cpu-list", ",".join(map(str, chosen)))
+    home = matrix.work / "a home of spaces"
+    home.mkdir()
+    again("elsewhere", TZ="Pacific/Chatham", LC_ALL="C", LANG="C", PYTHONHASHSEED="123", HOME=str(home), USER="nobody")
+
+    clone = Place(matrix.work / "fresh clone" / "gogooku3")
+    clone.folder.parent.mkdir()
+    subprocess.run(["git", "clone", "--quiet", str(matrix.undisturbed.folder), str(clone.folder)], check=True)
+    clone.run("dvc", "repro")
+    matrix.add("fresh clone", clone.bytes(*MADE), matrix.whole)
+
+
+TRAINED = (*(f"models/{phase}" for phase in PHASES), "plots/training")
+
+
+def kill(place: Place, kills: int, seed: int) -> int:
+    """Trains all phases, each killed at random moments again and again; how often a state was there to go on from.
+
+    The outputs of a phase are removed before, as DVC does it; its states are left, as DVC does.
+    """
+    draw, held = random.Random(seed), 0
+    for number, phase in enumerate(PHASES):
+        began = time.monotonic()
+        place.train(phase)
+        took = time.monotonic() - began
+        left = kills * (number + 1) // len(PHASES) - kills * number // len(PHASES)
+        while left:
+            shutil.rmtree(place.folder / f"models/{phase}", ignore_errors=True)
+            if _killed(place, phase, took * draw.random()):
+                left -= 1
+                held += any((place.folder / f"models/.{phase}.partial").glob("0*"))
+        place.train(phase)
+        tell(f"{phase} killed; {held} times with a state to go on from so far")
+    return held
+
+
+def _killed(place: Place, phase: str, moment: float) -> bool:
+    """Starts a phase and kills it; False if it had ended before."""
+    quiet = subprocess.DEVNULL
+    command = [str(BIN / "python"), "-m", "gogooku3.stages", "train", phase]
+    with subprocess.Popen(
+        command, cwd=place.folder, env=place.environment({}), stdout=quiet, stderr=quiet, start_new_session=True
+    ) as victim:
+        time.sleep(moment)
+        running = victim.poll() is None
+        if running:
+            os.killpg(victim.pid, signal.SIGKILL)
+    return running
+
+
+def killed(matrix: Matrix, number: int, seed: int) -> None:
+    """All phases, killed."""
+    place = matrix.place("killed")
+    held = kill(place, number, seed)
+    matrix.add(f"killed {number} times", place.bytes(*TRAINED), matrix.undisturbed.bytes(*TRAINED), note=_held(held))
+
+
+def _held(times: int) -> str:
+    return f"; {times} times with a state to go on from"
+
+
+LAST = "finetune"
+"""The phase that uses every block of the network."""
+
+
+def last_phase(matrix: Matrix, name: str, settings: dict[str, object], *before: str) -> dict[str, bytes]:
+    """Trains the last phase and packages it under other settings or through an emulator; what comes out."""
+    place = matrix.place(name)
+    place.compose(**settings)
+    place.train(LAST, *before)
+    place.run(*before, str(BIN / "python"), "-m", "gogooku3.stages", "package")
+    weights = [f"models/{LAST}/{each}.safetensors" for each in ("model", "state")]
+    return place.bytes(*weights, "models/package/golden")
+
+
+def processors(matrix: Matrix) -> None:
+    """The last phase by instruction set, here and on emulated processors."""
+    here = {
+        each: last_phase(matrix, each, {"numerics.instruction_set": each}) for each in ("portable", "avx2", "native")
+    }
+    wanted = {name: content for name, content in matrix.whole.items() if name in here["portable"]}
+    matrix.add("the last phase alone", here["portable"], wanted)
+    threads = last_phase(matrix, "threads", {"numerics.threads": 1})
+    matrix.add("1 thread", threads, wanted, excluded="another `numerics.threads`")
+    qemu = shutil.which("qemu-x86_64")
+    maker = _maker()
+    for model, its_maker in PROCESSORS.items():
+        reasons = {
+            "portable": "",
+            "avx2": "" if its_maker == maker else "another maker",
+            "native": "another model of processor",
+        }
+        for each, excluded in reasons.items():
+            name = f"{each} on {model}"
+            if qemu is None:
+                matrix.lacks(name, "no qemu-x86_64")
+                continue
+            found = last_phase(matrix, name, {"numerics.instruction_set": each}, qemu, "-cpu", model)
+            matrix.add(name, found, here[each], excluded=excluded)
+
+
+def _maker() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(": ")[1] for line in lines if line.startswith("vendor_id"))
+
+
+def gpu(matrix: Matrix, number: int, seed: int) -> None:
+    """All phases on a GPU: again, and killed."""
+    import torch
+
+    rows = ("GPU rerun", f"GPU killed {number} times")
+    if not torch.cuda.is_available():
+        for row in rows:
+            matrix.lacks(row, "no CUDA device")
+        return
+    first = matrix.place("gpu")
+    first.compose(**{"numerics.device": "cuda", "numerics.instruction_set": "native"})
+    again, stopped = (first.copy(matrix.work / name / "gogooku3") for name in ("gpu again", "gpu killed"))
+    for place in (first, again):
+        for phase in PHASES:
+            place.train(phase)
+    matrix.add(rows[0], again.bytes(*TRAINED), first.bytes(*TRAINED))
+    held = kill(stopped, number, seed)
+    matrix.add(rows[1], stopped.bytes(*TRAINED), first.bytes(*TRAINED), note=_held(held))
+
+
+def costs(matrix: Matrix) -> dict[str, float]:
+    """Median seconds of a training step by instruction set, in turn, at hidden size 64 and windows of 20."""
+    place = matrix.place("costs")
+    place.compose(**{"model.backbone.hidden_size": 64, "model.backbone.window": 20})
+    times: dict[str, list[float]] = {each: [] for each in ("native", "avx2", "portable")}
+    for _ in range(3):
+        for each, taken in times.items():
+            command = [str(BIN / "python"), "-c", STEP, each, str(place.folder / "params.yaml"), "6"]
+            done = subprocess.run(command, env=place.environment({}), capture_output=True, text=True, check=True)
+            taken += json.loads(done.stdout)
+    return {each: statistics.median(taken) for each, taken in times.items()}
+
+
+def show(rows: list[Row], seconds: dict[str, float]) -> None:
+    width = max((len(row.row) for row in rows), default=0)
+    for row in rows:
+        mark = "-" if row.held is None else "differs" if row.failed else "same" if row.held else "excluded"
+        print(f"{row.row:{width}}  {mark:8}  {row.outcome}")
+    if seconds:
+        print("\na training step, hidden 64, 99 features, windows of 20, 16 sessions of 64 stocks, 2 threads:")
+    for each, taken in seconds.items():
+        print(f"  {each:9} {taken:8.3f} s  x {taken / seconds['native']:.2f}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    groups = ("pipeline", "kills", "processors", "gpu", "costs")
+    parser.add_argument("--only", nargs="+", choices=groups, default=groups)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--json", type=Path, help="write the rows there too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tell("running the pipeline undisturbed")
+        matrix = Matrix(made(Path(folder)), Path(folder))
+        if "pipeline" in options.only:
+            pipeline(matrix)
+        if "kills" in options.only:
+            killed(matrix, options.kills, options.seed)
+        if "processors" in options.only:
+            processors(matrix)
+        if "gpu" in options.only:
+            gpu(matrix, options.kills, options.seed)
+        seconds = costs(matrix) if "costs" in options.only else {}
+    show(matrix.rows, seconds)
+    if options.json:
+        report = {"rows": [asdict(row) for row in matrix.rows], "seconds": seconds}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    return int(any(row.failed for row in matrix.rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""States on disk: two at most, whole or not taken up, and taken up by the inputs that they belong to alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from gogooku3.training import checkpoints
+from gogooku3.training.checkpoints import Checkpoints, State
+
+INPUTS = {"train.recipe.seed": 1, "data/dataset/contents.json": "0a", "versions": ["2.13"]}
+
+
+def state(epoch: int, step: int) -> State:
+    tensors = {
+        "weights:a": torch.full((3, 2), epoch + step / 8),
+        "moments:step.a": torch.tensor(float(step)),
+        "moments:count": torch.tensor([step], dtype=torch.int64),
+    }
+    return State(epoch, step, tensors, {"step_losses": [0.1 + step, 1e-300], "epochs": []})
+
+
+def equal(one: State | None, two: State) -> bool:
+    return (
+        one is not None
+        and (one.epoch, one.step, one.history) == (two.epoch, two.step, two.history)
+        and one.tensors.keys() == two.tensors.keys()
+        and all(torch.equal(one.tensors[name], tensor) for name, tensor in two.tensors.items())
+    )
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Checkpoints]:
+    """The states of a phase, as a new process sees them."""
+    return lambda inputs=INPUTS: Checkpoints(tmp_path / "gat", inputs)
+
+
+def names(states: Checkpoints) -> list[str]:
+    return sorted(path.name for path in states.folder.iterdir())
+
+
+def test_nothing_saved_is_nothing_to_go_on_from(made: Callable[..., Checkpoints]) -> None:
+    assert made().newest() is None
+
+
+def test_the_newest_of_two_states_comes_back_to_the_bit(made: Callable[..., Checkpoints]) -> None:
+    states = made()
+    for place in ((0, 3), (0, 12), (1, 0), (10, 2)):
+        states.save(state(*place))
+        assert len(names(states)) <= 2
+    assert equal(made().newest(), state(10, 2))
+    assert names(states) == ["000001-000000000.safetensors", "000010-000000002.safetensors"]
+
+
+def test_states_lie_where_dvc_and_git_look_away(made: Callable[..., Checkpoints]) -> None:
+    assert made().folder.name == ".gat.partial"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a header's byte", "a tensor's byte", "empty", "text"])
+def test_a_newest_state_that_is_not_whole_is_discarded_for_the_one_before(
+    damage: str, made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+) -> None:
+    states = made()
+    states.save(state(0, 3))
+    states.save(state(0, 5))
+    newest = states.folder / names(states)[-1]
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        del content[-5:]
+    elif damage == "a header's byte":
+        content[content.index(b"1e-300")] ^= 1
+    elif damage == "a tensor's byte":
+        content[-1] ^= 1
+    else:
+        content = bytearray(b"" if damage == "empty" else b"no tensors at all")
+    newest.write_bytes(content)
+    again = made()
+    with caplog.at_level(logging.WARNING):
+        assert equal(again.newest(), state(0, 3))
+    assert f"the state `{newest}`" in caplog.text
+    assert "discarded" in caplog.text
+    assert "going on from epoch 0, step 3" in caplog.text
+    assert names(again) == ["000000-000000003.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        (INPUTS | {"train.recipe.seed": 2}, "`train.recipe.seed`"),
+        (INPUTS | {"versions": ["2.11"]}, "`versions`"),
+        (INPUTS | {"code": "ff"}, "`code`"),
+        ({"train.recipe.seed": 1, "versions": ["2.13"]}, "`data/dataset/contents.json`"),
+    ],
+)
+def test_a_state_of_other_inputs_is_discarded_and_they_are_named(
+    inputs: dict[str, object], named: str, made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+) -> None:
+    made().save(state(0, 3))
+    with caplog.at_level(logging.WARNING):
+        assert made(inputs).newest() is None
+    assert f"was discarded: it was made from other inputs: {named}" in caplog.text
+    assert names(made()) == []
+
+
+def test_what_a_kill_left_half_written_is_removed(made: Callable[..., Checkpoints]) -> None:
+    states = made()
+    states.save(state(0, 3))
+    (states.folder / ".000000-000000005.safetensors.partial").write_bytes(b"half")
+    (states.folder / "whole").mkdir()
+    (states.folder / "whole/config.json").touch()
+    assert equal(made().newest(), state(0, 3))
+    assert names(states) == ["000000-000000003.safetensors"]
+
+
+def test_saving_takes_its_share_of_the_time_and_no_more(
+    made: Callable[..., Checkpoints], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    write = Checkpoints._write
+
+    def takes(seconds: float) -> None:
+        def slow(self: Checkpoints, saved: State) -> None:
+            clock[0] += seconds
+            write(self, saved)
+
+        monkeypatch.setattr(Checkpoints, "_write", slow)
+
+    states = made()
+    assert states.due()
+    for seconds, pause in ((0.5, 25.0), (2.0, 100.0), (60.0, 600.0)):
+        takes(seconds)
+        states.save(state(0, 1))
+        clock[0] += pause - 0.01
+        assert not states.due()
+        clock[0] += 0.02
+        assert states.due()
+
+
+def test_files_are_delivered_together_and_then_no_state_is_left(
+    made: Callable[..., Checkpoints], tmp_path: Path
+) -> None:
+    (tmp_path / "gat").mkdir()
+    (tmp_path / "gat/a.json").write_text("old")
+    states = made()
+    states.save(state(0, 3))
+    with pytest.raises(OSError, match="full"), states.delivered() as folder:
+        (folder / "a.json").write_text("new")
+        raise OSError("full")
+    assert (tmp_path / "gat/a.json").read_text() == "old"
+    assert equal(made().newest(), state(0, 3))
+    with states.delivered() as folder:
+        (folder / "a.json").write_text("new")
+    assert (tmp_path / "gat/a.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["gat"]
+
+
+def test_a_full_disk_costs_the_new_state_and_not_the_one_before(
+    made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The limit on a file's size is a disk that takes so much and no more."""
+    large = replace(state(0, 5), tensors={"weights:a": torch.zeros(100_000)})
+    states = made()
+    states.save(state(0, 3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with caplog.at_level(logging.WARNING):
+            states.save(large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "the state of epoch 0, step 5 could not be saved" in caplog.text
+    assert "File too large; a crash would go back to epoch 0, step 3" in caplog.text
+    assert not states.due()
+    assert names(states) == ["000000-000000003.safetensors"]
+    assert equal(made().newest(), state(0, 3))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from gogooku3.training.checkpoints import Checkpoints, State
+
+def states(folder):
+    return Checkpoints(folder / "gat", {})
+
+def save(folder, step):
+    states(folder).save(State(0, step, {"weights:a": torch.full((9,), step)}, {}))
+
+def killed_before(operation, folder):
+    done = 0
+    def hook(event, arguments):
+        nonlocal done
+        if event in ("open", "os.remove", "os.rename") and ".gat.partial" in str(arguments[0]):
+            if done == operation:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+    sys.addaudithook(hook)
+    save(folder, 4)
+
+for operation in range(100):
+    folder = Path(sys.argv[1]) / str(operation)
+    for step in (1, 2, 3):
+        save(folder, step)
+    child = os.fork()
+    if child == 0:
+        killed_before(operation, folder)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+    assert len(list((folder / ".gat.partial").glob("0*"))) <= 2
+    print(states(folder).newest().step)
+"""
+"""Saves a fourth state, and is killed before each of the file operations that this takes."""
+
+
+def test_killed_before_any_file_operation_of_a_save_the_newest_whole_state_is_left(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    left = [int(step) for step in done.stdout.split()]
+    assert len(left) >= 4, "the older state removed, the new one written, renamed, its folder synced"
+    assert left == [3] * left.count(3) + [4] * left.count(4)
+    assert left[0] == 3
+    assert left[-1] == 4
