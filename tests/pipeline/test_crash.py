@@ -38,7 +38,7 @@ def disturb(at, how):
         changes = event in ("os.remove", "os.rename", "os.mkdir") or (event == "open" and "w" in str(arguments[1]))
         if changes and "models/" in str(arguments[0]):
             if done == at and how == "full disk":
-                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
             elif done == at:
                 os.kill(os.getpid(), getattr(signal, how))
             done += 1
