@@ -86,6 +86,8 @@ def train(
                 show(run.history, logs / f"{name}.csv")
                 checkpoints.save(run.state())
                 _heed(interruption, run, checkpoints)
+        best = run.history.best
+        log.info("%d of %d epochs; the best: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
     return run.best
 
 

@@ -34,7 +34,7 @@ class Progress:
         console = Console(stderr=True)
         self._bars = bars.Progress(
             bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
+            bars.BarColumn(bar_width=8),
             _Speed(),
             bars.TimeRemainingColumn(),
             bars.TextColumn("{task.fields[loss]}  {task.fields[validation]}"),
@@ -62,7 +62,7 @@ class Progress:
     def step(self, epoch: int, step: int, samples: int, loss: float) -> None:
         """One more step is done, as the `step`-th of its epoch."""
         self._samples += samples
-        told = f"{self._phase} epoch {epoch}, step {step}/{self._steps[epoch]}"
+        told = f"{self._phase} epoch {epoch} {step}/{self._steps[epoch]}"
         self._bars.update(self._task, advance=samples, description=told, loss=f"loss {loss:+.4f}")
 
     def validated(self, epoch: Epoch) -> None:
@@ -72,14 +72,14 @@ class Progress:
             "epoch %d: loss %+.4f, RankIC on validation %+.4f; %d steps, %.0f samples/s with validation",
             epoch.epoch, epoch.train_loss, epoch.validation_rank_ic, epoch.steps, self._samples / took,
         )  # fmt: skip
-        self._bars.update(self._task, validation=f"validation RankIC {epoch.validation_rank_ic:+.4f}")
+        self._bars.update(self._task, validation=f"RankIC {epoch.validation_rank_ic:+.4f}")
         self._samples, self._began = 0, time.monotonic()
 
 
 class _Speed(bars.ProgressColumn):
     def render(self, task: bars.Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} samples/s" if speed else "")
+        return Text(f"{speed:,.0f} samples/s" if speed else "", no_wrap=True)
 
 
 @contextmanager
