@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 # Threads that wait for one another spin where a core is free for each, and stand in each other's way where none is.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -116,6 +117,36 @@ def network(panel: Panel, small: Model) -> Callable[..., Network]:
         return made
 
     return make
+
+
+def metrics_like(rank_ic: dict[str, dict[str, float]], sharpe: dict[str, float]) -> dict[str, Any]:
+    """A split's metrics with what releases and cards tell of them, made up but for RankIC and Sharpe ratio."""
+    return {
+        "sessions": 100,
+        "from": "2024-01-04",
+        "to": "2024-02-29",
+        "sharpe": sharpe
+        | {"probabilistic": 0.9, "min_track_record": 250.5, "trials_survived": 12, "skewness": 0.1, "kurtosis": 4.0},
+        **dict.fromkeys(("annual_return", "annual_volatility", "max_drawdown", "break_even_bps", "capacity"), 0.125),
+        "turnover": 0.25,
+        "rank_ic": rank_ic,
+        "ic": rank_ic,
+        "mean_rank_ic": {"value": 0.05, "low": -0.05, "high": 0.15},
+        "exposure": {"market": {"beta": 0.5}, "size": None},
+        "universe": {"stocks": 12, "joined": 1, "left": 2},
+    }
+
+
+def baselines_like() -> dict[str, Any]:
+    """The metrics of baselines, made up."""
+    estimate = {"value": 0.25, "low": -0.5, "high": 1.0}
+    scored = {"sharpe": estimate, "mean_rank_ic": estimate}
+    tables: dict[str, Any] = {
+        name: scored | {"model_less_this": scored | {"sessions": 100}}
+        for name in ("ridge", "lightgbm", "reversal", "momentum")
+    }
+    tables["equal_weight"] = {"sharpe": estimate, "model_less_this": {"sharpe": estimate, "sessions": 100}}
+    return {"validation": tables, "test": tables}
 
 
 @dataclass(frozen=True)

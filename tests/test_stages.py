@@ -20,7 +20,7 @@ def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ((), "the stages are quotes, dataset, quality, parent, train, evaluate, package"),
+        ((), "the stages are quotes, dataset, quality, parent, train, baselines, evaluate, package"),
         (("os",), "`os` names no stage"),
         (("train",), "the phases are baseline, adaptive_norm, gat, finetune"),
         (("train", "warmup"), "`warmup` is no phase of training"),

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 # NumPy's names for the dispatched kernels beyond x86-64-v3; a name that a processor lacks is ignored.
 _BEYOND_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR"
 
-_AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "NPY_DISABLE_CPU_FEATURES": _BEYOND_AVX2}
+_AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "NPY_DISABLE_CPU_FEATURES": _BEYOND_AVX2,
+    # OpenBLAS, behind NumPy and SciPy, has kernels for each model of processor.
+    "OPENBLAS_CORETYPE": "Haswell",
+}
 
 _INSTRUCTION_SETS = {
     "native": {},

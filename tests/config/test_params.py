@@ -139,6 +139,19 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("train.phases.gat.epochs", -1, "`epochs` of a phase is -1"),
         ("train.phases.gat.epochs", 0, "`epochs` of `train.phases.gat` is 0, and from scratch"),
         ("evaluation.portfolio.horizon", 3, "not among `dataset.horizons`"),
+        ("evaluation.portfolio.delay", -1, "`evaluation.portfolio.delay` is -1"),
+        ("evaluation.portfolio.borrow_bps", -1.0, "`evaluation.portfolio.borrow_bps` is -1.0"),
+        ("evaluation.portfolio.max_turnover", 0.0, "use more than 0, or null for no limit"),
+        ("evaluation.portfolio.max_weight", 0.6, "at most 0.5, which is one whole side"),
+        ("evaluation.portfolio.sector_neutral", "yes", "should be a valid boolean"),
+        ("evaluation.portfolio.participation", 1.5, "use more than 0 and at most 1"),
+        ("evaluation.trials", 3, "`evaluation.trials`: Unexpected keyword"),
+        ("baselines.rows", 0, "`baselines.rows` is 0"),
+        ("baselines.ridge.penalty", 0.0, "`baselines.ridge.penalty` is 0.0"),
+        ("baselines.lightgbm.leaves", 1, "`baselines.lightgbm.leaves` is 1"),
+        ("baselines.lightgbm.learning_rate", 0.0, "`baselines.lightgbm.learning_rate` is 0.0"),
+        ("baselines.lightgbm.feature_share", 1.5, "`baselines.lightgbm.feature_share` is 1.5"),
+        ("baselines.lightgbm.seed", -1, "`baselines.lightgbm.seed` is -1"),
     ],
 )
 def test_impossible_parameters_are_refused_by_name(tree: dict[str, Any], key: str, value: Any, message: str) -> None:
@@ -155,8 +168,8 @@ def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[s
 
 
 def test_every_fault_is_named_at_once(tree: dict[str, Any]) -> None:
-    change(change(tree, "numerics.threads", "x"), "evaluation.trials", "y")
-    with pytest.raises(ConfigError, match=r"(?s)numerics\.threads.*evaluation\.trials"):
+    change(change(tree, "numerics.threads", "x"), "evaluation.quantiles", "y")
+    with pytest.raises(ConfigError, match=r"(?s)numerics\.threads.*evaluation\.quantiles"):
         config.parse(tree)
 
 

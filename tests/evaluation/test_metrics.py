@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,72 +107,33 @@ def test_quantile_returns_by_hand():
 def test_stocks_with_equal_scores_share_a_quantile():
     scores = np.array([[1.0] * 6 + [2.0] * 6])
     targets = np.array([[0.0] * 6 + [0.1] * 6])
-    # Average ranks 3.5 and 9.5 of 12 fall into the second and the fourth of four quantiles.
-    np.testing.assert_allclose(metrics.quantile_returns(scores, targets, 4), [[np.nan, -0.05, np.nan, 0.05]])
+    # The lowest of six equal scores is the first or the seventh of twelve: 0 · 4/11 and 6 · 4/11 round up to 0 and 3.
+    np.testing.assert_allclose(metrics.quantile_returns(scores, targets, 4), [[-0.05, np.nan, 0.05, np.nan]])
+
+
+@given(st.integers(10, 80), st.integers(2, 10), st.integers(0, 1000))
+def test_quantiles_are_those_of_pandas(stocks, quantiles, seed):
+    scores = np.random.default_rng(seed).permutation(stocks).astype(float)[None] ** 2
+    expected = pd.qcut(scores[0], quantiles, labels=False) + 1
+    np.testing.assert_array_equal(metrics.quantiles_of(scores, scores, quantiles)[0], expected)
 
 
 @given(matrices, matrices, st.integers(2, S))
-def test_quantile_returns_weighted_by_size_sum_to_nothing(scores, targets, quantiles):
+def test_quantile_returns_are_the_means_of_the_members_and_weighted_by_size_sum_to_nothing(scores, targets, quantiles):
+    member_TS = metrics.quantiles_of(scores, targets, quantiles)
     means_TQ = metrics.quantile_returns(scores, targets, quantiles)
-    for scores_S, targets_S, means_Q in zip(scores, targets, means_TQ, strict=True):
+    for scores_S, targets_S, member_S, means_Q in zip(scores, targets, member_TS, means_TQ, strict=True):
         both = np.isfinite(scores_S) & np.isfinite(targets_S)
-        count = int(both.sum())
-        if count < max(quantiles, metrics.MIN_STOCKS) or len(np.unique(scores_S[both])) < 2:
+        if both.sum() < max(quantiles, metrics.MIN_STOCKS) or len(np.unique(scores_S[both])) < 2:
+            assert not member_S.any()
             assert np.isnan(means_Q).all()
             continue
-        ranks = stats.rankdata(scores_S[both])
-        groups = [int((2 * rank - 1) * quantiles) // (2 * count) for rank in ranks]
-        sizes = np.bincount(groups, minlength=quantiles)
+        np.testing.assert_array_equal(member_S > 0, both)
+        sizes = np.bincount(member_S[both] - 1, minlength=quantiles)
         np.testing.assert_array_equal(np.isnan(means_Q), sizes == 0)
         assert abs(np.nansum(means_Q * sizes)) < 1e-6
-
-
-def test_the_lag_covers_the_overlap_of_targets_and_ends_inside_the_sample():
-    assert metrics.newey_west_lag(100, 1) == 4
-    assert metrics.newey_west_lag(1250, 1) == 7
-    assert metrics.newey_west_lag(100, 5) == 6
-    assert metrics.newey_west_lag(250, 20) == 29
-    assert metrics.newey_west_lag(12, 20) == 11
-
-
-def newey_west_reference(values, lag):
-    """Bartlett-weighted double sum over all pairs of sessions, by loops."""
-    n = len(values)
-    e = values - values.mean()
-    total = sum((1 - abs(i - j) / (lag + 1)) * e[i] * e[j] for i in range(n) for j in range(n) if abs(i - j) <= lag)
-    return values.mean() / (math.sqrt(total) / n)
-
-
-@pytest.mark.parametrize("horizon", [1, 5, 20])
-def test_newey_west_equals_the_double_sum(horizon):
-    series = 0.2 + np.convolve(noise(80), np.ones(horizon) / horizon, "valid")
-    lag = metrics.newey_west_lag(len(series), horizon)
-    assert metrics.newey_west_t(series, horizon) == pytest.approx(newey_west_reference(series, lag), rel=1e-10)
-
-
-def test_newey_west_by_hand():
-    # Mean 2, deviations -1, 1, -1, 1; three pairs of neighbours, each -1 with weight 1/2: 4 - 2 * 1/2 * 3 = 1.
-    assert metrics.newey_west_lag(4, 1) == 1
-    assert metrics.newey_west_t(np.array([1.0, 3.0, 1.0, 3.0]), 1) == pytest.approx(2 / (1 / 4))
-
-
-def test_a_missing_session_keeps_its_place_in_time():
-    # The neighbours of the hole are two sessions apart: of deviations -1, 1, hole, -1, 1 two pairs touch.
-    gap = np.array([1.0, 3.0, np.nan, 1.0, 3.0])
-    assert metrics.newey_west_t(gap, 1) == pytest.approx(2 / (math.sqrt(4 - 2 * 0.5 * 2) / 4))
-
-
-@pytest.mark.parametrize("series", [[], [1.0], [0.1] * 30, [np.nan] * 30])
-def test_no_t_value_of_nothing_or_of_a_constant(series):
-    assert math.isnan(metrics.newey_west_t(np.array(series), 1))
-
-
-def test_overlapping_noise_is_rarely_significant_once_overlap_is_counted():
-    series = [np.convolve(noise(1009, seed=s), np.ones(10) / 10, "valid") for s in range(400)]
-    robust = np.array([abs(metrics.newey_west_t(x, 10)) > 1.96 for x in series])
-    naive = np.array([abs(stats.ttest_1samp(x, 0).statistic) > 1.96 for x in series])
-    assert 0.02 < robust.mean() < 0.12
-    assert naive.mean() > 4 * robust.mean()
+        order = np.argsort(scores_S[both])
+        assert (np.diff(member_S[both][order]) >= 0).all()
 
 
 def test_a_planted_signal_is_recovered_as_its_correlation():

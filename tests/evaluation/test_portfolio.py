@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,56 +9,148 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
+from gogooku3.errors import DataError
 from gogooku3.evaluation import portfolio
+from gogooku3.evaluation.weights import score_weights
+
+from .conftest import PORTFOLIO, sessions_of
 
 T, S = 6, 5
+SECTORS = tuple("AABBB")
 scores = stn.arrays(np.float64, (T, S), elements=st.one_of(st.floats(-10, 10, width=16), st.just(np.nan)))
 returns = stn.arrays(np.float64, (T, S), elements=st.one_of(st.floats(-0.5, 0.5, width=16), st.just(np.nan)))
+settings = st.builds(
+    lambda **changes: replace(PORTFOLIO, **changes),
+    delay=st.integers(0, 3),
+    cost_bps=st.sampled_from([0.0, 7.5, 100.0]),
+    borrow_bps=st.sampled_from([0.0, 50.0, 2500.0]),
+    max_turnover=st.sampled_from([None, 2.0, 0.3, 0.01]),
+    max_weight=st.sampled_from([None, 0.3, 0.1]),
+    sector_neutral=st.booleans(),
+)
+
+
+def traded(scores_TS, returns_TS, **changes):
+    params = replace(PORTFOLIO, **changes)
+    return run(np.asarray(scores_TS, float), np.asarray(returns_TS, float), params)
+
+
+def run(scores_TS, returns_TS, params):
+    wanted_TS = score_weights(scores_TS, SECTORS[: scores_TS.shape[1]], params)
+    return portfolio.trade(wanted_TS, returns_TS, sessions_of(len(scores_TS)), params)
+
+
+def in_yen(wanted_TS, returns_TS, params):
+    """The same portfolio kept as a person would: yen in each stock and in cash, trade by trade; wealth by session."""
+    stock_count = wanted_TS.shape[1]
+    cash, shares = 1e9, [0.0] * stock_count
+    wealth, paid, sessions = [cash], [], [t for t in range(len(returns_TS)) if np.isfinite(returns_TS[t]).any()]
+    for u in range(params.delay, max(sessions, default=-1) + 1):
+        worth = cash + sum(shares)
+        wishes = [wanted_TS[u - params.delay, s] * worth - shares[s] for s in range(stock_count)]
+        volume = sum(abs(wish) for wish in wishes)
+        part = 1.0
+        if params.max_turnover is not None and volume > params.max_turnover * worth:
+            part = params.max_turnover * worth / volume
+        fees = 0.0
+        for s in range(stock_count):
+            order = wishes[s] * part
+            shares[s] += order
+            cash -= order
+            fees += abs(order) * params.cost_bps / 10_000
+        borrowed = sum(-share for share in shares if share < 0)
+        fees += borrowed * params.borrow_bps / 10_000 / 252
+        for s in range(stock_count):
+            if math.isfinite(returns_TS[u, s]):
+                shares[s] *= 1 + returns_TS[u, s]
+        cash -= fees
+        paid.append(fees)
+        wealth.append(cash + sum(shares))
+    return np.array(wealth), np.array(paid)
 
 
 def test_three_stocks_by_hand():
-    # Demeaned scores (1, 0, -1), then (-1, -1, 2): weights (.5, 0, -.5), then (-.25, -.25, .5).
-    scores_TS = np.array([[3.0, 2.0, 1.0], [0.0, 0.0, 3.0], [9.0, 9.0, 9.5]])
-    returns_TS = np.array([[9.0, 9.0, 9.0], [0.02, 0.01, -0.04], [0.04, -0.02, 0.01]])
-    held = portfolio.trade(scores_TS, returns_TS, delay=1, cost_bps=10)
+    # Demeaned scores (1, 0, −1), then (−1, −1, 2): weights (.5, 0, −.5), then (−.25, −.25, .5).
+    held = traded(
+        [[3, 2, 1], [0, 0, 3], [9, 9, 9.5]],
+        [[9, 9, 9], [0.02, 0.01, -0.04], [0.04, -0.02, 0.01]],
+        cost_bps=10.0,
+        borrow_bps=252.0,
+    )
     np.testing.assert_allclose(held.weights_US, [[0.5, 0, -0.5], [-0.25, -0.25, 0.5]])
     assert (held.rows.start, held.rows.stop) == (1, 3)
     np.testing.assert_allclose(held.gross_U, [0.01 + 0.02, -0.01 + 0.005 + 0.005], atol=1e-17)
-    np.testing.assert_allclose(held.turnover_U, [1.0, 0.75 + 0.25 + 1.0])
-    np.testing.assert_allclose(held.cost_U, [0.001, 0.002])
-    np.testing.assert_allclose(held.net_U, [0.029, -0.002], atol=1e-17)
+    np.testing.assert_allclose(held.borrow_U, [0.5e-4, 0.5e-4])
+    # One basis point a session of the half sold short, ten of what is traded: 1, then what the drifted weights lack.
+    left = 1 + 0.03 - 0.001 - 0.5e-4
+    drifted = np.array([0.5 * 1.02, 0, -0.5 * 0.96]) / left
+    np.testing.assert_allclose(held.trades_US, [[0.5, 0, -0.5], [-0.25, -0.25, 0.5] - drifted])
+    np.testing.assert_allclose(held.turnover_U, [1.0, 0.25 + drifted[0] + 0.25 + 0.5 - drifted[2]])
+    np.testing.assert_allclose(held.cost_U, 1e-3 * held.turnover_U)
+    np.testing.assert_allclose(held.net_U, held.gross_U - held.cost_U - held.borrow_U, atol=1e-17)
 
 
 def test_without_delay_a_score_earns_the_return_of_its_own_close():
-    held = portfolio.trade(np.array([[1.0, -1.0]]), np.array([[0.02, -0.02]]), delay=0, cost_bps=0)
+    held = traded([[1, -1]], [[0.02, -0.02]], delay=0)
     np.testing.assert_allclose(held.gross_U, [0.02])
 
 
+@given(scores, returns, settings)
+def test_the_books_are_those_of_a_plain_account_in_yen(scores_TS, returns_TS, params):
+    wanted_TS = score_weights(scores_TS, SECTORS, params)
+    held = portfolio.trade(wanted_TS, returns_TS, sessions_of(T), params)
+    wealth, paid = in_yen(wanted_TS, returns_TS, params)
+    if held.flat_U.all():
+        assert np.isnan(held.net_U).all()
+        np.testing.assert_array_equal(wealth, 1e9)
+        return
+    np.testing.assert_allclose(np.diff(wealth) / wealth[:-1], held.net_U, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(paid / wealth[:-1], held.cost_U + held.borrow_U, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(1e9 * np.prod(1 + held.net_U), wealth[-1], rtol=1e-9)
+
+
+@given(scores, returns, settings)
+def test_capital_is_conserved_and_every_trade_accounted_for(scores_TS, returns_TS, params):
+    held = run(scores_TS, returns_TS, params)
+    if held.flat_U.all():
+        return
+    start = held.rows.start
+    earned_US = np.nan_to_num(returns_TS[held.rows])
+    np.testing.assert_allclose((held.weights_US * earned_US).sum(axis=1), held.gross_U, atol=1e-14)
+    np.testing.assert_array_equal(held.gross_U - held.cost_U - held.borrow_U, held.net_U)
+    np.testing.assert_array_equal(held.turnover_U, np.abs(held.trades_US).sum(axis=1))
+    np.testing.assert_array_equal(held.cost_U, params.cost_bps * 1e-4 * held.turnover_U)
+    short_U = np.maximum(-held.weights_US, 0).sum(axis=1)
+    np.testing.assert_allclose(held.borrow_U, params.borrow_bps * 1e-4 / 252 * short_U, atol=1e-18)
+    # What is held after a close is what was held before it, drifted, and what was traded.
+    drifted_US = held.weights_US * (1 + earned_US) / (1 + held.net_U)[:, None]
+    np.testing.assert_allclose(held.weights_US[1:], drifted_US[:-1] + held.trades_US[1:], atol=1e-12)
+    np.testing.assert_array_equal(held.weights_US[0], held.trades_US[0])
+    assert params.max_turnover is None or held.turnover_U.max() <= params.max_turnover * (1 + 1e-12)
+    assert start == params.delay
+
+
 @given(scores, returns, st.integers(0, 3))
-def test_weights_are_neutral_of_unit_gross_and_the_books_balance(scores_TS, returns_TS, delay):
-    held = portfolio.trade(scores_TS, returns_TS, delay, cost_bps=7.5)
-    gross_exposure = np.abs(held.weights_US).sum(axis=1)
+def test_without_a_limit_the_weights_are_those_that_the_scores_ask_for(scores_TS, returns_TS, delay):
+    held = traded(scores_TS, returns_TS, delay=delay, max_weight=0.3)
+    wanted_TS = score_weights(scores_TS, SECTORS, replace(PORTFOLIO, max_weight=0.3))
+    np.testing.assert_array_equal(held.weights_US, wanted_TS[: len(held.net_U)])
     np.testing.assert_allclose(held.weights_US.sum(axis=1), 0, atol=1e-12)
-    np.testing.assert_allclose(gross_exposure[~held.flat_U], 1, rtol=1e-12)
-    assert not gross_exposure[held.flat_U].any()
-    np.testing.assert_array_equal(held.gross_U - held.cost_U, held.net_U)
-    np.testing.assert_array_equal(held.cost_U, 7.5e-4 * held.turnover_U)
-    unscored = np.isnan(scores_TS[: len(held.net_U)])
-    assert not held.weights_US[unscored].any()
 
 
-@given(scores, stn.arrays(np.float64, (T, S), elements=st.floats(-0.5, 0.5, width=16)))
-def test_what_the_whole_market_does_leaves_the_portfolio_as_it_is(scores_TS, returns_TS):
+def test_a_limit_of_turnover_makes_every_trade_in_the_same_part():
+    flat = np.zeros((3, 4))
+    held = traded([[2, 1, -1, -2]] * 3, flat, delay=0, max_turnover=0.4, cost_bps=0.0)
+    whole = np.array([2, 1, -1, -2]) / 6
+    np.testing.assert_allclose(held.weights_US, [0.4 * whole, 0.8 * whole, whole])
+    np.testing.assert_allclose(held.turnover_U, [0.4, 0.4, 0.2])
+
+
+@given(scores, stn.arrays(np.float64, (T, S), elements=st.floats(-0.125, 0.125, width=16)))
+def test_what_the_whole_market_does_leaves_the_gross_return_as_it_is(scores_TS, returns_TS):
     market_T1 = np.linspace(-0.3, 0.4, T)[:, None]
-    alone = portfolio.trade(scores_TS, returns_TS, 1, 5)
-    with_market = portfolio.trade(scores_TS, returns_TS + market_T1, 1, 5)
-    np.testing.assert_allclose(with_market.net_U, alone.net_U, atol=1e-12)
-
-
-@given(scores)
-def test_scale_and_level_of_the_scores_do_not_matter(scores_TS):
-    weights = portfolio.neutral_weights(scores_TS)
-    np.testing.assert_allclose(portfolio.neutral_weights(4 * scores_TS + 8), weights, atol=1e-12)
+    alone, with_market = traded(scores_TS, returns_TS), traded(scores_TS, returns_TS + market_T1)
+    np.testing.assert_allclose(with_market.gross_U, alone.gross_U, atol=1e-12)
 
 
 @given(scores, returns, st.integers(0, 3), st.integers(0, T - 1))
@@ -67,16 +160,15 @@ def test_scores_and_returns_of_later_sessions_change_nothing_before_them(scores_
     later_scores, later_returns = scores_TS.copy(), returns_TS.copy()
     later_scores[cut + 1 :] = np.arange(S)[::-1]
     later_returns[cut + 1 :] = 0.25
-    held = portfolio.trade(scores_TS, returns_TS, delay, 5)
-    other = portfolio.trade(later_scores, later_returns, delay, 5)
+    held = traded(scores_TS, returns_TS, delay=delay, max_turnover=0.5)
+    other = traded(later_scores, later_returns, delay=delay, max_turnover=0.5)
     seen = max(cut + 1 - delay, 0)
     np.testing.assert_array_equal(other.net_U[:seen], held.net_U[:seen])
-    np.testing.assert_array_equal(other.weights_US[: cut + 1], held.weights_US[: cut + 1])
+    np.testing.assert_array_equal(other.weights_US[:seen], held.weights_US[:seen])
 
 
 def test_a_position_without_a_next_return_earns_nothing_is_counted_and_moves_no_other_weight():
-    scores_TS = np.array([[3.0, 2.0, 1.0]])
-    held = portfolio.trade(scores_TS, np.array([[np.nan, np.nan, -0.04]]), delay=0, cost_bps=0)
+    held = traded([[3, 2, 1]], [[np.nan, np.nan, -0.04]], delay=0)
     np.testing.assert_allclose(held.weights_US, [[0.5, 0, -0.5]])
     np.testing.assert_allclose(held.gross_U, [0.02])
     assert held.unpriced_U.tolist() == [1]  # the second stock has no return either, but no position
@@ -85,49 +177,55 @@ def test_a_position_without_a_next_return_earns_nothing_is_counted_and_moves_no_
 def test_sessions_at_the_end_that_nobody_has_a_return_for_are_not_part_of_the_record():
     returns_TS = np.full((5, 2), 0.01)
     returns_TS[1] = returns_TS[3:] = np.nan
-    held = portfolio.trade(np.tile([1.0, 2.0], (5, 1)), returns_TS, delay=1, cost_bps=0)
+    held = traded(np.tile([1.0, 2.0], (5, 1)), returns_TS)
     assert (held.rows.start, held.rows.stop) == (1, 3)
     assert held.unpriced_U.tolist() == [2, 0]
 
 
 def test_equal_scores_sell_the_position_and_pay_for_it():
-    scores_TS = np.array([[1.0, 2.0], [0.1, 0.1], [1.0, 2.0]])
-    held = portfolio.trade(scores_TS, np.full((3, 2), 0.01), delay=0, cost_bps=100)
+    held = traded([[1, 2], [0.1, 0.1], [1, 2]], np.zeros((3, 2)), delay=0, cost_bps=100.0)
     assert held.flat_U.tolist() == [False, True, False]
-    np.testing.assert_allclose(held.turnover_U, [1, 1, 1])
-    np.testing.assert_allclose(held.net_U, -0.01)
+    np.testing.assert_allclose(held.turnover_U, [1, 1 / 0.99, 1])
+    np.testing.assert_allclose(held.net_U, -0.01 * held.turnover_U)
 
 
 def test_a_portfolio_that_never_held_anything_has_no_returns_rather_than_zero():
-    held = portfolio.trade(np.full((3, 4), 0.1), np.full((3, 4), 0.01), delay=0, cost_bps=1)
-    for series in (held.gross_U, held.cost_U, held.net_U, held.turnover_U):
+    held = traded(np.full((3, 4), 0.1), np.full((3, 4), 0.01), delay=0)
+    for series in (held.gross_U, held.cost_U, held.borrow_U, held.net_U, held.turnover_U):
         assert np.isnan(series).all()
 
 
 def test_a_record_shorter_than_the_delay_is_empty():
-    held = portfolio.trade(np.ones((2, 3)), np.ones((2, 3)), delay=5, cost_bps=1)
-    assert len(held.net_U) == 0
+    assert len(traded(np.ones((2, 3)), np.ones((2, 3)), delay=5).net_U) == 0
 
 
-def test_sharpe_by_hand():
-    # Mean 2, deviations ±1 of four returns: standard deviation √(4/3).
-    expected = 2 / math.sqrt(4 / 3) * math.sqrt(252)
-    assert portfolio.sharpe(np.array([1.0, 3.0, 1.0, 3.0])) == pytest.approx(expected)
+def test_a_loss_of_all_the_capital_is_refused_with_its_session():
+    with pytest.raises(DataError, match=r"close of 2023-05-02 lost 150% of its capital"):
+        traded([[1, -1]] * 2, [[0.0, 0.0], [0.0, 3.0]], delay=0, cost_bps=0.0)
 
 
-def test_sharpe_of_many_series_is_that_of_each():
-    many = np.random.default_rng(0).standard_normal((4, 50))
-    many[2] = 0.1
-    np.testing.assert_array_equal(portfolio.sharpe(many), [portfolio.sharpe(one) for one in many])
-    assert np.isnan(portfolio.sharpe(many)).tolist() == [False, False, True, False]
+def test_the_break_even_cost_leaves_nothing():
+    rng = np.random.default_rng(0)
+    scores_TS, returns_TS = rng.standard_normal((60, 5)), 0.01 * rng.standard_normal((60, 5))
+    returns_TS += 0.004 * scores_TS
+    free = traded(scores_TS, returns_TS, delay=0, cost_bps=0.0, borrow_bps=80.0)
+    at_cost = traded(scores_TS, returns_TS, delay=0, cost_bps=portfolio.break_even_bps(free), borrow_bps=80.0)
+    assert free.net_U.mean() > 0.001
+    # The costs change what is left to drift: the same turnover but for that.
+    assert abs(at_cost.net_U.mean()) < 0.01 * free.net_U.mean()
 
 
-@pytest.mark.parametrize("series", [[], [0.1], [0.1] * 7, [0.1, np.nan, 0.2]])
-def test_no_sharpe_without_two_different_known_returns(series):
-    assert np.isnan(portfolio.sharpe(np.array(series)))
+def test_at_capacity_the_trades_are_the_given_share_of_what_is_traded():
+    held = traded([[2, 1, -1, -2], [-2, 1, 2, -1]], np.zeros((2, 4)), delay=0)
+    value = np.array([[1e6, 2e6, 3e6, 4e6], [5e6, 6e6, 7e6, 8e6]])
+    capital = portfolio.capacity(held, value, 0.05)
+    trades = capital * np.abs(held.trades_US)
+    assert (trades / value * trades).sum() / trades.sum() == pytest.approx(0.05)
 
 
-def test_cumulative_return_and_drawdown_by_hand():
-    net = np.array([-0.1, 0.5, -0.2, 0.25])
-    np.testing.assert_allclose(portfolio.cumulative(net), [-0.1, 0.35, 0.08, 0.35])
-    np.testing.assert_allclose(portfolio.drawdown(net), [-0.1, 0.0, -0.2, 0.0], atol=1e-15)
+def test_trades_in_stocks_of_unknown_value_are_left_out_of_the_capacity():
+    held = traded([[2, 1, -1, -2]], np.zeros((1, 4)), delay=0)
+    value = np.array([[1e6, np.nan, 0.0, 1e6]])
+    # Two trades of a third of the capital in stocks of a million each.
+    assert portfolio.capacity(held, value, 0.1) == pytest.approx(0.1 * 1e6 * 3)
+    assert math.isnan(portfolio.capacity(held, np.full((1, 4), np.nan), 0.1))

@@ -32,6 +32,13 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
     assert set(metrics["rank_ic"]) == {"1", "5", "10", "20"}
     assert metrics["sharpe"]["low"] < metrics["sharpe"]["value"] < metrics["sharpe"]["high"]
     assert "fraction" in metrics["oracle"]
+    baselines = json.loads((small_run.folder / "metrics/baselines.json").read_text())
+    for tables in baselines.values():
+        assert list(tables) == ["ridge", "lightgbm", "reversal", "momentum", "equal_weight"]
+    sessions = pl.read_csv(small_run.folder / "metrics/sessions/test.csv", try_parse_dates=True)
+    assert sessions["rank_ic_5"].drop_nans().mean() == pytest.approx(metrics["rank_ic"]["5"]["value"])
+    card = (small_run.folder / "models/package/README.md").read_text()
+    assert "LightGBM** by mean RankIC" in card
 
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_path: Path) -> None:
@@ -41,6 +48,7 @@ def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_pat
     page = (tmp_path / "index.html").read_text()
     for title in ("Learning, phase by phase", "Cumulative return after costs", "RankIC, mean of 20", "Mean return by"):
         assert title in page
+    assert "beside the baselines" in page
 
 
 def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
@@ -120,6 +128,7 @@ def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_p
         ({"model.graph.heads": "4"}, ["train@gat", "train@finetune", "package"]),
         ({"model.adaptive_norm.components": "1"}, ["train@adaptive_norm", "package"]),
         ({"evaluation.portfolio.cost_bps": "12.5"}, ["evaluate", "package"]),
+        ({"baselines.ridge.penalty": "0.2"}, ["baselines", "package"]),
         ({"dataset.clip": "4.0"}, ["dataset", "package"]),
         ({"train.start_from": "tier1@v1.0.0"}, ["parent", "package"]),
         ({"tier": "demo"}, []),
@@ -158,6 +167,8 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
         ("src/gogooku3/package/card.py", ["package"]),
         ("src/gogooku3/quality/page.html.j2", ["quality"]),
         ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
+        ("src/gogooku3/baselines/trees.py", ["baselines"]),
+        ("src/gogooku3/export.py", []),
         ("src/gogooku3/dataset/features/returns.py", ["dataset"]),
     ],
 )

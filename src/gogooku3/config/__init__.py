@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
+from gogooku3.config.baselines import Baselines
 from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
 from gogooku3.config.model import Model
@@ -40,6 +41,7 @@ class Params:
     dataset: Dataset
     model: Model
     train: Train
+    baselines: Baselines
     evaluation: Evaluation
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from gogooku3.config.section import require, section
 
 @section
 class Portfolio:
-    """The one portfolio by which a model is judged."""
+    """The one portfolio by which a model and its baselines are judged."""
 
     horizon: int
     """The score that is traded; one of `dataset.horizons`."""
@@ -15,10 +15,36 @@ class Portfolio:
     """Sessions between the close at which a score is known and the close at which the position is taken."""
     cost_bps: float
     """Cost of trading, in basis points of the traded value."""
+    borrow_bps: float
+    """Fee for borrowed stock, in basis points of the value sold short, a year."""
+    max_turnover: float | None
+    """Most that is traded at one close, as a multiple of capital; None: no limit."""
+    max_weight: float | None
+    """Largest position, long or short, as a share of capital; None: no limit."""
+    sector_neutral: bool
+    """Whether every sector's long positions equal its short ones, beside the portfolio's as a whole."""
+    participation: float
+    """Share of a stock's traded value that the portfolio's own trades may be: what its capacity is measured by."""
 
     def __post_init__(self) -> None:
         require(self.delay >= 0, f"`evaluation.portfolio.delay` is {self.delay}", "use 0 or more sessions")
         require(self.cost_bps >= 0, f"`evaluation.portfolio.cost_bps` is {self.cost_bps}", "use 0 or more")
+        require(self.borrow_bps >= 0, f"`evaluation.portfolio.borrow_bps` is {self.borrow_bps}", "use 0 or more")
+        require(
+            self.max_turnover is None or self.max_turnover > 0,
+            f"`evaluation.portfolio.max_turnover` is {self.max_turnover}",
+            "use more than 0, or null for no limit",
+        )
+        require(
+            self.max_weight is None or 0 < self.max_weight <= 0.5,
+            f"`evaluation.portfolio.max_weight` is {self.max_weight}",
+            "use more than 0 and at most 0.5, which is one whole side of the portfolio, or null for no limit",
+        )
+        require(
+            0 < self.participation <= 1,
+            f"`evaluation.portfolio.participation` is {self.participation}",
+            "use more than 0 and at most 1",
+        )
 
 
 @section
@@ -27,7 +53,7 @@ class Bootstrap:
 
     draws: int
     mean_block: int
-    """Mean length of a block, in sessions."""
+    """Mean length of a block, in sessions; targets of a longer horizon take blocks of that length."""
     seed: int
 
     def __post_init__(self) -> None:
@@ -42,10 +68,7 @@ class Evaluation:
     portfolio: Portfolio
     quantiles: int
     """Groups of stocks by score whose mean returns are shown."""
-    trials: int
-    """Experiments tried for the tier, which the deflated Sharpe pays for."""
     bootstrap: Bootstrap
 
     def __post_init__(self) -> None:
         require(self.quantiles >= 2, f"`evaluation.quantiles` is {self.quantiles}", "use 2 or more")
-        require(self.trials >= 1, f"`evaluation.trials` is {self.trials}", "use 1 or more")

@@ -43,6 +43,17 @@ def centred(x_TS: Floats) -> Floats:
 
 def average_ranks(x_TS: Floats) -> Floats:
     """Ranks from 1 within each session; equal values share the mean of their ranks, NaN stays NaN."""
+    first_TS, last_TS = _rank_ranges(x_TS)
+    return np.where(np.isnan(x_TS), np.nan, (first_TS + last_TS) / 2 + 1)
+
+
+def lowest_ranks(x_TS: Floats) -> Floats:
+    """Ranks from 1 within each session; equal values share the lowest of their ranks, NaN stays NaN."""
+    return np.where(np.isnan(x_TS), np.nan, _rank_ranges(x_TS)[0] + 1.0)
+
+
+def _rank_ranges(x_TS: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions, from 0, of the first and the last value that equals each one, in the order of its session's values."""
     position_S = np.arange(x_TS.shape[1])
     order_TS = np.argsort(x_TS, axis=1, kind="stable")
     sorted_TS = np.take_along_axis(x_TS, order_TS, axis=1)
@@ -50,9 +61,8 @@ def average_ranks(x_TS: Floats) -> Floats:
     starts_TS[:, 1:] = sorted_TS[:, 1:] != sorted_TS[:, :-1]
     ends_TS = np.ones(x_TS.shape, dtype=bool)
     ends_TS[:, :-1] = starts_TS[:, 1:]
-    first_TS = np.maximum.accumulate(np.where(starts_TS, position_S, 0), axis=1)
     from_the_right_TS = np.where(ends_TS, position_S, x_TS.shape[1])[:, ::-1]
-    last_TS = np.minimum.accumulate(from_the_right_TS, axis=1)[:, ::-1]
-    ranks_TS = np.empty(x_TS.shape)
-    np.put_along_axis(ranks_TS, order_TS, (first_TS + last_TS) / 2 + 1, axis=1)
-    return np.where(np.isnan(x_TS), np.nan, ranks_TS)
+    first_TS, last_TS = np.empty((2, *x_TS.shape), dtype=np.intp)
+    np.put_along_axis(first_TS, order_TS, np.maximum.accumulate(np.where(starts_TS, position_S, 0), axis=1), axis=1)
+    np.put_along_axis(last_TS, order_TS, np.minimum.accumulate(from_the_right_TS, axis=1)[:, ::-1], axis=1)
+    return first_TS, last_TS

@@ -13,11 +13,38 @@ from numpy.typing import NDArray
 
 from gogooku3.config import evaluation as config
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.evaluation import metrics, portfolio, significance
+from gogooku3.evaluation import checks, exposure, metrics, periods
+from gogooku3.evaluation.bootstrap import interval
+from gogooku3.evaluation.conditions import Conditions
 from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.differences import mean_over_horizons
+from gogooku3.evaluation.newey_west import newey_west_t
+from gogooku3.evaluation.numbers import estimate, mean, number
+from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
+from gogooku3.evaluation.returns import SESSIONS_PER_YEAR, cumulative, drawdown, sharpe
+from gogooku3.evaluation.track_record import TrackRecord
+from gogooku3.evaluation.weights import score_weights
 
 MIN_SESSIONS = 20
 """Sessions of portfolio returns below which nothing is said about them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came after the scores: T sessions, S stocks, H horizons."""
+
+    targets_TSH: NDArray[np.floating]
+    """Simple returns from each close over each horizon, NaN where unknown."""
+    sessions: NDArray[np.datetime64]
+    """[T] dates, rising."""
+    horizons: Sequence[int]
+    """Sessions that each of the H targets spans; 1 is among them, as the portfolio earns it."""
+    conditions: Conditions
+    """Of the same sessions and stocks."""
+
+    def of(self, horizon: int) -> NDArray[np.floating]:
+        """[T, S] targets of one horizon."""
+        return self.targets_TSH[..., self.horizons.index(horizon)]
 
 
 @dataclass(frozen=True)
@@ -25,34 +52,39 @@ class Evaluation:
     """What is known of some scores; an undefined number is None in `metrics` and NaN in the frames."""
 
     metrics: dict[str, Any]
-    """For JSON, per year where it says annual, returns as fractions:
+    """For JSON, per year where it says annual, returns as fractions of capital:
 
     - `sessions`, `from`, `to`: the sessions at whose close the portfolio was set;
-    - `sharpe`: `value` annualised after costs, `low` and `high` of its 95 % interval, `probabilistic` and
-      `deflated` (probabilities), `trials`;
+    - `sharpe`: `value` annualised after costs, `low` and `high` of its 95 % interval, `probabilistic` (probability
+      that the true one is above 0), `min_track_record` (sessions that it would need for 95 %), `trials_survived`
+      (the most trials of which it could be the best and still have a deflated Sharpe ratio of 95 %), `skewness` and
+      `kurtosis` of the returns;
     - `annual_return` (252 times the mean, after costs; divided by `annual_volatility` it is the Sharpe
-      ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost` (annual);
+      ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost` and `borrow` (annual),
+      `break_even_bps` (cost of trading at which the return would be 0);
+    - `capacity`: capital, in the currency of the quotes, at which trades are on average `participation` of what is
+      traded in their stocks;
     - `flat_sessions` without a position; `unpriced_positions` that earned 0 as they had no next return;
     - `hit_rate` of the traded horizon;
     - `rank_ic` and `ic` by horizon: `value` (mean over sessions), `low`, `high`, `t` (Newey–West),
-      `positive_share`, and the `sessions` in which it is defined;
+      `positive_share`, and the `sessions` in which it is defined; `mean_rank_ic`: the mean over the horizons;
+    - `exposure`: to the `market` (`beta`, `correlation`, annual `alpha`), by `sector` (mean net weight), to `size`;
+    - `years` and `regimes`: `sessions`, `sharpe`, `annual_return`, `turnover` and `rank_ic` of the traded horizon;
+    - `universe`: `stocks` with a bar, and of them those that `joined` after the first session or `left` before the
+      last;
     - `oracle`, when one is given: its `rank_ic` by horizon over the same stocks, and the `fraction` of it
       that the scores reach.
     """
-    rank_ic: pl.DataFrame
-    """`Date` and one column per horizon, named `rank_ic_<horizon>`."""
-    returns: pl.DataFrame
-    """`Date`, `gross`, `net`, `cumulative_net`, `drawdown`, `turnover`; `Date` is the session at whose close
-    the portfolio was set, to earn until the next close."""
+    sessions: pl.DataFrame
+    """All that the metrics are means of: `Date`, `gross`, `net`, `turnover`, `cumulative_net`, `drawdown` of the
+    portfolio set at that session's close, to earn until the next, and for each horizon `rank_ic_<h>`, `ic_<h>`."""
     quantiles: pl.DataFrame
     """`horizon`, `quantile` (1: lowest scores), `mean_return` over the horizon less the session's mean."""
 
 
 def evaluate(
     scores_TSH: NDArray[np.floating],
-    targets_TSH: NDArray[np.floating],
-    sessions: NDArray[np.datetime64],
-    horizons: Sequence[int],
+    outcome: Outcome,
     params: config.Evaluation,
     oracle_TSH: NDArray[np.floating] | None = None,
 ) -> Evaluation:
@@ -60,56 +92,99 @@ def evaluate(
 
     Args:
         scores_TSH: scores by session, stock and horizon, known at the session's close; NaN where none.
-        targets_TSH: simple returns from that close over each horizon, NaN where unknown.
-        sessions: dates of the T sessions, rising.
-        horizons: sessions that each of the H targets spans; 1 is among them, as the portfolio earns it.
-        params: section `evaluation`. The bootstrap of a mean over targets of h sessions takes blocks of mean
-            length h where `bootstrap.mean_block` is shorter.
+        outcome: of the same sessions, stocks and horizons.
+        params: section `evaluation`.
         oracle_TSH: expected returns that a synthetic market planted, in the layout of the scores.
 
     Raises:
         ConfigError: horizon 1 or the traded horizon is not among the horizons.
-        DataError: values are infinite, no session has `metrics.MIN_STOCKS` stocks with score and target, or
-            the portfolio has fewer than `MIN_SESSIONS` sessions.
+        DataError: values are infinite, a session is there twice, no session has `metrics.MIN_STOCKS` stocks with
+            score and target, or the portfolio has fewer than `MIN_SESSIONS` sessions.
     """
-    _check(scores_TSH, targets_TSH, horizons, params.portfolio.horizon)
-    traded = horizons.index(params.portfolio.horizon)
-    held = portfolio.trade(
-        scores_TSH[..., traded],
-        targets_TSH[..., horizons.index(1)],
-        params.portfolio.delay,
-        params.portfolio.cost_bps,
-    )
-    _check_length(len(held.net_U), params.portfolio.delay)
-    pairs = {h: (scores_TSH[..., i], targets_TSH[..., i]) for i, h in enumerate(horizons)}
-    rank_ics = {h: metrics.rank_ic(*pair) for h, pair in pairs.items()}
-    ics = {h: metrics.ic(*pair) for h, pair in pairs.items()}
-    dates = pl.Series("Date", sessions.astype("datetime64[D]"))
-    traded_dates = dates[held.rows]
-    table: dict[str, Any] = {
-        "sessions": len(traded_dates),
-        "from": str(traded_dates[0]),
-        "to": str(traded_dates[-1]),
-        **_portfolio_metrics(held, params),
-        "hit_rate": _number(_mean(metrics.hit_rate(*pairs[horizons[traded]]))),
-        "rank_ic": {str(h): _mean_metrics(series, h, params.bootstrap) for h, series in rank_ics.items()},
-        "ic": {str(h): _mean_metrics(series, h, params.bootstrap) for h, series in ics.items()},
+    traded = params.portfolio.horizon
+    _check_horizons(outcome.horizons, traded)
+    checks.finite(scores_TSH, outcome.targets_TSH)
+    checks.sessions_once(outcome.sessions, outcome.of(1))
+    scores = {horizon: scores_TSH[..., place] for place, horizon in enumerate(outcome.horizons)}
+    _check_stocks(scores[traded], outcome.of(traded), traded)
+    wanted_TS = score_weights(scores[traded], outcome.conditions.sectors, params.portfolio)
+    held = trade(wanted_TS, outcome.of(1), outcome.sessions, params.portfolio)
+    _check_length(held, params.portfolio.delay)
+    rank_ics = {h: metrics.rank_ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
+    ics = {h: metrics.ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
+    bootstrap = params.bootstrap
+    table = portfolio_metrics(held, outcome, params) | {
+        "hit_rate": number(mean(metrics.hit_rate(scores[traded], outcome.of(traded)))),
+        "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
+        "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
+        "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
+        **_breakdown(held, rank_ics[traded], outcome),
+        "universe": _universe(outcome.conditions),
     }
     if oracle_TSH is not None:
         seen_TSH = np.where(np.isfinite(scores_TSH), oracle_TSH, np.nan)
-        oracle = {h: _mean(metrics.rank_ic(seen_TSH[..., i], pairs[h][1])) for i, h in enumerate(horizons)}
-        table["oracle"] = _oracle_metrics(oracle, {h: _mean(series) for h, series in rank_ics.items()})
+        oracle = {h: mean(metrics.rank_ic(seen_TSH[..., i], outcome.of(h))) for i, h in enumerate(outcome.horizons)}
+        table["oracle"] = _oracle_metrics(oracle, {h: mean(series_T) for h, series_T in rank_ics.items()})
+    series = {f"rank_ic_{h}": series_T for h, series_T in rank_ics.items()}
+    series |= {f"ic_{h}": series_T for h, series_T in ics.items()}
     return Evaluation(
         metrics=table,
-        rank_ic=pl.DataFrame([dates, *(pl.Series(f"rank_ic_{h}", series) for h, series in rank_ics.items())]),
-        returns=_returns_frame(traded_dates, held),
-        quantiles=_quantiles_frame(pairs, params.quantiles),
+        sessions=portfolio_sessions(held, outcome).with_columns(**series),
+        quantiles=_quantiles_frame(scores, outcome, params.quantiles),
     )
 
 
-def _check(
-    scores_TSH: NDArray[np.floating], targets_TSH: NDArray[np.floating], horizons: Sequence[int], traded: int
-) -> None:
+def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Evaluation) -> dict[str, Any]:
+    """The part of `Evaluation.metrics` that any portfolio has, whatever its weights were made from."""
+    net_U, dates_U = held.net_U, outcome.sessions[held.rows]
+    record = TrackRecord.of(net_U)
+    return {
+        "sessions": len(net_U),
+        "from": str(dates_U[0]),
+        "to": str(dates_U[-1]),
+        "sharpe": {
+            **estimate(sharpe(net_U), interval(net_U, sharpe, params.bootstrap, horizon=1)),
+            "probabilistic": number(record.probabilistic()),
+            "min_track_record": number(record.minimum_length()),
+            "trials_survived": record.trials_survived,
+            "skewness": number(record.skewness),
+            "kurtosis": number(record.kurtosis),
+        },
+        "annual_return": number(net_U.mean() * SESSIONS_PER_YEAR),
+        "annual_volatility": number(net_U.std(ddof=1) * math.sqrt(SESSIONS_PER_YEAR)),
+        "max_drawdown": number(drawdown(net_U).min()),
+        "turnover": number(held.turnover_U.mean()),
+        "cost": number(held.cost_U.mean() * SESSIONS_PER_YEAR),
+        "borrow": number(held.borrow_U.mean() * SESSIONS_PER_YEAR),
+        "break_even_bps": number(break_even_bps(held)),
+        "capacity": number(
+            capacity(held, outcome.conditions.traded_value_TS[held.rows], params.portfolio.participation)
+        ),
+        "flat_sessions": int(held.flat_U.sum()),
+        "unpriced_positions": int(held.unpriced_U.sum()),
+    }
+
+
+def portfolio_sessions(held: Portfolio, outcome: Outcome) -> pl.DataFrame:
+    """The portfolio's columns of `Evaluation.sessions`; NaN in sessions at whose close it was not set."""
+
+    def over_all(series_U: Floats) -> Floats:
+        series_T = np.full(len(outcome.sessions), np.nan)
+        series_T[held.rows] = series_U
+        return series_T
+
+    series = {
+        "gross": held.gross_U,
+        "net": held.net_U,
+        "turnover": held.turnover_U,
+        "cumulative_net": cumulative(held.net_U),
+        "drawdown": drawdown(held.net_U),
+    }
+    dates = pl.Series(outcome.sessions.astype("datetime64[D]"))
+    return pl.DataFrame({"Date": dates} | {name: over_all(series_U) for name, series_U in series.items()})
+
+
+def _check_horizons(horizons: Sequence[int], traded: int) -> None:
     for needed, why in (
         (1, "the portfolio earns returns of one session"),
         (traded, "the portfolio trades its scores"),
@@ -119,23 +194,19 @@ def _check(
                 f"horizon {needed} is not among `dataset.horizons` {list(horizons)}; {why}",
                 hint=f"add {needed} to `dataset.horizons`",
             )
-    for name, values in (("scores", scores_TSH), ("targets", targets_TSH)):
-        infinite = int(np.isinf(values).sum())
-        if infinite:
-            raise DataError(
-                f"{infinite} of {values.size} {name} are infinite",
-                hint="a missing value is NaN; look for a division by zero where they were made",
-            )
-    index = horizons.index(traded)
-    if not metrics.populated_sessions(scores_TSH[..., index], targets_TSH[..., index]):
+
+
+def _check_stocks(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating], horizon: int) -> None:
+    if not metrics.populated_sessions(scores_TS, targets_TS):
         raise DataError(
-            f"none of {len(scores_TSH)} sessions has {metrics.MIN_STOCKS} stocks with a score and a target"
-            f" of horizon {traded}",
+            f"none of {len(scores_TS)} sessions has {metrics.MIN_STOCKS} stocks with a score and a target"
+            f" of horizon {horizon}",
             hint="evaluate a longer period (`dataset.split.test_from`) or more stocks",
         )
 
 
-def _check_length(sessions: int, delay: int) -> None:
+def _check_length(held: Portfolio, delay: int) -> None:
+    sessions = len(held.net_U)
     if sessions < MIN_SESSIONS:
         raise DataError(
             f"the portfolio has returns in {sessions} sessions, {MIN_SESSIONS} are needed;"
@@ -144,90 +215,64 @@ def _check_length(sessions: int, delay: int) -> None:
         )
 
 
-def _portfolio_metrics(held: portfolio.Portfolio, params: config.Evaluation) -> dict[str, Any]:
-    net_U, bootstrap = held.net_U, params.bootstrap
-    year = portfolio.SESSIONS_PER_YEAR
-    low, high = significance.interval(net_U, portfolio.sharpe, bootstrap.draws, bootstrap.mean_block, bootstrap.seed)
+def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -> dict[str, Any]:
+    defined = series_T[~np.isnan(series_T)]
+    bounds = interval(series_T, lambda resampled: resampled.mean(axis=-1), bootstrap, horizon)
     return {
-        "sharpe": {
-            "value": _number(portfolio.sharpe(net_U)),
-            "low": _number(low),
-            "high": _number(high),
-            "probabilistic": _number(significance.deflated_sharpe(net_U, trials=1)),
-            "deflated": _number(significance.deflated_sharpe(net_U, params.trials)),
-            "trials": params.trials,
-        },
-        "annual_return": _number(net_U.mean() * year),
-        "annual_volatility": _number(net_U.std(ddof=1) * math.sqrt(year)),
-        "max_drawdown": _number(portfolio.drawdown(net_U).min()),
-        "turnover": _number(held.turnover_U.mean()),
-        "cost": _number(held.cost_U.mean() * year),
-        "flat_sessions": int(held.flat_U.sum()),
-        "unpriced_positions": int(held.unpriced_U.sum()),
+        **estimate(mean(series_T), bounds),
+        "t": number(newey_west_t(series_T, horizon)),
+        "positive_share": number(mean((defined > 0).astype(np.float64))),
+        "sessions": len(defined),
     }
 
 
-def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -> dict[str, Any]:
-    defined = series_T[~np.isnan(series_T)]
-    low, high = significance.interval(
-        series_T,
-        lambda resampled: resampled.mean(axis=-1),
-        bootstrap.draws,
-        max(bootstrap.mean_block, horizon),
-        bootstrap.seed,
-    )
+def _breakdown(held: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str, Any]:
+    """Exposures, years and regimes."""
+    conditions_U = outcome.conditions.rows(held.rows.start, held.rows.stop)
+    beta, correlation, alpha = exposure.market(held.net_U, conditions_U.next_index_return_T)
+    # A position that is set at a close comes from scores that are `delay` sessions old: their RankIC stands beside it.
+    rank_ic_U = rank_ic_T[: held.rows.stop - held.rows.start]
     return {
-        "value": _number(_mean(series_T)),
-        "low": _number(low),
-        "high": _number(high),
-        "t": _number(metrics.newey_west_t(series_T, horizon)),
-        "positive_share": _number(_mean((defined > 0).astype(np.float64))),
-        "sessions": len(defined),
+        "exposure": {
+            "market": {"beta": number(beta), "correlation": number(correlation), "alpha": number(alpha)},
+            "size": number(exposure.size(held, conditions_U)),
+            "sector": exposure.sectors(held, conditions_U),
+        },
+        "years": periods.years(held, rank_ic_U, outcome.sessions[held.rows]),
+        "regimes": periods.regimes(held, rank_ic_U, conditions_U),
+    }
+
+
+def _universe(conditions: Conditions) -> dict[str, int]:
+    present_TS = np.isfinite(conditions.close_TS)
+    present_TS = present_TS[:, present_TS.any(axis=0)]
+    first_S, last_S = present_TS.argmax(axis=0), present_TS[::-1].argmax(axis=0)
+    return {
+        "stocks": present_TS.shape[1],
+        "joined": int((first_S > 0).sum()),
+        "left": int((last_S > 0).sum()),
     }
 
 
 def _oracle_metrics(oracle: dict[int, float], reached: dict[int, float]) -> dict[str, Any]:
     fractions = {h: reached[h] / ceiling if ceiling > 0 else math.nan for h, ceiling in oracle.items()}
     return {
-        "rank_ic": {str(h): _number(ceiling) for h, ceiling in oracle.items()},
-        "fraction": {str(h): _number(fraction) for h, fraction in fractions.items()},
+        "rank_ic": {str(h): number(ceiling) for h, ceiling in oracle.items()},
+        "fraction": {str(h): number(fraction) for h, fraction in fractions.items()},
     }
 
 
-def _returns_frame(dates: pl.Series, held: portfolio.Portfolio) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "Date": dates,
-            "gross": held.gross_U,
-            "net": held.net_U,
-            "cumulative_net": portfolio.cumulative(held.net_U),
-            "drawdown": portfolio.drawdown(held.net_U),
-            "turnover": held.turnover_U,
-        }
-    )
-
-
-def _quantiles_frame(
-    pairs: dict[int, tuple[NDArray[np.floating], NDArray[np.floating]]], quantiles: int
-) -> pl.DataFrame:
+def _quantiles_frame(scores: dict[int, NDArray[np.floating]], outcome: Outcome, quantiles: int) -> pl.DataFrame:
     means_HQ = np.array(
-        [[_mean(column) for column in metrics.quantile_returns(*pair, quantiles).T] for pair in pairs.values()]
+        [
+            [mean(column) for column in metrics.quantile_returns(scores_TS, outcome.of(h), quantiles).T]
+            for h, scores_TS in scores.items()
+        ]
     )
     return pl.DataFrame(
         {
-            "horizon": np.repeat(np.array(list(pairs), dtype=np.int64), quantiles),
-            "quantile": np.tile(np.arange(1, quantiles + 1), len(pairs)),
+            "horizon": np.repeat(np.array(list(scores), dtype=np.int64), quantiles),
+            "quantile": np.tile(np.arange(1, quantiles + 1), len(scores)),
             "mean_return": means_HQ.ravel(),
         }
     )
-
-
-def _mean(values: Floats) -> float:
-    """Mean of the values that are not NaN; NaN when there is none."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else math.nan
-
-
-def _number(value: float | np.floating | Floats) -> float | None:
-    """A plain float for JSON; None where it is undefined."""
-    return None if np.isnan(value) else float(value)

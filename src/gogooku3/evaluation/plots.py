@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.differences import horizons_of
 from gogooku3.evaluation.evaluate import Evaluation
 from gogooku3.files import write_csv
 
@@ -15,30 +16,32 @@ SMOOTHED = 20
 """Sessions in the rolling mean of the RankIC."""
 
 
-def write_plots(evaluation: Evaluation, folder: Path) -> None:
+def write_plots(evaluation: Evaluation, curves: pl.DataFrame, folder: Path) -> None:
     """Writes one file per chart into `folder`.
 
     - `cumulative_return.csv`: `Date`, `cumulative_net`, `drawdown`;
+    - `baselines.csv`: `Date`, `track`, `cumulative_net`, as `against` gives them;
     - `rank_ic.csv`: `Date`, `horizon`, `rank_ic`, `mean_20` (of the last 20 sessions, NaN until they are all
       there);
     - `quantiles.csv`: `horizon`, `quantile`, `mean_return`.
     """
-    write_csv(evaluation.returns.select("Date", "cumulative_net", "drawdown"), folder / "cumulative_return.csv")
-    write_csv(_rank_ic_by_horizon(evaluation.rank_ic), folder / "rank_ic.csv")
+    held = evaluation.sessions.filter(pl.col("net").is_not_nan())
+    write_csv(held.select("Date", "cumulative_net", "drawdown"), folder / "cumulative_return.csv")
+    write_csv(curves, folder / "baselines.csv")
+    write_csv(_rank_ic_by_horizon(evaluation.sessions), folder / "rank_ic.csv")
     write_csv(evaluation.quantiles, folder / "quantiles.csv")
 
 
-def _rank_ic_by_horizon(rank_ic: pl.DataFrame) -> pl.DataFrame:
+def _rank_ic_by_horizon(sessions: pl.DataFrame) -> pl.DataFrame:
     """One row per horizon and session, so that a chart's fields are named the same whatever the horizons."""
-    series = {int(name.removeprefix("rank_ic_")): rank_ic[name].to_numpy() for name in rank_ic.columns[1:]}
     return pl.concat(
-        rank_ic.select(
+        sessions.select(
             "Date",
             pl.lit(horizon, dtype=pl.Int64).alias("horizon"),
-            pl.Series("rank_ic", values_T),
-            pl.Series("mean_20", _rolling_mean(values_T)),
+            pl.col(f"rank_ic_{horizon}").alias("rank_ic"),
+            pl.Series("mean_20", _rolling_mean(sessions[f"rank_ic_{horizon}"].to_numpy())),
         )
-        for horizon, values_T in series.items()
+        for horizon in horizons_of(sessions)
     )
 
 

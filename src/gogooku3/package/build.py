@@ -19,7 +19,7 @@ from gogooku3.package.golden import write_golden
 from gogooku3.package.lineage import Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
 
-METRICS = ("validation", "test")
+METRICS = ("validation", "test", "baselines")
 
 
 def build(
@@ -44,7 +44,7 @@ def build(
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
         shutil.copyfile(source, folder / source.name)
-    results = {split: json.loads((metrics / f"{split}.json").read_text(encoding="utf-8")) for split in METRICS}
+    results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS}
     write_json(results, folder / "metrics.json")
     domain = environment(params.numerics)
     write_json(domain, folder / ENVIRONMENT)

@@ -9,6 +9,7 @@ from gogooku3.dataset.panel import Panel
 from gogooku3.files import replaced_file
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
+from gogooku3.package.results import results_section
 
 _TEMPLATE = """\
 ---
@@ -51,13 +52,7 @@ Source `{source}`, {stocks} stocks. Feature ABI `{abi}`.
 
 ## Results
 
-Out of sample, after a delay of {delay} session(s) and costs of {cost_bps:g} basis points; 95 % intervals by stationary
-bootstrap.
-
-| metric | validation | test |
-|---|---|---|
 {results}
-
 ## Limits
 
 A backtest on one history. The intervals say how far chance alone could have moved the numbers; they do not cover
@@ -110,8 +105,7 @@ def write_card(
             f"| {name} | {panel.sessions[first]} | {panel.sessions[last]} |"
             for name, (first, last) in panel.split.items()
         ),
-        **{name: params["evaluation"]["portfolio"][name] for name in ("delay", "cost_bps")},
-        results="\n".join(_result_rows(panel.horizons, results)),
+        results=results_section(params["evaluation"]["portfolio"], results),
     )
     with replaced_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -120,24 +114,6 @@ def write_card(
 def _started_from(parent: Parent) -> str:
     return f"""Started from `{parent.tag}`, commit {parent.commit}, whose model has the SHA-256
 `{parent.model_sha256}`. A phase of 0 epochs handed its weights on as they were."""
-
-
-def _result_rows(horizons: tuple[int, ...], results: dict[str, Any]) -> list[str]:
-    def row(label: str, *path: str) -> str:
-        cells = [_with_interval(results[split], path) for split in ("validation", "test")]
-        return f"| {label} | {cells[0]} | {cells[1]} |"
-
-    return [row("Sharpe", "sharpe"), *(row(f"RankIC, {h} session(s)", "rank_ic", str(h)) for h in horizons)]
-
-
-def _with_interval(metrics: dict[str, Any], path: tuple[str, ...]) -> str:
-    for name in path:
-        metrics = metrics[name]
-    if metrics["value"] is None:
-        return "undefined"
-    if metrics["low"] is None or metrics["high"] is None:
-        return f"{metrics['value']:.3f}"
-    return f"{metrics['value']:.3f} [{metrics['low']:.3f}, {metrics['high']:.3f}]"
 
 
 def _listed(horizons: tuple[int, ...]) -> str:

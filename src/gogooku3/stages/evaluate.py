@@ -1,24 +1,31 @@
-"""Stage `evaluate`: scores for validation and test, the metrics of both, and the series that DVC plots."""
+"""Stage `evaluate`: the metrics of the model and its baselines on validation and test, and the series behind them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
+from gogooku3.baselines.table import read_scores
 from gogooku3.config import Params
 from gogooku3.dataset.panel import Panel, read_panel
-from gogooku3.evaluation.evaluate import evaluate
+from gogooku3.evaluation import checks
+from gogooku3.evaluation.against import against
+from gogooku3.evaluation.conditions import TREND, Conditions
+from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.evaluation.plots import write_plots
-from gogooku3.files import write_json, write_parquet
+from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.scoring import score
 from gogooku3.model.table import align, tabulate
 from gogooku3.model.weights import load
 from gogooku3.numerics import prepare_torch
 from gogooku3.quotes.folder import read
+from gogooku3.quotes.schema import Quotes
 
 SPLITS = ("validation", "test")
+METRICS = Path("metrics")
 
 
 def run(params: Params) -> None:
@@ -29,26 +36,46 @@ def run(params: Params) -> None:
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores_TSP = score(network, inputs, first, last)
-    oracle_TSP = _oracle(panel)
+    quotes = read(Path("data/quotes"))
+    conditions = _conditions(panel, quotes, first, last)
+    span = slice(first, last + 1)
+    checks.targets_of_bars(panel.y_TSH[span], panel.horizons, panel.sessions[span], panel.codes, conditions)
+    checks.scored_stocks(scores_TSP[..., 0], panel.sessions[span], panel.codes, conditions)
+    oracle_TSP = _oracle(panel, quotes)
+    baselines = read_scores(panel, Path("data/baselines.parquet"))
 
-    results = {}
+    results, tables = {}, {}
     for split in SPLITS:
-        begin, end = panel.split[split]
-        results[split] = evaluate(
-            scores_TSP[begin - first : end + 1 - first],
-            panel.y_TSH[begin : end + 1],
-            panel.sessions[begin : end + 1],
+        begin, end = panel.split[split][0], panel.split[split][1] + 1
+        outcome = Outcome(
+            panel.y_TSH[begin:end],
+            panel.sessions[begin:end],
             panel.horizons,
-            params.evaluation,
-            None if oracle_TSP is None else oracle_TSP[begin : end + 1],
+            conditions.rows(begin - first, end - first),
         )
+        scores_of_split = scores_TSP[begin - first : end - first]
+        oracle_of_split = None if oracle_TSP is None else oracle_TSP[begin:end]
+        results[split] = evaluate(scores_of_split, outcome, params.evaluation, oracle_of_split)
+        baselines_of_split = {name: scores[begin:end] for name, scores in baselines.items()}
+        tables[split] = against(results[split], scores_of_split, baselines_of_split, outcome, params.evaluation)
     write_parquet(tabulate(panel, scores_TSP, first), Path("data/predictions.parquet"))
     for split, result in results.items():
-        write_json(result.metrics, Path("metrics") / f"{split}.json")
-    write_plots(results["test"], Path("plots"))
+        write_json(result.metrics, METRICS / f"{split}.json")
+        write_csv(result.sessions, METRICS / "sessions" / f"{split}.csv")
+    write_json({split: table for split, (table, _) in tables.items()}, METRICS / "baselines.json")
+    write_plots(results["test"], tables["test"][1], Path("plots"))
 
 
-def _oracle(panel: Panel) -> np.ndarray | None:
+def _conditions(panel: Panel, quotes: Quotes, first: int, last: int) -> Conditions:
+    """What the market was like in the sessions `first` to `last`, made from the bars and those before them."""
+    begin = max(0, first - TREND)
+    sessions = panel.sessions[begin : last + 1]
+    bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
+    conditions = Conditions.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
+    return conditions.rows(first - begin, last + 1 - begin)
+
+
+def _oracle(panel: Panel, quotes: Quotes) -> np.ndarray | None:
     """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
-    oracle = read(Path("data/quotes")).oracle
+    oracle = quotes.oracle
     return None if oracle is None else align(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

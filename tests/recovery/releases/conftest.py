@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -21,7 +22,7 @@ from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
 from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.files import write_json, write_parquet
+from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import save
@@ -31,6 +32,8 @@ from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.releases.tags import read
 from gogooku3.training.phases import PHASES
 
+from ...conftest import baselines_like, metrics_like
+
 ROOT = Path(__file__).parents[3]
 NATIVE = Numerics(device="cpu", threads=1, instruction_set="native")
 
@@ -39,7 +42,10 @@ STAGES = {
     "dataset": ["data/dataset"],
     "finetune": ["models/finetune/config.json", "models/finetune/model.safetensors"],
     "package": [f"models/package/{name}" for name in sorted(FILES)],
-    "metrics": ["metrics/test.json", "metrics/validation.json"],
+    "metrics": [
+        *("metrics/baselines.json", "metrics/test.json", "metrics/validation.json"),
+        *("metrics/sessions/test.csv", "metrics/sessions/validation.csv"),
+    ],
 }
 PLACES = {"quotes": "data", "dataset": "data", "finetune": "models", "package": "models", "metrics": "."}
 ARTIFACTS = {name: {"path": "models/package", "type": "model"} for name in ("demo", "tier1", "tier2")}
@@ -93,6 +99,18 @@ class Lab:
         return Lab(target / "lab", self.make)
 
 
+def track_like(seed: int, rank_ic: float, horizons: tuple[int, ...]) -> pl.DataFrame:
+    """Sessions with the RankIC of a model, beside a part that all models share."""
+    random = np.random.default_rng(5)
+    series_TH = rank_ic + 0.1 * random.standard_normal((60, len(horizons)))
+    series_TH += 0.005 * np.random.default_rng(seed).standard_normal(series_TH.shape)
+    dates = np.datetime64("2024-01-01") + np.arange(60)
+    net_T = 0.01 * random.standard_normal(60)
+    return pl.DataFrame(
+        {"Date": dates, "net": net_T} | {f"rank_ic_{h}": x_T for h, x_T in zip(horizons, series_TH.T, strict=True)}
+    )
+
+
 @pytest.fixture(scope="session")
 def training(panel: Panel, small: Model, demo: Params) -> Train:
     columns = tuple(Column(f"feature_{i}", "returns", 1, "stock", "", "float32") for i in range(len(panel.features)))
@@ -117,14 +135,10 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
                 str(h): {"value": rank_ic + shift + i / 100, "low": shift - 0.1, "high": shift + 0.1}
                 for i, h in enumerate(panel.horizons)
             }
-            metrics = {
-                "from": "2024-01-04",
-                "to": "2024-02-29",
-                "sharpe": {"value": 1.0 + shift, "low": 0.5, "high": 1.5, "trials": 1},
-                "turnover": 0.25,
-                "rank_ic": estimates,
-            }
+            metrics = metrics_like(estimates, {"value": 1.0 + shift, "low": 0.5, "high": 1.5})
             write_json(metrics, made / f"metrics/{split}.json")
+            write_csv(track_like(seed, rank_ic, panel.horizons), made / f"metrics/sessions/{split}.csv")
+        write_json(baselines_like(), made / "metrics/baselines.json")
         inputs = PanelOnDevice(dataclasses.replace(panel, abi=schema.abi), small.backbone.window, device)
         params = dataclasses.replace(demo, numerics=NATIVE)
         (made / "package/golden").mkdir(parents=True)
@@ -157,7 +171,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
         name: {
             "cmd": f"mkdir -p {PLACES[name]} && cp -r made/{name} {PLACES[name]}/",
             "deps": [f"made/{name}"],
-            **({"metrics": [{path: {"cache": False}} for path in paths]} if name == "metrics" else {"outs": paths}),
+            "outs": [{path: {"cache": False}} for path in paths] if name == "metrics" else paths,
         }
         for name, paths in STAGES.items()
     }

@@ -34,6 +34,8 @@ from gogooku3.recovery.checks.verdict import Finding, Verdict
 from gogooku3.recovery.verify import beside, verify
 from gogooku3.training.phases import PHASES
 
+from ...conftest import baselines_like, metrics_like
+
 # `native`: a test process did not pin the portable instruction set before torch was loaded.
 NATIVE = Numerics(device="cpu", threads=1, instruction_set="native")
 SCHEMA = Schema(
@@ -133,8 +135,9 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     save(network, trained)
     estimate = {"value": 0.1, "low": 0.0, "high": 0.2}
     for split in ("validation", "test"):
-        metrics = {"sharpe": estimate, "rank_ic": {str(h): estimate for h in SCHEMA.horizons}}
+        metrics = metrics_like({str(h): estimate for h in SCHEMA.horizons}, estimate)
         write_json(metrics, root / f"metrics/{split}.json")
+    write_json(baselines_like(), root / "metrics/baselines.json")
     inputs = PanelOnDevice(dataclasses.replace(panel, abi=SCHEMA.abi), small.backbone.window, device)
     params = dataclasses.replace(demo, numerics=NATIVE)
     (package / "golden").mkdir(parents=True)

@@ -1,0 +1,36 @@
+"""The scores of all baselines as one table, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from gogooku3.dataset.panel import Panel
+from gogooku3.model.table import align, tabulate
+
+NAMES = ("ridge", "lightgbm", "reversal", "momentum")
+"""In the order in which they are shown."""
+
+
+def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.DataFrame:
+    """`Date`, `Code` and `<name>_<horizon>`, one row per bar, of scores [sessions, S, H] from index `first` on."""
+    key = tabulate(panel, next(iter(scores.values())), first).select("Date", "Code")
+    columns = [
+        tabulate(panel, scores_TSH, first).select(
+            pl.col(f"score_{h}").alias(name) for h, name in zip(panel.horizons, _columns(panel, baseline), strict=True)
+        )
+        for baseline, scores_TSH in scores.items()
+    ]
+    return pl.concat([key, *columns], how="horizontal")
+
+
+def read_scores(panel: Panel, path: Path) -> dict[str, np.ndarray]:
+    """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has none."""
+    frame = pl.read_parquet(path)
+    return {name: align(panel, frame, _columns(panel, name)) for name in NAMES}
+
+
+def _columns(panel: Panel, name: str) -> list[str]:
+    return [f"{name}_{h}" for h in panel.horizons]

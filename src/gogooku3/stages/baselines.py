@@ -1,0 +1,18 @@
+"""Stage `baselines`: scores of what the model must beat, from the same features and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.baselines.score import score
+from gogooku3.baselines.table import to_table
+from gogooku3.config import Params
+from gogooku3.dataset.panel import read_panel
+from gogooku3.files import write_parquet
+
+
+def run(params: Params) -> None:
+    """Writes `data/baselines.parquet`."""
+    panel = read_panel(Path("data/dataset"))
+    scores, first = score(panel, params.baselines, params.numerics.threads)
+    write_parquet(to_table(panel, scores, first), Path("data/baselines.parquet"))

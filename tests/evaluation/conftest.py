@@ -1,0 +1,77 @@
+"""Markets of random returns, what the market was like in them, and parameters of a portfolio."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gogooku3.config.evaluation import Bootstrap, Evaluation, Portfolio
+from gogooku3.evaluation.conditions import Conditions
+from gogooku3.evaluation.evaluate import Outcome
+
+HORIZONS = (1, 5)
+PORTFOLIO = Portfolio(
+    horizon=5,
+    delay=1,
+    cost_bps=5.0,
+    borrow_bps=0.0,
+    max_turnover=None,
+    max_weight=None,
+    sector_neutral=False,
+    participation=0.05,
+)
+BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
+PARAMS = Evaluation(portfolio=PORTFOLIO, quantiles=5, bootstrap=BOOTSTRAP)
+
+
+def traded_with(params: Evaluation = PARAMS, **changes: Any) -> Evaluation:
+    return replace(params, portfolio=replace(params.portfolio, **changes))
+
+
+def sessions_of(count: int) -> np.ndarray:
+    return np.busday_offset("2023-05-01", np.arange(count), roll="forward")
+
+
+def calm(sessions: int, stocks: int) -> Conditions:
+    """Two sectors, a bar for every stock, a traded value of 1e8 each, an index that rises evenly."""
+    return Conditions(
+        sectors=tuple("AB"[place % 2] for place in range(stocks)),
+        close_TS=np.ones((sessions, stocks)),
+        traded_value_TS=np.full((sessions, stocks), 1e8),
+        next_index_return_T=np.append(np.full(sessions - 1, 0.001), np.nan),
+        trend_T=np.full(sessions, 0.06),
+        volatility_T=np.full(sessions, 0.01),
+    )
+
+
+def forward_returns(returns_TS: np.ndarray, horizons: tuple[int, ...] = HORIZONS) -> np.ndarray:
+    """Targets made of returns from each close to the next; NaN where the horizon reaches past the end."""
+    sessions = len(returns_TS)
+    targets_TSH = np.full((*returns_TS.shape, len(horizons)), np.nan)
+    for i, horizon in enumerate(horizons):
+        for t in range(sessions - horizon + 1):
+            targets_TSH[t, :, i] = np.prod(1 + returns_TS[t : t + horizon], axis=0) - 1
+    targets_TSH[-1] = np.nan
+    return targets_TSH
+
+
+def market(
+    seed: int = 0,
+    strength: float = 0.0,
+    sessions: int = 80,
+    stocks: int = 40,
+    horizons: tuple[int, ...] = HORIZONS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and targets of a market whose next-session returns follow the scores with the given correlation."""
+    rng = np.random.default_rng(seed)
+    signal_TS, rest_TS = rng.standard_normal((2, sessions, stocks))
+    returns_TS = 0.01 * (strength * signal_TS + math.sqrt(1 - strength**2) * rest_TS)
+    return np.repeat(signal_TS[..., None], len(horizons), axis=2), forward_returns(returns_TS, horizons)
+
+
+def outcome_of(targets_TSH: np.ndarray, horizons: tuple[int, ...] = HORIZONS) -> Outcome:
+    sessions, stocks, _ = targets_TSH.shape
+    return Outcome(targets_TSH, sessions_of(sessions), horizons, calm(sessions, stocks))

@@ -1,0 +1,116 @@
+"""Mistakes that make a model look skilled, planted: each is refused before a number is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.evaluation import checks
+
+from .conftest import calm, forward_returns, sessions_of
+
+T, S = 30, 12
+HORIZONS = (1, 5)
+SESSIONS = sessions_of(T)
+CODES = tuple(f"{1301 + place}" for place in range(S))
+
+
+@pytest.fixture
+def closes() -> np.ndarray:
+    steps = 0.02 * np.random.default_rng(0).standard_normal((T, S))
+    close_TS = 100 * np.exp(np.cumsum(steps, axis=0))
+    close_TS[:6, 3] = np.nan
+    close_TS[20:, 4] = np.nan
+    return close_TS
+
+
+def targets_of(close_TS: np.ndarray) -> np.ndarray:
+    targets_TSH = np.full((T, S, len(HORIZONS)), np.nan, np.float32)
+    for place, horizon in enumerate(HORIZONS):
+        targets_TSH[:-horizon, :, place] = close_TS[horizon:] / close_TS[:-horizon] - 1
+    return targets_TSH
+
+
+def check(targets_TSH: np.ndarray, close_TS: np.ndarray) -> None:
+    checks.targets_of_bars(targets_TSH, HORIZONS, SESSIONS, CODES, replace(calm(T, S), close_TS=close_TS))
+
+
+def test_the_targets_of_the_bars_pass(closes):
+    check(targets_of(closes), closes)
+
+
+def test_a_label_that_is_shifted_by_one_session_is_refused(closes):
+    shifted = targets_of(closes)
+    shifted[1:, :, 0] = shifted[:-1, :, 0].copy()
+    with pytest.raises(DataError, match=r"targets of horizon 1 are not what the bars returned: 1301 on 2023-05-02"):
+        check(shifted, closes)
+
+
+def test_a_label_of_another_horizon_is_refused(closes):
+    other = targets_of(closes)
+    other[:, :, 1] = other[:, :, 0]
+    with pytest.raises(DataError, match="targets of horizon 5 are not what the bars returned"):
+        check(other, closes)
+
+
+def test_labels_of_stocks_that_are_about_to_leave_cannot_be_dropped(closes):
+    """A survivorship filter in the targets: what became of the stock that left is not counted."""
+    filtered = targets_of(closes)
+    filtered[:, 4] = np.nan
+    with pytest.raises(DataError, match="1305 on 2023-05-01 has nan"):
+        check(filtered, closes)
+
+
+def test_a_label_that_no_bar_gives_is_refused(closes):
+    made_up = targets_of(closes)
+    made_up[25, 4, 0] = 0.01
+    with pytest.raises(DataError, match=r"1 targets of horizon 1 .* by the bars nan"):
+        check(made_up, closes)
+
+
+def test_targets_that_reach_beyond_the_bars_are_not_compared(closes):
+    beyond = targets_of(closes)
+    beyond[-1] = 0.5
+    check(beyond, closes)
+
+
+def test_scores_of_survivors_alone_are_refused(closes):
+    conditions = replace(calm(T, S), close_TS=closes)
+    scores_TS = np.where(np.isfinite(closes), 1.0, np.nan)
+    checks.scored_stocks(scores_TS, SESSIONS, CODES, conditions)
+    scores_TS[:, 4] = np.nan
+    with pytest.raises(DataError, match=r"20 bars of 1 stocks \(1305\) have no score, the first on 2023-05-01"):
+        checks.scored_stocks(scores_TS, SESSIONS, CODES, conditions)
+
+
+@pytest.mark.parametrize(("at", "date"), [(5, "2023-05-05"), (1, "2023-05-01")])
+def test_a_session_that_is_listed_twice_is_refused(at, date):
+    sessions = SESSIONS.copy()
+    sessions[at] = sessions[at - 1]
+    with pytest.raises(DataError, match=f"session {date} comes after {date}"):
+        checks.sessions_once(sessions, np.random.default_rng(0).standard_normal((T, S)))
+
+
+def test_a_session_that_was_copied_under_another_date_is_refused():
+    returns_TS = forward_returns(0.01 * np.random.default_rng(0).standard_normal((T, S)), (1,))[..., 0]
+    checks.sessions_once(SESSIONS, returns_TS)
+    returns_TS[17] = returns_TS[9]
+    with pytest.raises(DataError, match="sessions 2023-05-12 and 2023-05-24 have the same return in every stock"):
+        checks.sessions_once(SESSIONS, returns_TS)
+
+
+def test_sessions_in_which_nothing_is_known_or_nothing_moved_are_no_copies():
+    returns_TS = np.random.default_rng(0).standard_normal((T, S))
+    returns_TS[[3, 4]], returns_TS[[8, 20]] = 0.0, np.nan
+    checks.sessions_once(SESSIONS, returns_TS)
+
+
+@pytest.mark.parametrize(("which", "value"), [("scores", np.inf), ("targets", -np.inf)])
+def test_infinite_values_are_refused(which, value):
+    arrays = {"scores": np.zeros((T, S, 2)), "targets": np.zeros((T, S, 2))}
+    arrays[which][3, 4, 1] = value
+    with pytest.raises(DataError, match=f"1 of {T * S * 2} {which} are infinite"):
+        checks.finite(arrays["scores"], arrays["targets"])

@@ -1,0 +1,110 @@
+"""What the card says of results: all that was measured, and in words what it does not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gogooku3.package.results import results_section, verdict
+
+from ..conftest import baselines_like, metrics_like
+
+PORTFOLIO: dict[str, Any] = {
+    "horizon": 5,
+    "delay": 1,
+    "cost_bps": 5.0,
+    "borrow_bps": 50.0,
+    "max_turnover": None,
+    "max_weight": 0.05,
+    "sector_neutral": False,
+    "participation": 0.05,
+}
+
+
+def results(**changes: Any) -> dict[str, Any]:
+    rank_ic = {"1": {"value": 0.031, "low": 0.01, "high": 0.05}, "5": {"value": None, "low": None, "high": None}}
+    table = metrics_like(rank_ic, {"value": 1.25, "low": 0.5, "high": 2.0}) | changes
+    return {"validation": table, "test": table, "baselines": baselines_like()}
+
+
+def section(portfolio: dict[str, Any] | None = None, **changes: Any) -> str:
+    return results_section(PORTFOLIO | (portfolio or {}), results(**changes))
+
+
+def difference(low: float | None, high: float | None) -> dict[str, Any]:
+    value = None if low is None or high is None else (low + high) / 2
+    return {"value": value, "low": low, "high": high}
+
+
+def test_every_metric_stands_with_its_interval_in_both_columns():
+    text = section()
+    for row in (
+        "| Sharpe | 1.250 [0.500, 2.000] | 1.250 [0.500, 2.000] |",
+        "| RankIC, mean over horizons | 0.050 [-0.050, 0.150] | 0.050 [-0.050, 0.150] |",
+        "| RankIC, 1 session(s) | 0.031 [0.010, 0.050] | 0.031 [0.010, 0.050] |",
+        "| IC, 5 session(s) | undefined | undefined |",
+        "| probability of skill | 0.9000 | 0.9000 |",
+        "| track record needed, sessions | 250 | 250 |",
+        "| trials survived | 12 | 12 |",
+        "| annual return | 12.50% | 12.50% |",
+        "| exposure to size | undefined | undefined |",
+        "| stocks: all, joined, left | 12, 1, 2 | 12, 1, 2 |",
+    ):
+        assert row in text.splitlines(), row
+
+
+def test_a_horizon_that_one_split_lacks_is_undefined_there():
+    tables = results()
+    tables["test"] = tables["test"] | {"rank_ic": {"1": tables["test"]["rank_ic"]["1"]}}
+    assert "| RankIC, 5 session(s) | undefined | undefined |" in results_section(PORTFOLIO, tables)
+
+
+def test_the_baselines_stand_beside_the_model():
+    text = section()
+    assert "| **model** | 1.250 [0.500, 2.000] | | 0.050 [-0.050, 0.150] | |" in text
+    cells = "0.250 [-0.500, 1.000]"
+    assert f"| LightGBM | {cells} | {cells} | {cells} | {cells} |" in text
+    assert f"| equal weights | {cells} | {cells} | – | – |" in text
+
+
+@pytest.mark.parametrize(
+    ("rank_ic", "sharpe", "says"),
+    [
+        ((0.01, 0.02), (0.5, 1.5), ("beats", "beats")),
+        ((-0.01, 0.02), (0.5, 1.5), ("does not beat", "beats")),
+        ((-0.02, -0.01), (-0.5, 1.5), ("is beaten by", "does not beat")),
+        ((0.0, 0.02), (None, None), ("does not beat", "cannot be compared with")),
+    ],
+)
+def test_a_model_beats_lightgbm_only_where_the_whole_interval_says_so(rank_ic, sharpe, says):
+    text = verdict({"sessions": 164, "mean_rank_ic": difference(*rank_ic), "sharpe": difference(*sharpe)})
+    assert text.startswith("Over the 164 sessions of the test split, the model ")
+    assert f"**{says[0]} LightGBM** by mean RankIC" in text
+    assert f"**{says[1]} LightGBM** by Sharpe ratio" in text
+
+
+def test_the_verdict_is_part_of_the_card():
+    assert "**does not beat LightGBM** by mean RankIC (difference 0.250 [-0.500, 1.000])" in section()
+
+
+@pytest.mark.parametrize(
+    ("portfolio", "says"),
+    [
+        ({"cost_bps": 0.0}, "trading costs nothing"),
+        ({"borrow_bps": 0.0}, "borrowed stock costs nothing"),
+        ({"cost_bps": 0.0, "borrow_bps": 0.0}, "trading and borrowed stock cost nothing"),
+        ({"delay": 0}, "trades are made at the very prices that the scores are made from"),
+    ],
+)
+def test_what_nobody_could_have_had_is_said_in_bold(portfolio: dict[str, Any], says: str):
+    assert f"**Nobody could have had these results: {says}.**" in section(portfolio)
+    assert "Nobody" not in section()
+
+
+def test_the_portfolio_is_described_as_its_parameters_say():
+    plain = section({"max_weight": None})
+    assert "dollar-neutral, without limits on positions and trades. It trades 1 session(s) after" in plain
+    bound = section({"sector_neutral": True, "max_turnover": 0.3})
+    assert "dollar-neutral in every sector, no position above 5.00% of capital and no more than 30% of capital" in bound
+    assert "pays 5 basis points of the traded value and 50 a year of the value sold short" in plain
