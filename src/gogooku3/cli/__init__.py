@@ -14,6 +14,7 @@ from gogooku3.cli.dataset import dataset
 from gogooku3.cli.diff import diff
 from gogooku3.cli.doctor import doctor
 from gogooku3.cli.drill import drill
+from gogooku3.cli.export import export
 from gogooku3.cli.features import features
 from gogooku3.cli.jquants import jquants
 from gogooku3.cli.locate import locate
@@ -50,5 +51,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (dataset, features, jquants, predict, *_RECOVERY):
+for verb in (dataset, features, jquants, predict, export, *_RECOVERY):
     main.add_command(verb)

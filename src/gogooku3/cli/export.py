@@ -1,0 +1,33 @@
+"""`gogooku3 export`: predictions and returns for alphalens and quantstats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Folder to write; not one that holds something."
+)
+def export(split: str, output: Path) -> None:
+    """Write the scores, forward returns and portfolio returns of a split as alphalens and quantstats read them.
+
+    Run in the repository's root, after `dvc repro` or `dvc pull`. With pandas:
+
+    \b
+        factor = pd.read_parquet("OUTPUT/alphalens/score_5.parquet")
+        alphalens.performance.mean_information_coefficient(factor)
+        net = pd.read_parquet("OUTPUT/quantstats/returns.parquet")["net"]
+        quantstats.stats.sharpe(net)
+
+    Exit codes: 0 written; 1 the folder is in the way; 2 the parameters are wrong; 3 an output of the run is absent.
+    """
+    from gogooku3 import config
+    from gogooku3.export import export as run
+
+    rows = run(Path(), split, config.load().evaluation.quantiles, output)
+    for name, count in rows.items():
+        click.echo(f"{count:>9,} rows  {output / name}")
