@@ -17,13 +17,25 @@ from dvc.repo import Repo
 
 from gogooku3 import config
 from gogooku3.errors import RefusedError, listed
+from gogooku3.evaluation.differences import differences
 from gogooku3.files import sha256_file
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE, WEIGHTS
-from gogooku3.recovery.releases.record import Comparison, Record, measured, message, parse
+from gogooku3.recovery.releases.record import (
+    Comparison,
+    Estimate,
+    Measured,
+    Record,
+    measured,
+    message,
+    parse,
+    sessions,
+    track_record,
+)
+from gogooku3.recovery.trials import count
 from gogooku3.recovery.verify import verify
 
 Progress = Callable[[str], None]
@@ -152,7 +164,7 @@ def _record(
 ) -> Record:
     """What the tag will say; refuses a model that is worse than the best."""
     validation = measured(root, commit, "validation")
-    compared_with = _best(root, registry, tier)
+    compared_with = _best(root, registry, tier, commit, validation)
     ours = validation.mean_rank_ic
     if ours is None:
         raise RefusedError(
@@ -167,6 +179,8 @@ def _record(
             hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
             ' `--despite-worse "REASON"` releases it without making it the best',
         )
+    trials, track = count(root, tier), track_record(root, commit, "validation")
+    deflated = math.nan if track is None else track.deflated(trials)
     return Record(
         tier=tier,
         version=str(version),
@@ -178,6 +192,8 @@ def _record(
         compared_with=compared_with,
         despite_worse=despite_worse if gain < 0 else None,
         stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
+        trials=trials,
+        deflated_sharpe=None if math.isnan(deflated) else deflated,
     )
 
 
@@ -204,8 +220,8 @@ def _parent(root: Path, registry: tags.Registry) -> Parent | None:
     return known
 
 
-def _best(root: Path, registry: tags.Registry, tier: str) -> Comparison | None:
-    """The present best, by the metrics file of its own commit."""
+def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validation: Measured) -> Comparison | None:
+    """The present best, by the metrics file of its own commit, and the gain over it."""
     best = registry.best(tier)
     if best is None:
         return None
@@ -215,7 +231,17 @@ def _best(root: Path, registry: tags.Registry, tier: str) -> Comparison | None:
             f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {its.basis}",
             hint=f"take the mark back (`gto deprecate {tier} {best.version} {tags.BEST}`)",
         )
-    return Comparison(best.tag.name, its.mean_rank_ic, its.basis)
+    gain = _gain(root, commit, best.commit) if its.basis == validation.basis else None
+    return Comparison(best.tag.name, its.mean_rank_ic, its.basis, gain)
+
+
+def _gain(root: Path, commit: str, best: str) -> Estimate | None:
+    """Mean validation RankIC of a commit less that of another, session by session; None where one lacks them."""
+    ours, theirs = (sessions(root, rev, "validation") for rev in (commit, best))
+    if ours is None or theirs is None:
+        return None
+    bootstrap = config.load(root / config.PARAMS).evaluation.bootstrap
+    return Estimate(**differences(ours, theirs, bootstrap)["mean_rank_ic"])
 
 
 def _require_reproduced(root: Path) -> None:

@@ -72,8 +72,7 @@ def test_every_section_names_its_differences(changed: Any) -> None:
     assert found.code == [RoomChange("gogooku3", 1, 1, 0), RoomChange("training", 1, 2, 1)]
     metrics = {change.name: change for change in found.metrics}
     assert set(metrics) == {
-        *(f"validation.rank_ic.{horizon}" for horizon in (1, 5)),
-        *(f"test.rank_ic.{horizon}" for horizon in (1, 5)),
+        *(f"{split}.{name}.{h}" for split in ("validation", "test") for name in ("rank_ic", "ic") for h in (1, 5)),
         "test.sharpe",
     }
     assert metrics["validation.rank_ic.1"].old == {"value": 0.05, "low": -0.1, "high": 0.1}

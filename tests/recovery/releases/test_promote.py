@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, StoreError
+from gogooku3.evaluation.track_record import TrackRecord
 from gogooku3.files import sha256_file
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
@@ -53,6 +55,23 @@ def test_the_first_model_is_version_1_and_the_best_and_its_tags_record_it(lab: A
     for said in (record.model_sha256, "0.050 [-0.100, 0.100]", "0.030 [-0.120, 0.080]", "exact on"):
         assert said in best.tag.message
     assert run(lab.folder, "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_chosen_from(lab: Any) -> None:
+    first = promote(lab.folder, "tier1").record
+    track = TrackRecord(1.0 / math.sqrt(252), 100, 0.1, 4.0)
+    assert (first.trials, first.deflated_sharpe) == (1, track.deflated(1))
+    lab.train(2, 0.04)
+    lab.train(3, 0.06)
+    made = promote(lab.folder, "tier1")
+    assert made.record.trials == 3
+    assert made.record.deflated_sharpe == track.deflated(3)
+    assert made.record.compared_with is not None
+    gain = made.record.compared_with.gain
+    assert gain is not None
+    # Both share most of what moves their RankIC: the gain of 0.01 stands out though each one's own interval is wide.
+    assert gain.value == pytest.approx(0.01, abs=0.002)
+    assert 0 < gain.low < gain.value < gain.high < 0.02
 
 
 def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gogooku3.package.lineage import Parent
-from gogooku3.recovery.releases.record import Comparison, Estimate, Measured, Record, message, parse
+from gogooku3.recovery.releases.record import Comparison, Estimate, Measured, Record, comparison, message, parse
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
@@ -31,9 +32,11 @@ RECORDS = st.builds(
     environment=st.dictionaries(st.just("versions"), st.dictionaries(TEXTS, TEXTS)),
     validation=DEFINED,
     test=SPLITS,
-    compared_with=st.none() | st.builds(Comparison, TEXTS, NUMBERS, TEXTS),
+    compared_with=st.none() | st.builds(Comparison, TEXTS, NUMBERS, TEXTS, st.none() | ESTIMATES),
     despite_worse=st.none() | TEXTS | st.just("why:\nrecord: {}\n"),
     stage_tag=st.none() | st.just("tier1#best#1"),
+    trials=st.none() | st.integers(1, 1000),
+    deflated_sharpe=st.none() | st.floats(0, 1),
 )
 
 EXAMPLE = Record(
@@ -44,9 +47,13 @@ EXAMPLE = Record(
     environment={"exact_on": "x86-64-v3", "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}},
     validation=Measured("2022-12-01", "2023-04-28", Estimate(1.25, 0.5, 2.0), {"1": Estimate(0.03125, 0.01, 0.05)}),
     test=Measured("2023-05-01", "2023-12-29", Estimate(0.5, -0.5, 1.5), {"1": Estimate(None, None, None)}),
-    compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2022-12-01 to 2023-04-28"),
+    compared_with=Comparison(
+        "tier1@v1.0.0", 0.025, "horizons 1; 2022-12-01 to 2023-04-28", Estimate(0.00625, 0.001, 0.0125)
+    ),
     despite_worse=None,
     stage_tag="tier1#best#2",
+    trials=12,
+    deflated_sharpe=0.875,
 )
 
 
@@ -63,7 +70,8 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         f"model SHA-256: {'ab' * 32}",
         "started from: scratch",
         "validation RankIC: 0.0312 (mean; horizons 1; 2022-12-01 to 2023-04-28)",
-        "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions)",
+        "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions); gain 0.006 [0.001, 0.013]",
+        "chosen from: 12 different results of tier1; deflated Sharpe on validation 0.8750",
         "exact on: x86-64-v3",
         "libraries: torch 2.13.0+cpu, numpy 2.4.6",
         "",
@@ -83,6 +91,22 @@ def test_a_model_that_was_trained_from_a_release_names_it() -> None:
 def test_a_comparison_over_other_sessions_says_which() -> None:
     other = replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2021-01-01 to 2021-12-30"))
     assert "compared with: tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30)" in message(other)
+
+
+def test_a_gain_that_chance_alone_could_give_is_said_to_be_one():
+    gain = Estimate(0.00625, -0.001, 0.0125)
+    told = comparison(replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "", gain)))
+    assert told.endswith("gain 0.006 [-0.001, 0.013], which chance alone could give")
+    assert not comparison(EXAMPLE).endswith("could give")
+
+
+def test_a_record_from_before_trials_were_counted_reads_back_without_them():
+    older = message(EXAMPLE).replace(', "trials": 12, "deflated_sharpe": 0.875', "")
+    older = re.sub(r', "gain": \{.*?\}', "", older)
+    record = parse(older)
+    assert record is not None
+    assert (record.trials, record.deflated_sharpe, record.compared_with.gain) == (None, None, None)
+    assert "chosen from: not recorded" in message(record)
 
 
 def test_a_message_without_a_whole_record_has_none() -> None:

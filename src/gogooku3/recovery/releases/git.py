@@ -101,6 +101,19 @@ def show(root: Path, rev: str, path: str) -> str | None:
     return run(root, "show", f"{rev}:./{path}")
 
 
+def blobs(root: Path, commits: list[str], path: str) -> dict[str, str]:
+    """Hash of a file's content by commit, of those that have the file."""
+    asked = "".join(f"{commit}:./{path}\n" for commit in commits)
+    answers = run(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked).splitlines()
+    found = zip(commits, (answer.split(" ") for answer in answers), strict=True)
+    return {commit: fields[0] for commit, fields in found if fields[1:] == ["blob"]}
+
+
+def read_blob(root: Path, blob: str) -> str:
+    """Text of a file by the hash of its content."""
+    return run(root, "cat-file", "blob", blob)
+
+
 def annotated_tags(root: Path) -> list[AnnotatedTag]:
     """Every annotated tag, by name; lightweight ones, which GTO ignores too, are left out."""
     fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "contents")

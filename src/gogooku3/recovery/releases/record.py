@@ -6,16 +6,20 @@ One grammar, written by `promote` and read back by `tiers`.
 from __future__ import annotations
 
 import json
+import math
 import re
 import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
+from gogooku3.evaluation.track_record import TrackRecord
 from gogooku3.package.lineage import Parent
 from gogooku3.recovery.releases import git
 
@@ -71,6 +75,8 @@ class Comparison:
     tag: str
     rank_ic: float
     basis: str
+    gain: Estimate | None = None
+    """Mean RankIC of the new model less that of this one; None where they were not measured over the same."""
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -92,6 +98,10 @@ class Record:
     """Why a model that is worse than the best was released."""
     stage_tag: str | None
     """The tag that marks it as the best of its tier, made together with its own."""
+    trials: int | None = None
+    """Different results that the repository knew of the tier, this one included; None in older records."""
+    deflated_sharpe: float | None = None
+    """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -117,6 +127,24 @@ def measured(root: Path, rev: str, split: str) -> Measured:
         ) from None
 
 
+def track_record(root: Path, rev: str, split: str) -> TrackRecord | None:
+    """What a revision's Sharpe ratio on a split proves; None where its metrics do not hold what that depends on."""
+    text = git.show(root, rev, f"metrics/{split}.json")
+    try:
+        table = json.loads(text or "{}")
+        sharpe = table["sharpe"]
+        ratio = sharpe["value"] / math.sqrt(SESSIONS_PER_YEAR)
+        return TrackRecord(ratio, int(table["sessions"]), float(sharpe["skewness"]), float(sharpe["kurtosis"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def sessions(root: Path, rev: str, split: str) -> pl.DataFrame | None:
+    """What a revision's metrics of a split are means of (`Evaluation.sessions`); None where it does not have them."""
+    text = git.show(root, rev, f"metrics/sessions/{split}.csv")
+    return None if text is None else pl.read_csv(text.encode(), try_parse_dates=True)
+
+
 def message(record: Record) -> str:
     """The whole message of a version's tag."""
     versions = record.environment.get("versions", {})
@@ -124,7 +152,8 @@ def message(record: Record) -> str:
         "model SHA-256": record.model_sha256,
         "started from": _origin(record.parent),
         "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
-        "compared with": _comparison(record),
+        "compared with": comparison(record),
+        "chosen from": trials(record),
         "exact on": str(record.environment.get("exact_on", "not stated")),
         "libraries": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
@@ -185,9 +214,25 @@ def _origin(parent: Parent | None) -> str:
     return "scratch" if parent is None else f"{parent.tag}, SHA-256 {parent.model_sha256}"
 
 
-def _comparison(record: Record) -> str:
+def comparison(record: Record) -> str:
+    """What a release was compared with, and by how much it is better."""
     before = record.compared_with
     if before is None:
         return f"nothing: the first best of {record.tier}"
     same = before.basis == record.validation.basis
-    return f"{before.tag}, {before.rank_ic:.4f} ({'same horizons and sessions' if same else before.basis})"
+    gain = "" if before.gain is None else f"; gain {before.gain}{_chance(before.gain)}"
+    return f"{before.tag}, {before.rank_ic:.4f} ({'same horizons and sessions' if same else before.basis}){gain}"
+
+
+def _chance(gain: Estimate) -> str:
+    """What is said of a gain whose interval holds zero."""
+    told_apart = gain.low is not None and gain.high is not None and not gain.low <= 0 <= gain.high
+    return "" if told_apart else ", which chance alone could give"
+
+
+def trials(record: Record) -> str:
+    """How many results a release was chosen from, and what is left of its Sharpe ratio for that."""
+    if record.trials is None:
+        return "not recorded"
+    deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
+    return f"{record.trials} different results of {record.tier}; deflated Sharpe on validation {deflated}"
