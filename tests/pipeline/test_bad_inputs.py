@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,9 @@ from subprocess import CompletedProcess
 import polars as pl
 import pytest
 import torch
+
+from gogooku3.dataset.contents import CONTENTS, write_frame
+from gogooku3.files import write_json
 
 from .conftest import SMALL, Workspace
 
@@ -229,3 +233,21 @@ def test_parameters_that_the_schema_refuses_overwrite_nothing(
     assert "failed to run: python -m gogooku3.stages dataset, exited with 2" in done.stderr
     assert changed(workspace, before) == set()
     assert workspace.changes() == " M params.yaml\n"
+
+
+def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
+    """The oldest way to look skilled: the return that the score is judged by begins before the score is known."""
+    folder = workspace.folder / "data/dataset"
+    before = workspace.bytes_of("metrics", "plots")
+    targets = {path: pl.read_parquet(path) for path in sorted((folder / "targets").glob("*.parquet"))}
+    shifted = pl.concat(targets.values()).with_columns(pl.col("target_1").shift().over("Code", order_by="Date"))
+    contents = json.loads((folder / CONTENTS).read_text())
+    for path, frame in targets.items():
+        month = frame.select("Date", "Code").join(shifted, on=["Date", "Code"], maintain_order="left")
+        path.chmod(0o644)
+        contents[f"targets/{path.name}"] = write_frame(month, path)
+    write_json(contents, folder / CONTENTS)
+    done = workspace.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
+    assert done.returncode == 3
+    assert "targets of horizon 1 are not what the bars returned" in done.stderr
+    assert workspace.bytes_of("metrics", "plots") == before

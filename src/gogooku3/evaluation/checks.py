@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gogooku3.dataset.elementwise import divide
 from gogooku3.errors import DataError, listed
 from gogooku3.evaluation.conditions import Conditions
 from gogooku3.evaluation.cross_section import Floats
@@ -70,7 +71,7 @@ def targets_of_bars(
     """
     close_TS = conditions.close_TS
     for place, horizon in enumerate(horizons):
-        expected_TS: Floats = close_TS[horizon:] / close_TS[:-horizon] - 1
+        expected_TS: Floats = divide(close_TS[horizon:], close_TS[:-horizon]) - 1
         found_TS = targets_TSH[: len(expected_TS), :, place]
         unlike_TS = np.abs(found_TS - expected_TS) > _ROUNDING * (1 + np.abs(expected_TS))
         unlike_TS |= np.isnan(found_TS) != np.isnan(expected_TS)

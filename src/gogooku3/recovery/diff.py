@@ -28,7 +28,7 @@ from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
 
-PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "tier")
+PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
 """Sections of the parameters, those that most often explain another result first."""
 
 _SPLIT = "dataset.split."
