@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gogooku3.stages", *command], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gogooku3.stages", *command],
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -30,6 +36,16 @@ def test_an_unknown_stage_or_phase_is_refused_by_name(command: tuple[str, ...], 
     done = run(*command)
     assert done.returncode == 2
     assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_machine_without_openmp_is_told_what_lightgbm_lacks(tmp_path: Path) -> None:
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = run("baselines", PYTHONPATH=path)
+    assert done.returncode == 4
+    assert "LightGBM cannot be loaded: libgomp.so.1" in done.stderr
+    assert "apt-get install libgomp1" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from gogooku3.baselines.rows import Matrix, Rows
 from gogooku3.config.baselines import LightGBM as Params
+from gogooku3.errors import MachineError
+
+try:
+    import lightgbm
+except OSError as error:  # its wheel, alone of those used here, brings no OpenMP library
+    raise MachineError(
+        f"LightGBM cannot be loaded: {error}", hint="install GCC's OpenMP library: `apt-get install libgomp1`"
+    ) from None
 
 
 def fit(train: Rows, validation: Rows, place: int, params: Params, threads: int) -> Callable[[Matrix], Matrix]:
