@@ -81,8 +81,13 @@ class Workspace:
         return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
     def bytes_of(self, *folders: str) -> dict[str, bytes]:
-        """Every file under some folders, by its path."""
-        paths = [path for folder in folders for path in (self.folder / folder).rglob("*") if path.is_file()]
+        """Every file under some folders, by its path; not the panel, which notes when its files were read."""
+        paths = [
+            path
+            for folder in folders
+            for path in (self.folder / folder).rglob("*")
+            if path.is_file() and not any(part.endswith(".panel") for part in path.parts)
+        ]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in sorted(paths)}
 
     def copy(self, target: Path) -> Workspace:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from omegaconf import OmegaConf
 
 from ..jquants import KEY, Exchange, serving, small
@@ -49,7 +48,7 @@ def write_down(workspace: Any, parameters: dict[str, str]) -> None:
     package, _, _ = path.read_text().partition("\n")
     tier = OmegaConf.load(path)
     for name, value in parameters.items():
-        OmegaConf.update(tier, name, yaml.safe_load(value))
+        OmegaConf.update(tier, name, int(value) if value.isdigit() else value)
     path.write_text(f"{package}\n{OmegaConf.to_yaml(tier)}")
     workspace.commit("The small experiment's parameters in conf")
 

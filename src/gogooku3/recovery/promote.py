@@ -32,9 +32,8 @@ from gogooku3.recovery.releases.record import (
     measured,
     message,
     parse,
-    sessions,
-    track_record,
 )
+from gogooku3.recovery.releases.results import sessions, track_record
 from gogooku3.recovery.trials import count
 from gogooku3.recovery.verify import verify
 

@@ -6,20 +6,16 @@ One grammar, written by `promote` and read back by `tiers`.
 from __future__ import annotations
 
 import json
-import math
 import re
 import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
-from gogooku3.evaluation.track_record import TrackRecord
 from gogooku3.package.lineage import Parent
 from gogooku3.recovery.releases import git
 
@@ -125,24 +121,6 @@ def measured(root: Path, rev: str, split: str) -> Measured:
             f"`{path}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe, rank_ic",
             hint="`dvc repro evaluate` writes it anew",
         ) from None
-
-
-def track_record(root: Path, rev: str, split: str) -> TrackRecord | None:
-    """What a revision's Sharpe ratio on a split proves; None where its metrics do not hold what that depends on."""
-    text = git.show(root, rev, f"metrics/{split}.json")
-    try:
-        table = json.loads(text or "{}")
-        sharpe = table["sharpe"]
-        ratio = sharpe["value"] / math.sqrt(SESSIONS_PER_YEAR)
-        return TrackRecord(ratio, int(table["sessions"]), float(sharpe["skewness"]), float(sharpe["kurtosis"]))
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def sessions(root: Path, rev: str, split: str) -> pl.DataFrame | None:
-    """What a revision's metrics of a split are means of (`Evaluation.sessions`); None where it does not have them."""
-    text = git.show(root, rev, f"metrics/sessions/{split}.csv")
-    return None if text is None else pl.read_csv(text.encode(), try_parse_dates=True)
 
 
 def message(record: Record) -> str:

@@ -101,7 +101,7 @@ MEMBERS = {
     "mode": (header(mode=0o4755), "stands a file 'store/files"),
     "owner": (header(uid=1, uname="me"), "stands a file 'store/files"),
     "time": (header(mtime=1), "stands a file 'store/files"),
-    "one more at the end": (added(99, "x"), "its manifest calls for"),
+    "one more at the end": (added(99, "x"), None),
     "one more between": (added(6, "x"), None),
     "the same twice": (added(2, "README.md"), None),
     "one lost": (lost, None),
