@@ -1,9 +1,9 @@
 """A dataset's values as arrays on disk, laid out for windows and read in place.
 
 `.<dataset>.panel/<key>/` beside the dataset's folder holds one file per array of `Panel`. It is derived from the
-dataset and made when it is first asked for; its key is the hash of the dataset's table of contents, its schema and the
-preprocessing. Opening it decodes no parquet file. Before it is believed, every array is hashed, and every file of the
-dataset that was touched since is read and checked again.
+dataset and made when it is first asked for; its key is the hash of the dataset's table of contents, its schema, the
+preprocessing and the code that lays out. Opening it decodes no parquet file. Before it is believed, every array is
+hashed, and every file of the dataset that was touched since is read and checked again.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from gogooku3.dataset.arrays import ARRAYS, Axes, array_path, write_arrays
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import MachineError
-from gogooku3.files import write_json
+from gogooku3.files import sha256_file, write_json
 
-_FORMAT = 1
-"""To be raised when an array changes its meaning or shape."""
+_MADE_BY = ("arrays.py", "normalise.py")
+"""The modules whose change may give other arrays of the same dataset."""
 _KEPT = 2
 """Layouts kept of a dataset, the last used: its own, and that of a model with another preprocessing."""
 _CHUNK = 1 << 26
@@ -77,7 +77,8 @@ def lay_out(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> L
 
 
 def _key(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> str:
-    content = [_FORMAT, contents.files, schema.as_json(), preprocess]
+    code = [sha256_file(Path(__file__).with_name(name)) for name in _MADE_BY]
+    content = [code, contents.files, schema.as_json(), preprocess]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
