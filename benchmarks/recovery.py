@@ -1,10 +1,11 @@
 """What the checks cost: `audit` of 10,000 objects under 20 tags and `recover` of a 20 MB package, beside plain DVC.
 
-    python benchmarks/recovery.py [--objects 10000] [--tags 20] [--hidden-size 90] [--runs 3] [--json FILE]
+    python benchmarks/recovery.py [--objects 10000] [--tags 20] [--hidden-size 126] [--runs 3] [--out FILE]
 
-Starts a GCS emulator on this machine, so that times are those of the programs and not of a network. Every command is a
-process of its own, its start included; each is run `--runs` times in turn with the others, and the median counts.
-`dvc status -c` believes a directory whole once its listing is there; the ratio says what looking costs.
+Prints Markdown, and writes it to FILE. Starts a GCS emulator on this machine, so that times are those of the programs
+and not of a network. Every command is a process of its own, its start included; each is run `--runs` times in turn with
+the others, and the median counts. `dvc status -c` believes a directory whole once its listing is there; the ratio says
+what looking costs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import socket
 import statistics
@@ -24,7 +26,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+
+from measures.document import commit, machine, paragraph, table
 
 BIN = Path(sys.executable).parent
 SOURCE = Path(__file__).resolve().parents[1]
@@ -178,7 +184,7 @@ def measure(programs: dict[str, Callable[[], float]], runs: int) -> dict[str, fl
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> dict[str, float]:
+def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> tuple[str, dict[str, float]]:
     """Seconds of `audit` and of what DVC has beside it, over every tag."""
     folder = crowded(place / "crowded", endpoint, objects, tags).folder
     cache = folder / ".dvc/cache"
@@ -194,7 +200,7 @@ def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> di
         shutil.rmtree(empty)
         return took
 
-    return {"objects": len(files)} | measure(
+    return f"{len(files):,} objects under {tags} tags", measure(
         {
             "gogooku3 audit --all-tags": lambda: run(("gogooku3", "audit", "--all-tags"), folder),
             "dvc status -c --all-tags": lambda: run(("dvc", "status", "--cloud", "--all-tags", "--quiet"), folder),
@@ -204,7 +210,7 @@ def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> di
     )
 
 
-def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> dict[str, float]:
+def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> tuple[str, dict[str, float]]:
     """Seconds from a URL to a model, with and without proof."""
     origin = released(place / "origin", endpoint, hidden_size)
     settings, target = origin / ".dvc/config.local", place / "back"
@@ -227,7 +233,7 @@ def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> dict[
         return cleared(took + run(("gogooku3", "verify"), target))
 
     size = sum(path.stat().st_size for path in (origin / "models/package").rglob("*") if path.is_file())
-    return {"package MB": size / 1e6} | measure(
+    return f"a package of {size / 1e6:.0f} MB", measure(
         {
             "gogooku3 recover": recover,
             "git clone, dvc pull": lambda: cleared(pull()),
@@ -237,32 +243,46 @@ def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> dict[
     )
 
 
-def show(title: str, seconds: dict[str, float]) -> None:
-    ours = next(value for name, value in seconds.items() if name.startswith("gogooku3"))
-    print(f"\n{title}: " + ", ".join(f"{v:,.0f} {n}" for n, v in seconds.items() if n in ("objects", "package MB")))
-    for name, value in seconds.items():
-        if name not in ("objects", "package MB"):
-            print(f"  {value:8.2f} s   x {value / ours:5.2f}   {name}")
+def markdown(figures: dict[str, tuple[str, dict[str, float]]], runs: int) -> str:
+    """The whole document: what was measured where, and each comparison as a table."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("dvc", "dvc-gs", "gcsfs"))
+    parts = [
+        f"# Getting a model back, {date.today()}",
+        paragraph(
+            f"By `benchmarks/recovery.py` at commit {commit()}, on {machine()}; Python {platform.python_version()},"
+            f" {versions}. The bucket is an emulator on the same machine. Medians of {runs} runs in turn, each command"
+            " from its start."
+        ),
+    ]
+    for verb, (size, seconds) in figures.items():
+        ours = next(iter(seconds.values()))
+        rows = [(f"`{name}`", f"{took:.2f}", f"{took / ours:.2f}") for name, took in seconds.items()]
+        parts += [f"## `{verb}`: {size}", table(("command", "s", "of ours"), rows)]
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--tags", type=int, default=20)
-    parser.add_argument("--hidden-size", type=int, default=90, help="width of the released network; 90 makes 20 MB")
+    parser.add_argument("--hidden-size", type=int, default=126, help="width of the released network; 126 makes 20 MB")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--out", type=Path, help="write the figures there too")
     options = parser.parse_args()
+    if options.out and not options.out.parent.is_dir():
+        parser.error(f"{options.out.parent} is no folder")
     with tempfile.TemporaryDirectory() as folder, emulator() as endpoint:
         place = Path(folder)
-        figures = {
-            "audit": audits(place, endpoint, options.objects, options.tags, options.runs),
-            "recover": recoveries(place, endpoint, options.hidden_size, options.runs),
-        }
-    for title, seconds in figures.items():
-        show(title, seconds)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        text = markdown(
+            {
+                "audit": audits(place, endpoint, options.objects, options.tags, options.runs),
+                "recover": recoveries(place, endpoint, options.hidden_size, options.runs),
+            },
+            options.runs,
+        )
+    print(text)
+    if options.out:
+        options.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
