@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import gogooku3
 from gogooku3.dataset.panel import Panel, read_panel
 from gogooku3.errors import MachineError, MismatchError
 from gogooku3.files import sha256_frame
@@ -107,6 +108,20 @@ def test_the_two_last_used_layouts_are_kept(copy: Path) -> None:
     assert len(two) == 2
     opened(0.0)
     assert opened(2.0) & two == first
+
+
+@pytest.mark.parametrize("module", ["arrays.py", "normalise.py"])
+def test_a_layout_that_other_code_made_is_not_taken(copy: Path, tmp_path: Path, module: str) -> None:
+    read_panel(copy)
+    package = Path(shutil.copytree(Path(gogooku3.__file__).parent, tmp_path / "other/gogooku3"))
+    with (package / "dataset" / module).open("a") as code:
+        code.write("# an edit\n")
+    environment = os.environ | {"PYTHONPATH": str(package.parent)}
+    script = (
+        "import sys; from pathlib import Path; from gogooku3.dataset.panel import read_panel as r; r(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(copy)], env=environment, check=True)
+    assert len(_layouts(copy)) == 2
 
 
 def _opening(dataset: Path) -> subprocess.Popen[str]:
