@@ -87,7 +87,7 @@ def _calendar(contents: Contents, folder: Path) -> tuple[str, ...]:
 
 
 def _months(contents: Contents, kind: str) -> list[str]:
-    return sorted(Path(name).stem for name in contents.files if name.startswith(f"{kind}/"))
+    return [Path(name).stem for name in contents.names(kind)]
 
 
 def _shown(contents: Contents, kind: str, columns: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
