@@ -22,6 +22,7 @@ from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
 from gogooku3.cli.recover import recover
 from gogooku3.cli.reproduce import reproduce
+from gogooku3.cli.search import search
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
 from gogooku3.errors import UserError, unusable
@@ -51,5 +52,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (dataset, features, jquants, predict, export, *_RECOVERY):
+for verb in (dataset, features, jquants, search, predict, export, *_RECOVERY):
     main.add_command(verb)

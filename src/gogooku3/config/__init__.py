@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from omegaconf import OmegaConf
 from pydantic import Field, TypeAdapter, ValidationError
@@ -27,6 +27,8 @@ from gogooku3.config.train import Train
 from gogooku3.errors import ConfigError
 
 PARAMS = Path("params.yaml")
+
+T = TypeVar("T")
 
 Quotes = Annotated[SyntheticQuotes | FileQuotes | JQuantsQuotes, Field(discriminator="source")]
 
@@ -85,15 +87,18 @@ def load(path: Path = PARAMS) -> Params:
 
 def parse(tree: object) -> Params:
     """Turns a tree of plain values into checked parameters; raises `ConfigError` as `load` does."""
+    return checked(Params, tree, hint="`conf/` lists every parameter with its meaning and allowed values")
+
+
+def checked(kind: type[T], tree: object, *, hint: str) -> T:
+    """Turns a tree of plain values into a section; raises `ConfigError` with every fault by its dotted key."""
     try:
         # JSON's types are the ones that YAML and JSON share: a strict check of them takes "2024-01-31" as a date
         # and nothing else as what it is not.
-        return TypeAdapter(Params).validate_json(json.dumps(tree))
+        return TypeAdapter(kind).validate_json(json.dumps(tree))
     except ValidationError as error:
         faults = [f"`{_key(fault['loc'])}`: {fault['msg']}" + _given(fault) for fault in error.errors()]
-        raise ConfigError(
-            "\n".join(faults), hint="`conf/` lists every parameter with its meaning and allowed values"
-        ) from None
+        raise ConfigError("\n".join(faults), hint=hint) from None
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -86,6 +86,11 @@ def _kept(url: str, name: str, target: Path) -> tags.Release:
     return release
 
 
+def take_settings(settings: Path | None, root: Path) -> None:
+    """Makes a file of DVC settings the local ones of a clone; raises `ConfigError` where it is none."""
+    _use(settings, _read(settings), root)
+
+
 def _read(settings: Path | None) -> dict[str, Any]:
     """A DVC configuration in which paths are seen from its own folder."""
     if settings is None:

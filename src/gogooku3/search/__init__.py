@@ -1,0 +1,1 @@
+"""Searching for better parameters: Optuna proposes, DVC experiments try, Git remembers."""

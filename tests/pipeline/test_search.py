@@ -1,0 +1,62 @@
+"""A search over the real pipeline, killed in the midst of training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.recovery.trials import count
+
+from .conftest import Workspace
+
+SPACE = {
+    "objective": "mean_rank_ic",
+    "trials": 2,
+    "seed": 0,
+    "parameters": {"train.recipe.weight_decay": {"low": 1e-4, "high": 1e-1, "log": True}},
+}
+
+
+@pytest.mark.slow
+def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_have_been(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Killed in its third phase, while the trial works on; what the first two had delivered is not made again."""
+    (workspace.folder / "decay.yaml").write_text(json.dumps(SPACE))
+    command = ("gogooku3", "search", "decay.yaml", "--json")
+    folder = workspace.folder / "logs/search/decay"
+    with subprocess.Popen(
+        command,
+        cwd=workspace.folder,
+        env=workspace.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as victim:
+        while not [*(folder / "workspace/models").glob(".gat.partial/0*")]:
+            assert victim.poll() is None, victim.communicate()
+            time.sleep(0.02)
+        victim.kill()
+    assert workspace.changes() == "?? decay.yaml\n"
+    found: dict[str, Any] = json.loads(workspace.run(*command).stdout)
+    said = (folder / "decay-1.log").read_text()
+    assert "Running stage 'train@gat'" in said
+    assert "going on from epoch" in said
+    assert "Running stage 'train@adaptive_norm'" not in said
+    assert workspace.changes() == "?? decay.yaml\n"
+    assert [trial["state"] for trial in found["trials"]] == ["complete", "complete"]
+    assert found["results"] == count(workspace.folder, "demo") == 2
+    assert not (folder / "workspace").exists()
+
+    alone = workspace.copy(tmp_path / "alone")
+    decay = found["trials"][1]["parameters"]["train.recipe.weight_decay"]
+    alone.run("dvc", "exp", "run", "--no-hydra", "-S", f"train.recipe.weight_decay={decay!r}", "--name", "alone")
+    workspace.run("dvc", "exp", "apply", "decay-1")
+    for name in ("dvc.lock", "params.yaml", "metrics/validation.json", "models/finetune/model.safetensors"):
+        assert (workspace.folder / name).read_bytes() == (alone.folder / name).read_bytes(), name

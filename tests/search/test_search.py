@@ -1,0 +1,211 @@
+"""Searches with real DVC and real experiments, killed for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gogooku3.search.trial import MARK
+
+from .conftest import Toy
+
+SIZES = {
+    "model.backbone.hidden_size": {"choices": [8, 16, 32, 64]},
+    "model.backbone.dropout": {"low": 0.0, "high": 0.4},
+}
+SEEDS = {"train.recipe.seed": {"choices": [1, 2, 3]}}
+
+
+def state(toy: Toy) -> tuple[str, ...]:
+    """All that a user would miss: HEAD, index, files, stashes."""
+    asked = (("symbolic-ref", "HEAD"), ("rev-parse", "HEAD"), ("diff",), ("diff", "--cached"), ("stash", "list"))
+    return (*(toy.run("git", *each).stdout for each in asked), toy.run("git", "status", "--porcelain").stdout)
+
+
+def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counted(toy: Toy) -> None:
+    (toy.folder / "README.md").write_text("not committed\n")
+    toy.space(SIZES, trials=2)
+    before = state(toy)
+    found = toy.search()
+    assert state(toy) == before
+    assert [trial["experiment"] for trial in found["trials"]] == ["space-0", "space-1"]
+    assert found["trials"][0]["parameters"] == {"model.backbone.hidden_size": 8, "model.backbone.dropout": 0.3}
+    for trial in found["trials"]:
+        size, dropout = trial["parameters"].values()
+        value = size / 1000 - dropout**2 - 0.01
+        assert trial["value"] == pytest.approx({"value": value, "low": value - 0.01, "high": value + 0.01})
+    assert found["best"] == max(found["trials"], key=lambda trial: trial["value"]["value"])
+    assert found["results"] == 2, "trial 0 has the result of the commit itself"
+    assert 0 < found["deflated_sharpe"] < 1
+    assert toy.ran == ["data", "train", "train"], "neither the data nor the committed values were run again"
+    shown = toy.run("gogooku3", "search", "space.yaml").stdout
+    assert f"best: {found['best']['experiment']}, mean_rank_ic" in shown
+    assert toy.ran == ["data", "train", "train"]
+
+    applied = found["trials"][1]
+    toy.run("dvc", "exp", "apply", applied["experiment"])
+    assert json.loads((toy.folder / "metrics/validation.json").read_text())["mean_rank_ic"] == applied["value"]
+    assert f"dropout: {applied['parameters']['model.backbone.dropout']}" in (toy.folder / "params.yaml").read_text()
+    assert json.loads((toy.folder / "model.txt").read_text())["backbone"]["dropout"] == pytest.approx(
+        applied["parameters"]["model.backbone.dropout"]
+    )
+
+
+def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
+    toy.space({"model.backbone.hidden_size": {"choices": [8, 9]}})
+    assert "a trial could have `model.backbone.hidden_size` 9: " in toy.refused(code=2)
+    assert not (toy.folder / "logs").exists()
+    toy.space(SIZES)
+    (toy.folder / "src/more.txt").write_text("forgotten\n")
+    assert "without what is not in it: ?? src/more.txt" in toy.refused(code=1)
+    (toy.folder / "src/more.txt").unlink()
+    assert "cannot be part of an experiment's name" in toy.refused("--study", "a~b", code=2)
+    assert toy.ran == ["data", "train"]
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: Toy) -> None:
+    """A loss that diverges (6), a bug (1000), a metric that is undefined (5)."""
+    toy.space({"train.recipe.seed": {"choices": [6, 1000, 5, 2]}}, trials=25)
+    found = toy.search()
+    reasons = {trial["parameters"]["train.recipe.seed"]: trial["reason"] for trial in found["trials"]}
+    assert reasons == {
+        6: "train: the loss is not finite at step 3",
+        1000: "train: ended with 1: MemoryError: the model is too large",
+        5: "its mean_rank_ic on validation is undefined",
+        2: None,
+    }
+    assert {trial["state"] for trial in found["trials"]} == {"failed", "complete"}
+    assert found["best"]["parameters"] == {"train.recipe.seed": 2}
+    assert toy.ran.count("train") == 5, "what was tried is not tried again, whatever came of it"
+    toy.space({"train.recipe.seed": {"choices": [6]}}, trials=1)
+    assert (
+        "no trial of only gave a result"
+        in toy.run("gogooku3", "search", "space.yaml", "--study", "only", check=False).stdout
+    )
+
+
+@pytest.mark.slow
+def test_a_machine_that_lacks_something_ends_it_and_the_same_command_goes_on(toy: Toy) -> None:
+    toy.space({"train.recipe.seed": {"choices": [4]}, **SIZES}, trials=2)
+    assert "error: train: there is no GPU\nhint: buy one" in toy.refused(code=4)
+    (toy.folder.parent / "gpu").touch()
+    assert [trial["state"] for trial in toy.search()["trials"]] == ["complete", "complete"]
+
+
+@pytest.mark.slow
+def test_the_study_is_filled_again_from_the_experiments(toy: Toy) -> None:
+    toy.space(SIZES)
+    found = toy.search()
+    ran = toy.ran
+    shutil.rmtree(toy.folder / "logs")
+    assert toy.search() == found
+    assert toy.ran == ran
+    more = toy.search("--trials", "4")
+    assert more["trials"][:3] == found["trials"]
+    assert len(more["trials"]) == 4
+
+    toy.run("dvc", "exp", "remove", found["best"]["experiment"])
+    without = toy.search("--trials", "4")
+    assert without["trials"][found["best"]["number"]]["state"] == "removed"
+    assert without["best"] != found["best"]
+    assert without["results"] == more["results"] - 1
+
+    shutil.rmtree(toy.folder / "logs")
+    toy.space({"model.backbone.hidden_size": {"choices": [128]}})
+    assert "is there, with `model.backbone.hidden_size`" in toy.refused(code=2)
+
+
+@pytest.mark.slow
+def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) -> None:
+    toy.space(SEEDS, trials=2)
+    toy.search()
+    toy.run("git", "commit", "--quiet", "--allow-empty", "--message", "Another commit")
+    found = toy.search()
+    assert [trial["state"] for trial in found["trials"]] == ["complete", "complete"]
+    experiments = toy.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
+    assert len([name for name in experiments if name.endswith(("space-0", "space-1"))]) == 4
+
+    with started(toy, "--trials", "3", seconds=30) as victim:
+        wait(lambda: (toy.folder / "logs/search/space/space-2.log").exists(), victim)
+        assert "another process is at the search `space`" in toy.refused("--trials", "3", code=1)
+        os.killpg(victim.pid, signal.SIGKILL)
+
+
+def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ("gogooku3", "search", "space.yaml", "--json", *options),
+        cwd=toy.folder,
+        env=toy.environment | {"SECONDS": str(seconds)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_trials(toy: Toy) -> None:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK, "").startswith(str(toy.folder)):
+                process.kill()
+
+
+def wait(until: Callable[[], bool], victim: subprocess.Popen[str]) -> None:
+    while not until():
+        assert victim.poll() is None, victim.communicate()
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Signals) -> None:
+    toy.space(SIZES)
+    toy.search("--trials", "1")
+    ran = toy.ran.count("train")
+    with started(toy, seconds=60) as victim:
+        wait(lambda: toy.ran.count("train") > ran, victim)
+        time.sleep(0.5)
+        os.kill(victim.pid, number)
+        _, said = victim.communicate(timeout=30)
+    assert victim.returncode == 130, said
+    by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` goes on" in said
+    assert [trial["state"] for trial in toy.search()["trials"]] == ["complete"] * 3
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_trials_of_an_undisturbed_search(toy: Toy, tmp_path: Path) -> None:
+    """Alone, which leaves a trial at work, and with all that it had started; the files of the user stay as they are."""
+    (toy.folder / "README.md").write_text("not committed\n")
+    toy.space(SIZES, trials=4)
+    undisturbed = toy.copy(tmp_path / "undisturbed/toy")
+    whole = undisturbed.search()
+    before, draw = state(toy), random.Random(0)
+    kills = 0
+    while kills < 12:
+        with started(toy, seconds=0.2) as victim:
+            time.sleep(draw.uniform(0.5, 8.0))
+            if victim.poll() is not None:
+                break
+            victim.kill()
+            if draw.random() < 0.5:
+                kill_trials(toy)
+            kills += 1
+        assert state(toy) == before
+    found = toy.search()
+    assert found["trials"] == whole["trials"]
+    assert found["best"] == whole["best"]
+    assert state(toy) == before
+    assert kills >= 3

@@ -1,0 +1,150 @@
+"""What a search may try: files that are refused, and values that the schema would refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+from omegaconf import OmegaConf
+
+from gogooku3.errors import ConfigError
+from gogooku3.search.space import applied, check, leaves, read
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tree() -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(ROOT / "params.yaml"))
+    assert isinstance(content, dict)
+    return content  # type: ignore[return-value]
+
+
+def written(folder: Path, parameters: str, head: str = "objective: sharpe\ntrials: 5\nseed: 1") -> Path:
+    file = folder / "space.yaml"
+    file.write_text(f"{head}\nparameters:\n  {parameters}\n")
+    return file
+
+
+def refused(folder: Path, parameters: str, tree: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check(read(written(folder, parameters)), tree)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("tier", ["demo", "tier1"])
+def test_the_searches_of_the_project_fit_their_tiers(tier: str, tmp_path: Path) -> None:
+    target = tmp_path / "params.yaml"
+    compose_and_dump(target, str(ROOT / "conf"), None, "config", str(ROOT), [f"tier={tier}"])
+    tree = OmegaConf.to_container(OmegaConf.load(target))
+    space = read(ROOT / f"conf/search/{tier}.yaml")
+    check(space, tree)  # type: ignore[arg-type]
+    known = leaves(tree)  # type: ignore[arg-type]
+    for name, parameter in space.parameters.items():
+        assert known[name] in (parameter.choices or [known[name]]), "the committed value is the first trial"
+        assert parameter.low is None or parameter.low <= known[name] <= parameter.high
+
+
+def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: dict[str, Any]) -> None:
+    lines = [
+        "train.phases.gat.learning_rate: {low: 1.0e-4, high: 1e-2, log: true}",
+        "train.recipe.patience: {low: 0, high: 3}",
+        "evaluation.portfolio.max_turnover: {choices: [null, 0.2]}",
+        "evaluation.portfolio.sector_neutral: {choices: [true, false]}",
+        "dataset.features: {choices: [core99, full395]}",
+        "train.recipe.loss.horizons: {choices: [[1, 1, 1, 1], [0, 1.5, 0, 0]]}",
+        'quotes.start: {choices: ["2020-07-01", "2020-10-01"]}',
+    ]
+    check(read(written(tmp_path, "\n  ".join(lines))), tree)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ("train.recipe.momentum: {low: 0.0, high: 0.9}", "`parameters.train.recipe.momentum` is no parameter"),
+        ("train.recipe.batchsize: {choices: [3840]}", "did you mean `train.recipe.batch_size`"),
+        ("model.backbone: {choices: [1]}", "is a section of `params.yaml`"),
+        ("tier: {choices: [demo, tier1]}", "is the name of a milestone"),
+        ("model.backbone.dropout: {low: 0.0, high: 1.0}", "`model.backbone.dropout` is 1.0"),
+        ("model.backbone.dropout: {low: 0, high: 1}", "in whole numbers, and `model.backbone.dropout` is 0.3"),
+        ("model.backbone.hidden_size: {choices: [8, '16']}", "Input should be a valid integer, given '16'"),
+        ("model.backbone.hidden_size: {low: 8.0, high: 16.0}", "`model.backbone.hidden_size`: Input should be a valid"),
+        ("model.backbone.hidden_size: {low: 8, high: 16}", "could have `model.backbone.hidden_size` 9: "),
+        ("train.phases.gat.epochs: {low: 0, high: 2}", "and from scratch there are no weights"),
+        ("train.recipe.loss.horizons: {choices: [[1, 1]]}", "has 2 weights for the 4 horizons"),
+        (
+            "model.backbone.window: {choices: [16, 12]}\n  model.adaptive_norm.slice_length: {choices: [4, 8]}",
+            "could have `model.backbone.window` 12, `model.adaptive_norm.slice_length` 8: ",
+        ),
+    ],
+)
+def test_what_the_schema_would_refuse_is_refused_before_anything_runs(
+    tmp_path: Path, tree: dict[str, Any], parameters: str, message: str
+) -> None:
+    told = refused(tmp_path, parameters, tree)
+    assert message in told
+    assert "\nhint: " in told
+
+
+def test_in_a_space_too_large_to_combine_every_pair_is_checked(tmp_path: Path, tree: dict[str, Any]) -> None:
+    many = [f"quotes.planted.{name}: {{low: 0.0, high: 0.5}}" for name in ("slow", "reversal", "frequency")]
+    many += ["quotes.seed: {low: 0, high: 150}", "train.recipe.batch_stocks: {choices: [60, 120]}"]
+    check(read(written(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [240, 3840]}"]))), tree)
+    told = refused(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [120, 3840]}"]), tree)
+    assert "`train.recipe.batch_size` 120" in told
+    assert "is one session, of which no Sharpe ratio exists" in told
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ("a: {}", "says not what `a` may be"),
+        ("a: {low: 1}", "says not what `a` may be"),
+        ("a: {choices: []}", "`parameters.a.choices` is empty"),
+        ("a: {choices: [1, 2, 1]}", "`parameters.a.choices` has 1 twice"),
+        ("a: {choices: [1], low: 0, high: 2}", "both `choices` and a range"),
+        ("a: {low: 2, high: 1}", "goes from 2 to 1"),
+        ("a: {low: 0.0, high: 1.0, log: true}", "spread over the logarithm, from 0.0"),
+        ("a: {low: 1, high: 8, step: 2}", "from 1 to 8 by 2, which does not lead there"),
+        ("a: {low: 1, high: 8, step: 0.5}", "`parameters.a.step` is 0.5"),
+        ("a: {low: 1.0, high: 8.0, step: 1.0, log: true}", "both `log` and `step`"),
+        ("a: {lo: 1, high: 8}", "`parameters.a.lo`: Unexpected keyword"),
+        ("a: {low: one, high: 8}", "given 'one'"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused_by_name(tmp_path: Path, parameters: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(written(tmp_path, parameters))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("objective: test\ntrials: 5\nseed: 1", "`objective`: Input should be 'mean_rank_ic' or 'sharpe'"),
+        ("objective: sharpe\ntrials: 0\nseed: 1", "`trials` is 0"),
+        ("objective: sharpe\ntrials: 5", "`seed`: Field required"),
+        ("objective: sharpe\ntrials: 5\nseed: 1\njobs: 2", "`jobs`: Unexpected keyword"),
+        ("objective: [", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_search_is_refused(tmp_path: Path, head: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(written(tmp_path, "a: {choices: [1]}", head))
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_a_list_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not there"):
+        read(tmp_path / "absent.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match="and no keys"):
+        read(tmp_path / "list.yaml")
+
+
+def test_values_take_their_places_and_leave_the_original_alone(tree: dict[str, Any]) -> None:
+    changed = applied(tree, {"model.backbone.dropout": 0.1, "tier": "other"})
+    assert (changed["model"]["backbone"]["dropout"], changed["tier"]) == (0.1, "other")
+    assert leaves(changed) | {"model.backbone.dropout": 0.3, "tier": "demo"} == leaves(tree)

@@ -1,0 +1,90 @@
+"""What a study proposes and remembers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3 import config
+from gogooku3.errors import ConfigError, DataError
+from gogooku3.search.space import Space
+from gogooku3.search.study import Known, Study
+
+COMMIT = "c0ffee" * 6 + "beef"
+
+
+def space(**more: Any) -> Space:
+    parameters = {
+        "rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "size": {"choices": [8, 16, 32]},
+        "layers": {"low": 1, "high": 9, "step": 2},
+        "weights": {"choices": [[1.0, 0.0], [0.0, 1.0], None]},
+    }
+    tree = {"objective": "sharpe", "trials": 5, "seed": 3, "parameters": parameters} | more
+    return config.checked(Space, tree, hint="")
+
+
+def skill(values: dict[str, Any]) -> float:
+    return values["size"] / 32 - abs(math.log10(values["rate"]) + 3) - values["layers"] / 9
+
+
+def grown(file: Path, trials: int, reopened: bool) -> list[Known]:
+    study = Study(file, COMMIT, space())
+    for number in range(trials):
+        if reopened:
+            study = Study(file, COMMIT, space())
+        values = study.propose()
+        study.record(Known(values, reason="diverged") if number == 4 else Known(values, skill(values), f"a-{number}"))
+    return study.known
+
+
+def test_the_same_study_proposes_the_same_points_however_often_it_is_taken_up_again(tmp_path: Path) -> None:
+    """12 trials: the first ten are drawn, the others come from the estimator."""
+    whole = grown(tmp_path / "whole", 12, reopened=False)
+    assert whole == grown(tmp_path / "again", 12, reopened=True)
+    assert len({known.values["rate"] for known in whole}) == 12
+    other = Study(tmp_path / "other", COMMIT, space(seed=4)).propose()
+    assert other != whole[0].values
+
+
+def test_what_is_proposed_lies_in_the_space_with_its_types(tmp_path: Path) -> None:
+    study = Study(tmp_path / "study", COMMIT, space())
+    for known in grown(tmp_path / "other", 6, reopened=False):
+        assert study.holds(known.values)
+        assert 1e-4 <= known.values["rate"] <= 1e-2
+        assert known.values["layers"] in (1, 3, 5, 7, 9)
+        assert known.values["weights"] in ([1.0, 0.0], [0.0, 1.0], None)
+    values = {"rate": 1e-3, "size": 8, "layers": 3, "weights": None}
+    assert study.holds(values)
+    for name, value in (("rate", 0.1), ("size", 64), ("layers", 2), ("layers", 11), ("weights", [1.0, 1.0])):
+        assert not study.holds(values | {name: value}), name
+
+
+def test_what_was_learnt_counts(tmp_path: Path) -> None:
+    """After thirty trials, proposals are better than the first ten, which nothing was known for."""
+    values = [known.value for known in grown(tmp_path / "study", 30, reopened=False) if known.value is not None]
+    assert sum(values[-10:]) / 10 > sum(values[:9]) / 9 + 0.3
+
+
+def test_trials_of_another_commit_are_another_study(tmp_path: Path) -> None:
+    grown(tmp_path / "study", 2, reopened=False)
+    assert Study(tmp_path / "study", COMMIT[::-1], space()).known == []
+    assert len(Study(tmp_path / "study", COMMIT, space(trials=50)).known) == 2
+
+
+@pytest.mark.parametrize(
+    "more", [{"seed": 4}, {"objective": "mean_rank_ic"}, {"parameters": {"rate": {"choices": [1]}}}]
+)
+def test_a_study_that_was_begun_otherwise_is_refused(tmp_path: Path, more: dict[str, Any]) -> None:
+    Study(tmp_path / "study", COMMIT, space())
+    with pytest.raises(ConfigError, match=f"begun at commit {COMMIT[:10]} with another space"):
+        Study(tmp_path / "study", COMMIT, space(**more))
+
+
+def test_a_file_that_is_no_study_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "study").write_bytes(b"something else" * 100)
+    with pytest.raises(DataError, match=r"is no study(?s:.*)fills it again from the experiments"):
+        Study(tmp_path / "study", COMMIT, space())
