@@ -37,6 +37,11 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         assert list(tables) == ["ridge", "lightgbm", "reversal", "momentum", "equal_weight"]
     sessions = pl.read_csv(small_run.folder / "metrics/sessions/test.csv", try_parse_dates=True)
     assert sessions["rank_ic_5"].drop_nans().mean() == pytest.approx(metrics["rank_ic"]["5"]["value"])
+    attribution = json.loads((small_run.folder / "metrics/attribution.json").read_text())
+    assert {"returns", "volatility", "volume", "calendar"} <= attribution["families"].keys()
+    for split, phases in attribution["phases"].items():
+        measured = json.loads((small_run.folder / f"metrics/{split}.json").read_text())
+        assert phases["finetune"]["mean_rank_ic"] == measured["mean_rank_ic"]
     card = (small_run.folder / "models/package/README.md").read_text()
     assert "LightGBM** by mean RankIC" in card
 
@@ -48,7 +53,8 @@ def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_pat
     page = (tmp_path / "index.html").read_text()
     for title in ("Learning, phase by phase", "Cumulative return after costs", "RankIC, mean of 20", "Mean return by"):
         assert title in page
-    assert "beside the baselines" in page
+    for title in ("beside the baselines", "when a family of features is permuted", "Attention by lag"):
+        assert title in page
 
 
 def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
@@ -154,7 +160,7 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
     workspace.compose(SMALL | {"train.phases.finetune.learning_rate": "1e-4"})
     output = workspace.run("dvc", "repro").stdout
     ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
-    assert ran == ["train@finetune", "evaluate", "package"]
+    assert ran == ["train@finetune", "evaluate", "attribution", "package"]
 
 
 @pytest.mark.parametrize(

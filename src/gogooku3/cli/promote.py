@@ -24,9 +24,9 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
 
     Makes the annotated tag TIER@VERSION and, when the model's validation RankIC (mean over the horizons) beats that of
     the present best, the tag TIER#best#N: both or none, and none is ever moved. The tag records the gain with its 95 %
-    interval, how many different results the repository knows of the tier, and the deflated Sharpe for that many trials.
-    Before that it checks the tree, the lock file and the package, pushes to the bucket and audits it. The tags stay
-    local: it prints how to publish them.
+    interval, how many different results the repository knows of the tier, the deflated Sharpe for that many trials, and
+    how often the test split was read. Before that it checks the tree, the lock file and the package, pushes to the
+    bucket and audits it. The tags stay local: it prints how to publish them.
 
     Exit codes: 0 promoted; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing;
     7 the bucket cannot be reached; 8 Git failed.
@@ -38,7 +38,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     numerics.pin(read_numerics(root / "models/package"))
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.promote import publish
-    from gogooku3.recovery.releases.record import comparison, trials
+    from gogooku3.recovery.releases.record import comparison, readings, trials
     from gogooku3.recovery.releases.tags import Version
 
     wanted = None if version is None else Version.parse(version)
@@ -51,6 +51,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     console.print(f"validation RankIC {made.record.validation.mean_rank_ic:.4f}; model {made.record.model_sha256[:16]}")
     console.print(f"compared with {comparison(made.record)}", soft_wrap=True)
     console.print(f"chosen from {trials(made.record)}", soft_wrap=True)
+    console.print(f"test: {readings(made.record)}", soft_wrap=True)
     console.print(f"publish: {publish(made.tags)}", soft_wrap=True)
 
 

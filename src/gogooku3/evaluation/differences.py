@@ -54,11 +54,16 @@ def differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstrap) -> 
     if horizons[0] == horizons[1] and horizons[0]:
         columns = [f"rank_ic_{h}" for h in horizons[0]]
         gain_TH = both.select(columns).to_numpy() - both.select(f"{name}_theirs" for name in columns).to_numpy()
-        table["rank_ic"] = {
-            str(h): mean_over_horizons(gain_TH[:, [place]], [h], params) for place, h in enumerate(horizons[0])
-        }
-        table["mean_rank_ic"] = mean_over_horizons(gain_TH, horizons[0], params)
+        table |= by_horizon(gain_TH, horizons[0], params)
     return table
+
+
+def by_horizon(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:
+    """`rank_ic` by horizon and `mean_rank_ic` of RankICs, or of differences between some, by session and horizon."""
+    return {
+        "rank_ic": {str(h): mean_over_horizons(values_TH[:, [place]], [h], params) for place, h in enumerate(horizons)},
+        "mean_rank_ic": mean_over_horizons(values_TH, horizons, params),
+    }
 
 
 def mean_over_horizons(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:

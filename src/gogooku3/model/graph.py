@@ -31,9 +31,10 @@ class GraphAttention(nn.Module):
         self.value = nn.Linear(size, size)
         self.gate_H = nn.Parameter(torch.zeros(size))
 
-    def forward(self, h_DSH: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Tensor:
+    def forward(self, h_DSH: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> tuple[Tensor, Tensor]:
         """Shapes: summaries [D, S, H], index of each neighbour on the stock axis, −1 for none [D, S, K],
-        edge attributes [D, S, K, 3] → summaries [D, S, H]."""
+        edge attributes [D, S, K, 3] → summaries [D, S, H], attention to the neighbours by head [D, S, K, heads]; what
+        that lacks of 1 is the stock's own."""
         stocks = h_DSH.shape[1]
         known_DSK1 = (neighbours_DSK >= 0).unsqueeze(-1)
         session_D11 = torch.arange(h_DSH.shape[0], device=h_DSH.device).view(-1, 1, 1) * stocks
@@ -50,4 +51,4 @@ class GraphAttention(nn.Module):
         masked_DSKa = torch.where(known_DSK1, logit_DSKa, -math.inf)
         weight_DSKa = torch.softmax(F.pad(masked_DSKa, (0, 0, 0, 1)), dim=2)[:, :, :-1]
         heard_DSH = (weight_DSKa.unsqueeze(-1) * gathered(self.value(h_DSH))).sum(2).flatten(-2)
-        return h_DSH + self.gate_H * heard_DSH
+        return h_DSH + self.gate_H * heard_DSH, weight_DSKa

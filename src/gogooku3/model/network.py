@@ -7,6 +7,7 @@ H hidden size, N = D·S windows, K neighbours, E edge attributes, P horizons.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,18 @@ class Architecture:
     backbone: config.Backbone
     adaptive_norm: config.AdaptiveNorm | None
     graph: config.GraphAttention | None
+
+
+class Trace(NamedTuple):
+    """The scores of a block of sessions, and the weights by which the network came to them."""
+
+    scores_DSP: Tensor
+    selection_ZSF: Tensor
+    """Softmax weights over the features, of every session that was read."""
+    attention_DSL: Tensor
+    """Weights over the sessions of each window, the scored one last."""
+    neighbours_DSKa: Tensor | None
+    """Weights over the neighbours, by head; what they lack of 1 is the stock's own. None without a graph block."""
 
 
 class Network(nn.Module):
@@ -73,15 +86,25 @@ class Network(nn.Module):
         Shapes: features [D + L − 1, S, F], NaN where missing; neighbours [D, S, K], −1 for none; edge attributes
         [D, S, K, 3] → scores [D, S, P], higher where a higher return is expected.
         """
+        return self.trace(x_ZSF, neighbours_DSK, edges_DSKE).scores_DSP
+
+    def trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
+        """`forward`, with all that it weighed on the way; the same shapes."""
         stocks = x_ZSF.shape[1]
-        z_ZSH = self.selection(x_ZSF.flatten(0, 1))[0].unflatten(0, (-1, stocks))
-        z_NHL = z_ZSH.unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
+        z_MH, selection_MF = self.selection(x_ZSF.flatten(0, 1))
+        z_NHL = z_MH.unflatten(0, (-1, stocks)).unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
         if self.adaptive_norm is None:
-            summary_NH = self.temporal(z_NHL.mT.contiguous())[0]
+            summary_NH, attention_NL = self.temporal(z_NHL.mT.contiguous())
         else:
             normal_NHL, removed = self.adaptive_norm.normalise(z_NHL)
-            summary_NH = self.adaptive_norm.restore(self.temporal(normal_NHL.mT.contiguous())[0], removed)
-        summary_DSH = summary_NH.unflatten(0, (-1, stocks))
+            summary_NH, attention_NL = self.temporal(normal_NHL.mT.contiguous())
+            summary_NH = self.adaptive_norm.restore(summary_NH, removed)
+        summary_DSH, neighbours_DSKa = summary_NH.unflatten(0, (-1, stocks)), None
         if self.graph is not None:
-            summary_DSH = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
-        return self.head(self.output(summary_DSH))
+            summary_DSH, neighbours_DSKa = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
+        return Trace(
+            scores_DSP=self.head(self.output(summary_DSH)),
+            selection_ZSF=selection_MF.unflatten(0, (-1, stocks)),
+            attention_DSL=attention_NL.unflatten(0, (-1, stocks)),
+            neighbours_DSKa=neighbours_DSKa,
+        )

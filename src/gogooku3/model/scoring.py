@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
-from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 
 _SESSIONS = 16
@@ -21,15 +23,20 @@ def score(network: Network, inputs: PanelOnDevice, first: int, last: int) -> np.
         float32 [sessions, S, P]; NaN where a stock has no bar in a session.
     """
     panel = inputs.panel
-    everyone_S = np.arange(len(panel.codes))
-    scores_TSP = np.full((len(panel.sessions), len(everyone_S), len(panel.horizons)), np.nan, np.float32)
+    scores_TSP = np.full((*panel.present_TS.shape, len(panel.horizons)), np.nan, np.float32)
     was_training = network.training
     network.eval()
-    for start in range(first - first % _SESSIONS, last + 1, _SESSIONS):
-        block = inputs.block(start, _SESSIONS, everyone_S, with_neighbours=False)
+    for start, block in blocks(inputs, first, last):
         scores_DSP = network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE).cpu().numpy()
         end = min(start + _SESSIONS, len(panel.sessions))
         scores_TSP[start:end] = scores_DSP[: end - start]
     network.train(was_training)
     scores_TSP[~panel.present_TS] = np.nan
     return scores_TSP[first : last + 1]
+
+
+def blocks(inputs: PanelOnDevice, first: int, last: int) -> Iterator[tuple[int, Block]]:
+    """The blocks of all stocks that hold the sessions `first` to `last`, each with the index of its first session."""
+    everyone_S = np.arange(len(inputs.panel.codes))
+    for start in range(first - first % _SESSIONS, last + 1, _SESSIONS):
+        yield start, inputs.block(start, _SESSIONS, everyone_S, with_neighbours=False)

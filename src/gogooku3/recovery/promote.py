@@ -34,7 +34,7 @@ from gogooku3.recovery.releases.record import (
     parse,
 )
 from gogooku3.recovery.releases.results import sessions, track_record
-from gogooku3.recovery.trials import count
+from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
 
 Progress = Callable[[str], None]
@@ -193,6 +193,7 @@ def _record(
         stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
         trials=trials,
         deflated_sharpe=None if math.isnan(deflated) else deflated,
+        test_readings=readings(root, tier),
     )
 
 

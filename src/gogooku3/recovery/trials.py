@@ -1,4 +1,4 @@
-"""How many experiments a tier's model was chosen from, as the repository itself remembers them.
+"""How many experiments a tier's model was chosen from, and how often test was read, as the repository remembers it.
 
 The count is of the repository and not of a run: it grows with every experiment, while what a run reads must stay what
 it was. So no stage reads it. A run states how many trials its result would survive (`trials_survived`); `promote`
@@ -7,14 +7,15 @@ counts how many there were, and the tag records it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import yaml
 
 from gogooku3.recovery.releases import git
-
-_RESULT = "metrics/validation.json"
+from gogooku3.recovery.releases.layout import LOCK, WEIGHTS
+from gogooku3.recovery.releases.record import Readings
 
 
 def count(root: Path, tier: str) -> int:
@@ -24,14 +25,40 @@ def count(root: Path, tier: str) -> int:
     they are is no trial, and neither is an experiment that gave what another had given. What was removed (`dvc exp
     remove`), never committed or lies in another clone is not seen.
     """
-    commits = git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", _RESULT).split()
-    results = git.blobs(root, commits, _RESULT)
+    commits = _commits(root, tier, "validation")
+    return len(_results(root, commits, "validation"))
+
+
+def readings(root: Path, tier: str) -> Readings:
+    """How many different results on test are known of a tier, and of the very model in its package.
+
+    A result of another model of the tier is known because that one was measured too. Two of one model mean that its
+    evaluation was changed after test had been read.
+    """
+    commits = _commits(root, tier, "test")
+    digest = hashlib.md5((root / WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
+    locks = git.blobs(root, commits, str(LOCK))
+    holds = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
+    of_model = [commit for commit in commits if holds.get(locks.get(commit, ""))]
+    return Readings(model=len(_results(root, of_model, "test")), tier=len(_results(root, commits, "test")))
+
+
+def _commits(root: Path, tier: str, split: str) -> list[str]:
+    """Commits of a tier that changed its metrics of a split, among all that any reference reaches."""
+    commits = git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", _metrics(split)).split()
     parameters = git.blobs(root, commits, "params.yaml")
     tiers = {blob: _tier(git.read_blob(root, blob)) for blob in {*parameters.values()}}
-    chosen = {
-        results[commit] for commit in commits if commit in results and tiers.get(parameters.get(commit, "")) == tier
-    }
-    return len({_measured(git.read_blob(root, blob)) for blob in chosen})
+    return [commit for commit in commits if tiers.get(parameters.get(commit, "")) == tier]
+
+
+def _results(root: Path, commits: list[str], split: str) -> set[str]:
+    """The different results on a split."""
+    blobs = {*git.blobs(root, commits, _metrics(split)).values()}
+    return {_measured(git.read_blob(root, blob)) for blob in blobs}
+
+
+def _metrics(split: str) -> str:
+    return f"metrics/{split}.json"
 
 
 def _tier(text: str) -> str | None:

@@ -11,7 +11,7 @@ from importlib import import_module
 from gogooku3 import config, numerics
 from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
 
-STAGES = ("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "package")
+STAGES = ("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution", "package")
 
 
 def main(*command: str) -> int:

@@ -23,7 +23,7 @@ from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import complete, promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import run
-from gogooku3.recovery.releases.record import parse
+from gogooku3.recovery.releases.record import Readings, parse
 
 COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
 
@@ -72,6 +72,17 @@ def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_c
     # Both share most of what moves their RankIC: the gain of 0.01 stands out though each one's own interval is wide.
     assert gain.value == pytest.approx(0.01, abs=0.002)
     assert 0 < gain.low < gain.value < gain.high < 0.02
+
+
+def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:
+    assert promote(lab.folder, "tier1").record.test_readings == Readings(model=1, tier=1)
+    lab.train(2, 0.06)
+    lab.train(3, 0.07)
+    assert promote(lab.folder, "tier1").record.test_readings == Readings(model=1, tier=3)
+    # The same model, measured once more on test with another result.
+    edit_json(lab.folder / "made/metrics/test.json", lambda table: table["sharpe"].update(value=9.0))
+    lab.reproduce()
+    assert promote(lab.folder, "tier1").record.test_readings == Readings(model=2, tier=4)
 
 
 def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> None:

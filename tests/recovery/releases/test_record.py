@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gogooku3.package.lineage import Parent
-from gogooku3.recovery.releases.record import Comparison, Estimate, Measured, Record, comparison, message, parse
+from gogooku3.recovery.releases.record import (
+    Comparison,
+    Estimate,
+    Measured,
+    Readings,
+    Record,
+    comparison,
+    message,
+    parse,
+    readings,
+)
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
@@ -37,6 +47,7 @@ RECORDS = st.builds(
     stage_tag=st.none() | st.just("tier1#best#1"),
     trials=st.none() | st.integers(1, 1000),
     deflated_sharpe=st.none() | st.floats(0, 1),
+    test_readings=st.none() | st.builds(Readings, st.integers(1, 1000), st.integers(1, 1000)),
 )
 
 EXAMPLE = Record(
@@ -54,6 +65,7 @@ EXAMPLE = Record(
     stage_tag="tier1#best#2",
     trials=12,
     deflated_sharpe=0.875,
+    test_readings=Readings(model=1, tier=11),
 )
 
 
@@ -72,6 +84,7 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         "validation RankIC: 0.0312 (mean; horizons 1; 2022-12-01 to 2023-04-28)",
         "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions); gain 0.006 [0.001, 0.013]",
         "chosen from: 12 different results of tier1; deflated Sharpe on validation 0.8750",
+        "test: read once for this model, by which nothing was chosen; 11 results of tier1 are known",
         "exact on: x86-64-v3",
         "libraries: torch 2.13.0+cpu, numpy 2.4.6",
         "",
@@ -101,12 +114,19 @@ def test_a_gain_that_chance_alone_could_give_is_said_to_be_one():
 
 
 def test_a_record_from_before_trials_were_counted_reads_back_without_them():
-    older = message(EXAMPLE).replace(', "trials": 12, "deflated_sharpe": 0.875', "")
+    counted = ', "trials": 12, "deflated_sharpe": 0.875, "test_readings": {"model": 1, "tier": 11}'
+    older = message(EXAMPLE).replace(counted, "")
     older = re.sub(r', "gain": \{.*?\}', "", older)
     record = parse(older)
     assert record is not None
     assert (record.trials, record.deflated_sharpe, record.compared_with.gain) == (None, None, None)
     assert "chosen from: not recorded" in message(record)
+    assert "test: how often it was read is not recorded" in message(record)
+
+
+def test_a_test_split_that_was_read_again_for_the_same_model_is_said_to_be_so():
+    told = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
+    assert told.startswith("read with 3 different results for this model")
 
 
 def test_a_message_without_a_whole_record_has_none() -> None:

@@ -75,6 +75,16 @@ class Comparison:
     """Mean RankIC of the new model less that of this one; None where they were not measured over the same."""
 
 
+@dataclass(frozen=True)
+class Readings:
+    """Different results on the test split that the repository knew when a model was released, its own included."""
+
+    model: int
+    """Of this very model: 1 where its test was read once."""
+    tier: int
+    """Of its tier."""
+
+
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Record:
     """Everything that a version's tag states about the model."""
@@ -98,6 +108,8 @@ class Record:
     """Different results that the repository knew of the tier, this one included; None in older records."""
     deflated_sharpe: float | None = None
     """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
+    test_readings: Readings | None = None
+    """How often test was read; None in older records."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -132,6 +144,7 @@ def message(record: Record) -> str:
         "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
         "compared with": comparison(record),
         "chosen from": trials(record),
+        "test": readings(record),
         "exact on": str(record.environment.get("exact_on", "not stated")),
         "libraries": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
@@ -214,3 +227,12 @@ def trials(record: Record) -> str:
         return "not recorded"
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
     return f"{record.trials} different results of {record.tier}; deflated Sharpe on validation {deflated}"
+
+
+def readings(record: Record) -> str:
+    """How often the test split was read before and with a release."""
+    known = record.test_readings
+    if known is None:
+        return "how often it was read is not recorded"
+    times = "once" if known.model == 1 else f"with {known.model} different results"
+    return f"read {times} for this model, by which nothing was chosen; {known.tier} results of {record.tier} are known"

@@ -1,0 +1,31 @@
+"""Stage `attribution`: where the model's skill comes from, family by family of features and phase by phase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.attribution.attribute import attribute
+from gogooku3.config import Params
+from gogooku3.dataset.panel import read_panel
+from gogooku3.dataset.schema import Schema
+from gogooku3.files import write_csv, write_json
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.weights import load
+from gogooku3.numerics import prepare_torch
+from gogooku3.progress import shown
+
+DATASET = Path("data/dataset")
+MODELS = Path("models")
+
+
+def run(params: Params) -> None:
+    """Writes `metrics/attribution.json`, and its charts' series into `plots/`."""
+    device = prepare_torch(params.numerics)
+    panel, schema = read_panel(DATASET), Schema.read(DATASET / "schema.json")
+    network = load(MODELS / "finetune").to(device)
+    inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
+    with shown() as show:
+        found = attribute(network, inputs, schema, MODELS, params.evaluation.bootstrap, show)
+    write_json(found.table, Path("metrics/attribution.json"))
+    for name, frame in found.frames.items():
+        write_csv(frame, Path(f"plots/{name}.csv"))

@@ -1,0 +1,41 @@
+"""A phase is measured by its own checkpoint, and its gain against the one before."""
+
+from __future__ import annotations
+
+import pytest
+
+from gogooku3.attribution.phases import gains
+from gogooku3.model.weights import save
+from gogooku3.training.loop import validate
+from gogooku3.training.phases import PHASES
+
+from .conftest import BOOTSTRAP
+
+
+@pytest.fixture
+def models(network, skilled, tmp_path):
+    """A baseline that learnt something; behind it phases of closed gates, and a last one that was opened."""
+    made = {name: network(name) for name in ("adaptive_norm", "gat")} | {"finetune": network("finetune", opened=True)}
+    for name, phase in made.items():
+        phase.load_state_dict({**phase.state_dict(), **skilled.state_dict()})
+        save(phase, tmp_path / name)
+    save(skilled, tmp_path / "baseline")
+    return tmp_path
+
+
+def test_phases_are_measured_one_against_the_one_before(models, inputs, skilled):
+    told: list[str] = []
+    table = gains(models, inputs, BOOTSTRAP, told.append)
+    assert told == [f"phase {name}" for name in PHASES]
+    for split, phases in table.items():
+        expected = validate(skilled, inputs, split)
+        for horizon, value in expected.items():
+            assert phases["baseline"]["rank_ic"][horizon]["value"] == pytest.approx(value, rel=1e-12)
+        assert phases["baseline"]["gain"] is None
+        for closed in ("adaptive_norm", "gat"):
+            assert phases[closed]["gain"]["mean_rank_ic"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+        gain = phases["finetune"]["gain"]["mean_rank_ic"]
+        change = phases["finetune"]["mean_rank_ic"]["value"] - phases["gat"]["mean_rank_ic"]["value"]
+        assert gain["value"] == pytest.approx(change)
+        assert gain["value"] != 0
+    assert list(table) == ["validation", "test"]
