@@ -26,7 +26,11 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ((), "the stages are quotes, dataset, quality, parent, train, baselines, evaluate, attribution, package"),
+        (
+            (),
+            "the stages are quotes, dataset, quality, parent, train, baselines, evaluate, attribution, plan, fold,"
+            " fold_baselines, join, package",
+        ),
         (("os",), "`os` names no stage"),
         (("train",), "the phases are baseline, adaptive_norm, gat, finetune"),
         (("train", "warmup"), "`warmup` is no phase of training"),

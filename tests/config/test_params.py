@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,16 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("evaluation.portfolio.sector_neutral", "yes", "should be a valid boolean"),
         ("evaluation.portfolio.participation", 1.5, "use more than 0 and at most 1"),
         ("evaluation.trials", 3, "`evaluation.trials`: Unexpected keyword"),
+        ("evaluation.scheme", "combinatorial", "`evaluation.scheme`: Input should be 'split' or 'walk_forward'"),
+        (
+            "evaluation.scheme",
+            "walk_forward",
+            "`evaluation.stages.folds` is [], where `evaluation.scheme` walk_forward",
+        ),
+        ("evaluation.walk_forward.test", 0, "`evaluation.walk_forward.test` is 0"),
+        ("evaluation.walk_forward.folds", [], "`evaluation.walk_forward.folds` is []"),
+        ("evaluation.walk_forward.folds", [2, 1], "from 1, in rising order"),
+        ("evaluation.walk_forward.folds", [0, 1], "from 1, in rising order"),
         ("baselines.rows", 0, "`baselines.rows` is 0"),
         ("baselines.ridge.penalty", 0.0, "`baselines.ridge.penalty` is 0.0"),
         ("baselines.lightgbm.leaves", 1, "`baselines.lightgbm.leaves` is 1"),
@@ -208,3 +219,18 @@ def test_parameters_cannot_be_changed(tree: dict[str, Any]) -> None:
     params = config.parse(tree)
     with pytest.raises(AttributeError):
         params.train.recipe.seed = 2  # type: ignore[misc]
+
+
+def test_the_scheme_decides_which_stages_there_are(tmp_path: Path) -> None:
+    split = config.load(compose(tmp_path / "split.yaml")).evaluation
+    assert (split.scheme, split.stages.schemes, split.stages.folds) == ("split", [], [])
+    folds = ("evaluation.scheme=walk_forward", "evaluation.walk_forward.folds=[1,3]")
+    walk = config.load(compose(tmp_path / "walk.yaml", *folds)).evaluation
+    assert (walk.scheme, walk.stages.schemes, walk.stages.folds) == ("walk_forward", ["walk_forward"], [1, 3])
+    assert walk.walk_forward == replace(split.walk_forward, folds=[1, 3])
+
+
+def test_no_walk_forward_from_a_model_that_may_have_seen_its_tests(tmp_path: Path) -> None:
+    path = compose(tmp_path / "p.yaml", "evaluation.scheme=walk_forward", "train.start_from=tier1@v1.0.0")
+    with pytest.raises(ConfigError, match=r"`train.start_from` is tier1@v1\.0\.0: that model may have learnt"):
+        config.load(path)

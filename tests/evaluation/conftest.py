@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gogooku3.config.evaluation import Bootstrap, Evaluation, Portfolio
+from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
 from gogooku3.evaluation.conditions import Conditions
 from gogooku3.evaluation.evaluate import Outcome
 
@@ -24,10 +24,10 @@ PORTFOLIO = Portfolio(
     participation=0.05,
 )
 BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
-PARAMS = Evaluation(portfolio=PORTFOLIO, quantiles=5, bootstrap=BOOTSTRAP)
+PARAMS = Measures(portfolio=PORTFOLIO, quantiles=5, bootstrap=BOOTSTRAP)
 
 
-def traded_with(params: Evaluation = PARAMS, **changes: Any) -> Evaluation:
+def traded_with(params: Measures = PARAMS, **changes: Any) -> Measures:
     return replace(params, portfolio=replace(params.portfolio, **changes))
 
 

@@ -255,7 +255,7 @@ PROGRAM = """
 import sys
 import numpy as np
 from pathlib import Path
-from gogooku3.config.evaluation import Bootstrap, Evaluation, Portfolio
+from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
 from gogooku3.evaluation.against import against
 from gogooku3.evaluation.conditions import Conditions
 from gogooku3.evaluation.evaluate import Outcome, evaluate
@@ -267,7 +267,7 @@ scores, targets, rival = rng.standard_normal((3, 60, 30, 2))
 value, index = rng.random((60, 30)), 0.01 * rng.standard_normal(60)
 conditions = Conditions(("a", "b", "c") * 10, 1 + value, 1e8 * value, index, index, np.abs(index))
 sessions = np.datetime64("2023-05-01") + np.arange(60)
-params = Evaluation(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05), 10, Bootstrap(200, 5, 0))
+params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05), 10, Bootstrap(200, 5, 0))
 outcome = Outcome(0.01 * targets, sessions, (1, 5), conditions)
 evaluation = evaluate(scores, outcome, params)
 table, curves = against(evaluation, scores, {"rival": rival}, outcome, params)

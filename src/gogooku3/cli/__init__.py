@@ -16,6 +16,7 @@ from gogooku3.cli.doctor import doctor
 from gogooku3.cli.drill import drill
 from gogooku3.cli.export import export
 from gogooku3.cli.features import features
+from gogooku3.cli.folds import folds
 from gogooku3.cli.jquants import jquants
 from gogooku3.cli.locate import locate
 from gogooku3.cli.predict import predict
@@ -52,5 +53,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (dataset, features, jquants, search, predict, export, *_RECOVERY):
+for verb in (dataset, features, folds, jquants, search, predict, export, *_RECOVERY):
     main.add_command(verb)

@@ -23,7 +23,7 @@ from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
 from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
 from gogooku3.config.section import require, section
-from gogooku3.config.train import Train
+from gogooku3.config.train import SCRATCH, Train
 from gogooku3.errors import ConfigError
 
 PARAMS = Path("params.yaml")
@@ -64,6 +64,12 @@ class Params:
             traded in horizons,
             f"`evaluation.portfolio.horizon` is {traded}, which is not among `dataset.horizons` {horizons}",
             "trade a horizon that the model scores",
+        )
+        require(
+            self.evaluation.scheme == "split" or self.train.start_from == SCRATCH,
+            f"`train.start_from` is {self.train.start_from}: that model may have learnt from the sessions that the folds"
+            " of `evaluation.scheme` walk_forward test",
+            f"walk forward from `{SCRATCH}`, or evaluate on the split alone (`-S evaluation.scheme=split`)",
         )
 
 

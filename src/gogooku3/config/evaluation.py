@@ -1,6 +1,8 @@
-"""Portfolio, quantiles and intervals: section `evaluation` of `params.yaml`."""
+"""Portfolio, quantiles, intervals and folds: section `evaluation` of `params.yaml`."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from gogooku3.config.section import require, section
 
@@ -62,8 +64,8 @@ class Bootstrap:
 
 
 @section
-class Evaluation:
-    """Section `evaluation`."""
+class Measures:
+    """How scores are measured, on whatever sessions."""
 
     portfolio: Portfolio
     quantiles: int
@@ -72,3 +74,57 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         require(self.quantiles >= 2, f"`evaluation.quantiles` is {self.quantiles}", "use 2 or more")
+
+
+@section
+class WalkForward:
+    """Folds that walk forward by the length of a test; all lengths in sessions."""
+
+    train: int
+    """Of fold 1; of every fold, where they are not `expanding`."""
+    validation: int
+    test: int
+    """Of every fold, but for the last, which the end of the data may cut short."""
+    expanding: bool
+    """Whether a fold trains on all sessions from the first on."""
+    folds: list[int]
+    """Numbers of those that are trained, from 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            length = getattr(self, name)
+            require(length >= 1, f"`evaluation.walk_forward.{name}` is {length}", "use 1 session or more")
+        require(
+            bool(self.folds) and min(self.folds) >= 1 and sorted(set(self.folds)) == self.folds,
+            f"`evaluation.walk_forward.folds` is {self.folds}",
+            "list the numbers of folds, from 1, in rising order",
+        )
+
+
+@section
+class Stages:
+    """What the scheme makes of the pipeline: `dvc.yaml` takes the lists of its stages from here."""
+
+    schemes: list[str]
+    """Those beside the usual split."""
+    folds: list[int]
+    results: str
+    """What the package waits for and its card tells, beside the metrics of the split."""
+
+
+@section
+class Evaluation(Measures):
+    """Section `evaluation`."""
+
+    scheme: Literal["split", "walk_forward"]
+    stages: Stages
+    walk_forward: WalkForward
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        folds = self.walk_forward.folds if self.scheme == "walk_forward" else []
+        require(
+            self.stages.folds == folds,
+            f"`evaluation.stages.folds` is {self.stages.folds}, where `evaluation.scheme` {self.scheme} makes {folds}",
+            "set the scheme and `evaluation.walk_forward.folds` with `dvc exp run -S`, from which the stages follow",
+        )

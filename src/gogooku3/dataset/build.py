@@ -20,13 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import polars as pl
 
 from gogooku3.config.dataset import Dataset
-from gogooku3.dataset import normalise, splits
+from gogooku3.dataset import preprocess, splits
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.history import History
 from gogooku3.dataset.identity import recipe
@@ -87,10 +83,11 @@ def _assemble(
         contents |= workshop.files(month.name, made_from)
     for unit in units(sessions):
         contents |= _write_targets(unit, history, params.horizons, workshop.folder)
+    first, last = sessions[list(spans["train"])].tolist()
     documents = {
         CONTENTS: dict(sorted(contents.items())),
         "schema.json": schema.as_json(),
-        "preprocess.json": _preprocess(schema, sessions[list(spans["train"])], params.clip, workshop.folder),
+        "preprocess.json": preprocess.fit(workshop.folder, schema, (first, last), params.clip),
         "split.json": splits.as_json(spans, sessions, params.split.embargo),
     }
     for name, content in documents.items():
@@ -112,15 +109,3 @@ def _write_targets(
         targets = frame(market, rows, [target_name(horizon) for horizon in horizons], y_HTS[:, rows])
         entries[name] = write_frame(targets, folder / name)
     return entries
-
-
-def _preprocess(schema: Schema, train: np.ndarray, clip: float, folder: Path) -> dict[str, Any]:
-    """The content of `preprocess.json`: the `session` features' mean and deviation over the training sessions."""
-    names = [column.name for column in schema.features if column.scope == "session"]
-    wanted = pl.col("Date").is_between(*train.tolist())
-    values = pl.concat(
-        pl.read_parquet(path, columns=["Date", *names]).filter(wanted).unique("Date", keep="first", maintain_order=True)
-        for path in sorted((folder / "features").glob("*.parquet"))
-    )
-    fitted = {name: normalise.fit(values[name].to_numpy().astype(np.float64)) for name in names}
-    return {"abi": schema.abi, "clip": clip, "session": fitted}

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
+from gogooku3.dataset import splits
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.layout import lay_out
-from gogooku3.dataset.schema import REBUILD, Schema, read_json
-from gogooku3.dataset.splits import SPLITS
-from gogooku3.errors import DataError, MismatchError
+from gogooku3.dataset.schema import Schema, read_json
+from gogooku3.errors import MismatchError
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +53,13 @@ class Panel:
     """`train`, `validation`, `test`: first and last session, both inside."""
 
 
-def read_panel(folder: Path, preprocess: dict[str, Any] | None = None) -> Panel:
+def read_panel(folder: Path, preprocess: dict[str, Any] | None = None, split: Path | None = None) -> Panel:
     """Reads a dataset.
 
     Args:
         folder: what `gogooku3.dataset.build.build` wrote.
         preprocess: the content of the `preprocess.json` that a model was trained with; None takes the dataset's own.
+        split: a file in the form of `split.json`; None takes the dataset's own.
 
     Raises:
         DataError: a file is absent, unreadable, or not listed.
@@ -72,13 +72,14 @@ def read_panel(folder: Path, preprocess: dict[str, Any] | None = None) -> Panel:
     preprocess = own if preprocess is None else preprocess
     _check_preprocess(preprocess, own, schema)
     laid = lay_out(Contents.read(folder), schema, preprocess)
+    sessions = laid.axes.sessions.to_numpy().astype("datetime64[D]")
     return Panel(
-        sessions=laid.axes.sessions.to_numpy().astype("datetime64[D]"),
+        sessions=sessions,
         codes=tuple(laid.axes.codes),
         features=schema.names,
         abi=schema.abi,
         horizons=schema.horizons,
-        split=_split(folder / "split.json", laid.axes.sessions),
+        split=splits.read(folder / "split.json" if split is None else split, sessions),
         **laid.arrays,
     )
 
@@ -94,12 +95,3 @@ def _check_preprocess(preprocess: dict[str, Any], own: dict[str, Any], schema: S
             f"`preprocess.json` clips at {preprocess['clip']}, the dataset was built with {own['clip']}",
             hint="build the dataset with the model's `dataset.clip`",
         )
-
-
-def _split(path: Path, sessions: pl.Series) -> dict[str, tuple[int, int]]:
-    content = read_json(path)
-    place = {str(session): row for row, session in enumerate(sessions)}
-    try:
-        return {name: (place[content[name]["first"]], place[content[name]["last"]]) for name in SPLITS}
-    except KeyError as error:
-        raise DataError(f"`{path}` and the features' sessions differ in {error}", hint=REBUILD) from None

@@ -6,12 +6,15 @@ target ends at the close of session 99, so no training target reads a price of v
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gogooku3.config.dataset import Split
+from gogooku3.dataset.schema import REBUILD, read_json
 from gogooku3.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -51,8 +54,43 @@ def cut(
 
 def as_json(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime64], embargo: int) -> dict[str, Any]:
     """The content of `split.json`."""
-    named = {
+    return {"embargo": embargo, **named(spans, sessions)}
+
+
+def named(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime64]) -> dict[str, Any]:
+    """First and last session of each split by date, and how many there are."""
+    return {
         name: {"first": str(sessions[first]), "last": str(sessions[last]), "sessions": last - first + 1}
         for name, (first, last) in spans.items()
     }
-    return {"embargo": embargo, **named}
+
+
+def read(path: Path, sessions: npt.NDArray[np.datetime64]) -> dict[str, tuple[int, int]]:
+    """What `cut` gave, from a file with the content of `named` or `as_json`.
+
+    Raises:
+        DataError: it is absent, not JSON, or names a session that is not there.
+    """
+    content = read_json(path)
+    place = {str(session): row for row, session in enumerate(sessions)}
+    try:
+        return {name: (place[content[name]["first"]], place[content[name]["last"]]) for name in SPLITS}
+    except KeyError as error:
+        raise DataError(f"`{path}` and the features' sessions differ in {error}", hint=REBUILD) from None
+
+
+def refuse_reach(spans: dict[str, tuple[int, int]], horizon: int, name: str) -> None:
+    """Raises `DataError` where a target of one split reads a price of the next.
+
+    Args:
+        horizon: the longest; the target of session t reads the close of session t + horizon.
+        name: of what is cut so.
+    """
+    for split, following in pairwise(SPLITS):
+        last, first = spans[split][1], spans[following][0]
+        if last + horizon >= first:
+            raise DataError(
+                f"the targets of {split} over {horizon} sessions reach {last + horizon - first + 1} sessions into the"
+                f" {following} of {name}",
+                hint="leave at least the longest of `dataset.horizons` between them (`dataset.split.embargo`)",
+            )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from gogooku3.config.evaluation import Evaluation as Params
+from gogooku3.config.evaluation import Measures as Params
 from gogooku3.evaluation.differences import differences
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate, portfolio_metrics, portfolio_sessions
 from gogooku3.evaluation.portfolio import trade
@@ -27,7 +28,7 @@ _SHOWN = (
 def against(
     model: Evaluation,
     scores_TSH: NDArray[np.floating],
-    baselines: dict[str, NDArray[np.floating]],
+    baselines: Mapping[str, NDArray[np.floating]],
     outcome: Outcome,
     params: Params,
 ) -> tuple[dict[str, Any], pl.DataFrame]:

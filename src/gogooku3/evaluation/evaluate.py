@@ -85,7 +85,7 @@ class Evaluation:
 def evaluate(
     scores_TSH: NDArray[np.floating],
     outcome: Outcome,
-    params: config.Evaluation,
+    params: config.Measures,
     oracle_TSH: NDArray[np.floating] | None = None,
 ) -> Evaluation:
     """Measures scores against what came after them.
@@ -134,7 +134,7 @@ def evaluate(
     )
 
 
-def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Evaluation) -> dict[str, Any]:
+def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Measures) -> dict[str, Any]:
     """The part of `Evaluation.metrics` that any portfolio has, whatever its weights were made from."""
     net_U, dates_U = held.net_U, outcome.sessions[held.rows]
     record = TrackRecord.of(net_U)

@@ -44,7 +44,8 @@ def build(
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
         shutil.copyfile(source, folder / source.name)
-    results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS}
+    beside = ("walk_forward",) if params.evaluation.scheme == "walk_forward" else ()
+    results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + beside}
     write_json(results, folder / "metrics.json")
     domain = environment(params.numerics)
     write_json(domain, folder / ENVIRONMENT)

@@ -10,6 +10,7 @@ from gogooku3.files import replaced_file
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
 from gogooku3.package.results import results_section
+from gogooku3.package.walk_forward import walk_forward_section
 
 _TEMPLATE = """\
 ---
@@ -105,7 +106,7 @@ def write_card(
             f"| {name} | {panel.sessions[first]} | {panel.sessions[last]} |"
             for name, (first, last) in panel.split.items()
         ),
-        results=results_section(params["evaluation"]["portfolio"], results),
+        results=results_section(params["evaluation"]["portfolio"], results) + walk_forward_section(results),
     )
     with replaced_file(target) as partial:
         partial.write_text(text, encoding="utf-8")

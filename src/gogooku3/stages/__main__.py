@@ -11,7 +11,10 @@ from importlib import import_module
 from gogooku3 import config, numerics
 from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
 
-STAGES = ("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution", "package")
+STAGES = (
+    *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
+    *("plan", "fold", "fold_baselines", "join", "package"),
+)
 
 
 def main(*command: str) -> int:

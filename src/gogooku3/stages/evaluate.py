@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
 from gogooku3.baselines.table import read_scores
 from gogooku3.config import Params
-from gogooku3.dataset.panel import Panel, read_panel
+from gogooku3.dataset.panel import read_panel
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.against import against
-from gogooku3.evaluation.conditions import TREND, Conditions
 from gogooku3.evaluation.evaluate import Outcome, evaluate
+from gogooku3.evaluation.market import conditions_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.scoring import score
-from gogooku3.model.table import align, tabulate
+from gogooku3.model.table import tabulate
 from gogooku3.model.weights import load
 from gogooku3.numerics import prepare_torch
 from gogooku3.quotes.folder import read
-from gogooku3.quotes.schema import Quotes
 
 SPLITS = ("validation", "test")
 METRICS = Path("metrics")
@@ -37,11 +33,11 @@ def run(params: Params) -> None:
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores_TSP = score(network, inputs, first, last)
     quotes = read(Path("data/quotes"))
-    conditions = _conditions(panel, quotes, first, last)
+    conditions = conditions_of(panel, quotes, first, last)
     span = slice(first, last + 1)
     checks.targets_of_bars(panel.y_TSH[span], panel.horizons, panel.sessions[span], panel.codes, conditions)
     checks.scored_stocks(scores_TSP[..., 0], panel.sessions[span], panel.codes, conditions)
-    oracle_TSP = _oracle(panel, quotes)
+    oracle_TSP = oracle_of(panel, quotes)
     baselines = read_scores(panel, Path("data/baselines.parquet"))
 
     results, tables = {}, {}
@@ -64,18 +60,3 @@ def run(params: Params) -> None:
         write_csv(result.sessions, METRICS / "sessions" / f"{split}.csv")
     write_json({split: table for split, (table, _) in tables.items()}, METRICS / "baselines.json")
     write_plots(results["test"], tables["test"][1], Path("plots"))
-
-
-def _conditions(panel: Panel, quotes: Quotes, first: int, last: int) -> Conditions:
-    """What the market was like in the sessions `first` to `last`, made from the bars and those before them."""
-    begin = max(0, first - TREND)
-    sessions = panel.sessions[begin : last + 1]
-    bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
-    conditions = Conditions.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
-    return conditions.rows(first - begin, last + 1 - begin)
-
-
-def _oracle(panel: Panel, quotes: Quotes) -> np.ndarray | None:
-    """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
-    oracle = quotes.oracle
-    return None if oracle is None else align(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

@@ -1,0 +1,65 @@
+"""`gogooku3 folds`: what a walk-forward will train on and test, before it does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gogooku3.config import Params
+
+
+@click.command()
+@click.option(
+    "-S", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter, as in `dvc exp run -S`; may be repeated."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the folds as JSON.")
+def folds(settings: tuple[str, ...], as_json: bool) -> None:
+    """Show the folds of `evaluation.walk_forward`, with the dates that they train on, validate on and test.
+
+    Nothing is trained and nothing is written. The sessions are those of `data/dataset`; the parameters are those of
+    `params.yaml`, or with -S what `dvc exp run -S` would compose. `dvc exp run -S evaluation.scheme=walk_forward`
+    trains them.
+
+    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold.
+    """
+    from gogooku3 import config, numerics
+
+    params = _composed(settings) if settings else config.load()
+    numerics.pin(params.numerics)
+    from gogooku3.dataset.schema import Schema
+    from gogooku3.walk_forward.plan import plan, sessions_of
+    from gogooku3.walk_forward.told import tell
+
+    dataset = Path("data/dataset")
+    sessions, walk, split = sessions_of(dataset), params.evaluation.walk_forward, params.dataset.split
+    planned = plan(sessions, Schema.read(dataset / "schema.json"), walk, split)
+    if as_json:
+        click.echo(json.dumps([fold.as_json(sessions) for fold in planned], indent=2))
+    else:
+        tell(planned, sessions, walk, split)
+
+
+def _composed(settings: tuple[str, ...]) -> Params:
+    """The parameters that `dvc exp run -S …` would write."""
+    from dvc.utils.hydra import compose_and_dump
+    from hydra.errors import HydraException
+
+    from gogooku3 import config
+    from gogooku3.errors import ConfigError
+
+    root = Path.cwd()
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "params.yaml"
+        try:
+            compose_and_dump(target, str(root / "conf"), None, "config", str(root), list(settings))
+        except HydraException as error:
+            raise ConfigError(
+                f"`conf/` cannot be composed with {' '.join(settings)}: {error}",
+                hint="`conf/` lists every parameter with its meaning and allowed values",
+            ) from None
+        return config.load(target)

@@ -1,0 +1,30 @@
+"""What a panel's sessions were like, from the quotes that it was made of."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from gogooku3.dataset.panel import Panel
+from gogooku3.evaluation.conditions import TREND, Conditions
+from gogooku3.evaluation.cross_section import Floats
+from gogooku3.model.table import align
+from gogooku3.quotes.schema import Quotes
+
+
+def conditions_of(panel: Panel, quotes: Quotes, first: int, last: int) -> Conditions:
+    """The market in the sessions `first` to `last`, made from their bars and those before them.
+
+    Raises:
+        DataError: a stock or a session with a close is not in the panel.
+    """
+    begin = max(0, first - TREND)
+    sessions = panel.sessions[begin : last + 1]
+    bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
+    conditions = Conditions.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
+    return conditions.rows(first - begin, last + 1 - begin)
+
+
+def oracle_of(panel: Panel, quotes: Quotes) -> Floats | None:
+    """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
+    oracle = quotes.oracle
+    return None if oracle is None else align(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

@@ -1,0 +1,54 @@
+"""What the card says of a walk-forward, which stands beside the results of the packaged model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gogooku3.package.results import interval
+
+_TEMPLATE = """
+### Walk-forward
+
+{count} models of the same recipe, each trained on sessions before those that it was tested on; none is this package's.
+Their tests together, as one series and one portfolio, {sessions} sessions from {begin} to {end}{gaps}:
+
+| | Sharpe | mean RankIC |
+|---|---|---|
+| **model** | {sharpe} | {rank_ic} |
+| model less LightGBM | {less_sharpe} | {less_rank_ic} |
+
+| fold | trained on | tested on | Sharpe | mean RankIC | less LightGBM |
+|---|---|---|---|---|---|
+{folds}
+"""
+
+
+def walk_forward_section(results: dict[str, Any]) -> str:
+    """The card's section on a walk-forward, in Markdown; "" where there was none.
+
+    Args:
+        results: `metrics.json` of the package.
+    """
+    if "walk_forward" not in results:
+        return ""
+    series = results["walk_forward"]
+    less = next(each for each in series["baselines"] if each["name"] == "lightgbm")["model_less_this"]
+    gaps = [f"{gap['from']} to {gap['to']}" for gap in series["gaps"]]
+    return _TEMPLATE.format(
+        count=len(series["folds"]),
+        sessions=series["sessions"],
+        begin=series["from"],
+        end=series["to"],
+        gaps=f", without a position in what no fold tests ({'; '.join(gaps)})" if gaps else "",
+        sharpe=interval(series["sharpe"]),
+        rank_ic=interval(series["mean_rank_ic"]),
+        less_sharpe=interval(less["sharpe"]),
+        less_rank_ic=interval(less["mean_rank_ic"]),
+        folds="\n".join(_row(fold) for fold in series["folds"]),
+    )
+
+
+def _row(fold: dict[str, Any]) -> str:
+    spans = ("{first} to {last}".format(**fold[split]) for split in ("train", "test"))
+    numbers = (interval(fold[name]) for name in ("sharpe", "mean_rank_ic", "model_less_lightgbm"))
+    return f"| {fold['fold']} | {' | '.join([*spans, *numbers])} |"

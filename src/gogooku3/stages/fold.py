@@ -1,0 +1,22 @@
+"""Stage `fold`: one fold of the walk-forward: the four phases on its sessions, and the scores of its test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.config import Params
+from gogooku3.numerics import prepare_torch
+from gogooku3.walk_forward.fold import make
+
+
+def run(params: Params, number: str = "") -> None:
+    """Writes `models/folds/<number>/` and `data/folds/scores/<number>.parquet`."""
+    make(
+        plan=Path("data/folds/plan") / f"{number}.json",
+        dataset=Path("data/dataset"),
+        params=params,
+        device=prepare_torch(params.numerics),
+        model=Path("models/folds") / number,
+        scores=Path("data/folds/scores") / f"{number}.parquet",
+        logs=Path("logs/training") / f"fold_{number}",
+    )

@@ -1,0 +1,18 @@
+"""Stage `fold_baselines`: scores of what the model must beat, from the features and sessions of one fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.baselines.score import score
+from gogooku3.baselines.table import to_table
+from gogooku3.config import Params
+from gogooku3.files import write_parquet
+from gogooku3.walk_forward.panel import fold_panel
+
+
+def run(params: Params, number: str = "") -> None:
+    """Writes `data/folds/baselines/<number>.parquet`."""
+    panel = fold_panel(Path("data/folds/plan") / f"{number}.json", Path("data/dataset"))
+    scores, first = score(panel, params.baselines, params.numerics.threads)
+    write_parquet(to_table(panel, scores, first), Path("data/folds/baselines") / f"{number}.parquet")

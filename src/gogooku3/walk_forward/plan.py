@@ -1,0 +1,155 @@
+"""The plan of a walk-forward: which sessions each fold trains on, validates on and tests on.
+
+Example, of 480 sessions of training, 60 of validation, 60 of test and an embargo of 20: fold 1 trains on sessions 0 …
+479, validates on 500 … 559 and tests on 580 … 639. Fold 2 tests on 640 … 699, and all its other sessions are 60 later
+too; `expanding`, its training still starts with session 0. The targets of session 479 end with the close of session
+499 at the latest: no fold learns from a price of its validation or its test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gogooku3.config.dataset import Split
+from gogooku3.config.evaluation import WalkForward
+from gogooku3.dataset import splits
+from gogooku3.dataset.contents import Contents
+from gogooku3.dataset.schema import Schema
+from gogooku3.errors import DataError
+
+AGAIN = "make the plan anew: `dvc repro plan@walk_forward`"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: its number from 1, and first and last session, both inside, of `train`, `validation` and `test`."""
+
+    number: int
+    spans: dict[str, tuple[int, int]]
+
+    @property
+    def test(self) -> slice:
+        """The sessions that it tests."""
+        return self.rows("test")
+
+    def rows(self, split: str) -> slice:
+        """The sessions of a split."""
+        first, last = self.spans[split]
+        return slice(first, last + 1)
+
+    def as_json(self, sessions: NDArray[np.datetime64]) -> dict[str, Any]:
+        """The content of `data/folds/plan/<number>.json`."""
+        return {"fold": self.number, **splits.named(self.spans, sessions)}
+
+
+def sessions_of(dataset: Path) -> NDArray[np.datetime64]:
+    """The sessions of a dataset, rising; raises `DataError` where it is none."""
+    months = Contents.read(dataset).names("targets")
+    days = pl.concat(pl.read_parquet(dataset / month, columns=["Date"]).unique() for month in months)
+    return days["Date"].unique().sort().to_numpy().astype("datetime64[D]")
+
+
+def plan(sessions: NDArray[np.datetime64], schema: Schema, walk: WalkForward, split: Split) -> list[Fold]:
+    """The folds that the parameters name, on the sessions of a dataset.
+
+    Raises:
+        DataError: there are too few sessions for one of them, or for what it learns from.
+    """
+    start = int(np.searchsorted(sessions, np.datetime64(split.train_from, "D")))
+    fitting = folds_that_fit(len(sessions) - start, walk, split.embargo)
+    if walk.folds[-1] > fitting:
+        raise DataError(
+            f"fold {walk.folds[-1]} of `evaluation.walk_forward.folds` has no session to test: from {split.train_from}"
+            f" on there are {len(sessions) - start} sessions, and {fitting} folds fit (train {walk.train} + embargo"
+            f" {split.embargo} + validation {walk.validation} + embargo {split.embargo}, then tests of {walk.test})",
+            hint="name folds that fit (`-S 'evaluation.walk_forward.folds=[1,2]'`), or make their parts shorter",
+        )
+    folds = [_fold(number, start, len(sessions), walk, split.embargo) for number in walk.folds]
+    lookback = max(column.lookback for column in schema.features)
+    for fold in folds:
+        _refuse_short(fold, max(schema.horizons), lookback)
+    return folds
+
+
+def folds_that_fit(sessions: int, walk: WalkForward, embargo: int) -> int:
+    """How many folds have a session to test."""
+    tested = sessions - (walk.train + embargo + walk.validation + embargo)
+    return -(-max(tested, 0) // walk.test)
+
+
+def read_plan(folder: Path, sessions: NDArray[np.datetime64], horizon: int) -> list[Fold]:
+    """Reads the folds of a plan, by their numbers.
+
+    Args:
+        folder: with `<number>.json` of each fold.
+        sessions: of the dataset.
+        horizon: the longest.
+
+    Raises:
+        DataError: there is none, one is not of this dataset, its targets reach into what follows, or two test a
+            session.
+    """
+    paths = sorted(folder.glob("*.json"), key=lambda path: int(path.stem))
+    if not paths:
+        raise DataError(f"`{folder}` holds no fold", hint=AGAIN)
+    folds = [read_fold(path, sessions, horizon) for path in paths]
+    _refuse_twice(folds, sessions)
+    return folds
+
+
+def read_fold(path: Path, sessions: NDArray[np.datetime64], horizon: int) -> Fold:
+    """Reads one fold; raises `DataError` as `read_plan` does."""
+    fold = Fold(int(path.stem), splits.read(path, sessions))
+    splits.refuse_reach(fold.spans, horizon, f"fold {fold.number}")
+    return fold
+
+
+def _fold(number: int, start: int, end: int, walk: WalkForward, embargo: int) -> Fold:
+    train_from = start + (number - 1) * walk.test
+    validation_from = train_from + walk.train + embargo
+    test_from = validation_from + walk.validation + embargo
+    return Fold(
+        number,
+        {
+            "train": (start if walk.expanding else train_from, train_from + walk.train - 1),
+            "validation": (validation_from, validation_from + walk.validation - 1),
+            "test": (test_from, min(test_from + walk.test, end) - 1),
+        },
+    )
+
+
+def _refuse_short(fold: Fold, horizon: int, lookback: int) -> None:
+    """Refuses a fold whose training or validation has too few sessions whose longest targets end inside."""
+    train, validation = fold.spans["train"], fold.spans["validation"]
+    usable = {
+        "train": train[1] - max(train[0], lookback - 1) + 1,
+        "validation": validation[1] - validation[0] + 1,
+    }
+    needed = horizon + splits.MIN_SESSIONS
+    for name, sessions in usable.items():
+        if sessions < needed:
+            raise DataError(
+                f"fold {fold.number} has {max(sessions, 0)} usable sessions of {name} and needs {needed} (horizon"
+                f" {horizon} + {splits.MIN_SESSIONS}), training after a lookback of {lookback}",
+                hint=f"raise `evaluation.walk_forward.{name}`",
+            )
+
+
+def _refuse_twice(folds: Sequence[Fold], sessions: NDArray[np.datetime64]) -> None:
+    tester_T = np.zeros(len(sessions), np.intp)
+    for fold in folds:
+        taken = np.flatnonzero(tester_T[fold.test])
+        if len(taken):
+            row = fold.test.start + taken[0]
+            raise DataError(
+                f"folds {tester_T[row]} and {fold.number} both test {sessions[row]}: its returns would count twice",
+                hint=AGAIN,
+            )
+        tester_T[fold.test] = fold.number
