@@ -15,8 +15,10 @@ import yaml
 
 from ..conftest import Bucket
 
-SLOW_LEARNER = {"train.phases.baseline.learning_rate": 1e-7}
+RATES = [f"train.phases.{phase}.learning_rate" for phase in ("baseline", "adaptive_norm", "gat", "finetune")]
+SLOW_LEARNER = dict.fromkeys(RATES, 1e-7)
 """Learns nothing: whatever comes later is better."""
+LEARNER = dict.fromkeys(RATES, 3e-3)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def released(small_run: Any, emulator: str, tmp_path_factory: pytest.TempPathFac
     for tier, changes in (
         ("tier1", {"tier": "tier1"} | SLOW_LEARNER),
         ("tier2", {"tier": "tier2", "train.recipe.batch_size": 240} | SLOW_LEARNER),
-        ("tier1", {"tier": "tier1", "train.recipe.batch_size": 480, "train.phases.baseline.learning_rate": 3e-3}),
+        ("tier1", {"tier": "tier1", "train.recipe.batch_size": 480} | LEARNER),
     ):
         edited(work.folder / "params.yaml", changes)
         work.run("dvc", "repro", "--quiet")
