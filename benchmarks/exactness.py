@@ -1,12 +1,14 @@
 """The exactness matrix: what may be otherwise without a byte of a model being otherwise, each row run for real.
 
-    python benchmarks/exactness.py [--only pipeline kills processors gpu costs] [--kills 25] [--seed 0] [--json FILE]
+    python benchmarks/exactness.py [--only pipeline kills processors gpu costs] [--kills 25] [--seed 0]
+        [--out benchmarks/results/exactness-YEAR-MONTH-DAY.md] [--json FILE]
 
 Runs the pipeline at a small size in a clone of this repository, then again and again under other circumstances, and
 compares every file that comes out. Ends with 1 where a row differs that the domain promises (`numerics`: the same
 parameters, versions and device give the same bytes); what the domain excludes is run as well, to show why it does.
-Rows that need what this machine lacks (`qemu-x86_64` of Debian's qemu-user, a CUDA device, more cores) say so. Last
-comes what `portable` costs: the time of a training step by instruction set.
+Rows that need what this machine lacks (`qemu-x86_64` of Debian's qemu-user, a CUDA device, more cores, user
+namespaces) say so. Last comes what `portable` and `avx2` cost: the time of a training step by instruction set. Only
+that needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+
+from measures.document import processor
+from measures.matrix import Row, markdown
 
 BIN = Path(sys.executable).parent
 SOURCE = Path(__file__).resolve().parents[1]
@@ -47,7 +52,11 @@ SETTINGS = {
     "evaluation.bootstrap.draws": 200,
 }
 PHASES = ("baseline", "adaptive_norm", "gat", "finetune")
+LAST = "finetune"
+"""The phase that uses every block of the network."""
 MADE = ("data", "models", "metrics", "plots", "dvc.lock")
+SOMEBODY = ("unshare", "--user", "--map-user=1234", "--map-group=1234")
+"""Before a command that is to be run by another user than this."""
 PROCESSORS = {"Haswell": "GenuineIntel", "Skylake-Client": "GenuineIntel", "EPYC": "AuthenticAMD"}
 """Processors that qemu emulates, none of them with AVX-512, with their makers."""
 
@@ -80,22 +89,6 @@ for step in range(int(sys.argv[3])):
     times.append(time.perf_counter() - began)
 print(json.dumps(times[1:]))
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """One circumstance and what came out under it."""
-
-    row: str
-    outcome: str
-    promised: bool
-    """Whether the domain promises equal bytes."""
-    held: bool | None
-    """Whether they were equal; None where the row could not be run."""
-
-    @property
-    def failed(self) -> bool:
-        return self.promised and self.held is False
 
 
 class Place:
@@ -141,6 +134,11 @@ class Place:
         files = [file for name in names for file in _files(self.folder / name) if file.name != ".gitignore"]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
+    def domain(self, phase: str) -> str:
+        """On what a phase's history promises equal bytes."""
+        history = json.loads((self.folder / f"models/{phase}/history.json").read_text())
+        return str(history["environment"]["exact_on"])
+
 
 def _files(path: Path) -> list[Path]:
     return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
@@ -152,26 +150,39 @@ class Matrix:
     def __init__(self, undisturbed: Place, work: Path) -> None:
         self.undisturbed, self.work = undisturbed, work
         self.whole = undisturbed.bytes(*MADE)
+        self.domain = undisturbed.domain(LAST)
         self.rows: list[Row] = []
 
     def place(self, name: str) -> Place:
         return self.undisturbed.copy(self.work / name / "gogooku3")
 
     def add(
-        self, name: str, found: dict[str, bytes], wanted: dict[str, bytes], *, excluded: str = "", note: str = ""
+        self,
+        name: str,
+        found: dict[str, bytes],
+        wanted: dict[str, bytes],
+        *,
+        domain: str = "",
+        excluded: str = "",
+        note: str = "",
     ) -> None:
-        """Compares what came out under a name with what should have; `excluded`: why the domain promises nothing."""
+        """Compares what came out under a name with what should have.
+
+        Args:
+            domain: on what the bytes are promised; by default on what the undisturbed run says.
+            excluded: why the domain promises nothing.
+        """
         differing = [file for file in found.keys() | wanted.keys() if found.get(file) != wanted.get(file)]
         told = f"{len(wanted)} files, the same bytes" if not differing else f"{len(differing)} of {len(wanted)} differ"
         if differing and not excluded:
             told += f": {', '.join(sorted(differing)[:4])}"
-        told += note + (f" (not promised: {excluded})" if excluded else "")
-        row = Row(name, told, not excluded, not differing)
+        stated = f"not promised: {excluded}" if excluded else domain or self.domain
+        row = Row(name, told + note, stated, not excluded, not differing)
         self.rows.append(row)
         tell(f"{row.row}: {row.outcome}")
 
-    def lacks(self, name: str, what: str) -> None:
-        self.rows.append(Row(name, f"not run: {what}", True, None))
+    def lacks(self, name: str, what: str, domain: str = "") -> None:
+        self.rows.append(Row(name, what, domain or self.domain, True, None))
         tell(f"{name}: not run: {what}")
 
 
@@ -195,7 +206,7 @@ def made(work: Path) -> Place:
 
 
 def pipeline(matrix: Matrix) -> None:
-    """The whole pipeline: again, on other numbers of cores, elsewhere, from a fresh clone."""
+    """The whole pipeline: again, on other numbers of cores, elsewhere, as somebody else, from a fresh clone."""
 
     def again(name: str, *before: str, **variables: str) -> None:
         place = matrix.place(name)
@@ -204,16 +215,24 @@ def pipeline(matrix: Matrix) -> None:
         matrix.add(name, place.bytes(*MADE), matrix.whole)
 
     again("rerun")
+    here = sorted(os.sched_getaffinity(0))
     for cores in (1, 2, 4):
         name = f"{cores} core{'s' * (cores > 1)}"
-        if shutil.which("taskset") is None or cores > len(os.sched_getaffinity(0)):
-            matrix.lacks(name, "fewer cores here, or no taskset")
+        if shutil.which("taskset") is None or cores > len(here):
+            matrix.lacks(name, f"{len(here)} cores here, among which `taskset` would choose")
             continue
-        chosen = sorted(os.sched_getaffinity(0))[:cores]
+        chosen = here[:cores]
         again(name, "taskset", "--cpu-list", ",".join(map(str, chosen)))
-    home = matrix.work / "a home of spaces"
-    home.mkdir()
-    again("elsewhere", TZ="Pacific/Chatham", LC_ALL="C", LANG="C", PYTHONHASHSEED="123", HOME=str(home), USER="nobody")
+    again("another time zone", TZ="Pacific/Chatham")
+    again("another locale", LC_ALL="C", LANG="C")
+    again("another PYTHONHASHSEED", PYTHONHASHSEED="123")
+    again("a folder with spaces, ümläuts and a long path, " + "x" * 100)
+    if subprocess.run([*SOMEBODY, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        matrix.lacks("another user", "no user namespaces here (`unshare --user`)")
+    else:
+        home = matrix.work / "a home of spaces"
+        home.mkdir()
+        again("another user", *SOMEBODY, USER="somebody", LOGNAME="somebody", HOME=str(home))
 
     clone = Place(matrix.work / "fresh clone" / "gogooku3")
     clone.folder.parent.mkdir()
@@ -271,10 +290,6 @@ def _held(times: int) -> str:
     return f"; {times} times with a state to go on from"
 
 
-LAST = "finetune"
-"""The phase that uses every block of the network."""
-
-
 def last_phase(matrix: Matrix, name: str, settings: dict[str, object], *before: str) -> dict[str, bytes]:
     """Trains the last phase and packages it under other settings or through an emulator; what comes out."""
     place = matrix.place(name)
@@ -287,13 +302,13 @@ def last_phase(matrix: Matrix, name: str, settings: dict[str, object], *before: 
 
 def processors(matrix: Matrix) -> None:
     """The last phase by instruction set, here and on emulated processors."""
-    here = {
-        each: last_phase(matrix, each, {"numerics.instruction_set": each}) for each in ("portable", "avx2", "native")
-    }
+    sets = ("portable", "avx2", "native")
+    here = {each: last_phase(matrix, each, {"numerics.instruction_set": each}) for each in sets}
+    domains = {each: Place(matrix.work / each / "gogooku3").domain(LAST) for each in sets}
     threads = last_phase(matrix, "threads", {"numerics.threads": 1})
     matrix.add("1 thread", threads, here["portable"], excluded="another `numerics.threads`")
     qemu = shutil.which("qemu-x86_64")
-    maker = _maker()
+    maker = processor("vendor_id")
     for model, its_maker in PROCESSORS.items():
         reasons = {
             "portable": "",
@@ -303,15 +318,10 @@ def processors(matrix: Matrix) -> None:
         for each, excluded in reasons.items():
             name = f"{each} on {model}"
             if qemu is None:
-                matrix.lacks(name, "no qemu-x86_64")
+                matrix.lacks(name, "no qemu-x86_64", domains[each])
                 continue
             found = last_phase(matrix, name, {"numerics.instruction_set": each}, qemu, "-cpu", model)
-            matrix.add(name, found, here[each], excluded=excluded)
-
-
-def _maker() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.split(": ")[1] for line in lines if line.startswith("vendor_id"))
+            matrix.add(name, found, here[each], domain=domains[each], excluded=excluded)
 
 
 def gpu(matrix: Matrix, number: int, seed: int) -> None:
@@ -321,7 +331,7 @@ def gpu(matrix: Matrix, number: int, seed: int) -> None:
     rows = ("GPU rerun", f"GPU killed {number} times")
     if not torch.cuda.is_available():
         for row in rows:
-            matrix.lacks(row, "no CUDA device")
+            matrix.lacks(row, "no CUDA device", "the model of the GPU")
         return
     first = matrix.place("gpu")
     first.compose(**{"numerics.device": "cuda", "numerics.instruction_set": "native"})
@@ -329,9 +339,10 @@ def gpu(matrix: Matrix, number: int, seed: int) -> None:
     for place in (first, again):
         for phase in PHASES:
             place.train(phase)
-    matrix.add(rows[0], again.bytes(*TRAINED), first.bytes(*TRAINED))
+    domain = first.domain(LAST)
+    matrix.add(rows[0], again.bytes(*TRAINED), first.bytes(*TRAINED), domain=domain)
     held = kill(stopped, number, seed)
-    matrix.add(rows[1], stopped.bytes(*TRAINED), first.bytes(*TRAINED), note=_held(held))
+    matrix.add(rows[1], stopped.bytes(*TRAINED), first.bytes(*TRAINED), domain=domain, note=_held(held))
 
 
 def costs(matrix: Matrix) -> dict[str, float]:
@@ -347,15 +358,9 @@ def costs(matrix: Matrix) -> dict[str, float]:
     return {each: statistics.median(taken) for each, taken in times.items()}
 
 
-def show(rows: list[Row], seconds: dict[str, float]) -> None:
-    width = max((len(row.row) for row in rows), default=0)
-    for row in rows:
-        mark = "-" if row.held is None else "differs" if row.failed else "same" if row.held else "excluded"
-        print(f"{row.row:{width}}  {mark:8}  {row.outcome}")
-    if seconds:
-        print("\na training step, hidden 64, 99 features, windows of 20, 16 sessions of 64 stocks, 2 threads:")
-    for each, taken in seconds.items():
-        print(f"  {each:9} {taken:8.3f} s  x {taken / seconds['native']:.2f}")
+def said(*command: str) -> str:
+    """The first line that a command prints."""
+    return subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 def main() -> int:
@@ -364,6 +369,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=groups, default=groups)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--out", type=Path, help="write the table there too, as Markdown")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -378,7 +384,11 @@ def main() -> int:
         if "gpu" in options.only:
             gpu(matrix, options.kills, options.seed)
         seconds = costs(matrix) if "costs" in options.only else {}
-    show(matrix.rows, seconds)
+    emulator = said("qemu-x86_64", "--version") if shutil.which("qemu-x86_64") else "nothing: no qemu-x86_64 here"
+    document = markdown(matrix.rows, seconds, said("git", "rev-parse", "--short", "HEAD"), emulator)
+    print(document)
+    if options.out:
+        options.out.write_text(document)
     if options.json:
         report = {"rows": [asdict(row) for row in matrix.rows], "seconds": seconds}
         options.json.write_text(json.dumps(report, indent=2) + "\n")

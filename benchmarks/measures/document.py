@@ -33,7 +33,7 @@ def aims(rows: Iterable[tuple[str, str, str, bool]]) -> str:
 def machine() -> str:
     """Processors and memory."""
     memory = psutil.virtual_memory().total / GIB
-    return f"{len(os.sched_getaffinity(0))} cores ({_processor()}) with {memory:.0f} GiB of memory"
+    return f"{len(os.sched_getaffinity(0))} cores ({processor()}) with {memory:.0f} GiB of memory"
 
 
 def commit() -> str:
@@ -42,11 +42,11 @@ def commit() -> str:
     return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _processor() -> str:
-    """The processor's model, where the system says it."""
+def processor(entry: str = "model name") -> str:
+    """What the system says of its first processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    values = (line.split(":", 1)[1].strip() for line in lines if line.startswith(entry))
+    return next(values, platform.machine())

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import textwrap
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
 import psutil
 from peers.comparison import Comparison
 from peers.definitions import DEFINITIONS
 
+from measures.document import paragraph, processor, table
 from measures.market import Built
 
 _GIB = 1 << 30
@@ -55,8 +53,8 @@ def _head(figures: Figures, commit: str) -> str:
     names = ("numpy", "polars", "pyarrow")
     versions = {"Python": platform.python_version()} | {name: version(name) for name in names} | figures.peers.versions
     memory = psutil.virtual_memory().total / _GIB
-    return f"# The dataset, {date.today()}\n\n" + _paragraph(
-        f"By `benchmarks/dataset.py` at commit {commit}, on {len(os.sched_getaffinity(0))} cores ({_processor()}) with"
+    return f"# The dataset, {date.today()}\n\n" + paragraph(
+        f"By `benchmarks/dataset.py` at commit {commit}, on {len(os.sched_getaffinity(0))} cores ({processor()}) with"
         f" {memory:.0f} GiB of memory; {', '.join(f'{name} {number}' for name, number in versions.items())}."
         f" Medians of {figures.runs} runs in turn."
     )
@@ -80,7 +78,7 @@ def _aims(figures: Figures) -> str:
         (f"peak memory of {largest.rows / whole.rows:.1f} times the rows", "≤ 1.15 ×", f"{grown:.2f} ×", grown <= 1.15)
     )
     body = [(what, aim, found, "yes" if met else "**no**") for what, aim, found, met in rows]
-    return _table(("", "aim", "found", "met"), body)
+    return table(("", "aim", "found", "met"), body)
 
 
 def _size(figures: Figures) -> str:
@@ -97,17 +95,17 @@ def _size(figures: Figures) -> str:
         ("wall time of the floor", f"{floor['wall']:.1f} s; {whole.cost.wall / floor['wall']:.2f} × as long"),
         ("processor time of the floor", f"{floor['cpu']:.1f} s; {whole.cost.cpu / floor['cpu']:.2f} × as long"),
     )
-    text = _paragraph(
+    text = paragraph(
         "The stage `dataset` from its start to its end. The floor reads the bars, and writes and hashes the same bytes"
         " in as many processes, with nothing computed."
     )
-    return f"## Full size\n\n{text}\n\n{_table(('', ''), rows)}"
+    return f"## Full size\n\n{text}\n\n{table(('', ''), rows)}"
 
 
 def _where(figures: Figures) -> str:
     rows = [(part, f"{share:.1%}") for part, share in figures.shares.items()]
     text = "Of the same build in one process on one core, under cProfile."
-    return f"## Where the time goes\n\n{text}\n\n{_table(('part', 'share'), rows)}"
+    return f"## Where the time goes\n\n{text}\n\n{table(('part', 'share'), rows)}"
 
 
 def _scales(figures: Figures) -> str:
@@ -124,11 +122,11 @@ def _scales(figures: Figures) -> str:
         for name, built in figures.scales.items()
     ]
     head = ("size", "rows", "wall s", "processor s", "processor µs a row", "of the whole's", "peak GiB")
-    text = _paragraph(
+    text = paragraph(
         "Half and twice the sessions of all stocks; a tenth and half of the stocks over all sessions, for a tenth of"
         " the sessions is shorter than the longest lookback."
     )
-    return f"## Cost of a row\n\n{text}\n\n{_table(head, rows)}"
+    return f"## Cost of a row\n\n{text}\n\n{table(head, rows)}"
 
 
 def _peers(figures: Figures) -> str:
@@ -150,7 +148,7 @@ def _peers(figures: Figures) -> str:
     for name, summary in (("geometric mean of ratios", statistics.geometric_mean), ("least", min), ("largest", max)):
         rows.append([name, "", *(cell for peer in peers for cell in ("", f"{summary(found.ratios(peer)):.1f}"))])
     differences = ", ".join(f"{max(found.difference[peer]):.0e} ({peer})" for peer in peers)
-    text = _paragraph(
+    text = paragraph(
         f"{len(DEFINITIONS)} features of {stocks} stocks over {sessions:,} sessions: processor nanoseconds for each"
         " stock and session, on one core, from bars in memory to values in memory, before stocks are set beside"
         " each other. `pandas` is `groupby.rolling` on bars by date and code, as they are stored; `pandas, sorted`"
@@ -159,23 +157,4 @@ def _peers(figures: Figures) -> str:
         " feature, where the whole"
         f" lookback has bars: {differences}."
     )
-    return f"## Beside pandas and qlib\n\n{text}\n\n{_table(head, rows)}"
-
-
-def _paragraph(text: str) -> str:
-    return textwrap.fill(text, 120, break_on_hyphens=False)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _processor() -> str:
-    """The processor's model, where the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    return f"## Beside pandas and qlib\n\n{text}\n\n{table(head, rows)}"

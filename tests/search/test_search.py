@@ -178,7 +178,7 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
         wait(lambda: toy.ran.count("train") > ran, victim)
         time.sleep(0.5)
         os.kill(victim.pid, number)
-        _, said = victim.communicate(timeout=30)
+        _, said = victim.communicate(timeout=120)
     assert victim.returncode == 130, said
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` goes on" in said
@@ -189,23 +189,22 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
 def test_killed_at_random_moments_it_ends_with_the_trials_of_an_undisturbed_search(toy: Toy, tmp_path: Path) -> None:
     """Alone, which leaves a trial at work, and with all that it had started; the files of the user stay as they are."""
     (toy.folder / "README.md").write_text("not committed\n")
-    toy.space(SIZES, trials=4)
-    undisturbed = toy.copy(tmp_path / "undisturbed/toy")
-    whole = undisturbed.search()
-    before, draw = state(toy), random.Random(0)
-    kills = 0
-    while kills < 12:
-        with started(toy, seconds=0.2) as victim:
-            time.sleep(draw.uniform(0.5, 8.0))
+    toy.space(SIZES)
+    undisturbed, began = toy.copy(tmp_path / "undisturbed/toy"), time.monotonic()
+    whole, took = undisturbed.search(), time.monotonic() - began
+    before, draw, kills = state(toy), random.Random(0), 0
+    while kills < 6:
+        with started(toy) as victim:
+            time.sleep(took * draw.random())
             if victim.poll() is not None:
                 break
             victim.kill()
-            if draw.random() < 0.5:
-                kill_trials(toy)
-            kills += 1
+        if draw.random() < 0.5:
+            kill_trials(toy)
+        kills += 1
         assert state(toy) == before
     found = toy.search()
     assert found["trials"] == whole["trials"]
     assert found["best"] == whole["best"]
     assert state(toy) == before
-    assert kills >= 3
+    assert kills >= 2

@@ -32,9 +32,12 @@ class Experiment:
     """Those on validation."""
 
     def estimate(self, metric: str) -> Estimate:
-        """A metric on validation with its 95 % interval."""
-        cell = self.metrics[metric]
-        return Estimate(cell["value"], cell["low"], cell["high"])
+        """A metric on validation with its 95 % interval; raises `DataError` where the evaluation wrote none."""
+        try:
+            cell = self.metrics[metric]
+            return Estimate(cell["value"], cell["low"], cell["high"])
+        except (KeyError, TypeError):
+            raise _unreadable(self.name, f"it lacks `{metric}`") from None
 
 
 def parameters(root: Path, rev: str) -> dict[str, Any]:
@@ -66,10 +69,7 @@ def find(root: Path, commit: str, name: str) -> Experiment | None:
     try:
         metrics = json.loads(git.show(root, made, _RESULT) or "")
     except ValueError as error:
-        raise DataError(
-            f"the experiment `{name}` has no `{_RESULT}` that could be read: {error}",
-            hint=f"`dvc exp remove {name}` lets the same command run it again",
-        ) from None
+        raise _unreadable(name, str(error)) from None
     return Experiment(name, made, leaves(parameters(root, made)), metrics)
 
 
@@ -80,3 +80,10 @@ def bring(root: Path, source: Path, commit: str, name: str) -> None:
         git.run(
             root, "fetch", "--quiet", "--no-write-fetch-head", "--", str(source), f"{wanted}:{wanted}", detached=True
         )
+
+
+def _unreadable(name: str, why: str) -> DataError:
+    return DataError(
+        f"the experiment `{name}` has no `{_RESULT}` that could be read: {why}",
+        hint=f"`dvc exp remove {name}` lets the same command run it again",
+    )

@@ -1,0 +1,79 @@
+"""The exactness matrix: its rows, and the document that shows them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+
+from measures.document import paragraph, processor, table
+
+_VERSIONS = ("torch", "numpy", "scipy", "polars", "lightgbm", "dvc")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One circumstance and what came out under it."""
+
+    row: str
+    outcome: str
+    domain: str
+    """On what equal bytes are promised, as the history states it, or why they are not."""
+    promised: bool
+    """Whether the domain promises equal bytes."""
+    held: bool | None
+    """Whether they were equal; None where the row could not be run."""
+
+    @property
+    def failed(self) -> bool:
+        return self.promised and self.held is False
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        if self.held is None:
+            return "not run"
+        if self.held:
+            return "same bytes"
+        return "DIFFERS" if self.promised else "excluded"
+
+
+def markdown(rows: list[Row], seconds: dict[str, float], commit: str, emulator: str) -> str:
+    """The whole document.
+
+    Args:
+        seconds: of a training step by instruction set; empty where they were not measured.
+        emulator: what stands behind the emulated processors.
+    """
+    versions = {"Python": platform.python_version()} | {name: version(name) for name in _VERSIONS}
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    parts = [
+        f"# Exactness, {date.today()}",
+        paragraph(
+            f"By `benchmarks/exactness.py` at commit {commit}, on {len(os.sched_getaffinity(0))} cores ({processor()});"
+            f" emulated processors by {emulator}; {told}. A small market; every file that comes out is compared with"
+            " that of an undisturbed run here. *Excluded* is what the domain does not promise, run to show why."
+        ),
+        table(("circumstance", "", "what came out", "domain"), [_cells(row) for row in rows]),
+    ]
+    if seconds:
+        parts += [
+            "## What it costs",
+            paragraph(
+                "Median time of a training step: hidden size 64, 99 features, windows of 20, 16 sessions of 64 stocks,"
+                " 2 threads, in turn."
+            ),
+            table(("instruction set", "seconds", "× native"), [_cost(name, seconds) for name in seconds]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    verdict = f"**{row.verdict}**" if row.failed else row.verdict
+    return row.row, verdict, row.outcome, row.domain
+
+
+def _cost(name: str, seconds: dict[str, float]) -> tuple[str, str, str]:
+    return f"`{name}`", f"{seconds[name]:.3f}", f"{seconds[name] / seconds['native']:.2f}"

@@ -1,0 +1,27 @@
+"""The exactness matrix tells what held, what did not, and what was never promised."""
+
+from __future__ import annotations
+
+from measures.matrix import Row, markdown
+
+ROWS = [
+    Row("rerun", "20 files, the same bytes", "x86-64-v3", True, True),
+    Row("avx2 on EPYC", "4 of 4 differ", "not promised: another maker", False, False),
+    Row("2 cores", "1 of 20 differ: dvc.lock", "x86-64-v3", True, False),
+    Row("GPU rerun", "no CUDA device", "the model of the GPU", True, None),
+]
+
+
+def test_only_a_difference_where_equal_bytes_are_promised_is_a_failure() -> None:
+    assert [row.failed for row in ROWS] == [False, False, True, False]
+    assert [row.verdict for row in ROWS] == ["same bytes", "excluded", "DIFFERS", "not run"]
+
+
+def test_the_document_has_a_line_for_each_row_and_the_cost_of_each_instruction_set_as_a_ratio() -> None:
+    document = markdown(ROWS, {"native": 0.5, "portable": 0.75}, "c0ffee", "qemu 8")
+    assert "| rerun | same bytes | 20 files, the same bytes | x86-64-v3 |" in document
+    assert "| 2 cores | **DIFFERS** | 1 of 20 differ: dvc.lock | x86-64-v3 |" in document
+    assert "| avx2 on EPYC | excluded | 4 of 4 differ | not promised: another maker |" in document
+    assert "| GPU rerun | not run | no CUDA device | the model of the GPU |" in document
+    assert "| `portable` | 0.750 | 1.50 |" in document
+    assert "## What it costs" not in markdown(ROWS, {}, "c0ffee", "qemu 8")
