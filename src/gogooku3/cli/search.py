@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -78,6 +79,9 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
 def _print(found: Outcome) -> None:
     console = Console(highlight=False)
     console.print(_table(found))
+    for trial in found.trials:
+        if trial.reason:
+            console.print(Text(f"trial {trial.number} failed: {trial.reason}", "red"), soft_wrap=True)
     best = found.best
     if best is None:
         click.secho(f"no trial of {found.study} gave a result", fg="red", bold=True)
@@ -94,12 +98,19 @@ def _print(found: Outcome) -> None:
 
 
 def _table(found: Outcome) -> Table:
-    names = [*found.trials[0].parameters] if found.trials else []
+    names = [*found.trials[0].parameters]
     short = _shortened(names)
-    number, value = Column("trial", justify="right"), Column(f"{found.objective}, validation", no_wrap=True)
-    title = Text(f"{found.study} of {found.tier}, commit {found.commit[:10]}")
-    columns = [Column(short[name], justify="right") for name in names]
-    table = Table(number, *columns, value, "experiment", title=title, title_justify="left")
+    table = Table(
+        Column("trial", justify="right"),
+        *(Column(short[name], justify="right", overflow="fold") for name in names),
+        Column(f"{found.objective}\non validation", no_wrap=True),
+        Column("experiment", overflow="fold"),
+        title=Text(f"{found.study}, {found.tier} at commit {found.commit[:10]}"),
+        title_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for trial in found.trials:
         style = "bold green" if found.best is not None and trial.number == found.best.number else ""
         cells = [_told(trial.parameters[name]) for name in names]
@@ -109,9 +120,8 @@ def _table(found: Outcome) -> Table:
 
 def _result(trial: Trial) -> Text:
     if trial.state == "failed":
-        return Text("failed: ", "red").append(trial.reason or "", "dim")
-    removed = " (its experiment was removed)" if trial.state == "removed" else ""
-    return Text(f"{trial.value}{removed}")
+        return Text("failed", "red")
+    return Text(f"{trial.value}{' (removed)' if trial.state == 'removed' else ''}")
 
 
 def _told(value: Any) -> str:
@@ -119,7 +129,7 @@ def _told(value: Any) -> str:
 
 
 def _shortened(names: list[str]) -> dict[str, str]:
-    """Dotted keys, by as many of their last parts as tell them apart; the section's line above."""
+    """Dotted keys, by as many of their last parts as tell them apart, in short lines."""
     short = {}
     for name in names:
         parts = name.split(".")
@@ -127,5 +137,5 @@ def _shortened(names: list[str]) -> dict[str, str]:
         own = next(
             tail for tail in tails if not any(other != name and f".{other}".endswith(f".{tail}") for other in names)
         )
-        short[name] = own.replace(".", ".\n")
+        short[name] = own.replace(".", ".\n").replace("_", "_\n")
     return short
