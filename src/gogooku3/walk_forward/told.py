@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from gogooku3.config.dataset import Split
 from gogooku3.config.evaluation import WalkForward
@@ -19,11 +18,10 @@ from gogooku3.walk_forward.plan import Fold, folds_that_fit
 def tell(folds: Sequence[Fold], sessions: NDArray[np.datetime64], walk: WalkForward, split: Split) -> None:
     """Prints the folds with their dates, and which others there could be."""
     console = Console(highlight=False, soft_wrap=True)
-    table = Table("fold", *SPLITS)
     for fold in folds:
         content = fold.as_json(sessions)
-        table.add_row(str(fold.number), *(_span(content[name]) for name in SPLITS))
-    console.print(table)
+        spans = (f"{name} {_span(content[name])}" for name in SPLITS)
+        console.print(f"fold {fold.number}: {', '.join(spans)}")
     kind = "expanding" if walk.expanding else "rolling"
     console.print(f"{kind} training, {split.embargo} sessions of embargo before each validation and each test")
     known = np.count_nonzero(sessions >= np.datetime64(split.train_from, "D"))
