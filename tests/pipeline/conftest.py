@@ -30,6 +30,9 @@ SMALL = {
     "train.phases.baseline.epochs": "1",
     "train.phases.gat.epochs": "1",
     "evaluation.bootstrap.draws": "200",
+    "evaluation.walk_forward.train": "330",
+    "evaluation.walk_forward.validation": "30",
+    "evaluation.walk_forward.test": "16",
 }
 
 

@@ -17,8 +17,6 @@ import pytest
 from .conftest import SMALL, Workspace
 
 WALK = {
-    "evaluation.walk_forward.train": "330",
-    "evaluation.walk_forward.validation": "30",
     "evaluation.walk_forward.test": "30",
     "evaluation.walk_forward.folds": "[1,2]",
 }
@@ -40,7 +38,7 @@ def test_the_plan_is_shown_with_dates_before_anything_is_trained(small_run: Work
     ]
     for fold in folds:
         for split in ("train", "validation", "test"):
-            assert "{first} to {last} ({sessions})".format(**fold[split]) in said
+            assert f"{split} {{first}} to {{last}} ({{sessions}})".format(**fold[split]) in said
     assert "rolling training, 20 sessions of embargo" in said
     assert "not among `evaluation.walk_forward.folds`, though they fit: 3" in said
     assert small_run.changes() == ""
@@ -49,7 +47,7 @@ def test_the_plan_is_shown_with_dates_before_anything_is_trained(small_run: Work
 @pytest.mark.parametrize(
     ("asked", "code", "told"),
     [
-        (SMALL, 3, "fold 5 of `evaluation.walk_forward.folds` has no session to test"),
+        (SMALL | {"evaluation.walk_forward.test": "30"}, 3, "fold 4 of `evaluation.walk_forward.folds` has no session"),
         ({"evaluation.walk_forward.train": "0"}, 2, "`evaluation.walk_forward.train` is 0"),
         ({"evaluation.scheme": "cross_validation"}, 2, "`conf/` cannot be composed with"),
     ],

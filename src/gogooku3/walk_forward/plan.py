@@ -99,16 +99,11 @@ def read_plan(folder: Path, sessions: NDArray[np.datetime64], horizon: int) -> l
     paths = sorted(folder.glob("*.json"), key=lambda path: int(path.stem))
     if not paths:
         raise DataError(f"`{folder}` holds no fold", hint=AGAIN)
-    folds = [read_fold(path, sessions, horizon) for path in paths]
+    folds = [Fold(int(path.stem), splits.read(path, sessions)) for path in paths]
+    for fold in folds:
+        splits.refuse_reach(fold.spans, horizon, f"fold {fold.number}")
     _refuse_twice(folds, sessions)
     return folds
-
-
-def read_fold(path: Path, sessions: NDArray[np.datetime64], horizon: int) -> Fold:
-    """Reads one fold; raises `DataError` as `read_plan` does."""
-    fold = Fold(int(path.stem), splits.read(path, sessions))
-    splits.refuse_reach(fold.spans, horizon, f"fold {fold.number}")
-    return fold
 
 
 def _fold(number: int, start: int, end: int, walk: WalkForward, embargo: int) -> Fold:
