@@ -1,0 +1,211 @@
+"""Each block sees the effect that it is there for, and sees it where it is: on markets with one planted effect each.
+
+The slow effect is for the backbone. A cycle that shows in the level of a stock's turnover alone, below what sets one
+stock apart from another, is for the normalisation that takes cycles and levels apart. The neighbours' effect cannot be
+seen in a stock's own features at all. The phases are trained as the stage trains them. The gain of a phase is judged
+against the phase before it, and against the same epochs on the same batches without its block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gogooku3 import quotes
+from gogooku3.config.dataset import Dataset, Graph, Joined, Split
+from gogooku3.config.evaluation import Bootstrap
+from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
+from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
+from gogooku3.config.train import Loss, Recipe
+from gogooku3.config.train import Phase as Pace
+from gogooku3.dataset.build import build
+from gogooku3.dataset.history import History
+from gogooku3.dataset.panel import Panel, read_panel
+from gogooku3.evaluation.differences import mean_over_horizons
+from gogooku3.evaluation.metrics import rank_ic
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
+from gogooku3.model.scoring import score
+from gogooku3.model.weights import load, save, write_tensors
+from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.loop import train
+from gogooku3.training.phases import PHASES, Phase
+from gogooku3.training.start import STATE, start
+
+pytestmark = pytest.mark.slow
+
+STOCKS = 72
+FEATURES = ("ret_1", "ret_overnight_1", "vol_close_20", "log_turnover_1")
+"""What the effects are seen in, and the last return; nothing that compares turnover with its own past."""
+MODEL = Model(
+    Backbone(window=16, hidden_size=8, heads=2, dropout=0.1),
+    AdaptiveNorm(components=2, slice_length=4),
+    GraphAttention(heads=2),
+)
+RECIPE = Recipe(
+    seed=1,
+    batch_size=16 * STOCKS,
+    batch_stocks=STOCKS,
+    weight_decay=1e-2,
+    gradient_clip=1.0,
+    patience=0,
+    loss=Loss(sharpe=1.0, rank_ic=0.0, ic=10.0, horizons=[1.0, 1.0]),
+)
+RATE = 3e-3
+BOOTSTRAP = Bootstrap(draws=1000, mean_block=10, seed=0)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
+    """Makes the panel of a market in which one effect is planted."""
+
+    @cache
+    def make(effect: str, strength: float) -> Panel:
+        nothing = dict.fromkeys(("slow", "reversal", "frequency", "neighbours"), 0.0)
+        made = quotes.make(
+            SyntheticQuotes(
+                source="synthetic",
+                inputs=Inputs(bars="-", listed="-", index="-"),
+                seed=7,
+                stocks=STOCKS,
+                start=date(2020, 7, 1),
+                end=date(2023, 12, 29),
+                sectors=6,
+                cluster_size=6,
+                listed_later=0.0,
+                delisted=0.0,
+                suspended=0.002,
+                splits=0.1,
+                planted=Planted(**{**nothing, effect: strength}),
+            )
+        )
+        params = Dataset(
+            features="core99",
+            clip=5.0,
+            horizons=[1, 5],
+            graph=Graph(window=60, neighbours=8, refresh=5),
+            split=Split(
+                train_from=date(2020, 7, 1),
+                validation_from=date(2022, 12, 1),
+                test_from=date(2023, 4, 3),
+                embargo=20,
+            ),
+            joined=Joined(folder="", tables={}),
+        )
+        folder = tmp_path_factory.mktemp(effect) / "dataset"
+        build(History(made.bars.lazy(), made.listed, made.index), params, folder)
+        panel = read_panel(folder)
+        kept = [panel.features.index(name) for name in FEATURES]
+        return replace(panel, features=FEATURES, x_TSF=np.ascontiguousarray(panel.x_TSF[..., kept]))
+
+    return make
+
+
+def shuffled(panel: Panel) -> Panel:
+    """Targets that went to other stocks of their session: nothing can be foretold."""
+    random, y_TSH = np.random.default_rng(0), panel.y_TSH.copy()
+    for row_SH, present_S in zip(y_TSH, panel.present_TS, strict=True):
+        row_SH[present_S] = row_SH[random.permutation(np.flatnonzero(present_S))]
+    return replace(panel, y_TSH=y_TSH)
+
+
+class Training:
+    """Phases that are trained on a panel one after the other, as the stage does, and what they reach on test."""
+
+    def __init__(self, panel: Panel, models: Path) -> None:
+        self._inputs, self._models = PanelOnDevice(panel, MODEL.backbone.window, CPU), models
+
+    def phase(self, phase: Phase, epochs: int, *, control: bool = False) -> np.ndarray:
+        """[T, H] RankIC after a phase; as control without the block that it adds, in a folder of its own."""
+        if control:
+            assert phase.previous is not None
+            phase = replace(phase, blocks=PHASES[phase.previous].blocks)
+        folder = self._models / (f"{phase.name}_control" if control else phase.name)
+        panel, pace = self._inputs.panel, Pace(epochs, RATE)
+        architecture = phase.architecture(panel.abi, len(panel.features), list(panel.horizons), MODEL)
+        network, state = start(phase, architecture, RECIPE.seed, self._models, None)
+        checkpoints = Checkpoints(folder, {})
+        trained = train(network, self._inputs, phase.name, pace, RECIPE, state, checkpoints, self._models / "logs")
+        network.load_state_dict(trained.weights)
+        save(network, folder)
+        write_tensors(trained.state, folder / STATE)
+        return self.reached(network)
+
+    def reached(self, network: Network) -> np.ndarray:
+        panel = self._inputs.panel
+        first, last = panel.split["test"]
+        scores_TSH, y_TSH = score(network, self._inputs, first, last), panel.y_TSH[first : last + 1]
+        return np.stack([rank_ic(scores_TSH[..., h], y_TSH[..., h]) for h in range(len(panel.horizons))], axis=1)
+
+    def untrained(self) -> np.ndarray:
+        panel = self._inputs.panel
+        shape = PHASES["baseline"].architecture(panel.abi, len(panel.features), list(panel.horizons), MODEL)
+        return self.reached(Network(shape, RECIPE.seed))
+
+    def closed(self, phase: str, *parts: str) -> np.ndarray:
+        """RankIC of a phase's weights with some gates closed."""
+        network = load(self._models / phase)
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if name in parts:
+                    parameter.zero_()
+        return self.reached(network)
+
+
+def gain(ours_TH: np.ndarray, theirs_TH: np.ndarray) -> tuple[float, float]:
+    """Interval of the difference of the mean RankICs over both horizons."""
+    found = mean_over_horizons(ours_TH - theirs_TH, (1, 5), BOOTSTRAP)
+    print(found)
+    return found["low"], found["high"]
+
+
+def holds_zero(bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= 0 <= bounds[1]
+
+
+def test_the_baseline_sees_the_slow_effect(market: Callable[..., Panel], tmp_path: Path) -> None:
+    panel = market("slow", 0.2)
+    training = Training(panel, tmp_path / "real")
+    low, _ = gain(training.phase(PHASES["baseline"], 2), training.untrained())
+    assert low > 0.05
+    training = Training(shuffled(panel), tmp_path / "shuffled")
+    assert holds_zero(gain(training.phase(PHASES["baseline"], 2), training.untrained()))
+
+
+def test_the_adaptive_norm_sees_the_cycle(market: Callable[..., Panel], tmp_path: Path) -> None:
+    panel = market("frequency", 0.2)
+    training = Training(panel, tmp_path / "real")
+    before = training.phase(PHASES["baseline"], 4)
+    after = training.phase(PHASES["adaptive_norm"], 4)
+    control = training.phase(PHASES["adaptive_norm"], 4, control=True)
+    assert gain(after, before)[0] > 0
+    assert gain(after, control)[0] > 0
+    training = Training(shuffled(panel), tmp_path / "shuffled")
+    before = training.phase(PHASES["baseline"], 4)
+    assert holds_zero(gain(training.phase(PHASES["adaptive_norm"], 4), before))
+
+
+def test_the_graph_hears_the_neighbours(market: Callable[..., Panel], tmp_path: Path) -> None:
+    panel = market("neighbours", 0.3)
+    training = Training(panel, tmp_path / "real")
+    training.phase(PHASES["baseline"], 1)
+    before = training.phase(PHASES["adaptive_norm"], 1)
+    after = training.phase(PHASES["gat"], 5)
+    control = training.phase(PHASES["gat"], 5, control=True)
+    assert gain(after, before)[0] > 0
+    assert gain(after, control)[0] > 0
+    assert holds_zero(gain(control, before))
+    # It is what comes from the neighbours: with that gate closed nothing of the gain is left.
+    assert holds_zero(gain(training.closed("gat", "graph.gate_H"), before))
+    training = Training(shuffled(panel), tmp_path / "shuffled")
+    training.phase(PHASES["baseline"], 1)
+    before = training.phase(PHASES["adaptive_norm"], 1)
+    assert holds_zero(gain(training.phase(PHASES["gat"], 5), before))
