@@ -29,7 +29,7 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
         (
             (),
             "the stages are quotes, dataset, quality, parent, train, baselines, evaluate, attribution, plan, fold,"
-            " fold_baselines, join, package",
+            " fold_baselines, join, report, package",
         ),
         (("os",), "`os` names no stage"),
         (("train",), "the phases are baseline, adaptive_norm, gat, finetune"),

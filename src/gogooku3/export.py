@@ -16,12 +16,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from gogooku3.dataset.axes import places
-from gogooku3.dataset.contents import Contents
-from gogooku3.dataset.schema import Schema, read_json, target_name
 from gogooku3.errors import DataError, RefusedError
-from gogooku3.evaluation.cross_section import Floats
 from gogooku3.evaluation.metrics import quantiles_of
+from gogooku3.evaluation.scored import Scored, read_scored
 from gogooku3.files import replaced
 from gogooku3.quotes.folder import read
 
@@ -50,15 +47,13 @@ def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, in
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"`{folder}` is in the way", hint="name another folder, or remove it")
     track = _output(root / f"metrics/sessions/{split}.csv")
-    quotes, schema = read(root / "data/quotes"), Schema.read(root / "data/dataset/schema.json")
-    bounds = read_json(root / "data/dataset/split.json")[split]
-    first, last = (date.fromisoformat(bounds[name]) for name in ("first", "last"))
-    pairs = _pairs(root, schema, first, last)
+    quotes, scored = read(root / "data/quotes"), read_scored(root, split)
     sectors = dict(quotes.listed.select("Code", "Sector33").iter_rows())
     frames = {
-        f"alphalens/score_{horizon}.parquet": _factor(pairs, horizon, quantiles, sectors) for horizon in schema.horizons
+        f"alphalens/score_{horizon}.parquet": _factor(scored, place, quantiles, sectors)
+        for place, horizon in enumerate(scored.horizons)
     }
-    frames["alphalens/prices.parquet"] = _prices(quotes.bars, first)
+    frames["alphalens/prices.parquet"] = _prices(quotes.bars, scored.sessions[0])
     frames["quantstats/returns.parquet"] = _returns(pl.read_csv(track, try_parse_dates=True), quotes.index)
     with replaced(folder) as partial:
         for name, frame in frames.items():
@@ -73,35 +68,18 @@ def _output(path: Path) -> Path:
     return path
 
 
-def _pairs(root: Path, schema: Schema, first: date, last: date) -> pl.DataFrame:
-    """Scores and targets of a split's sessions, one row per bar."""
-    inside = pl.col("Date").is_between(first, last)
-    contents = Contents.read(root / "data/dataset")
-    targets = pl.concat(frame.filter(inside) for frame in contents.frames("targets", schema.target_columns))
-    scores = pl.read_parquet(_output(root / "data/predictions.parquet")).filter(inside)
-    return scores.join(targets, on=["Date", "Code"], how="left", maintain_order="left")
-
-
-def _factor(pairs: pl.DataFrame, horizon: int, quantiles: int, sectors: dict[str, str]) -> pd.DataFrame:
+def _factor(scored: Scored, place: int, quantiles: int, sectors: dict[str, str]) -> pd.DataFrame:
     """What alphalens calls factor data, of one horizon, without the sessions that the metrics leave out."""
-    dates, codes = (pairs[name].unique().sort() for name in ("Date", "Code"))
-    row, column = places(pairs["Date"], dates), places(pairs["Code"], codes)
-
-    def matrix(name: str) -> Floats:
-        laid_TS = np.full((len(dates), len(codes)), np.nan)
-        laid_TS[row, column] = pairs[name].to_numpy()
-        return laid_TS
-
-    scores_TS, targets_TS = matrix(f"score_{horizon}"), matrix(target_name(horizon))
+    scores_TS, targets_TS = scored.scores_TSH[..., place], scored.targets_TSH[..., place]
     quantile_TS = quantiles_of(scores_TS, targets_TS, quantiles)
     at = np.nonzero(quantile_TS)
-    assets = codes.to_numpy()[at[1]]
+    assets = scored.codes.to_numpy()[at[1]]
     index = pd.MultiIndex.from_arrays(
-        [dates.to_numpy().astype("datetime64[s]")[at[0]], assets], names=["date", "asset"]
+        [scored.sessions.to_numpy().astype("datetime64[s]")[at[0]], assets], names=["date", "asset"]
     )
     return pd.DataFrame(
         {
-            f"{horizon}D": targets_TS[at],
+            f"{scored.horizons[place]}D": targets_TS[at],
             "factor": scores_TS[at],
             "factor_quantile": quantile_TS[at],
             "group": [sectors.get(code, "") for code in assets],

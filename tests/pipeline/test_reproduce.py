@@ -49,7 +49,7 @@ def test_a_recording_of_another_rate_parts_after_the_first_step_of_its_phase(tag
         for stage in found["stages"]
         if any(output["recorded"] != output["here"] for output in stage["outputs"])
     }
-    assert differing == {"train@gat", "train@finetune", "evaluate", "attribution", "package"}
+    assert differing == {"train@gat", "train@finetune", "evaluate", "attribution", "report", "package"}
     first, *others = found["differences"]
     assert first["path"] == "models/gat/history.json"
     assert first["first"]["where"] == {"phase": "gat", "epoch": 0, "step": 0, "value": "weights"}

@@ -18,10 +18,12 @@ from gogooku3.cli.export import export
 from gogooku3.cli.features import features
 from gogooku3.cli.folds import folds
 from gogooku3.cli.jquants import jquants
+from gogooku3.cli.leaderboard import leaderboard
 from gogooku3.cli.locate import locate
 from gogooku3.cli.predict import predict
 from gogooku3.cli.promote import promote
 from gogooku3.cli.recover import recover
+from gogooku3.cli.report import report
 from gogooku3.cli.reproduce import reproduce
 from gogooku3.cli.search import search
 from gogooku3.cli.tiers import tiers
@@ -53,5 +55,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (dataset, features, folds, jquants, search, predict, export, *_RECOVERY):
+for verb in (dataset, features, folds, jquants, search, predict, export, report, leaderboard, *_RECOVERY):
     main.add_command(verb)

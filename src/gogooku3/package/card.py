@@ -9,28 +9,29 @@ from gogooku3.dataset.panel import Panel
 from gogooku3.files import replaced_file
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
+from gogooku3.package.metadata import front_matter
 from gogooku3.package.results import results_section
 from gogooku3.package.walk_forward import walk_forward_section
 
 _TEMPLATE = """\
----
-license: apache-2.0
-library_name: gogooku3
-tags: [finance, time-series, ranking, temporal-fusion-transformer, graph-attention]
----
+{metadata}
 
 # {tier}
 
 Ranks the stocks of a session by expected return over {horizons} sessions. Higher scores mean higher expected
 returns; only the order within a session has a meaning.
 
-## Model
+## Intended use
+
+For research on cross-sectional strategies: to rank the stocks of one session against each other, from a dataset whose
+feature ABI is that below. Not for returns in per cent, for the direction of the market, for stocks or features that it
+was not trained on, nor, without a risk model and a check of one's own, for trading.
+
+## Recipe
 
 ATFT-GAT-FAN with {parameters:,} parameters: variable selection over {features} features, a temporal fusion block
 over {window} sessions with frequency- and slice-adaptive normalisation, and attention over {neighbours} graph
 neighbours. Trained in four phases.
-
-{origin}
 
 | phase | epochs | learning rate |
 |---|---|---|
@@ -45,7 +46,8 @@ bit. `environment.json` has the rest of that domain, and `gogooku3 verify` says 
 
 ## Data
 
-Source `{source}`, {stocks} stocks. Feature ABI `{abi}`.
+Source `{source}`, {stocks} stocks, sessions {first} to {last}. Every feature is known at the
+session's close. Feature ABI `{abi}`.
 
 | split | first session | last session |
 |---|---|---|
@@ -57,9 +59,25 @@ Source `{source}`, {stocks} stocks. Feature ABI `{abi}`.
 ## Limits
 
 A backtest on one history. The intervals say how far chance alone could have moved the numbers; they do not cover
-what changes in the market. The scores are not advice.
+what changes in the market, nor how often models were tried before this one. Trades are made at the close without moving
+it, which is less true the nearer capital comes to the capacity; stock is taken to be there to be borrowed. What the
+quotes leave out, such as delisted stocks or suspensions, the results leave out too. The scores are not advice.
 
-## Use
+## Lineage
+
+{origin} `lineage.json` says it for programs, and `MANIFEST.json` has the SHA-256 of every file, the model's
+and this card's too.
+
+## Verify
+
+```
+gogooku3 verify PACKAGE                     # every file, tensor, hash and golden score, with one verdict
+gogooku3 verify PACKAGE --dataset DATASET   # and whether a dataset belongs to it
+```
+
+Nothing in the package is unpickled or run: it is JSON, safetensors and this text.
+
+## Predict
 
 ```
 gogooku3 predict PACKAGE --dataset data/dataset --output predictions.parquet
@@ -83,6 +101,7 @@ def write_card(
     recipe = params["train"]["recipe"]
     backbone = network.architecture.backbone
     text = _TEMPLATE.format(
+        metadata=front_matter(params, len(panel.codes), results["test"]),
         tier=params["tier"],
         horizons=_listed(panel.horizons),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -102,6 +121,8 @@ def write_card(
         source=params["quotes"]["source"],
         stocks=len(panel.codes),
         abi=panel.abi,
+        first=panel.sessions[0],
+        last=panel.sessions[-1],
         splits="\n".join(
             f"| {name} | {panel.sessions[first]} | {panel.sessions[last]} |"
             for name, (first, last) in panel.split.items()

@@ -6,13 +6,14 @@ from typing import Any
 
 _SPLITS = ("validation", "test")
 
-_TITLES = {
+TITLES = {
     "ridge": "ridge regression",
     "lightgbm": "LightGBM",
     "reversal": "reversal",
     "momentum": "momentum",
     "equal_weight": "equal weights",
 }
+"""Baselines, as people call them."""
 _RIVAL = "lightgbm"
 """The baseline that a network must beat to be worth its cost."""
 
@@ -76,7 +77,7 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
         rows="\n".join(_rows(results)),
         baselines="\n".join(
             [f"| **model** | {interval(model['sharpe'])} | | {interval(model['mean_rank_ic'])} | |"]
-            + [_baseline(name, rivals[name]) for name in _TITLES]
+            + [_baseline(name, rivals[name]) for name in TITLES]
         ),
         verdict=verdict(rivals[_RIVAL]["model_less_this"]),
     )
@@ -86,7 +87,7 @@ def verdict(difference: dict[str, Any]) -> str:
     """In words, whether the model beats LightGBM: only where the whole interval of the difference says so."""
     by = {"mean RankIC": difference["mean_rank_ic"], "Sharpe ratio": difference["sharpe"]}
     told = " and ".join(
-        f"**{_verb(gain)} LightGBM** by {measure} (difference {interval(gain)})" for measure, gain in by.items()
+        f"**{verb(gain)} LightGBM** by {measure} (difference {interval(gain)})" for measure, gain in by.items()
     )
     return f"Over the {difference['sessions']} sessions of the test split, the model {told}."
 
@@ -101,7 +102,8 @@ def interval(estimate: dict[str, Any]) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _verb(gain: dict[str, Any]) -> str:
+def verb(gain: dict[str, Any]) -> str:
+    """What a model does to one that it gains so much on: beats it only where the whole interval says so."""
     if gain["low"] is None or gain["high"] is None:
         return "cannot be compared with"
     if gain["low"] > 0:
@@ -118,30 +120,35 @@ def _limits(portfolio: dict[str, Any]) -> str:
     return " and ".join(limits) or "without limits on positions and trades"
 
 
-def _warning(portfolio: dict[str, Any]) -> str:
+def unreal(portfolio: dict[str, Any]) -> list[str]:
     """What would make the results better than they could be had."""
     free = [name for name, key in (("trading", "cost_bps"), ("borrowed stock", "borrow_bps")) if portfolio[key] == 0]
     faults = [f"{' and '.join(free)} {'costs' if len(free) == 1 else 'cost'} nothing"] if free else []
     if portfolio["delay"] == 0:
         faults.append("trades are made at the very prices that the scores are made from")
+    return faults
+
+
+def _warning(portfolio: dict[str, Any]) -> str:
+    faults = unreal(portfolio)
     return f"\n\n**Nobody could have had these results: {'; '.join(faults)}.**" if faults else ""
 
 
 def _rows(results: dict[str, Any]) -> list[str]:
-    validation, test = (_cells(results[split]) for split in _SPLITS)
+    validation, test = (cells(results[split]) for split in _SPLITS)
     return [f"| {title} | {cell} | {test.get(title, 'undefined')} |" for title, cell in validation.items()]
 
 
-def _cells(metrics: dict[str, Any]) -> dict[str, str]:
+def cells(metrics: dict[str, Any]) -> dict[str, str]:
     """What stands in a split's column, by the title of the row."""
-    cells = {
+    told = {
         "Sharpe": interval(metrics["sharpe"]),
         "RankIC, mean over horizons": interval(metrics["mean_rank_ic"]),
     }
     for name, title in (("rank_ic", "RankIC"), ("ic", "IC")):
-        cells |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics[name].items()}
-    cells |= {title: _formatted(metrics, path, form) for title, path, form in _PLAIN}
-    return cells | {"stocks: all, joined, left": "{stocks}, {joined}, {left}".format(**metrics["universe"])}
+        told |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics[name].items()}
+    told |= {title: _formatted(metrics, path, form) for title, path, form in _PLAIN}
+    return told | {"stocks: all, joined, left": "{stocks}, {joined}, {left}".format(**metrics["universe"])}
 
 
 def _formatted(metrics: Any, path: tuple[str, ...], form: str) -> str:
@@ -154,4 +161,4 @@ def _baseline(name: str, table: dict[str, Any]) -> str:
     less = table["model_less_this"]
     rank_ic = [table["mean_rank_ic"], less["mean_rank_ic"]] if "mean_rank_ic" in table else []
     cells = [interval(table["sharpe"]), interval(less["sharpe"]), *(map(interval, rank_ic) if rank_ic else ("–", "–"))]
-    return f"| {_TITLES[name]} | {' | '.join(cells)} |"
+    return f"| {TITLES[name]} | {' | '.join(cells)} |"

@@ -32,18 +32,6 @@ def months_at_fault(findings: Iterable[Finding]) -> set[str]:
     return {month for finding in findings if finding.level == "fault" for month in finding.months}
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """A share in per cent with some digits, or as many more as tell it from none and from all."""
-    if 0.0 < share < 1.0:
-        digits = next((n for n in range(digits, 4) if 0.0 < round(100 * share, n) < 100.0), 4)
-    return f"{100 * share:.{digits}f} %"
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 month`, `1,024 months`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def shortest(value: np.float32) -> float:
     """The number with the fewest digits that is this one as f32."""
     return float(str(value))

@@ -9,10 +9,11 @@ from itertools import groupby
 import numpy as np
 
 from gogooku3.dataset.schema import target_name
+from gogooku3.pages.words import percent
 from gogooku3.quality.attendance import Counts
 from gogooku3.quality.checks import Found
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.finding import Finding, months_at_fault, percent
+from gogooku3.quality.finding import Finding, months_at_fault
 from gogooku3.quality.survey import Survey
 
 _SHADES = ((0.01, "there-5"), (0.05, "there-4"), (0.2, "there-3"), (0.5, "there-2"), (0.999, "there-1"))

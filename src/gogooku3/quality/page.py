@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from gogooku3.dataset.schema import target_name
 from gogooku3.dataset.splits import SPLITS
+from gogooku3.pages.template import drawn, environment
+from gogooku3.pages.words import UNDEFINED, percent
 from gogooku3.quality import charts, heat_map
 from gogooku3.quality.checks import CHECKS, Found, total
 from gogooku3.quality.checks.splits import embargo
-from gogooku3.quality.finding import count, percent
 from gogooku3.quality.survey import Survey
 from gogooku3.quality.tables import by_feature, by_month
 
@@ -28,16 +26,9 @@ _MOST_CLIPPED = 12
 
 def page(survey: Survey, found: Found) -> str:
     """The report as HTML that needs no other file, no network and no script."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": _percent, "code": _code, "spans": spans, "count": count}
-    drawn = {
+    templates = environment(Path(__file__).parent)
+    templates.filters |= {"percent": _percent, "spans": spans}
+    pictures = {
         "stocks": charts.stocks(survey, found),
         "sessions": charts.sessions(survey, found),
         "splits": charts.splits(survey),
@@ -45,7 +36,7 @@ def page(survey: Survey, found: Found) -> str:
         "neighbours": charts.neighbours(survey, found),
     }
     features = _features(survey, found)
-    return environment.get_template(_TEMPLATE).render(
+    return templates.get_template(_TEMPLATE).render(
         survey=survey,
         found=found,
         checks=CHECKS,
@@ -58,7 +49,7 @@ def page(survey: Survey, found: Found) -> str:
         clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
         splits=_splits(survey),
         targets=_targets(survey),
-        charts={name: Markup(svg) for name, svg in drawn.items()},  # noqa: S704 - drawn from numbers and our own names
+        charts=drawn(pictures),
     )
 
 
@@ -74,12 +65,7 @@ def spans(months: Iterable[str]) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if np.isnan(share) else percent(share, digits=1)
-
-
-def _code(text: str) -> Markup:
-    """Text in which what stands in backticks is code."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+    return UNDEFINED if np.isnan(share) else percent(share, digits=1)
 
 
 def _features(survey: Survey, found: Found) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
-    *("plan", "fold", "fold_baselines", "join", "package"),
+    *("plan", "fold", "fold_baselines", "join", "report", "package"),
 )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from gogooku3.config import Params
+from gogooku3.pages.words import count
 from gogooku3.quality.checks import judge, total
-from gogooku3.quality.finding import count
 from gogooku3.quality.report import PAGE, write
 from gogooku3.quality.survey import survey
 from gogooku3.quotes.folder import read_report

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from gogooku3.pages.words import count, percent
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.finding import Finding, count, percent
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 
 SESSIONS = 0.6

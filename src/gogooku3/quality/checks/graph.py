@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gogooku3.pages.words import count, percent
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.finding import Finding, count, percent
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 
 LINKED = 0.8

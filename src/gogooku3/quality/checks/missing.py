@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from gogooku3.pages.words import percent
 from gogooku3.quality.columns import Columns
-from gogooku3.quality.finding import Finding, percent
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 
 ABOVE_USUAL = 0.05

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gogooku3.pages.words import percent
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.finding import Finding, percent, shortest
+from gogooku3.quality.finding import Finding, shortest
 from gogooku3.quality.survey import Survey
 
 CLIPPED, CLIPPED_IN_MONTH = 0.15, 0.4

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gogooku3.quality.finding import Finding, count
+from gogooku3.pages.words import count
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 
 RULE = (

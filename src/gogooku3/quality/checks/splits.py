@@ -8,7 +8,8 @@ from itertools import pairwise
 import polars as pl
 
 from gogooku3.dataset.splits import SPLITS
-from gogooku3.quality.finding import Finding, count
+from gogooku3.pages.words import count
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 
 RULE = "Between two splits lie at least as many sessions as the longest target spans."

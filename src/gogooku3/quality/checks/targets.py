@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gogooku3.dataset.schema import target_name
-from gogooku3.quality.finding import Finding, count, percent
+from gogooku3.pages.words import count, percent
+from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey
 from gogooku3.quality.targets import JUMP
 

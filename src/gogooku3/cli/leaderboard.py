@@ -1,0 +1,37 @@
+"""`gogooku3 leaderboard`: the page that lists every released version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gogooku3.recovery.releases.git import toplevel
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; say whether the page is what the tags say.")
+def leaderboard(check: bool) -> None:
+    """Write `docs/leaderboard.md` from the tags: one row per version, best first.
+
+    Each with its RankIC and Sharpe ratio with 95 % intervals, deflated Sharpe, commit, hash of the model, and the mark
+    of the best of its tier.
+
+    Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 8 Git
+    failed.
+    """
+    from gogooku3.files import replaced_file
+    from gogooku3.recovery.leaderboard import PAGE
+    from gogooku3.recovery.leaderboard import leaderboard as written
+
+    root = toplevel(Path.cwd())
+    text, page = written(root), root / PAGE
+    if not check:
+        with replaced_file(page) as partial:
+            partial.write_text(text, encoding="utf-8")
+        click.echo(page.relative_to(root))
+    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+        click.echo(f"`{PAGE}` is not what the tags say: `gogooku3 leaderboard` writes it anew", err=True)
+        raise SystemExit(1)
+    else:
+        click.echo(f"`{PAGE}` is what the tags say")

@@ -1,0 +1,40 @@
+"""`gogooku3 report`: two models side by side, as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gogooku3.recovery.releases.git import toplevel
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B", default="workspace")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The page to write; by default `logs/compare.html`, which Git ignores.",
+)
+def report(old: str, new: str, output: Path | None) -> None:
+    """Write a page that puts B beside A: the verdict on their difference, their parameters, their curves.
+
+    A and B are tags, commits, branches, or `workspace` (the default of B). The difference is taken session by session
+    over those that both have, by stationary bootstrap, with its 95 % interval. `dvc repro` writes the page of one model,
+    `reports/tier.html`.
+
+    Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics, or they have too
+    few sessions in common; 8 a name is no revision.
+    """
+    from gogooku3.recovery.compare import compare
+    from gogooku3.report.compare_page import write
+    from gogooku3.report.pair import headline
+
+    root = toplevel(Path.cwd())
+    pair = compare(root, old, new)
+    target = output or root / "logs/compare.html"
+    write(pair, target)
+    for split in ("validation", "test"):
+        click.echo(f"{split}: {headline(pair, split)[0]}")
+    click.echo(f"page: {target}")

@@ -1,0 +1,118 @@
+"""Time as charts show it, in calendar months from the first: no time zone of the machine moves anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from gogooku3.pages.svg import Chart, Frame, axis
+
+_STEPS = (1, 3, 6, 12, 24, 60, 120)
+"""Months between two labels."""
+_LETTER = 7.0
+"""Room for one, at most."""
+
+
+@dataclass(frozen=True)
+class Months:
+    """Calendar months side by side, from 0."""
+
+    first: str
+    """`2023-05`."""
+    number: int
+
+    @classmethod
+    def spanning(cls, days: pl.Series) -> Months:
+        """The months from the earliest day to the latest."""
+        first, last = (np.datetime64(str(day)[:7], "M") for day in (days.min(), days.max()))
+        return cls(str(first), int((last - first).astype(int)) + 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every month, those in which nothing happened too."""
+        first = np.datetime64(self.first, "M")
+        return tuple(np.arange(first, first + self.number).astype(str).tolist())
+
+    def until(self, day: str) -> float:
+        """Months from the beginning of the first to a day."""
+        return float(self.of(pl.Series([day]).str.to_date())[0])
+
+    def of(self, days: pl.Series) -> pl.Series:
+        """The same of many days."""
+        days_N = days.to_numpy().astype("datetime64[D]")
+        month_N = days_N.astype("datetime64[M]")
+        start_N, stop_N = month_N.astype("datetime64[D]"), (month_N + 1).astype("datetime64[D]")
+        whole_N = (month_N - np.datetime64(self.first, "M")).astype(np.float64)
+        return pl.Series(whole_N + (days_N - start_N) / (stop_N - start_N))
+
+    def x(self, field: str, frame: Frame, *, labelled: bool = True) -> alt.X:
+        """The horizontal axis: Januaries are labelled with their year, in a short span other months too."""
+        first = int(np.datetime64(self.first, "M").astype(int))
+        every = next((step for step in _STEPS if self.number <= frame.labels * step), _STEPS[-1])
+        starts = [place for place in range(self.number) if (first + place) % every == 0]
+        year, month = f"floor((datum.value + {first}) / 12) + 1970", f"(datum.value + {first}) % 12 + 1"
+        label = year if every >= 12 else f"({year}) + '-' + pad({month}, 2, '0', 'left')"
+        shown = axis(values=starts, labelExpr=label) if labelled else None
+        return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0, self.number], nice=False), axis=shown)
+
+
+def columns(
+    months: Months,
+    heights: pl.Series,
+    lines: pl.Series,
+    frame: Frame,
+    *,
+    at_fault: Sequence[bool] = (),
+    labelled: bool = True,
+) -> Chart:
+    """A column per month as high as one number, and a line over it at another.
+
+    Args:
+        months: as many as there are numbers.
+        heights, lines: a number that is NaN is drawn as 0.
+        at_fault: months that stand out; none where it is empty.
+        labelled: whether the months are written below.
+    """
+    data = pl.DataFrame({"height": heights, "line": lines}).cast(pl.Float64).fill_nan(0.0)
+    marked = pl.Series("at_fault", at_fault or [False] * months.number)
+    data = data.with_columns(marked, start=pl.int_range(pl.len())).with_columns(stop=pl.col("start") + 1)
+    top = 1.05 * max(1.0, *data["height"], *data["line"])
+    scale = alt.Scale(domain=[0.0, top], nice=False)
+    base = alt.Chart(data).encode(x=months.x("start", frame, labelled=labelled), x2="stop:Q")
+    shade = alt.condition("datum.at_fault", alt.value("var(--fault)"), alt.value("var(--full)"))
+    bars = base.mark_rect(stroke="var(--card)", strokeWidth=1).encode(
+        y=alt.Y("height:Q", scale=scale, axis=axis(tickCount=3, format=",~r", grid=True)),
+        y2=alt.datum(0),
+        fill=shade,
+    )
+    return alt.layer(bars, base.mark_rule(color="var(--bound)", strokeWidth=1.5).encode(y="line:Q"))
+
+
+def bands(months: Months, spans: Sequence[tuple[str, str, str]], frame: Frame) -> Chart:
+    """Spans of time as bands with their names in those that have the room: (name, first day, last day); a name is a colour too."""
+    names = [name for name, _, _ in spans]
+    data = pl.DataFrame(
+        {
+            "name": names,
+            "first": [months.until(first) for _, first, _ in spans],
+            "last": [months.until(last) for _, _, last in spans],
+        }
+    ).with_columns(middle=(pl.col("first") + pl.col("last")) / 2)
+    room = (pl.col("last") - pl.col("first")) * ((frame.width - frame.left - frame.right) / months.number)
+    named = data.filter(room > _LETTER * pl.col("name").str.len_chars())
+    shades = alt.Scale(domain=names, range=[f"var(--{name})" for name in names])
+    boxes = (
+        alt.Chart(data)
+        .mark_rect(cornerRadius=3)
+        .encode(
+            x=months.x("first", frame, labelled=False),
+            x2="last:Q",
+            fill=alt.Fill("name:N", scale=shades, legend=None),
+        )
+    )
+    words = alt.Chart(named).mark_text(fill="var(--ink)", fontSize=12)
+    return boxes + words.encode(x=months.x("middle", frame, labelled=False), text="name:N")

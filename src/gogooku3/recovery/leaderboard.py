@@ -1,0 +1,60 @@
+"""`leaderboard`: every released version in one table, as its tag says it; a page of the repository's documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gogooku3.recovery.releases.record import Record
+from gogooku3.recovery.releases.results import mean_rank_ic
+from gogooku3.recovery.tiers import Tier, tiers
+
+PAGE = Path("docs/leaderboard.md")
+
+_HASH = 12
+_TEMPLATE = """\
+# Leaderboard
+
+Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier the one with the highest mean
+RankIC on validation stands first: by that `promote` chooses, and gives the mark *best*. In brackets 95 % intervals. The
+deflated Sharpe is the probability that the Sharpe ratio on validation is not the luck of the best of so many trials. The
+test split decides nothing. [How the numbers are made](evaluation.md).
+
+{rows}
+"""
+_NONE = "No tier was released yet: `gogooku3 promote TIER` makes the first version."
+_HEADER = """\
+| version | best | RankIC, validation | Sharpe, validation | deflated Sharpe | RankIC, test | Sharpe, test | commit | model |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+def leaderboard(root: Path) -> str:
+    """The page, in Markdown: the same for the same tags."""
+    rows = sorted(tiers(root), key=_rank)
+    table = "\n".join([_HEADER, *(_row(root, row) for row in rows)])
+    return _TEMPLATE.format(rows=table if rows else _NONE)
+
+
+def _rank(row: Tier) -> tuple[str, float]:
+    """By tier, then by what models are chosen by; versions of which nothing is recorded come last."""
+    known = None if row.record is None else row.record.validation.mean_rank_ic
+    return row.tier, float("inf") if known is None else -known
+
+
+def _row(root: Path, row: Tier) -> str:
+    metrics = ["not recorded"] * 5 + ["–"] if row.record is None else _metrics(root, row, row.record)
+    *told, model = metrics
+    cells = [f"`{row.tag}`", "**best**" if row.best else "", *told, f"`{row.commit[:_HASH]}`", model]
+    return f"| {' | '.join(cells)} |"
+
+
+def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
+    deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
+    trials = "not recorded" if record.trials is None else f"{deflated} of {record.trials}"
+    return [
+        str(mean_rank_ic(root, row.commit, "validation")),
+        str(record.validation.sharpe),
+        trials,
+        str(mean_rank_ic(root, row.commit, "test")),
+        str(record.test.sharpe),
+        f"`{record.model_sha256[:_HASH]}`",
+    ]

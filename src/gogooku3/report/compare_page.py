@@ -1,0 +1,118 @@
+"""The page of two models side by side: the verdict on their difference first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from gogooku3.evaluation.differences import horizons_of
+from gogooku3.evaluation.plots import SMOOTHED
+from gogooku3.evaluation.returns import cumulative
+from gogooku3.files import replaced_file
+from gogooku3.package.results import cells
+from gogooku3.pages.months import Months
+from gogooku3.pages.svg import NARROW, Frame, axis, fitting, svg
+from gogooku3.pages.template import drawn, environment
+from gogooku3.report.curves import compounded, zero
+from gogooku3.report.estimates import gains
+from gogooku3.report.pair import SPLITS, Pair, cautions, headline
+from gogooku3.report.tracks import MODEL, Track, scales
+
+_TEMPLATE = "compare.html.j2"
+_SHOWN = "test"
+"""The split whose curves are drawn."""
+_OLD = "old"
+_ROOM_FOR_TITLES = 118
+
+
+def write(pair: Pair, target: Path) -> None:
+    """Writes the page, the same bytes for the same two sides."""
+    text = page(pair)
+    with replaced_file(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def page(pair: Pair) -> str:
+    """The page as HTML that needs no other file, no network and no script."""
+    told, level = headline(pair, _SHOWN)
+    sides = [Track(MODEL, pair.new.name, 0), Track(_OLD, pair.old.name, 1)]
+    return (
+        environment(Path(__file__).parent)
+        .get_template(_TEMPLATE)
+        .render(
+            pair=pair,
+            headline=told,
+            level=level,
+            cautions=cautions(pair),
+            splits=[{"name": split, "headline": headline(pair, split)[0]} for split in SPLITS],
+            sides=sides,
+            charts=drawn(_charts(pair, sides)),
+            metrics={split: _side_by_side(pair, split) for split in SPLITS},
+        )
+    )
+
+
+def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
+    titled = NARROW.with_left(_ROOM_FOR_TITLES)
+    charts = {"cumulative": fitting(lambda frame: _cumulative(pair, sides, frame))}
+    for split in SPLITS:
+        found = pair.differences[split]
+        charts[f"sharpe_{split}"] = gains([{"title": "Sharpe ratio", **found["sharpe"]}], "Sharpe ratio", titled)
+        rank_ics = [{"title": f"RankIC {horizon}", **cell} for horizon, cell in found.get("rank_ic", {}).items()]
+        if rank_ics:
+            rank_ics.append({"title": "mean RankIC", **found["mean_rank_ic"]})
+            charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
+    if "mean_rank_ic" in pair.differences[_SHOWN]:
+        charts["rank_ic"] = fitting(lambda frame: _rank_ic(pair, sides, frame))
+    return charts
+
+
+def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
+    """Compounded return of both from the first session that both have."""
+    shared = pair.shared(_SHOWN)
+    curves = pl.concat(
+        shared.select(
+            "Date", pl.lit(name).alias("track"), pl.Series("cumulative_net", cumulative(shared[column].to_numpy()))
+        )
+        for name, column in ((MODEL, "net"), (_OLD, "net_old"))
+    )
+    chart = compounded(curves, sides, Months.spanning(shared["Date"]), frame)
+    return svg(chart, frame, 280, "Cumulative return after costs of both, over the sessions that both have")
+
+
+def _rank_ic(pair: Pair, sides: list[Track], frame: Frame) -> str:
+    """Mean RankIC over the horizons of both, mean of 20 sessions."""
+    shared = pair.shared(_SHOWN)
+    columns = [f"rank_ic_{horizon}" for horizon in horizons_of(pair.new.sessions[_SHOWN])]
+    curves = pl.concat(
+        shared.select(
+            "Date",
+            pl.lit(name).alias("track"),
+            pl.mean_horizontal(pl.col(f"{column}{suffix}").fill_nan(None) for column in columns)
+            .rolling_mean(SMOOTHED)
+            .alias("rank_ic"),
+        )
+        for name, suffix in ((MODEL, ""), (_OLD, "_old"))
+    ).drop_nulls("rank_ic")
+    months = Months.spanning(shared["Date"])
+    colours, dashes = scales(sides)
+    data = curves.select("track", "rank_ic", months.of(curves["Date"]).alias("month"))
+    lines = alt.Chart(data).mark_line(strokeWidth=2)
+    chart = lines.encode(
+        x=months.x("month", frame),
+        y=alt.Y("rank_ic:Q", axis=axis(format="~f", grid=True, tickCount=5)),
+        stroke=alt.Stroke("track:N", scale=colours, legend=None),
+        strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
+    )
+    return svg(alt.layer(zero(), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions")
+
+
+def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:
+    """Title, and what the old and the new have."""
+    old, new = (cells(side.metrics[split]) for side in (pair.old, pair.new))
+    titles = [*old, *(title for title in new if title not in old)]
+    told: list[Any] = [(title, old.get(title, "–"), new.get(title, "–")) for title in titles]
+    return [(title, *(value.replace("-", "−") for value in values)) for title, *values in told]

@@ -1,0 +1,77 @@
+"""The pictures of what went on from session to session."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from gogooku3.pages.months import Months
+from gogooku3.pages.svg import Chart, Frame, axis, svg
+from gogooku3.report.results import Results
+from gogooku3.report.tracks import ALL, MODEL, Track, scales
+
+
+def cumulative(results: Results, frame: Frame) -> str:
+    """Compounded return after costs of the model and its baselines."""
+    months = Months.spanning(results.tracks["Date"])
+    tracks = [track for track in ALL if track.name in results.tracks["track"]]
+    chart = compounded(results.tracks, tracks, months, frame)
+    return svg(chart, frame, 300, "Cumulative return after costs of the model and its baselines")
+
+
+def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: Frame) -> Chart:
+    """A line for each track, the model's the strongest.
+
+    Args:
+        tracks: `Date`, `track`, `cumulative_net`.
+        shown: of them.
+        months: on the horizontal axis.
+        frame: how much room there is.
+    """
+    data = tracks.select("track", "cumulative_net", months.of(tracks["Date"]).alias("month"))
+    colours, dashes = scales(shown)
+    lines = alt.Chart(data).encode(
+        x=months.x("month", frame),
+        y=alt.Y("cumulative_net:Q", axis=axis(format="~%", grid=True, tickCount=6)),
+        stroke=alt.Stroke("track:N", scale=colours, legend=None),
+        strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
+    )
+    others = lines.mark_line(strokeWidth=1.4).transform_filter(alt.datum.track != MODEL)
+    model = lines.mark_line(strokeWidth=2.6).transform_filter(alt.datum.track == MODEL)
+    return alt.layer(zero(), others, model)
+
+
+def drawdown(results: Results, frame: Frame) -> str:
+    """How far the model stood below its highest."""
+    held = results.sessions.filter(pl.col("drawdown").is_not_nan())
+    months = Months.spanning(results.tracks["Date"])
+    data = held.select("drawdown", months.of(held["Date"]).alias("month"))
+    area = alt.Chart(data).mark_area(fill="var(--fault)", fillOpacity=0.25, stroke="var(--fault)", strokeWidth=1)
+    chart = area.encode(
+        x=months.x("month", frame), y=alt.Y("drawdown:Q", axis=axis(format="~%", grid=True, tickCount=3))
+    )
+    return svg(chart, frame, 90, "Drawdown of the model")
+
+
+def rank_ic(results: Results, horizon: str, frame: Frame) -> str:
+    """RankIC of one horizon in every session, and its mean over the last 20; all horizons have the same scale."""
+    known = results.rank_ic["rank_ic"].drop_nans()
+    rows = results.rank_ic.filter(pl.col("horizon") == int(horizon)).fill_nan(None)
+    months = Months.spanning(results.rank_ic["Date"])
+    data = rows.select("rank_ic", "mean_20", months.of(rows["Date"]).alias("month"))
+    base = alt.Chart(data).encode(x=months.x("month", frame))
+    scale = alt.Scale(domain=[min(known.min(), 0.0), max(known.max(), 0.0)], nice=True)
+    y = axis(format="~f", grid=True, tickCount=5)
+    each = base.mark_line(stroke="var(--full)", strokeWidth=0.9, strokeOpacity=0.45)
+    smooth = base.mark_line(stroke="var(--track-1)", strokeWidth=2.2)
+    chart = alt.layer(
+        zero(),
+        each.encode(y=alt.Y("rank_ic:Q", scale=scale, axis=y)),
+        smooth.encode(y=alt.Y("mean_20:Q", scale=scale, axis=y)),
+    )
+    return svg(chart, frame, 150, f"RankIC over {horizon} sessions, session by session, and its mean over 20 sessions")
+
+
+def zero() -> alt.Chart:
+    """The line at which nothing was won."""
+    return alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(y=alt.datum(0))

@@ -1,0 +1,121 @@
+"""The pictures of values with their intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from gogooku3.pages.svg import Frame, axis, svg
+from gogooku3.report.curves import zero
+from gogooku3.report.results import Results
+from gogooku3.report.tracks import ALL, MODEL, scales
+from gogooku3.report.verdict import RIVALS
+
+
+def horizons(results: Results, frame: Frame) -> str:
+    """RankIC by horizon of the model and the baselines that learn."""
+    tables = {MODEL: results.test} | {name: results.baselines[name] for name in RIVALS}
+    rows = [
+        {"track": name, "horizon": horizon, **cell}
+        for name, table in tables.items()
+        for horizon, cell in table["rank_ic"].items()
+    ]
+    tracks = [track for track in ALL if track.name in tables]
+    colours, _ = scales(tracks)
+    base = alt.Chart(_known(rows)).encode(
+        x=alt.X("horizon:N", sort=results.horizons, axis=axis(labelAngle=0, ticks=False)),
+        xOffset=alt.XOffset("track:N", sort=[track.name for track in tracks]),
+        color=alt.Color("track:N", scale=colours, legend=None),
+    )
+    chart = alt.layer(zero(), *_whiskers(base, "~f"))
+    return svg(chart, frame, 200, "RankIC by horizon, with intervals, of the model, LightGBM and ridge regression")
+
+
+def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
+    """Mean return over a horizon by quantile of the score, less the session's mean."""
+    base = alt.Chart(_known(table.to_dicts())).encode(
+        x=alt.X("quantile:O", axis=axis(labelAngle=0, ticks=False)),
+    )
+    y = alt.Y("value:Q", axis=axis(format="~%", grid=True, tickCount=5))
+    bars = base.mark_bar(color="var(--full)", fillOpacity=0.55).encode(y=y)
+    rule = base.mark_rule(color="var(--ink)", strokeWidth=1.2).encode(y="low:Q", y2="high:Q")
+    label = f"Mean return over {horizon} sessions by quantile of the score, with intervals"
+    return svg(alt.layer(bars, rule, zero()), frame, 150, label)
+
+
+def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame: Frame) -> str:
+    """Mean rank of the return by rank of the score, and the line that the RankIC would have it on."""
+    rows = _known(table.to_dicts())
+    x = alt.X("rank:Q", scale=alt.Scale(domain=[0, 1]), axis=axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]))
+    y = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=axis(format="~%", grid=True, tickCount=5))
+    dots = alt.Chart(rows).encode(x=x).encode(color=alt.value("var(--track-1)"))
+    slope = rank_ic or 0.0
+    ends = pl.DataFrame({"rank": [0.0, 1.0], "value": [0.5 - slope / 2, 0.5 + slope / 2]})
+    line = alt.Chart(ends).mark_line(stroke="var(--bound)", strokeWidth=1.5, strokeDash=[5, 3]).encode(x=x, y=y)
+    even = alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(y=alt.datum(0.5))
+    chart = alt.layer(
+        even,
+        line,
+        dots.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"),
+        dots.mark_circle(size=34, opacity=1).encode(y=y),
+    )
+    return svg(chart, frame, 170, f"Mean rank of the return over {horizon} sessions by rank of the score")
+
+
+def differences(results: Results, metric: str, title: str, frame: Frame) -> str:
+    """The model less each baseline, by one metric."""
+    found = {track: results.baselines.get(track.name, {}).get("model_less_this", {}) for track in ALL}
+    rows = [{"title": track.title, **less[metric]} for track, less in found.items() if metric in less]
+    return gains(rows, f"{title}, the model less each baseline", frame)
+
+
+def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
+    """A difference a line, with its interval, and where none would be."""
+    titles = [row["title"] for row in rows]
+    y = alt.Y("title:N", sort=titles, axis=axis(domain=False, ticks=False, labelPadding=8))
+    base = alt.Chart(_known(rows)).encode(y=y, color=alt.value("var(--track-1)"))
+    chart = alt.layer(
+        alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(x=alt.datum(0)),
+        base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
+        base.mark_circle(size=60, opacity=1).encode(x=alt.X("value:Q", axis=axis(format="~f", grid=True, tickCount=5))),
+    )
+    return svg(chart, frame, 30 * len(titles), f"{label}, with intervals")
+
+
+def training(results: Results, column: str, frame: Frame) -> str:
+    """One number at the end of every epoch, phase after phase."""
+    phases = [phase for phase, curve in results.training.items() if len(curve)]
+    frames = [
+        results.training[phase].select(pl.lit(phase).alias("phase"), pl.col(column).fill_nan(None)) for phase in phases
+    ]
+    data = pl.concat(frames).with_row_index("epoch", offset=1)
+    colours = alt.Scale(domain=phases, range=[f"var(--track-{place + 1})" for place in range(len(phases))])
+    every = max(1, -(-len(data) // frame.labels))
+    base = alt.Chart(data).encode(
+        x=alt.X(
+            "epoch:Q",
+            scale=alt.Scale(domain=[0.5, len(data) + 0.5], nice=False),
+            axis=axis(values=list(range(1, len(data) + 1, every)), format="d"),
+        ),
+        y=alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=axis(format="~f", grid=True, tickCount=5)),
+        color=alt.Color("phase:N", scale=colours, legend=None),
+    )
+    chart = alt.layer(base.mark_line(strokeWidth=1.8), base.mark_circle(size=44, opacity=1))
+    return svg(chart, frame, 150, f"{column.replace('_', ' ')} at the end of every epoch, by phase")
+
+
+def _whiskers(base: alt.Chart, form: str) -> tuple[alt.Chart, alt.Chart]:
+    """A dot at each value, and a rule over its interval."""
+    y = alt.Y("value:Q", axis=axis(format=form, grid=True, tickCount=5))
+    return (
+        base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q"),
+        base.mark_circle(size=48, opacity=1).encode(y=y),
+    )
+
+
+def _known(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Without the values that are undefined; one without bounds stands alone."""
+    bounds = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in ("value", "low", "high")]
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(bounds).drop_nulls("value")

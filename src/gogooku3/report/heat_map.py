@@ -1,0 +1,60 @@
+"""Month by month what was earned and how well the scores ranked, in shades of gain and loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from gogooku3.pages.words import decimal
+from gogooku3.report.results import Results
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, and how far from zero it is beside the others of its column."""
+
+    text: str
+    shade: str
+    """A class of the page's style; none where the number is undefined."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A row."""
+
+    month: str
+    sessions: int
+    cells: list[Cell]
+    """What was earned, then the mean RankIC of each horizon."""
+
+
+def months(results: Results) -> list[Month]:
+    """Calendar months of the test split in which the portfolio was held or a RankIC is known."""
+    names = [f"rank_ic_{horizon}" for horizon in results.horizons]
+    table = (
+        results.sessions.with_columns(month=pl.col("Date").dt.strftime("%Y-%m"))
+        .fill_nan(None)
+        .group_by("month", maintain_order=True)
+        .agg(
+            pl.col("net").is_not_null().sum().alias("sessions"),
+            pl.when(pl.col("net").is_not_null().any()).then((1.0 + pl.col("net")).product() - 1.0).alias("net"),
+            *(pl.col(name).mean() for name in names),
+        )
+    )
+    columns = [_shaded(table["net"], ".2%"), *(_shaded(table[name], ".3f") for name in names)]
+    rows = zip(table["month"], table["sessions"], *columns, strict=True)
+    return [Month(month, sessions, list(cells)) for month, sessions, *cells in rows]
+
+
+def _shaded(values: pl.Series, form: str) -> list[Cell]:
+    """Three shades of gain and three of loss, as parts of the largest value of the column."""
+    largest = values.abs().max()
+    return [Cell(decimal(value, form), _shade(value, largest)) for value in values]
+
+
+def _shade(value: float | None, largest: float | None) -> str:
+    if value is None or not largest:
+        return ""
+    depth = min(3, 1 + int(3 * abs(value) / largest))
+    return f"gain-{depth}" if value >= 0 else f"loss-{depth}"

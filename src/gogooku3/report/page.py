@@ -1,0 +1,140 @@
+"""The page of a tier: the verdict first, then the pictures and numbers behind it, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gogooku3.config.evaluation import Bootstrap
+from gogooku3.dataset.splits import SPLITS
+from gogooku3.files import replaced_file
+from gogooku3.package.results import cells
+from gogooku3.pages.months import Months, bands, columns
+from gogooku3.pages.svg import NARROW, Frame, fitting, svg
+from gogooku3.pages.template import drawn, environment
+from gogooku3.report import attribution, curves, estimates, heat_map, ranks
+from gogooku3.report.results import Results
+from gogooku3.report.tracks import ALL
+from gogooku3.report.verdict import judge
+
+PAGE = "tier.html"
+_TEMPLATE = "tier.html.j2"
+_ROOM_FOR_TITLES = 118
+
+
+def write(results: Results, folder: Path) -> None:
+    """Writes the page into a folder, the same bytes for the same results."""
+    text = page(results)
+    with replaced_file(folder / PAGE) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def page(results: Results) -> str:
+    """The page as HTML that needs no other file, no network and no script."""
+    verdict = judge(results)
+    return (
+        environment(Path(__file__).parent)
+        .get_template(_TEMPLATE)
+        .render(
+            results=results,
+            verdict=verdict,
+            charts=drawn(_charts(results)),
+            panels=_panels(results),
+            attribution=results.attribution,
+            sources=drawn(attribution.pictures(results.attribution) if results.attribution else {}),
+            months=heat_map.months(results),
+            tracks=[track for track in ALL if track.name == "model" or track.name in results.baselines],
+            sectors=_sectors(results.test["exposure"]["sector"]),
+            portfolio=results.params["evaluation"]["portfolio"],
+            cells={name: _dashed(cells(getattr(results, name))) for name in ("validation", "test")},
+            phases=[phase for phase, curve in results.training.items() if len(curve)],
+            hashes=_hashes(results),
+            environment=_flat(results.environment),
+            parameters=_flat(results.params),
+        )
+    )
+
+
+def _charts(results: Results) -> dict[str, str]:
+    titled = NARROW.with_left(_ROOM_FOR_TITLES)
+    return {
+        "cumulative": fitting(lambda frame: curves.cumulative(results, frame)),
+        "drawdown": fitting(lambda frame: curves.drawdown(results, frame)),
+        "horizons": fitting(lambda frame: estimates.horizons(results, frame)),
+        "sharpe": estimates.differences(results, "sharpe", "Sharpe ratio", titled),
+        "mean_rank_ic": estimates.differences(results, "mean_rank_ic", "Mean RankIC", titled),
+        "rank_ic_of_epochs": estimates.training(results, "validation_rank_ic", NARROW),
+        "loss_of_epochs": estimates.training(results, "train_loss", NARROW),
+        "stocks": fitting(lambda frame: _stocks(results, frame)),
+        "splits": fitting(lambda frame: _splits(results, frame)),
+    }
+
+
+def _panels(results: Results) -> list[dict[str, Any]]:
+    """Three pictures for each horizon."""
+    params = results.params["evaluation"]
+    bootstrap = Bootstrap(**params["bootstrap"])
+    panels = []
+    for place, horizon in enumerate(results.horizons):
+        quantiles = ranks.by_quantile(results.scored, place, params["quantiles"], bootstrap)
+        calibration = ranks.by_rank(results.scored, place, bootstrap)
+        slope = results.test["rank_ic"][horizon]["value"]
+        pictures = {
+            "rank_ic": curves.rank_ic(results, horizon, NARROW),
+            "quantiles": estimates.quantiles(quantiles, horizon, NARROW),
+            "calibration": estimates.calibration(calibration, slope, horizon, NARROW),
+        }
+        panels.append({"horizon": horizon, **drawn(pictures)})
+    return panels
+
+
+def _stocks(results: Results, frame: Frame) -> str:
+    """Stocks with a bar in a month's mean session, and a line for those that should have one."""
+    months = pl.DataFrame(results.quality["months"])
+    heights, lines = (months[name] / months["sessions"] for name in ("bars", "expected_bars"))
+    chart = columns(Months(months["month"][0], len(months)), heights, lines, frame)
+    return svg(chart, frame, 110, "Stocks with a bar in each month's mean session, and those that should have one")
+
+
+def _splits(results: Results, frame: Frame) -> str:
+    """Training, validation and test in time; between them lies the embargo."""
+    months = results.quality["months"]
+    spans = [(name, results.split[name]["first"], results.split[name]["last"]) for name in SPLITS]
+    chart = bands(Months(months[0]["month"], len(months)), spans, frame)
+    return svg(chart, frame, 24, "Training, validation and test in time", foot=2)
+
+
+def _sectors(weights: dict[str, float]) -> list[dict[str, Any]]:
+    """Net weights, the largest first, with how far the bar of each reaches."""
+    largest = max((abs(weight) for weight in weights.values()), default=0.0) or 1.0
+    return [
+        {"name": name or "unknown", "weight": weight, "reach": abs(weight) / largest}
+        for name, weight in sorted(weights.items(), key=lambda item: -item[1])
+    ]
+
+
+def _dashed(told: dict[str, str]) -> dict[str, str]:
+    """With a true minus."""
+    return {title: value.replace("-", "−") for title, value in told.items()}
+
+
+def _hashes(results: Results) -> dict[str, str]:
+    named = {
+        "model.safetensors": "the model",
+        "contents.json": "the dataset: its table of contents, which has the hash of every file",
+        "predictions.parquet": "its scores",
+        "requirements.lock": "the locked libraries",
+    }
+    return {title: results.hashes[name] for name, title in named.items()} | {"feature ABI": results.schema.abi}
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Parameters by dotted key."""
+    if not isinstance(tree, dict) or not tree:
+        return {prefix: tree}
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves

@@ -1,0 +1,113 @@
+"""Two models, one beside the other: by how much the newer is better, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from gogooku3.config.evaluation import Bootstrap
+from gogooku3.errors import DataError
+from gogooku3.evaluation.differences import differences
+from gogooku3.evaluation.evaluate import MIN_SESSIONS
+from gogooku3.package.results import verb
+
+SPLITS = ("validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A model at some revision."""
+
+    name: str
+    """The revision as it was asked for."""
+    commit: str | None
+    """None for the working tree."""
+    metrics: dict[str, dict[str, Any]]
+    """By split."""
+    sessions: dict[str, pl.DataFrame]
+    """By split."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter in which they differ; None where one does not have it."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Both, and what is between them."""
+
+    old: Side
+    new: Side
+    parameters: list[Parameter]
+    differences: dict[str, dict[str, Any]]
+    """The new less the old by split, over the sessions that both have."""
+
+    def shared(self, split: str) -> pl.DataFrame:
+        """Sessions in which both held a portfolio, the columns of the old with `_old` at the end."""
+        both = self.new.sessions[split].join(self.old.sessions[split], on="Date", suffix="_old", maintain_order="left")
+        return both.filter(pl.col("net").is_not_nan() & pl.col("net_old").is_not_nan())
+
+
+def compare(old: Side, new: Side, parameters: list[Parameter], bootstrap: Bootstrap) -> Pair:
+    """Draws the sessions of both together, split by split.
+
+    Raises:
+        DataError: they have fewer than `MIN_SESSIONS` sessions of a split in common.
+    """
+    for split in SPLITS:
+        _require_overlap(old, new, split)
+    found = {split: differences(new.sessions[split], old.sessions[split], bootstrap) for split in SPLITS}
+    return Pair(old, new, parameters, found)
+
+
+def _require_overlap(old: Side, new: Side, split: str) -> None:
+    held = [side.sessions[split].filter(pl.col("net").is_not_nan())["Date"] for side in (old, new)]
+    common = held[0].is_in(held[1].implode()).sum()
+    if common < MIN_SESSIONS:
+        periods = (
+            f"`{side.name}` has {len(dates)}, {dates.min()} to {dates.max()}"
+            for side, dates in zip((old, new), held, strict=True)
+        )
+        raise DataError(
+            f"they have {common} sessions of the {split} split in common, {MIN_SESSIONS} are needed:"
+            f" {'; '.join(periods)}",
+            hint="compare models with the same `dataset.split`, or evaluate one anew: check it out, set the split of"
+            " the other in `params.yaml`, `dvc repro`",
+        )
+
+
+def headline(pair: Pair, split: str) -> tuple[str, str]:
+    """What the differences on a split say in few words, and how grave that is for the new one."""
+    found = pair.differences[split]
+    measures = {"mean RankIC": found.get("mean_rank_ic"), "Sharpe ratio": found["sharpe"]}
+    verbs = {name: verb(gain) for name, gain in measures.items() if gain is not None}
+    better = [name for name, told in verbs.items() if told == "beats"]
+    worse = [name for name, told in verbs.items() if told == "is beaten by"]
+    old, new = pair.old.name, pair.new.name
+    if better and worse:
+        return f"{new} beats {old} by {better[0]}, and is beaten by {worse[0]}", "note"
+    if better:
+        return f"{new} beats {old} by {' and '.join(better)}", "good"
+    if worse:
+        return f"{old} beats {new} by {' and '.join(worse)}", "fault"
+    return f"No difference between {old} and {new} is shown", "note"
+
+
+def cautions(pair: Pair) -> list[str]:
+    """What else than the models the differences may come from."""
+    sections = {parameter.name.split(".")[0] for parameter in pair.parameters}
+    told = []
+    if sections & {"quotes", "dataset"}:
+        told.append("Quotes or dataset differ: the two were measured on other stocks, features or sessions too.")
+    if any(parameter.name.startswith("evaluation.portfolio") for parameter in pair.parameters):
+        told.append("The portfolio differs: so the returns would differ with the same scores.")
+    if "mean_rank_ic" not in pair.differences["test"]:
+        told.append("Their horizons differ: their RankIC cannot be compared.")
+    return told

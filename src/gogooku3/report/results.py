@@ -1,0 +1,114 @@
+"""What a run left behind, of all that its page shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gogooku3.config import Params
+from gogooku3.dataset.schema import Schema
+from gogooku3.errors import DataError
+from gogooku3.evaluation.scored import Scored, read_scored
+from gogooku3.files import sha256_file
+from gogooku3.package.lineage import Parent, read_lineage
+
+SPLIT = "test"
+"""What the page tells of; validation, on which models are chosen, stands beside it in a table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A run, read back."""
+
+    params: dict[str, Any]
+    """All of `params.yaml`."""
+    validation: dict[str, Any]
+    """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
+    test: dict[str, Any]
+    """The same."""
+    baselines: dict[str, Any]
+    """By name, on the test split (`gogooku3.evaluation.against`)."""
+    sessions: pl.DataFrame
+    """Session by session, on the test split."""
+    tracks: pl.DataFrame
+    """`Date`, `track`, `cumulative_net` of the model and its baselines."""
+    rank_ic: pl.DataFrame
+    """`Date`, `horizon`, `rank_ic`, `mean_20`."""
+    training: dict[str, pl.DataFrame]
+    """By phase, in order: `epoch`, `train_loss`, `validation_rank_ic`."""
+    scored: Scored
+    """Scores and targets of the test split."""
+    quality: dict[str, Any]
+    """`data_quality.json`."""
+    split: dict[str, Any]
+    """`split.json` of the dataset."""
+    schema: Schema
+    parent: Parent | None
+    """The release that training started from; None from scratch."""
+    environment: dict[str, Any]
+    """In which training is exact."""
+    attribution: dict[str, Any] | None
+    """What its skill comes from; None where that was not asked."""
+    hashes: dict[str, str]
+    """SHA-256 by file."""
+
+    @property
+    def horizons(self) -> list[str]:
+        """Sessions that the scores look ahead, as the metrics name them."""
+        return list(self.test["rank_ic"])
+
+    @property
+    def traded(self) -> str:
+        """The horizon whose scores the portfolio trades."""
+        return str(self.params["evaluation"]["portfolio"]["horizon"])
+
+
+def read_results(root: Path, params: Params) -> Results:
+    """Reads what the stages before left in a working tree.
+
+    Raises:
+        DataError: an output is absent, or cannot be read.
+        MismatchError: the dataset is not what its schema and table of contents say.
+    """
+    phases = asdict(params)["train"]["phases"]
+    trained = root / "models" / list(phases)[-1]
+    attribution = root / "metrics/attribution.json"
+    hashed = ("data/dataset/contents.json", "data/predictions.parquet", "requirements.lock")
+    return Results(
+        params=asdict(params),
+        validation=_json(root / "metrics/validation.json"),
+        test=_json(root / "metrics/test.json"),
+        baselines=_json(root / "metrics/baselines.json")[SPLIT],
+        sessions=_csv(root / f"metrics/sessions/{SPLIT}.csv"),
+        tracks=_csv(root / "plots/baselines.csv"),
+        rank_ic=_csv(root / "plots/rank_ic.csv"),
+        training={phase: _csv(root / f"plots/training/{phase}.csv") for phase in phases},
+        scored=read_scored(root, SPLIT),
+        quality=_json(root / "reports/data_quality.json"),
+        split=_json(root / "data/dataset/split.json"),
+        schema=Schema.read(root / "data/dataset/schema.json"),
+        parent=read_lineage(root / "models/parent"),
+        environment=_json(trained / "history.json")["environment"],
+        attribution=_json(attribution) if attribution.is_file() else None,
+        hashes={"model.safetensors": sha256_file(_there(trained / "model.safetensors"))}
+        | {Path(name).name: sha256_file(_there(root / name)) for name in hashed},
+    )
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"`{path}` is not there", hint="`dvc repro` makes it; `dvc pull` brings it")
+    return path
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(_there(path).read_text(encoding="utf-8"))
+    return content
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(_there(path), try_parse_dates=True)

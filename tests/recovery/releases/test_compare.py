@@ -1,0 +1,100 @@
+"""Two revisions side by side, each read from its own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3.cli.report import report as command
+from gogooku3.errors import DataError, GitError
+from gogooku3.recovery.compare import compare
+
+from ...pages.elements import Elements, check_that_it_needs_nothing_but_itself
+
+
+@pytest.fixture(scope="module")
+def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two commits, tagged `before` and `after`: another batch size, and a RankIC that is higher by 0.03."""
+    lab = trained.copy(tmp_path_factory.mktemp("compared"))
+    lab.run("git", "tag", "before")
+    params = lab.folder / "params.yaml"
+    params.write_text(params.read_text().replace("batch_size: 3840", "batch_size: 256"))
+    lab.train(2, 0.08)
+    lab.run("git", "tag", "after")
+    return lab
+
+
+@pytest.fixture
+def compared(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A copy of `source`, to be changed and to stand in."""
+    lab = source.copy(tmp_path)
+    monkeypatch.chdir(lab.folder)
+    return lab
+
+
+def test_the_page_says_which_is_better_and_why_they_differ(compared: Any) -> None:
+    printed = CliRunner().invoke(command, ["before", "after"])
+    assert printed.exit_code == 0
+    assert "validation: after beats before by mean RankIC" in printed.stdout
+    page = (compared.folder / "logs/compare.html").read_text()
+    check_that_it_needs_nothing_but_itself(page)
+    text = Elements(page).text
+    assert page.index("<h1>after beats before by mean RankIC") < page.index("train.recipe.batch_size")
+    assert page.index("train.recipe.batch_size") < page.index("Returns after costs")
+    assert all(said in text for said in ("3840", "256"))
+    gain = compare(compared.folder, "before", "after").differences["test"]["mean_rank_ic"]
+    assert 0.02 < gain["low"] < gain["value"] < gain["high"] < 0.04
+    assert f"{gain['value']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}]" in text
+
+
+def test_the_same_two_give_the_same_bytes(compared: Any, tmp_path: Path) -> None:
+    pages = [tmp_path / "one.html", tmp_path / "two.html"]
+    for page in pages:
+        assert CliRunner().invoke(command, ["before", "after", "--output", str(page)]).exit_code == 0
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_the_working_tree_compares_as_the_commit_that_it_equals(compared: Any) -> None:
+    assert compare(compared.folder, "before").differences == compare(compared.folder, "before", "after").differences
+
+
+def test_a_model_beside_itself_shows_no_difference(compared: Any) -> None:
+    printed = CliRunner().invoke(command, ["after", "HEAD"])
+    assert printed.exit_code == 0
+    assert "test: No difference between after and HEAD is shown" in printed.stdout
+
+
+def test_too_few_sessions_in_common_are_refused_and_nothing_is_written(compared: Any, tmp_path: Path) -> None:
+    track = compared.folder / "metrics/sessions/test.csv"
+    track.write_text(track.read_text().replace("2024-", "2025-"))
+    with pytest.raises(DataError, match="they have 0 sessions of the test split in common, 20 are needed"):
+        compare(compared.folder, "before")
+    done = compared.run("gogooku3", "report", "before", "--output", str(tmp_path / "page.html"), check=False)
+    assert done.returncode == 3
+    assert "hint: compare models with the same `dataset.split`" in done.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_what_has_no_metrics_is_refused_by_name(compared: Any) -> None:
+    (compared.folder / "metrics/sessions/validation.csv").unlink()
+    with pytest.raises(DataError, match=r"`metrics/sessions/validation\.csv` is not in `workspace`"):
+        compare(compared.folder, "before")
+    (compared.folder / "metrics/validation.json").write_text("{")
+    with pytest.raises(DataError, match=r"`metrics/validation\.json` of `workspace` is not JSON"):
+        compare(compared.folder, "before")
+    with pytest.raises(GitError, match="`tier7` names no commit here"):
+        compare(compared.folder, "tier7")
+
+
+def test_other_data_and_another_portfolio_are_cautioned_against(compared: Any) -> None:
+    params = compared.folder / "params.yaml"
+    text = params.read_text().replace("stocks: 120\n  start", "stocks: 100\n  start")
+    params.write_text(text.replace("cost_bps: 5.0", "cost_bps: 1.0"))
+    printed = CliRunner().invoke(command, ["before"])
+    assert printed.exit_code == 0
+    text = Elements((compared.folder / "logs/compare.html").read_text()).text
+    assert "Quotes or dataset differ" in text
+    assert "The portfolio differs" in text

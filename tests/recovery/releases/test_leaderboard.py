@@ -1,0 +1,69 @@
+"""The leaderboard is what the tags say, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3.cli.leaderboard import leaderboard as command
+from gogooku3.recovery.leaderboard import PAGE
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.record import parse
+
+
+@pytest.fixture
+def released(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two versions of tier1, the second of them the better, and one of tier2 that GTO registered."""
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.07)
+    promote(lab.folder, "tier1")
+    lab.run("gto", "register", "tier2", "--version", "v0.1.0")
+    monkeypatch.chdir(lab.folder / "src")
+    return lab
+
+
+def rows(lab: Any) -> list[list[str]]:
+    table = [line for line in (lab.folder / PAGE).read_text().splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> None:
+    printed = CliRunner().invoke(command)
+    assert (printed.exit_code, printed.stdout) == (0, "docs/leaderboard.md\n")
+    found = rows(released)
+    assert [row[0] for row in found] == ["`tier1@v1.1.0`", "`tier1@v1.0.0`", "`tier2@v0.1.0`"]
+    assert [row[1] for row in found] == ["**best**", "", ""]
+    registry = tags.read(released.folder)
+    for row, name in zip(found[:2], ("tier1@v1.1.0", "tier1@v1.0.0"), strict=True):
+        release = registry.find(name)
+        record = parse(release.tag.message)
+        assert record is not None
+        deflated = f"{record.deflated_sharpe:.4f} of {record.trials}"
+        means = "0.050 [-0.050, 0.150]"  # what the metrics at the tag's commit have as their mean over the horizons
+        told = [means, str(record.validation.sharpe), deflated, means, str(record.test.sharpe)]
+        assert row[2:7] == told
+        assert release.commit.startswith(row[7].strip("`"))
+        assert record.model_sha256.startswith(row[8].strip("`"))
+        assert min(len(row[7]), len(row[8])) == 14
+    assert found[2][2:7] == ["not recorded"] * 5
+
+
+def test_a_page_that_is_behind_the_tags_is_found(released: Any) -> None:
+    assert CliRunner().invoke(command, ["--check"]).exit_code == 1
+    CliRunner().invoke(command)
+    assert CliRunner().invoke(command, ["--check"]).exit_code == 0
+    released.run("gto", "deprecate", "tier1", "v1.1.0", "best")
+    behind = CliRunner().invoke(command, ["--check"])
+    assert (behind.exit_code, "`gogooku3 leaderboard` writes it anew" in behind.stderr) == (1, True)
+    CliRunner().invoke(command)
+    assert [row[1] for row in rows(released)] == ["", "**best**", ""]
+
+
+def test_without_a_release_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(lab.folder)
+    assert CliRunner().invoke(command).exit_code == 0
+    assert "No tier was released yet" in (lab.folder / PAGE).read_text()
+    assert rows(lab) == []

@@ -1,0 +1,132 @@
+"""What a run of six months leaves behind, made by the code that the stages run, of a model with planted skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gogooku3.config import Params
+from gogooku3.config.evaluation import Evaluation
+from gogooku3.dataset.contents import CONTENTS, write_frame
+from gogooku3.dataset.schema import Column, Schema
+from gogooku3.evaluation.against import against
+from gogooku3.evaluation.evaluate import evaluate
+from gogooku3.evaluation.plots import write_plots
+from gogooku3.files import write_csv, write_json, write_parquet
+from gogooku3.package.lineage import write_lineage
+from gogooku3.report.results import Results, read_results
+
+from ..evaluation.conftest import BOOTSTRAP, HORIZONS, PORTFOLIO, market, outcome_of
+
+EVALUATION = Evaluation(portfolio=replace(PORTFOLIO, horizon=1, borrow_bps=50.0), quantiles=5, bootstrap=BOOTSTRAP)
+SESSIONS, STOCKS = 130, 40
+
+
+def quality(findings: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the page takes from `data_quality.json`."""
+    months = [f"2023-{month:02d}" for month in range(1, 13)]
+    return {
+        "sound": not findings,
+        "faults": len(findings),
+        "notes": 0,
+        "findings": findings,
+        "dataset": {
+            "rows": 10_000,
+            "stocks": STOCKS,
+            "sessions": 250,
+            "first": "2023-01-04",
+            "last": "2023-12-29",
+            "features": 1,
+        },
+        "months": [{"month": month, "sessions": 20, "bars": 780, "expected_bars": 800} for month in months],
+    }
+
+
+def lay_out(
+    root: Path,
+    params: Params,
+    *,
+    strength: float = 0.3,
+    rival: float = 3.0,
+    portfolio: dict[str, Any] | None = None,
+    findings: list[dict[str, Any]] | None = None,
+) -> Params:
+    """Writes what the stages before `report` would.
+
+    Args:
+        root: an empty folder.
+        params: of which the evaluation is another one.
+        strength: correlation of the scores with the next return.
+        rival: noise in the scores of the baselines, in deviations of the model's.
+        portfolio: parameters of it that differ.
+        findings: of the data's quality.
+
+    Returns:
+        The parameters of the run.
+    """
+    evaluation = replace(EVALUATION, portfolio=replace(EVALUATION.portfolio, **(portfolio or {})))
+    scores, targets = market(strength=strength, sessions=SESSIONS, stocks=STOCKS)
+    outcome = outcome_of(targets)
+    names = ("ridge", "lightgbm", "reversal", "momentum")
+    noise = np.random.default_rng(1).standard_normal((len(names), *scores.shape))
+    model = evaluate(scores, outcome, evaluation)
+    rivals = {name: scores + rival * noise[place] for place, name in enumerate(names)}
+    table, tracks = against(model, scores, rivals, outcome, evaluation)
+
+    dates = np.repeat(outcome.sessions.astype("datetime64[D]"), STOCKS)
+    codes = np.tile([f"{1300 + place}" for place in range(STOCKS)], SESSIONS)
+    key = {"Date": dates, "Code": codes}
+    schema = Schema((Column("ret_1", "returns", 1, "stock", "", "float32"),), HORIZONS, 8)
+    columns = {f"target_{h}": targets[..., place].astype(np.float32).ravel() for place, h in enumerate(HORIZONS)}
+    (root / "data/dataset/targets").mkdir(parents=True)
+    entry = write_frame(pl.DataFrame(key | columns), root / "data/dataset/targets/2023-05.parquet")
+    write_json({"targets/2023-05.parquet": entry}, root / "data/dataset" / CONTENTS)
+    write_json(schema.as_json(), root / "data/dataset/schema.json")
+    spans = {
+        "train": {"first": "2023-01-04", "last": "2023-03-10", "sessions": 40},
+        "validation": {"first": "2023-03-20", "last": "2023-04-20", "sessions": 20},
+        "test": {"first": str(dates[0]), "last": str(dates[-1]), "sessions": SESSIONS},
+    }
+    write_json({"embargo": 5} | spans, root / "data/dataset/split.json")
+    columns = {f"score_{h}": scores[..., place].ravel() for place, h in enumerate(HORIZONS)}
+    write_parquet(pl.DataFrame(key | columns), root / "data/predictions.parquet")
+    for split in ("validation", "test"):
+        write_json(model.metrics, root / f"metrics/{split}.json")
+        write_csv(model.sessions, root / f"metrics/sessions/{split}.csv")
+    write_json({"validation": table, "test": table}, root / "metrics/baselines.json")
+    write_plots(model, tracks, root / "plots")
+    curve = pl.DataFrame({"epoch": [0, 1], "train_loss": [1.5, 1.2], "validation_rank_ic": [0.05, 0.06]})
+    for phase, epochs in (("baseline", 2), ("adaptive_norm", 0), ("gat", 2), ("finetune", 1)):
+        write_csv(curve.head(epochs), root / f"plots/training/{phase}.csv")
+    write_json(quality(findings or []), root / "reports/data_quality.json")
+    domain = {"exact_on": "x86-64-v3", "numerics": {"threads": 2}}
+    write_json({"environment": domain}, root / "models/finetune/history.json")
+    (root / "models/finetune/model.safetensors").write_bytes(b"weights")
+    (root / "requirements.lock").write_text("polars==1\n")
+    (root / "models/parent").mkdir()
+    write_lineage(None, root / "models/parent")
+    return replace(params, evaluation=evaluation)
+
+
+@pytest.fixture
+def run(demo: Params, tmp_path: Path) -> Callable[..., Results]:
+    """Lays out a run that differs as its arguments say, and reads it back."""
+
+    def read(**changes: Any) -> Results:
+        root = tmp_path / "run"
+        return read_results(root, lay_out(root, demo, **changes))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def skilled(demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Of a model that earns and beats its baselines."""
+    root = tmp_path_factory.mktemp("skilled")
+    return read_results(root, lay_out(root, demo))

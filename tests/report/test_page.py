@@ -1,0 +1,87 @@
+"""The page of a tier: verdict first, all numbers, nothing beside itself, the same bytes for the same results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gogooku3.package.lineage import Parent
+from gogooku3.report.page import PAGE, page, write
+from gogooku3.report.results import Results
+
+from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
+
+SECTIONS = (
+    *("returns", "rank-ic", "quantiles", "calibration", "months", "baselines", "exposure", "periods", "portfolio"),
+    *("training", "data", "provenance", "parameters"),
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(skilled: Results) -> str:
+    return page(skilled)
+
+
+def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> None:
+    ids = [attributes["id"] for tag, attributes in Elements(drawn).found if tag == "section" and "id" in attributes]
+    assert ids == list(SECTIONS)
+    assert drawn.index("<h1>It earns after costs") < drawn.index("What was asked") < drawn.index("<figure>")
+
+
+def test_the_page_needs_nothing_but_itself(drawn: str) -> None:
+    check_that_it_needs_nothing_but_itself(drawn)
+
+
+def test_every_figure_says_what_it_shows_and_every_table_has_heads(drawn: str) -> None:
+    elements = Elements(drawn)
+    pictures = [attributes for tag, attributes in elements.found if tag == "svg" and "aria-hidden" not in attributes]
+    assert len(pictures) > 20
+    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in pictures)
+    heads = [attributes for tag, attributes in elements.found if tag == "th"]
+    assert all("scope" in attributes for attributes in heads)
+
+
+def test_the_numbers_are_those_of_the_metrics(drawn: str, skilled: Results) -> None:
+    text = Elements(drawn).text
+    for cell in (skilled.test["rank_ic"]["5"], skilled.baselines["lightgbm"]["model_less_this"]["mean_rank_ic"]):
+        assert f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]".replace("-", "−") in text
+    for said in (skilled.schema.abi, "x86-64-v3", "evaluation.portfolio.cost_bps", "Trained from scratch"):
+        assert said in text
+    assert skilled.hashes["model.safetensors"] in text
+
+
+def test_the_same_results_give_the_same_bytes(skilled: Results, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(skilled, tmp_path / name)
+    assert (tmp_path / "one" / PAGE).read_bytes() == (tmp_path / "two" / PAGE).read_bytes()
+
+
+def test_a_parent_is_named_with_its_hash(skilled: Results) -> None:
+    text = Elements(page(replace(skilled, parent=Parent("tier1@v1.0.0", "c" * 40, "a" * 64)))).text
+    assert "Started from tier1@v1.0.0" in text
+    assert "a" * 64 in text
+
+
+def test_findings_of_the_data_stand_on_the_page_and_are_never_markup(run: Callable[..., Results]) -> None:
+    finding = {"check": "missing", "kind": "missing", "level": "fault", "text": "`ret_1` <script>alert(1)</script>"}
+    drawn = page(run(findings=[finding]))
+    assert "script" not in Elements(drawn).tags
+    assert "&lt;script&gt;alert(1)" in drawn
+    assert re.search(r'<header class="has-fault">', drawn)
+
+
+def test_what_is_undefined_is_a_dash(skilled: Results) -> None:
+    """A model without a Sharpe ratio, whose baselines cannot be compared."""
+    nothing = {"value": None, "low": None, "high": None}
+    sharpe = skilled.test["sharpe"] | nothing | {"probabilistic": None, "min_track_record": None, "trials_survived": 0}
+    baselines = {
+        name: table | {"model_less_this": table["model_less_this"] | {"sharpe": nothing}}
+        for name, table in skilled.baselines.items()
+    }
+    drawn = page(replace(skilled, test=skilled.test | {"sharpe": sharpe}, baselines=baselines))
+    assert "<h1>No skill is shown</h1>" in drawn
+    assert "nan" not in Elements(drawn).text.lower().split()
