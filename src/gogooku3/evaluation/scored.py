@@ -41,7 +41,8 @@ def read_scored(root: Path, split: str) -> Scored:
     dataset, predictions = root / "data/dataset", root / "data/predictions.parquet"
     schema = Schema.read(dataset / "schema.json")
     bounds = read_json(dataset / "split.json")[split]
-    inside = pl.col("Date").is_between(*(date.fromisoformat(bounds[name]) for name in ("first", "last")))
+    first, last = (date.fromisoformat(bounds[name]) for name in ("first", "last"))
+    inside = pl.col("Date").is_between(first, last)
     if not predictions.is_file():
         raise DataError(f"`{predictions}` is not there", hint="`dvc repro` makes it; `dvc pull` brings it")
     contents = Contents.read(dataset)

@@ -11,9 +11,9 @@ import polars as pl
 
 from gogooku3.pages.svg import Chart, Frame, axis
 
-_STEPS = (1, 3, 6, 12, 24, 60, 120)
+_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 """Months between two labels."""
-_LETTER = 7.0
+_LETTER = 6.0
 """Room for one, at most."""
 
 
@@ -93,7 +93,13 @@ def columns(
 
 
 def bands(months: Months, spans: Sequence[tuple[str, str, str]], frame: Frame) -> Chart:
-    """Spans of time as bands with their names in those that have the room: (name, first day, last day); a name is a colour too."""
+    """Spans of time as bands, with their names in those that have the room.
+
+    Args:
+        months: on the horizontal axis.
+        spans: name, first day, last day; a name is a colour too.
+        frame: how much room there is.
+    """
     names = [name for name, _, _ in spans]
     data = pl.DataFrame(
         {
@@ -115,4 +121,4 @@ def bands(months: Months, spans: Sequence[tuple[str, str, str]], frame: Frame) -
         )
     )
     words = alt.Chart(named).mark_text(fill="var(--ink)", fontSize=12)
-    return boxes + words.encode(x=months.x("middle", frame, labelled=False), text="name:N")
+    return alt.layer(boxes, words.encode(x=months.x("middle", frame, labelled=False), text="name:N"))

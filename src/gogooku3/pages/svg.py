@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import polars as pl
 
 _OPENING = re.compile(r'<svg [^>]*viewBox="([^"]*)">')
 _NOISE = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"| opacity="1"')
+_TAG = re.compile(r"<[^>]*>")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 
-Chart = alt.Chart | alt.LayerChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 """What marks make, as Altair types it."""
 
 
@@ -38,9 +40,9 @@ class Frame:
         return Frame(self.width, left, self.right, self.font_size, self.labels)
 
 
-WIDE = Frame(780, 96, 24)
+WIDE = Frame(780, 56, 24)
 """The width of a page."""
-NARROW = Frame(380, 48, 14, font_size=12, labels=5)
+NARROW = Frame(380, 52, 22, font_size=12, labels=5)
 """Half of it, or a phone's."""
 
 
@@ -48,6 +50,14 @@ def axis(**options: Any) -> alt.Axis:
     """An axis without title and grid, whose labels stand where they must whatever their width."""
     fixed: dict[str, Any] = {"title": None, "labelOverlap": False, "labelBound": False, "labelFlush": False}
     return alt.Axis(**({"grid": False} | fixed | options))
+
+
+def across(value: float, *, upright: bool = False) -> alt.Chart:
+    """A thin line through a chart at a value of its vertical axis, or `upright` at one of its horizontal axis."""
+    line = alt.Chart(pl.DataFrame({"at": [value]})).mark_rule(stroke="var(--muted)", strokeWidth=1)
+    place = {"x": alt.X("at:Q", title=None)} if upright else {"y": alt.Y("at:Q", title=None)}
+    drawn: alt.Chart = line.encode(**place)
+    return drawn
 
 
 def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) -> str:
@@ -79,8 +89,13 @@ def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) 
     )
     with alt.data_transformers.enable("default", max_rows=None):
         sized.save(text, format="svg")
-    lean = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", _NOISE.sub("", text.getvalue()))
+    lean = _TAG.sub(_shortened, _NOISE.sub("", text.getvalue()))
     return _OPENING.sub(lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{label}">', lean, count=1)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """Places to a hundredth of a unit; what is written between the tags stays."""
+    return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
 
 
 def fitting(draw: Callable[[Frame], str]) -> str:

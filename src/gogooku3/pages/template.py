@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gogooku3.pages import palette
-from gogooku3.pages.words import code, count, decimal, estimate
+from gogooku3.pages.words import cell, code, count, decimal, estimate
 
 
 def environment(folder: Path) -> Environment:
@@ -22,7 +22,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"code": code, "count": count, "decimal": decimal, "estimate": estimate}
+    made.filters |= {"cell": cell, "code": code, "count": count, "decimal": decimal, "estimate": estimate}
     made.globals["colours"] = Markup(palette.style())  # noqa: S704 - our own names and colours
     return made
 

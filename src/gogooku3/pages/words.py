@@ -27,7 +27,8 @@ def decimal(value: float | None, form: str = ".3f") -> str:
     """A number in a format of Python's; one in per cent keeps its distance from the sign."""
     if value is None or value != value:
         return UNDEFINED
-    return format(value, form).replace("-", "−").replace("%", " %")
+    told = format(value, form).replace("%", " %")
+    return told.replace("-", "−") if any(digit in told for digit in "123456789") else told.removeprefix("-")
 
 
 def estimate(cell: Mapping[str, Any], form: str = ".3f") -> Markup:
@@ -37,6 +38,13 @@ def estimate(cell: Mapping[str, Any], form: str = ".3f") -> Markup:
         return Markup('<span class="estimate">{}</span>').format(value)
     low, high = (decimal(cell[bound], form) for bound in ("low", "high"))
     return Markup('<span class="estimate">{} <span class="interval">[{}, {}]</span></span>').format(value, low, high)
+
+
+def cell(text: str) -> Markup:
+    """What another text has as `value [low, high]`, as `estimate` shows it."""
+    value, opening, bounds = text.replace("-", "−").partition(" [")
+    interval = Markup(' <span class="interval">[{}</span>').format(bounds) if opening else ""
+    return Markup('<span class="estimate">{}{}</span>').format(value, interval)
 
 
 def code(text: str) -> Markup:

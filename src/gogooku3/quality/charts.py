@@ -16,22 +16,25 @@ from gogooku3.quality.finding import Finding, months_at_fault
 from gogooku3.quality.survey import Survey
 from gogooku3.quality.tables import by_feature, by_month
 
+_FRAME = WIDE.with_left(96)
+"""With room for the names of families."""
+
 
 def stocks(survey: Survey, found: Found) -> str:
     """Stocks with a bar in a month's mean session, and a line for those that should have one."""
     per_session = [pl.col(name) / pl.col("sessions") for name in ("bars", "expected_bars")]
     table = by_month(survey).with_columns(per_session)
     at_fault = _at_fault(survey, found["coverage"])
-    chart = columns(_months(survey), table["bars"], table["expected_bars"], WIDE, at_fault=at_fault, labelled=False)
+    chart = columns(_months(survey), table["bars"], table["expected_bars"], _FRAME, at_fault=at_fault, labelled=False)
     label = "Stocks with a bar in each month's mean session, and those that should have one"
-    return svg(chart, WIDE, 130, label, foot=8)
+    return svg(chart, _FRAME, 130, label, foot=8)
 
 
 def sessions(survey: Survey, found: Found) -> str:
     """Sessions of a month, and a line for its weekdays."""
     table, at_fault = by_month(survey), _at_fault(survey, found["coverage"])
-    chart = columns(_months(survey), table["sessions"], table["weekdays"], WIDE, at_fault=at_fault)
-    return svg(chart, WIDE, 64, "Sessions and weekdays of each month")
+    chart = columns(_months(survey), table["sessions"], table["weekdays"], _FRAME, at_fault=at_fault)
+    return svg(chart, _FRAME, 64, "Sessions and weekdays of each month")
 
 
 def neighbours(survey: Survey, found: Found) -> str:
@@ -39,14 +42,14 @@ def neighbours(survey: Survey, found: Found) -> str:
     table = by_month(survey)
     most = pl.Series([survey.schema.neighbours] * len(table))
     at_fault = _at_fault(survey, found["graph"])
-    chart = columns(_months(survey), table["edges"] * table["linked"], most, WIDE, at_fault=at_fault)
-    return svg(chart, WIDE, 90, "Neighbours per stock in each month's graphs")
+    chart = columns(_months(survey), table["edges"] * table["linked"], most, _FRAME, at_fault=at_fault)
+    return svg(chart, _FRAME, 90, "Neighbours per stock in each month's graphs")
 
 
 def splits(survey: Survey) -> str:
     """Training, validation and test in time; between them lies the embargo."""
     spans = [(name, survey.split[name]["first"], survey.split[name]["last"]) for name in SPLITS]
-    return svg(bands(_months(survey), spans, WIDE), WIDE, 24, "Training, validation and test in time", foot=2)
+    return svg(bands(_months(survey), spans, _FRAME), _FRAME, 24, "Training, validation and test in time", foot=2)
 
 
 def clipped(survey: Survey) -> str:
@@ -64,7 +67,8 @@ def clipped(survey: Survey) -> str:
     strokes = alt.Chart(features).mark_tick(color="var(--full)", opacity=0.7, thickness=1.6, bandSize=13)
     bound = alt.Chart(pl.DataFrame({"clipped": [CLIPPED]})).mark_rule(color="var(--fault)", strokeDash=[4, 3])
     chart = bound.encode(x=x) + strokes.encode(x=x, y=y)
-    return svg(chart, WIDE, 20 * len(families), "Share of the values that are clipped, a stroke per feature, by family")
+    label = "Share of the values that are clipped, a stroke per feature, by family"
+    return svg(chart, _FRAME, 20 * len(families), label)
 
 
 def _months(survey: Survey) -> Months:

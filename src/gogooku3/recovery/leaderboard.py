@@ -15,22 +15,24 @@ _TEMPLATE = """\
 # Leaderboard
 
 Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier the one with the highest mean
-RankIC on validation stands first: by that `promote` chooses, and gives the mark *best*. In brackets 95 % intervals. The
-deflated Sharpe is the probability that the Sharpe ratio on validation is not the luck of the best of so many trials. The
-test split decides nothing. [How the numbers are made](evaluation.md).
+RankIC on validation stands first: by that `promote` chooses, and gives the mark *best*. In brackets 95 % intervals.
+The deflated Sharpe is the probability that the Sharpe ratio on validation is not the luck of the best of so many
+trials. The test split decides nothing. [How the numbers are made](evaluation.md).
 
 {rows}
 """
 _NONE = "No tier was released yet: `gogooku3 promote TIER` makes the first version."
-_HEADER = """\
-| version | best | RankIC, validation | Sharpe, validation | deflated Sharpe | RankIC, test | Sharpe, test | commit | model |
-|---|---|---|---|---|---|---|---|---|"""
+_COLUMNS = (
+    *("version", "best", "RankIC, validation", "Sharpe, validation", "deflated Sharpe", "RankIC, test", "Sharpe, test"),
+    *("commit", "model"),
+)
 
 
 def leaderboard(root: Path) -> str:
     """The page, in Markdown: the same for the same tags."""
     rows = sorted(tiers(root), key=_rank)
-    table = "\n".join([_HEADER, *(_row(root, row) for row in rows)])
+    head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
+    table = "\n".join([*head, *(_row(root, row) for row in rows)])
     return _TEMPLATE.format(rows=table if rows else _NONE)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import altair as alt
 import polars as pl
@@ -14,9 +13,9 @@ from gogooku3.evaluation.returns import cumulative
 from gogooku3.files import replaced_file
 from gogooku3.package.results import cells
 from gogooku3.pages.months import Months
-from gogooku3.pages.svg import NARROW, Frame, axis, fitting, svg
+from gogooku3.pages.svg import NARROW, Frame, across, axis, fitting, svg
 from gogooku3.pages.template import drawn, environment
-from gogooku3.report.curves import compounded, zero
+from gogooku3.report.curves import compounded
 from gogooku3.report.estimates import gains
 from gogooku3.report.pair import SPLITS, Pair, cautions, headline
 from gogooku3.report.tracks import MODEL, Track, scales
@@ -103,16 +102,15 @@ def _rank_ic(pair: Pair, sides: list[Track], frame: Frame) -> str:
     lines = alt.Chart(data).mark_line(strokeWidth=2)
     chart = lines.encode(
         x=months.x("month", frame),
-        y=alt.Y("rank_ic:Q", axis=axis(format="~f", grid=True, tickCount=5)),
+        y=alt.Y("rank_ic:Q", axis=axis(format=".4~f", grid=True, tickCount=5)),
         stroke=alt.Stroke("track:N", scale=colours, legend=None),
         strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
     )
-    return svg(alt.layer(zero(), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions")
+    return svg(alt.layer(across(0.0), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions")
 
 
 def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:
     """Title, and what the old and the new have."""
     old, new = (cells(side.metrics[split]) for side in (pair.old, pair.new))
     titles = [*old, *(title for title in new if title not in old)]
-    told: list[Any] = [(title, old.get(title, "–"), new.get(title, "–")) for title in titles]
-    return [(title, *(value.replace("-", "−") for value in values)) for title, *values in told]
+    return [(title, old.get(title, "–"), new.get(title, "–")) for title in titles]

@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from gogooku3.pages.months import Months
-from gogooku3.pages.svg import Chart, Frame, axis, svg
+from gogooku3.pages.svg import Chart, Frame, across, axis, svg
 from gogooku3.report.results import Results
 from gogooku3.report.tracks import ALL, MODEL, Track, scales
 
@@ -38,7 +38,7 @@ def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: 
     )
     others = lines.mark_line(strokeWidth=1.4).transform_filter(alt.datum.track != MODEL)
     model = lines.mark_line(strokeWidth=2.6).transform_filter(alt.datum.track == MODEL)
-    return alt.layer(zero(), others, model)
+    return alt.layer(across(0.0), others, model)
 
 
 def drawdown(results: Results, frame: Frame) -> str:
@@ -55,23 +55,18 @@ def drawdown(results: Results, frame: Frame) -> str:
 
 def rank_ic(results: Results, horizon: str, frame: Frame) -> str:
     """RankIC of one horizon in every session, and its mean over the last 20; all horizons have the same scale."""
-    known = results.rank_ic["rank_ic"].drop_nans()
+    known = results.rank_ic["rank_ic"].drop_nans().to_list()
     rows = results.rank_ic.filter(pl.col("horizon") == int(horizon)).fill_nan(None)
     months = Months.spanning(results.rank_ic["Date"])
     data = rows.select("rank_ic", "mean_20", months.of(rows["Date"]).alias("month"))
     base = alt.Chart(data).encode(x=months.x("month", frame))
-    scale = alt.Scale(domain=[min(known.min(), 0.0), max(known.max(), 0.0)], nice=True)
-    y = axis(format="~f", grid=True, tickCount=5)
+    scale = alt.Scale(domain=[min(0.0, *known), max(0.0, *known)], nice=True)
+    y = axis(format=".4~f", grid=True, tickCount=5)
     each = base.mark_line(stroke="var(--full)", strokeWidth=0.9, strokeOpacity=0.45)
     smooth = base.mark_line(stroke="var(--track-1)", strokeWidth=2.2)
     chart = alt.layer(
-        zero(),
+        across(0.0),
         each.encode(y=alt.Y("rank_ic:Q", scale=scale, axis=y)),
         smooth.encode(y=alt.Y("mean_20:Q", scale=scale, axis=y)),
     )
-    return svg(chart, frame, 150, f"RankIC over {horizon} sessions, session by session, and its mean over 20 sessions")
-
-
-def zero() -> alt.Chart:
-    """The line at which nothing was won."""
-    return alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(y=alt.datum(0))
+    return svg(chart, frame, 150, f"RankIC of horizon {horizon}, session by session, and its mean over 20 sessions")

@@ -7,8 +7,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from gogooku3.pages.svg import Frame, axis, svg
-from gogooku3.report.curves import zero
+from gogooku3.pages.svg import Frame, across, axis, svg
 from gogooku3.report.results import Results
 from gogooku3.report.tracks import ALL, MODEL, scales
 from gogooku3.report.verdict import RIVALS
@@ -26,10 +25,10 @@ def horizons(results: Results, frame: Frame) -> str:
     colours, _ = scales(tracks)
     base = alt.Chart(_known(rows)).encode(
         x=alt.X("horizon:N", sort=results.horizons, axis=axis(labelAngle=0, ticks=False)),
-        xOffset=alt.XOffset("track:N", sort=[track.name for track in tracks]),
+        xOffset=alt.XOffset("track:N", sort=[track.name for track in tracks], scale=alt.Scale(paddingOuter=1)),
         color=alt.Color("track:N", scale=colours, legend=None),
     )
-    chart = alt.layer(zero(), *_whiskers(base, "~f"))
+    chart = alt.layer(across(0.0), *_whiskers(base, ".4~f"))
     return svg(chart, frame, 200, "RankIC by horizon, with intervals, of the model, LightGBM and ridge regression")
 
 
@@ -41,8 +40,8 @@ def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
     y = alt.Y("value:Q", axis=axis(format="~%", grid=True, tickCount=5))
     bars = base.mark_bar(color="var(--full)", fillOpacity=0.55).encode(y=y)
     rule = base.mark_rule(color="var(--ink)", strokeWidth=1.2).encode(y="low:Q", y2="high:Q")
-    label = f"Mean return over {horizon} sessions by quantile of the score, with intervals"
-    return svg(alt.layer(bars, rule, zero()), frame, 150, label)
+    label = f"Mean return over horizon {horizon} by quantile of the score, with intervals"
+    return svg(alt.layer(bars, rule, across(0.0)), frame, 150, label)
 
 
 def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame: Frame) -> str:
@@ -54,14 +53,13 @@ def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame:
     slope = rank_ic or 0.0
     ends = pl.DataFrame({"rank": [0.0, 1.0], "value": [0.5 - slope / 2, 0.5 + slope / 2]})
     line = alt.Chart(ends).mark_line(stroke="var(--bound)", strokeWidth=1.5, strokeDash=[5, 3]).encode(x=x, y=y)
-    even = alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(y=alt.datum(0.5))
     chart = alt.layer(
-        even,
+        across(0.5),
         line,
         dots.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"),
         dots.mark_circle(size=34, opacity=1).encode(y=y),
     )
-    return svg(chart, frame, 170, f"Mean rank of the return over {horizon} sessions by rank of the score")
+    return svg(chart, frame, 170, f"Mean rank of the return over horizon {horizon} by rank of the score")
 
 
 def differences(results: Results, metric: str, title: str, frame: Frame) -> str:
@@ -76,10 +74,11 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
     titles = [row["title"] for row in rows]
     y = alt.Y("title:N", sort=titles, axis=axis(domain=False, ticks=False, labelPadding=8))
     base = alt.Chart(_known(rows)).encode(y=y, color=alt.value("var(--track-1)"))
+    x = alt.X("value:Q", axis=axis(format=".4~f", grid=True, tickCount=5))
     chart = alt.layer(
-        alt.Chart(alt.Data(values=[{}])).mark_rule(stroke="var(--muted)", strokeWidth=1).encode(x=alt.datum(0)),
+        across(0.0, upright=True),
         base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
-        base.mark_circle(size=60, opacity=1).encode(x=alt.X("value:Q", axis=axis(format="~f", grid=True, tickCount=5))),
+        base.mark_circle(size=60, opacity=1).encode(x=x),
     )
     return svg(chart, frame, 30 * len(titles), f"{label}, with intervals")
 
@@ -87,10 +86,8 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
 def training(results: Results, column: str, frame: Frame) -> str:
     """One number at the end of every epoch, phase after phase."""
     phases = [phase for phase, curve in results.training.items() if len(curve)]
-    frames = [
-        results.training[phase].select(pl.lit(phase).alias("phase"), pl.col(column).fill_nan(None)) for phase in phases
-    ]
-    data = pl.concat(frames).with_row_index("epoch", offset=1)
+    curves = (results.training[phase].select(pl.lit(phase).alias("phase"), column) for phase in phases)
+    data = pl.concat(curves).fill_nan(None).with_row_index("epoch", offset=1)
     colours = alt.Scale(domain=phases, range=[f"var(--track-{place + 1})" for place in range(len(phases))])
     every = max(1, -(-len(data) // frame.labels))
     base = alt.Chart(data).encode(
@@ -99,7 +96,7 @@ def training(results: Results, column: str, frame: Frame) -> str:
             scale=alt.Scale(domain=[0.5, len(data) + 0.5], nice=False),
             axis=axis(values=list(range(1, len(data) + 1, every)), format="d"),
         ),
-        y=alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=axis(format="~f", grid=True, tickCount=5)),
+        y=alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=axis(format=".4~f", grid=True, tickCount=5)),
         color=alt.Color("phase:N", scale=colours, legend=None),
     )
     chart = alt.layer(base.mark_line(strokeWidth=1.8), base.mark_circle(size=44, opacity=1))

@@ -49,12 +49,12 @@ def months(results: Results) -> list[Month]:
 
 def _shaded(values: pl.Series, form: str) -> list[Cell]:
     """Three shades of gain and three of loss, as parts of the largest value of the column."""
-    largest = values.abs().max()
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
     return [Cell(decimal(value, form), _shade(value, largest)) for value in values]
 
 
-def _shade(value: float | None, largest: float | None) -> str:
-    if value is None or not largest:
+def _shade(value: float | None, largest: float) -> str:
+    if value is None or largest == 0.0:
         return ""
     depth = min(3, 1 + int(3 * abs(value) / largest))
     return f"gain-{depth}" if value >= 0 else f"loss-{depth}"

@@ -48,7 +48,7 @@ def page(results: Results) -> str:
             tracks=[track for track in ALL if track.name == "model" or track.name in results.baselines],
             sectors=_sectors(results.test["exposure"]["sector"]),
             portfolio=results.params["evaluation"]["portfolio"],
-            cells={name: _dashed(cells(getattr(results, name))) for name in ("validation", "test")},
+            cells={name: cells(getattr(results, name)) for name in ("validation", "test")},
             phases=[phase for phase, curve in results.training.items() if len(curve)],
             hashes=_hashes(results),
             environment=_flat(results.environment),
@@ -115,16 +115,11 @@ def _sectors(weights: dict[str, float]) -> list[dict[str, Any]]:
     ]
 
 
-def _dashed(told: dict[str, str]) -> dict[str, str]:
-    """With a true minus."""
-    return {title: value.replace("-", "−") for title, value in told.items()}
-
-
 def _hashes(results: Results) -> dict[str, str]:
     named = {
         "model.safetensors": "the model",
-        "contents.json": "the dataset: its table of contents, which has the hash of every file",
-        "predictions.parquet": "its scores",
+        "contents.json": "the dataset's table of contents",
+        "predictions.parquet": "the scores",
         "requirements.lock": "the locked libraries",
     }
     return {title: results.hashes[name] for name, title in named.items()} | {"feature ABI": results.schema.abi}

@@ -72,7 +72,7 @@ def _require_overlap(old: Side, new: Side, split: str) -> None:
     common = held[0].is_in(held[1].implode()).sum()
     if common < MIN_SESSIONS:
         periods = (
-            f"`{side.name}` has {len(dates)}, {dates.min()} to {dates.max()}"
+            f"`{side.name}` has {len(dates)}, {dates.min()!s} to {dates.max()!s}"
             for side, dates in zip((old, new), held, strict=True)
         )
         raise DataError(

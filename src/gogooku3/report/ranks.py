@@ -1,4 +1,4 @@
-"""What followed the scores, from the lowest to the highest: returns by quantile, and the rank that came of each rank."""
+"""What followed the scores, from the lowest to the highest: returns by quantile, and ranks of returns by rank."""
 
 from __future__ import annotations
 

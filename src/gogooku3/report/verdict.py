@@ -159,8 +159,8 @@ def _possible(results: Results) -> Answer:
         said = "; ".join(faults)
         return Answer("portfolio", question, "fault", "no", Markup("{}{}.").format(said[0].upper(), said[1:]))
     evidence = Markup(
-        "It trades {} after the scores are known and pays {:g} basis points per trade; at {} nothing would be left."
-        " Capacity {}."
+        "It trades {} after the scores are known and pays {:g} basis points of what is traded; at {} nothing would be"
+        " left. Capacity {}."
     ).format(
         count(portfolio["delay"], "session"),
         portfolio["cost_bps"],
@@ -182,8 +182,10 @@ def _survivors(results: Results) -> Answer:
 
 def _sound(results: Results) -> Answer:
     quality = results.quality
-    found = [count(quality["faults"], "fault"), count(quality["notes"], "note")]
-    evidence = Markup("{} in the dataset; reports/data_quality.html has them.").format(" and ".join(found))
+    found = [count(quality[f"{level}s"], level) for level in ("fault", "note") if quality[f"{level}s"]]
+    evidence = Markup("{} found; reports/data_quality.html has all that was checked.").format(
+        " and ".join(found) or "Nothing"
+    )
     level: Level = "good" if quality["sound"] else "fault"
     return Answer("data", "Is the data sound?", level, "yes" if quality["sound"] else "no", evidence)
 
