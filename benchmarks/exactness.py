@@ -1,6 +1,6 @@
 """The exactness matrix: what may be otherwise without a byte of a model being otherwise, each row run for real.
 
-    python benchmarks/exactness.py [--only pipeline kills processors gpu costs] [--kills 25] [--seed 0]
+    python benchmarks/exactness.py [--only pipeline kills processors processes gpu costs] [--kills 25] [--seed 0]
         [--out benchmarks/results/exactness-YEAR-MONTH-DAY.md] [--json FILE]
 
 Runs the pipeline at a small size in a clone of this repository, then again and again under other circumstances, and
@@ -65,7 +65,7 @@ import json, sys, time
 from pathlib import Path
 from gogooku3 import config, numerics
 from gogooku3.config.numerics import Numerics
-wanted = Numerics("cpu", 2, sys.argv[1])
+wanted = Numerics("cpu", 2, sys.argv[1], "float32", 1, 1, "fixed")
 numerics.pin(wanted)
 import numpy as np, torch
 from gogooku3.model.network import Network
@@ -324,6 +324,19 @@ def processors(matrix: Matrix) -> None:
             matrix.add(name, found, here[each], domain=domains[each], excluded=excluded)
 
 
+def processes(matrix: Matrix) -> None:
+    """The last phase in shares, by one process and by several."""
+    shares = {"numerics.shares": 4}
+    one = last_phase(matrix, "4 shares", shares)
+    for count in (2, 4):
+        found = last_phase(matrix, f"{count} processes", shares | {"numerics.processes": count})
+        matrix.add(f"4 shares by {count} processes", found, one)
+    fast = shares | {"numerics.processes": 2, "numerics.reduction": "fast"}
+    first, again = (last_phase(matrix, name, fast) for name in ("fast", "fast again"))
+    matrix.add("4 shares by 2 processes, fast, against fixed", first, one, excluded="another order of sums")
+    matrix.add("4 shares by 2 processes, fast, rerun", again, first)
+
+
 def gpu(matrix: Matrix, number: int, seed: int) -> None:
     """All phases on a GPU: again, and killed."""
     import torch
@@ -365,7 +378,7 @@ def said(*command: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    groups = ("pipeline", "kills", "processors", "gpu", "costs")
+    groups = ("pipeline", "kills", "processors", "processes", "gpu", "costs")
     parser.add_argument("--only", nargs="+", choices=groups, default=groups)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
@@ -381,6 +394,8 @@ def main() -> int:
             killed(matrix, options.kills, options.seed)
         if "processors" in options.only:
             processors(matrix)
+        if "processes" in options.only:
+            processes(matrix)
         if "gpu" in options.only:
             gpu(matrix, options.kills, options.seed)
         seconds = costs(matrix) if "costs" in options.only else {}

@@ -21,7 +21,7 @@ SCRIPT = """
 import json, sys
 from gogooku3 import numerics
 from gogooku3.config.numerics import Numerics
-wanted = Numerics("cpu", 2, sys.argv[1])
+wanted = Numerics("cpu", 2, sys.argv[1], "float32", 1, 1, "fixed")
 numerics.pin(wanted)
 import numpy, torch
 numerics.prepare_torch(wanted)
@@ -75,7 +75,14 @@ def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:
 
 def test_the_domain_names_parameters_precision_flags_and_versions_and_no_place_or_time() -> None:
     domain = pinned("portable")[-1]
-    assert domain["numerics"] == {"device": "cpu", "threads": 2, "instruction_set": "portable"}
+    assert domain["numerics"] == {
+        "device": "cpu",
+        "threads": 2,
+        "instruction_set": "portable",
+        "precision": "float32",
+        "shares": 1,
+        "reduction": "fixed",
+    }
     assert domain["precision"] == "float32"
     assert domain["flags"] == {
         "deterministic_algorithms": True,
@@ -87,6 +94,18 @@ def test_the_domain_names_parameters_precision_flags_and_versions_and_no_place_o
     assert domain == pinned("portable", "taskset", "-c", "0")[-1]
 
 
+def test_the_number_of_processes_is_part_of_the_domain_where_the_order_of_sums_depends_on_it(demo: Params) -> None:
+    fixed, fast = (replace(demo.numerics, processes=2, shares=4, reduction=each) for each in ("fixed", "fast"))
+    assert environment(fixed) == environment(replace(fixed, processes=4))
+    assert environment(fast) != environment(replace(fast, processes=4))
+    assert environment(fixed) != environment(replace(fixed, shares=2))
+
+
+def test_another_precision_is_another_domain(demo: Params) -> None:
+    found = environment(replace(demo.numerics, precision="bf16"))
+    assert found["precision"] == found["numerics"]["precision"] == "bf16"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_on_a_gpu_the_domain_is_its_model(demo: Params) -> None:
     domain = environment(replace(demo.numerics, device="cuda"))
@@ -94,7 +113,7 @@ def test_on_a_gpu_the_domain_is_its_model(demo: Params) -> None:
     assert domain["versions"]["cuda"] == torch.version.cuda
 
 
-@pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__"])
+@pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__", "gogooku3.stages.worker"])
 def test_what_is_pinned_is_loaded_after_the_pinning(runner: str) -> None:
     code = f"import sys, {runner}; print([name for name in ('numpy', 'torch') if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

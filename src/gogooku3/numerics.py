@@ -3,7 +3,8 @@
 Where results are exact: the same parameters give the same bytes on the same device model, whatever the number of
 cores. On a CPU with `instruction_set: portable` the domain is every x86-64-v3 processor (AVX2 and FMA) of any
 maker; with `avx2` every one of the same maker; with `native` it is one processor model. `environment()` writes that
-domain down.
+domain down. With `reduction: fixed` the number of processes that trained is no part of it; with `fast` it is. Another
+precision is another domain.
 
 The libraries read most of these settings once, when they load: call `pin` before NumPy or torch is imported.
 """
@@ -77,6 +78,7 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     if numerics.device == "cuda" and not torch.cuda.is_available():
@@ -84,7 +86,7 @@ def prepare_torch(numerics: Numerics) -> torch.device:
             "`numerics.device` is cuda, and this machine has no CUDA device that torch can use",
             hint="set `numerics.device` to cpu (`dvc exp run -S numerics.device=cpu`), or run on a GPU machine",
         )
-    return torch.device(numerics.device)
+    return torch.device("cuda", torch.cuda.current_device()) if numerics.device == "cuda" else torch.device("cpu")
 
 
 def key(*parts: str | int) -> int:
@@ -100,6 +102,14 @@ def generator(*parts: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key(*parts)))
 
 
+def deciding(numerics: Numerics) -> dict[str, Any]:
+    """The parameters that results depend on: how many processes trained is none where their sums have one order."""
+    named = asdict(numerics)
+    if numerics.reduction == "fixed":
+        del named["processes"]
+    return named
+
+
 def environment(numerics: Numerics) -> dict[str, Any]:
     """The domain in which results are exact: parameters, device model, precision, torch's flags as `prepare_torch` left
     them, versions. Nothing that only says where or when."""
@@ -109,9 +119,9 @@ def environment(numerics: Numerics) -> dict[str, Any]:
     if numerics.device == "cuda":
         versions |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
     return {
-        "numerics": asdict(numerics),
+        "numerics": deciding(numerics),
         "exact_on": _exact_on(numerics),
-        "precision": str(torch.get_default_dtype()).removeprefix("torch."),
+        "precision": numerics.precision,
         "flags": {
             "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
             "mkldnn": bool(torch.backends.mkldnn.enabled),

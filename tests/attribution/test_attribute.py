@@ -9,27 +9,22 @@ import polars as pl
 import pytest
 
 from gogooku3.attribution.attribute import attribute
-from gogooku3.model.weights import save
 
 from .conftest import BOOTSTRAP
 
 
 @pytest.fixture(scope="module")
-def models(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    for name in ("baseline", "adaptive_norm", "gat", "finetune"):
-        save(network(name, opened=True), folder / name)
-    return folder
+def left_by(network):
+    return lambda phase: network(phase, opened=True)
 
 
 @pytest.fixture(scope="module")
-def found(network, inputs, schema, models):
+def found(left_by, inputs, schema):
     steps: list[tuple[int, int]] = []
     made = attribute(
-        network("finetune", opened=True),
+        left_by,
         inputs,
         schema,
-        models,
         BOOTSTRAP,
         lambda _, done, of: steps.append((done, of)),
     )
@@ -81,11 +76,12 @@ def test_the_series_are_those_of_the_table(found):
     ]
 
 
-def test_the_same_model_gives_the_same_table(found, network, inputs, schema, models):
-    again = attribute(network("finetune", opened=True), inputs, schema, models, BOOTSTRAP, lambda *_: None)
+def test_the_same_model_gives_the_same_table(found, left_by, inputs, schema):
+    again = attribute(left_by, inputs, schema, BOOTSTRAP, lambda *_: None)
     assert again.table == found[0].table
     assert all(frame.equals(found[0].frames[name]) for name, frame in again.frames.items())
 
 
-def test_a_network_without_a_graph_has_no_neighbours_to_tell_of(skilled, inputs, schema, models):
-    assert attribute(skilled, inputs, schema, models, BOOTSTRAP, lambda *_: None).table["neighbours"] is None
+def test_a_network_without_a_graph_has_no_neighbours_to_tell_of(skilled, inputs, schema):
+    table = attribute(lambda _phase: skilled, inputs, schema, BOOTSTRAP, lambda *_: None).table
+    assert table["neighbours"] is None

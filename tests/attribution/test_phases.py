@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gogooku3.attribution.phases import gains
-from gogooku3.model.weights import save
 from gogooku3.training.loop import validate
 from gogooku3.training.phases import PHASES
 
@@ -13,19 +12,17 @@ from .conftest import BOOTSTRAP
 
 
 @pytest.fixture
-def models(network, skilled, tmp_path):
+def left_by(network, skilled):
     """A baseline that learnt something; behind it phases of closed gates, and a last one that was opened."""
     made = {name: network(name) for name in ("adaptive_norm", "gat")} | {"finetune": network("finetune", opened=True)}
-    for name, phase in made.items():
+    for phase in made.values():
         phase.load_state_dict({**phase.state_dict(), **skilled.state_dict()})
-        save(phase, tmp_path / name)
-    save(skilled, tmp_path / "baseline")
-    return tmp_path
+    return (made | {"baseline": skilled}).__getitem__
 
 
-def test_phases_are_measured_one_against_the_one_before(models, inputs, skilled):
+def test_phases_are_measured_one_against_the_one_before(left_by, inputs, skilled):
     told: list[str] = []
-    table = gains(models, inputs, BOOTSTRAP, told.append)
+    table = gains(left_by, inputs, BOOTSTRAP, told.append)
     assert told == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
         expected = validate(skilled, inputs, split)

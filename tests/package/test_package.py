@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gogooku3.config.numerics import Numerics
 from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.inputs import PanelOnDevice
@@ -95,3 +96,11 @@ def test_an_environment_that_names_no_numerics_is_refused(tmp_path: Path, conten
         (tmp_path / "environment.json").write_text(content)
     with pytest.raises(DataError):
         read_numerics(tmp_path)
+
+
+def test_a_package_from_before_there_was_a_choice_has_float32_from_one_process(tmp_path: Path) -> None:
+    content = {"numerics": {"device": "cpu", "threads": 2, "instruction_set": "portable"}}
+    (tmp_path / "environment.json").write_text(json.dumps(content))
+    assert read_numerics(tmp_path) == Numerics(
+        "cpu", 2, "portable", "float32", processes=1, shares=1, reduction="fixed"
+    )

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -18,6 +19,7 @@ import polars as pl
 import pytest
 import torch
 
+from gogooku3.config import Params
 from gogooku3.config.train import Loss, Phase, Recipe
 from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DivergenceError, InterruptionError
@@ -27,6 +29,7 @@ from gogooku3.model.weights import fill
 from gogooku3.training import checkpoints, loop
 from gogooku3.training.batches import plan
 from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.group import ALONE, Group
 from gogooku3.training.loop import train, validate
 from gogooku3.training.phases import PHASES
 from gogooku3.training.run import Trained
@@ -61,10 +64,12 @@ def run(panel: Panel, tmp_path: Path) -> Run:
         name: str = "baseline",
         state: dict[str, torch.Tensor] | None = None,
         folder: Path | None = None,
+        group: Group = ALONE,
     ) -> Trained:
         folder = folder or tmp_path / f"run{next(numbers)}"
         states = Checkpoints(folder / name, {})
-        return train(network, PanelOnDevice(on, 8, CPU), name, phase, recipe, state or {}, states, folder / "logs")
+        inputs = PanelOnDevice(on, 8, CPU)
+        return train(network, inputs, name, phase, recipe, state or {}, states, folder / "logs", group)
 
     return trained
 
@@ -228,6 +233,55 @@ def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
                 run(network("finetune"), phase=phase, name="finetune", folder=folder)
         assert len(list((folder / ".finetune.partial").iterdir())) == min(moment + 1, 2)
         assert same(run(network("finetune"), phase=phase, name="finetune", folder=folder), whole), moment
+
+
+@pytest.mark.parametrize("circumstance", ["bf16", "shares"])
+def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a_cut(
+    circumstance: str,
+    panel: Panel,
+    network: Make,
+    run: Run,
+    demo: Params,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = Group(shares=3) if circumstance == "shares" else ALONE
+    numerics = replace(demo.numerics, precision="bf16" if circumstance == "bf16" else "float32")
+
+    def trained(folder: Path | None = None) -> Trained:
+        return run(network("finetune").placed(CPU, numerics), name="finetune", folder=folder, group=group)
+
+    whole, plain = trained(), run(network("finetune"), name="finetune")
+    monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", Power(7)(Checkpoints.save))
+        with pytest.raises(SystemExit):
+            trained(tmp_path)
+    assert same(trained(tmp_path), whole)
+    losses, expected = ([epoch.train_loss for epoch in each.history.epochs] for each in (whole, plain))
+    assert losses[-1] < losses[0]
+    assert losses != expected
+    if circumstance == "bf16":  # shares draw other dropout
+        np.testing.assert_allclose(losses, expected, rtol=0.2, atol=0.05)
+    made = network("finetune")
+    made.load_state_dict(whole.weights)
+    assert validate(made, PanelOnDevice(panel, 8, CPU), "test")["1"] > 0.4
+
+
+def test_a_panel_that_cannot_be_read_ends_a_phase_and_leaves_no_thread(
+    network: Make, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block, read = PanelOnDevice.block, count()
+
+    def fails(*args: Any, **named: Any) -> Any:
+        if next(read) == 3:
+            raise OSError(5, "Input/output error", "x.f32")
+        return block(*args, **named)
+
+    monkeypatch.setattr(PanelOnDevice, "block", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        run(network("baseline"))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("blocks")]
 
 
 def test_patience_counts_on_after_a_cut(

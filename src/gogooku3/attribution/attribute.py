@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,20 +57,16 @@ class Attribution:
 
 
 def attribute(
-    network: Network, inputs: PanelOnDevice, schema: Schema, models: Path, bootstrap: Bootstrap, show: Show
+    left_by: Callable[[str], Network], inputs: PanelOnDevice, schema: Schema, bootstrap: Bootstrap, show: Show
 ) -> Attribution:
     """Takes a trained network apart.
 
     Args:
-        network: of the last phase, in evaluation mode.
+        left_by: the network as the phase of a name left it, in evaluation mode.
         schema: of the panel's dataset.
-        models: where each phase has its folder.
         show: is told what is being done, how many things are done, and of how many.
-
-    Raises:
-        DataError, MismatchError: a phase's model is absent, broken or not what its configuration says.
     """
-    panel, members = inputs.panel, families(schema)
+    network, panel, members = left_by("finetune"), inputs.panel, families(schema)
     steps, total = count(), len(members) + len(PHASES) + 5
 
     def tell(what: str) -> None:
@@ -109,7 +104,7 @@ def attribute(
         "features": _features(schema, selection_F),
         "attention": weighed.attention_TL.mean(axis=0).tolist(),
         "neighbours": neighbours,
-        "phases": gains(models, inputs, bootstrap, tell),
+        "phases": gains(left_by, inputs, bootstrap, tell),
     }
     months = panel.sessions[first : last + 1].astype("datetime64[M]")
     frames = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gogooku3.attribution.skill import rank_ics
@@ -11,22 +10,21 @@ from gogooku3.config.evaluation import Bootstrap
 from gogooku3.evaluation.cross_section import Floats
 from gogooku3.evaluation.differences import by_horizon
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
-from gogooku3.model.weights import load
 from gogooku3.training.phases import PHASES
 
 SPLITS = ("validation", "test")
 
 
-def gains(models: Path, inputs: PanelOnDevice, bootstrap: Bootstrap, tell: Callable[[str], None]) -> dict[str, Any]:
+def gains(
+    left_by: Callable[[str], Network], inputs: PanelOnDevice, bootstrap: Bootstrap, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """By split and phase: RankIC, and under `gain` how much more it is than that of the phase before.
 
     Args:
-        models: where each phase has its folder.
+        left_by: the network as the phase of a name left it.
         tell: is told of each phase before it is scored.
-
-    Raises:
-        DataError, MismatchError: as `model.weights.load` does.
     """
     panel = inputs.panel
     first, last = panel.split[SPLITS[0]][0], panel.split[SPLITS[-1]][1]
@@ -34,7 +32,7 @@ def gains(models: Path, inputs: PanelOnDevice, bootstrap: Bootstrap, tell: Calla
     before: dict[str, Floats] = {}
     for name, phase in PHASES.items():
         tell(f"phase {name}")
-        scores_TSH = score(load(models / name).to(inputs.device), inputs, first, last)
+        scores_TSH = score(left_by(name), inputs, first, last)
         for split in SPLITS:
             begin, end = panel.split[split]
             skill_TH = rank_ics(scores_TSH[begin - first : end + 1 - first], panel, begin)

@@ -17,6 +17,21 @@ class Numerics:
     instruction_set: Literal["native", "avx2", "portable"]
     """`portable`: AVX2 kernels that agree across x86-64 makers; `avx2`: those that agree on one maker's processors;
     `native`: whatever this processor does best."""
+    precision: Literal["float32", "bf16"]
+    """Of the network's matrix products; weights, moments, softmax, statistics and loss are float32 in either."""
+    processes: int
+    """That train together: on a GPU each has one of its own, on a CPU each has `threads` threads."""
+    shares: int
+    """Parts of a step, by stock, that are computed one by one; a multiple of `processes`."""
+    reduction: Literal["fixed", "fast"]
+    """Of the shares' gradients. `fixed`: added up in one order, so that the number of processes decides nothing;
+    `fast`: in the order that the processes' links are best at."""
 
     def __post_init__(self) -> None:
         require(1 <= self.threads <= 1024, f"`numerics.threads` is {self.threads}", "use 1 to 1024")
+        require(1 <= self.processes <= 1024, f"`numerics.processes` is {self.processes}", "use 1 to 1024")
+        require(
+            self.shares >= 1 and self.shares % self.processes == 0,
+            f"`numerics.shares` is {self.shares}, which {self.processes} processes cannot divide evenly",
+            f"take a multiple of `numerics.processes`, such as {self.processes}",
+        )

@@ -96,8 +96,9 @@ class AdaptiveNorm(nn.Module):
 
     def normalise(self, z_NHL: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Shapes: windows [N, H, L] → normalised windows [N, H, L], what `restore` needs."""
-        residual_NHL, foretold_NH = self.frequency(z_NHL)
-        normal_NHL, coming_NH2 = self.slices(residual_NHL)
+        with torch.autocast(z_NHL.device.type, enabled=False):
+            residual_NHL, foretold_NH = self.frequency(z_NHL.float())
+            normal_NHL, coming_NH2 = self.slices(residual_NHL)
         return normal_NHL, (foretold_NH, coming_NH2)
 
     @staticmethod

@@ -59,8 +59,8 @@ class PanelOnDevice:
         y_DSP[:, len(stocks_S) :] = torch.nan
         return Block(
             x_ZSF=self._rows(self._x_TSF, first - self.window + 1, first + sessions, members_S),
-            neighbours_DSK=torch.from_numpy(place_S[table_DSK]).to(self.device),
-            edges_DSKE=torch.from_numpy(edges_DSKE).to(self.device),
+            neighbours_DSK=self._moved(torch.from_numpy(place_S[table_DSK])),
+            edges_DSKE=self._moved(torch.from_numpy(edges_DSKE)),
             y_DSP=y_DSP,
         )
 
@@ -73,13 +73,19 @@ class PanelOnDevice:
         return table_DSK, panel.edges_GSKE[graph_D][:, stocks_S]
 
     def _rows(self, source_TSX: Tensor, start: int, stop: int, stocks_S: np.ndarray) -> Tensor:
-        """The sessions start … stop − 1 of some stocks; NaN for sessions that the panel does not have."""
+        """The sessions start … stop − 1 of some stocks on the device, NaN for sessions that the panel does not have."""
         index_S = torch.from_numpy(stocks_S).to(source_TSX.device)
-        inside_TSX = source_TSX[max(start, 0) : stop].index_select(1, index_S).to(self.device)
+        inside_TSX = self._moved(source_TSX[max(start, 0) : stop].index_select(1, index_S))
         before, after = max(-start, 0), max(stop - len(source_TSX), 0)
         if before or after:
             return pad(inside_TSX, (0, 0, 0, 0, before, after), value=torch.nan)
         return inside_TSX
+
+    def _moved(self, values: Tensor) -> Tensor:
+        """On the device; a GPU takes what is pinned without having this thread wait for it."""
+        if self.device.type == values.device.type:
+            return values
+        return values.pin_memory().to(self.device, non_blocking=True)
 
 
 def _at_hand(values: np.ndarray, device: torch.device) -> Tensor:

@@ -2,17 +2,21 @@
 
 Letters of shapes: D sessions scored, Z = D + L − 1 sessions read, L sessions of a window, S stocks, F features,
 H hidden size, N = D·S windows, K neighbours, E edge attributes, P horizons.
+
+In precision `bf16` matrix products take bfloat16 and add up in float32. Weights, softmax, the statistics of every
+normalisation, adaptive normalisation and the layers behind the last attention are float32 in either precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from gogooku3.config import model as config
+from gogooku3.config.numerics import Numerics
 from gogooku3.config.section import section
 from gogooku3.model.adaptive_norm import AdaptiveNorm
 from gogooku3.model.gating import GatedResidualNetwork
@@ -56,6 +60,7 @@ class Network(nn.Module):
     head: nn.Linear
     adaptive_norm: AdaptiveNorm | None
     graph: GraphAttention | None
+    precision = "float32"
 
     def __init__(self, architecture: Architecture, seed: int) -> None:
         """Each block draws its first weights from (seed, its own name): switching one on changes no other."""
@@ -80,6 +85,11 @@ class Network(nn.Module):
         if graph is not None:
             block("graph", lambda: GraphAttention(size, graph.heads))
 
+    def placed(self, device: torch.device, numerics: Numerics) -> Self:
+        """Moves it to the device and has it compute in the precision that the parameters name."""
+        self.precision = numerics.precision
+        return self.to(device)
+
     def forward(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Tensor:
         """Scores the last D of the Z sessions.
 
@@ -90,6 +100,10 @@ class Network(nn.Module):
 
     def trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
         """`forward`, with all that it weighed on the way; the same shapes."""
+        with torch.autocast(x_ZSF.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            return self._trace(x_ZSF, neighbours_DSK, edges_DSKE)
+
+    def _trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
         stocks = x_ZSF.shape[1]
         z_MH, selection_MF = self.selection(x_ZSF.flatten(0, 1))
         z_NHL = z_MH.unflatten(0, (-1, stocks)).unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
@@ -102,8 +116,11 @@ class Network(nn.Module):
         summary_DSH, neighbours_DSKa = summary_NH.unflatten(0, (-1, stocks)), None
         if self.graph is not None:
             summary_DSH, neighbours_DSKa = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
+        # A score in bfloat16 would tie with many others.
+        with torch.autocast(x_ZSF.device.type, enabled=False):
+            scores_DSP = self.head(self.output(summary_DSH.float()))
         return Trace(
-            scores_DSP=self.head(self.output(summary_DSH)),
+            scores_DSP=scores_DSP,
             selection_ZSF=selection_MF.unflatten(0, (-1, stocks)),
             attention_DSL=attention_NL.unflatten(0, (-1, stocks)),
             neighbours_DSKa=neighbours_DSKa,

@@ -9,6 +9,7 @@ import torch
 
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
+from gogooku3.model.stream import Cut, Stream
 
 _SESSIONS = 16
 """Sessions in a block. Blocks start at multiples of it and are always whole, so that a session's score comes out of a
@@ -38,5 +39,7 @@ def score(network: Network, inputs: PanelOnDevice, first: int, last: int) -> np.
 def blocks(inputs: PanelOnDevice, first: int, last: int) -> Iterator[tuple[int, Block]]:
     """The blocks of all stocks that hold the sessions `first` to `last`, each with the index of its first session."""
     everyone_S = np.arange(len(inputs.panel.codes))
-    for start in range(first - first % _SESSIONS, last + 1, _SESSIONS):
-        yield start, inputs.block(start, _SESSIONS, everyone_S, with_neighbours=False)
+    starts = range(first - first % _SESSIONS, last + 1, _SESSIONS)
+    cuts = (Cut(start, _SESSIONS, everyone_S, with_neighbours=False) for start in starts)
+    with Stream(inputs, cuts) as stream:
+        yield from zip(starts, stream, strict=True)

@@ -73,4 +73,4 @@ class Selection(nn.Module):
     def _weights(self, x_M2F: Tensor) -> Tensor:
         hidden_MH = self.output(F.elu(self.hidden(x_M2F)))
         gated_MF = F.glu(self.gate(self.dropout(hidden_MH)), dim=-1)
-        return torch.softmax(self.norm(self.skip(x_M2F) + gated_MF), dim=-1)
+        return torch.softmax(self.norm(self.skip(x_M2F) + gated_MF), dim=-1, dtype=torch.float32)

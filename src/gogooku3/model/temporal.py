@@ -30,7 +30,7 @@ class InterpretableAttention(nn.Module):
         query_NaD = self.query(z_NLH[:, -1]).view(n, self.heads, -1)
         key_NLaD = self.key(z_NLH).view(n, length, self.heads, -1)
         logit_NLa = (key_NLaD * query_NaD.unsqueeze(1)).sum(-1) / math.sqrt(size // self.heads)
-        weight_NL = torch.softmax(logit_NLa, dim=1).mean(-1)
+        weight_NL = torch.softmax(logit_NLa, dim=1, dtype=torch.float32).mean(-1)
         context_ND = (weight_NL.unsqueeze(-1) * self.value(z_NLH)).sum(1)
         return self.output(context_ND), weight_NL
 

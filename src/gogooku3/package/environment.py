@@ -15,13 +15,16 @@ from gogooku3.errors import DataError
 
 ENVIRONMENT = "environment.json"
 
+_UNNAMED = {"precision": "float32", "processes": 1, "shares": 1, "reduction": "fixed"}
+"""What a package was made with that does not name them: it is older than the choice, or they decided nothing."""
+
 
 def read_numerics(package: Path) -> Numerics:
     """The numerics under which a package's predictions are exact; raises `DataError` when it does not say."""
     path = package / ENVIRONMENT
     try:
         content = json.loads(path.read_text(encoding="utf-8"))["numerics"]
-        return TypeAdapter(Numerics).validate_json(json.dumps(content))
+        return TypeAdapter(Numerics).validate_json(json.dumps(_UNNAMED | content))
     except FileNotFoundError:
         raise DataError(
             f"`{path}` is not there: `{package}` is not a package",

@@ -44,7 +44,7 @@ def predict(
     """
     check_manifest(package)
     device = prepare_torch(numerics)
-    network = load(package).to(device)
+    network = load(package).placed(device, numerics)
     panel = read_panel(dataset, json.loads((package / "preprocess.json").read_text(encoding="utf-8")))
     if panel.abi != network.architecture.abi or list(panel.horizons) != network.architecture.horizons:
         raise MismatchError(

@@ -18,6 +18,7 @@ import polars as pl
 
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.files import sha256_frame
+from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
@@ -261,7 +262,7 @@ def _compare(stage: _Stage) -> str:
     # Its tolerance, and with it torch, is needed only here, where nothing is computed with torch.
     from gogooku3.recovery.checks.golden import TOLERANCE
 
-    bound = TOLERANCE * _largest(promised.select(scores))
+    bound = TOLERANCE[read_numerics(stage.clone / PACKAGE).precision] * _largest(promised.select(scores))
     if not gap <= bound:
         raise MismatchError(f"{told}, tolerance {bound:.3g}", hint="rehearse where `environment.json` says")
     return f"{told}, tolerance {bound:.3g}: equal bits are not promised here"

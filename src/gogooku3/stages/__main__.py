@@ -20,23 +20,25 @@ STAGES = (
 def main(*command: str) -> int:
     """Runs the stage and returns its exit code; what a user can cause is printed, never a traceback."""
     try:
-        if not command or command[0] not in STAGES:
-            raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
-        params = config.load()
-        numerics.pin(params.numerics)
-        import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
+        perform(*command)
     except UserError as error:
-        return _told(error)
-    except OSError as error:
-        return _told(unusable(error))
-    except KeyboardInterrupt:
-        return _told(InterruptionError("stopped by Ctrl-C", hint="`dvc repro` goes on; what was finished stays"))
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
     return 0
 
 
-def _told(error: UserError) -> int:
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201
-    return error.exit_code
+def perform(*command: str) -> None:
+    """Runs the stage that a command names; what a user can cause is raised as a `UserError`."""
+    if not command or command[0] not in STAGES:
+        raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
+    try:
+        params = config.load()
+        numerics.pin(params.numerics)
+        import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
+    except OSError as error:
+        raise unusable(error) from error
+    except KeyboardInterrupt:
+        raise InterruptionError("stopped by Ctrl-C", hint="`dvc repro` goes on; what was finished stays") from None
 
 
 if __name__ == "__main__":

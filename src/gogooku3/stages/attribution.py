@@ -10,6 +10,7 @@ from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.schema import Schema
 from gogooku3.files import write_csv, write_json
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
 from gogooku3.model.weights import load
 from gogooku3.numerics import prepare_torch
 from gogooku3.progress import shown
@@ -22,10 +23,13 @@ def run(params: Params) -> None:
     """Writes `metrics/attribution.json`, and its charts' series into `plots/`."""
     device = prepare_torch(params.numerics)
     panel, schema = read_panel(DATASET), Schema.read(DATASET / "schema.json")
-    network = load(MODELS / "finetune").to(device)
-    inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
+    inputs = PanelOnDevice(panel, params.model.backbone.window, device)
+
+    def left_by(phase: str) -> Network:
+        return load(MODELS / phase).placed(device, params.numerics)
+
     with shown() as show:
-        found = attribute(network, inputs, schema, MODELS, params.evaluation.bootstrap, show)
+        found = attribute(left_by, inputs, schema, params.evaluation.bootstrap, show)
     write_json(found.table, Path("metrics/attribution.json"))
     for name, frame in found.frames.items():
         write_csv(frame, Path(f"plots/{name}.csv"))

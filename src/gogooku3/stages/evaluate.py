@@ -28,7 +28,7 @@ def run(params: Params) -> None:
     """Writes `data/predictions.parquet`, `metrics/` and `plots/`."""
     device = prepare_torch(params.numerics)
     panel = read_panel(Path("data/dataset"))
-    network = load(Path("models/finetune")).to(device)
+    network = load(Path("models/finetune")).placed(device, params.numerics)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores_TSP = score(network, inputs, first, last)

@@ -6,11 +6,17 @@ from pathlib import Path
 
 from gogooku3.config import Params
 from gogooku3.numerics import prepare_torch
+from gogooku3.training.group import Group
+from gogooku3.training.launch import together
 from gogooku3.walk_forward.fold import make
 
 
 def run(params: Params, number: str = "") -> None:
     """Writes `models/folds/<number>/` and `data/folds/scores/<number>.parquet`."""
+    together(params.numerics, lambda group: _make(params, number, group), "fold", number)
+
+
+def _make(params: Params, number: str, group: Group) -> None:
     make(
         plan=Path("data/folds/plan") / f"{number}.json",
         dataset=Path("data/dataset"),
@@ -19,4 +25,5 @@ def run(params: Params, number: str = "") -> None:
         model=Path("models/folds") / number,
         scores=Path("data/folds/scores") / f"{number}.parquet",
         logs=Path("logs/training") / f"fold_{number}",
+        group=group,
     )

@@ -18,7 +18,7 @@ def run(params: Params) -> None:
     """Writes `models/package/`."""
     device = prepare_torch(params.numerics)
     trained, dataset = Path("models/finetune"), Path("data/dataset")
-    network = load(trained).to(device)
+    network = load(trained).placed(device, params.numerics)
     inputs = PanelOnDevice(read_panel(dataset), network.architecture.backbone.window, device)
     parent = read_lineage(Path("models/parent"))
     with replaced(Path("models/package")) as folder:

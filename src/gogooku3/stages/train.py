@@ -12,7 +12,9 @@ from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.numerics import prepare_torch
 from gogooku3.package.lineage import read_lineage
-from gogooku3.training.phases import PHASES
+from gogooku3.training.group import Group
+from gogooku3.training.launch import together
+from gogooku3.training.phases import PHASES, Phase
 from gogooku3.training.start import require_match
 from gogooku3.training.task import Task
 
@@ -22,13 +24,17 @@ PARENT = MODELS / "parent"
 
 
 def run(params: Params, phase_name: str = "") -> None:
-    """Writes `models/<phase>/` and the phase's curve under `plots/training/`."""
+    """Writes `models/<phase>/` and the phase's curve under `plots/training/`, with as many processes as asked for."""
     if phase_name not in PHASES:
         raise ConfigError(f"`{phase_name}` is no phase of training", hint=f"the phases are {', '.join(PHASES)}")
+    together(params.numerics, lambda group: _train(params, PHASES[phase_name], group), "train", phase_name)
+
+
+def _train(params: Params, phase: Phase, group: Group) -> None:
     device = prepare_torch(params.numerics)
     parent = read_lineage(PARENT)
     task = Task(
-        PHASES[phase_name],
+        phase,
         params,
         Schema.read(DATASET / "schema.json"),
         MODELS,
@@ -39,5 +45,6 @@ def run(params: Params, phase_name: str = "") -> None:
     if parent is not None:
         last = replace(task, phase=PHASES["finetune"])
         require_match(PARENT, parent.tag, last.architecture, task.schema)
-    panel = PanelOnDevice(read_panel(DATASET), params.model.backbone.window, device)
-    task.carry_out(panel, Path("logs/training"), Path("plots/training") / f"{phase_name}.csv")
+    with group.leader_first():  # it lays the panel out where that is not done yet
+        panel = PanelOnDevice(read_panel(DATASET), params.model.backbone.window, device)
+    task.carry_out(panel, Path("logs/training"), Path("plots/training") / f"{phase.name}.csv", group)

@@ -30,6 +30,19 @@ class Batch:
         """Sessions times stocks."""
         return self.sessions * len(self.stocks_S)
 
+    def shares(self, count: int) -> list[np.ndarray]:
+        """Its stocks in so many parts, of which the first may have one more.
+
+        Raises:
+            DataError: there are fewer stocks than parts.
+        """
+        if len(self.stocks_S) < count:
+            raise DataError(
+                f"{len(self.stocks_S)} stocks trade in a batch that `numerics.shares` divides into {count} parts",
+                hint="lower `numerics.shares`, or look at the first sessions of the train split",
+            )
+        return np.array_split(self.stocks_S, count)
+
     def span(self, panel: Panel) -> tuple[str, str]:
         """First and last session."""
         return str(panel.sessions[self.first]), str(panel.sessions[self.first + self.sessions - 1])

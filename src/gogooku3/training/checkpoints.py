@@ -55,17 +55,19 @@ class State:
 class Checkpoints:
     """The states of a phase."""
 
-    def __init__(self, target: Path, inputs: Mapping[str, Any]) -> None:
+    def __init__(self, target: Path, inputs: Mapping[str, Any], *, writes: bool = True) -> None:
         """
         Args:
             target: the folder that the phase writes at its end.
             inputs: everything that its bytes depend on, by name.
+            writes: False for a process that only reads them, as all but the first of several do.
         """
         self._target = target
         self.folder = target.with_name(f".{target.name}.partial")
         self.last: str | None = None
         """Place of the newest whole state."""
         self._inputs = json.loads(json.dumps(inputs))
+        self._writes = writes
         self._saved_at, self._pause = time.monotonic(), 0.0
 
     def newest(self) -> State | None:
@@ -83,10 +85,12 @@ class Checkpoints:
 
     def due(self) -> bool:
         """Whether so much time has passed that another state is worth what it costs."""
-        return time.monotonic() - self._saved_at >= self._pause
+        return self._writes and time.monotonic() - self._saved_at >= self._pause
 
     def save(self, state: State) -> None:
         """Writes a state in the place of the older of two. Where the disk refuses, training goes on without it."""
+        if not self._writes:
+            return
         began = time.monotonic()
         try:
             self._write(state)

@@ -13,6 +13,9 @@ from gogooku3.config.train import Phase, Recipe
 from gogooku3.files import sha256_file
 from gogooku3.model.network import Architecture
 
+_RUNNER = "gogooku3.stages.__main__"
+"""Loaded under its name where a stage runs in several processes, and nameless where it runs in one."""
+
 
 def identity(
     architecture: Architecture, recipe: Recipe, phase: Phase, environment: dict[str, Any], files: Sequence[Path]
@@ -45,6 +48,7 @@ def _code() -> str:
     """The hash of every module of this package that is loaded."""
     digest = hashlib.sha256()
     for name, module in sorted(sys.modules.items()):
-        if name.split(".")[0] == "gogooku3" and module.__file__ is not None:
+        counts = name.split(".")[0] == "gogooku3" and name != _RUNNER
+        if counts and module.__file__ is not None:
             digest.update(name.encode() + b"\0" + Path(module.__file__).read_bytes())
     return digest.hexdigest()

@@ -13,8 +13,8 @@ class Interruption:
     """Within it the first signal only asks for an end; a second one ends the process as it would without."""
 
     def __init__(self) -> None:
-        self.by: str | None = None
-        """The signal that came."""
+        self.number = 0
+        """Of the signal that came."""
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
@@ -26,9 +26,14 @@ class Interruption:
         self._restore()
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self.number = number
         self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def told(number: int) -> str:
+    """A signal as people know it."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

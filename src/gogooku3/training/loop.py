@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +19,17 @@ from torch import Tensor
 from gogooku3.config.train import Phase, Recipe
 from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.evaluation.metrics import rank_ic
-from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
-from gogooku3.numerics import key
+from gogooku3.model.stream import Cut, Stream
 from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch, plan
 from gogooku3.training.checkpoints import Checkpoints
-from gogooku3.training.interruption import Interruption
-from gogooku3.training.losses import loss, noise, require_targets
+from gogooku3.training.gradients import Gradients
+from gogooku3.training.group import ALONE, Group
+from gogooku3.training.interruption import Interruption, told
+from gogooku3.training.losses import noise
 from gogooku3.training.optimizer import adamw, restore
 from gogooku3.training.progress import Progress, logged, show
 from gogooku3.training.run import Run, Trained
@@ -42,6 +46,7 @@ def train(
     state: dict[str, Tensor],
     checkpoints: Checkpoints,
     logs: Path,
+    group: Group = ALONE,
 ) -> Trained:
     """Trains the network for one phase and keeps the epoch with the highest validation RankIC.
 
@@ -52,6 +57,7 @@ def train(
         state: the moments of its optimizer, as far as there are any.
         checkpoints: where its states are kept while it trains, and from which it goes on.
         logs: folder of what can be watched meanwhile: `<phase>.log`, and the curve so far as `<phase>.csv`.
+        group: who trains. Each process is called with the same; the first one writes.
 
     Raises:
         DivergenceError: a loss or gradient is not finite.
@@ -60,66 +66,87 @@ def train(
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
     run = Run(name, network, optimizer)
+    gradients = Gradients(network, inputs.panel, name, recipe, group)
     plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
-    with logged(logs / f"{name}.log"):
+    with logged(logs / f"{name}.log") if group.leads else nullcontext():
         log.info("phase %s: %d epochs", name, phase.epochs)
-        saved = checkpoints.newest()
+        with group.leader_first():
+            saved = checkpoints.newest()
         if saved is not None:
             run.take_up(saved)
-        if plans and (told := noise(recipe)):
-            log.warning("%s", told)
+        if plans and (warning := noise(recipe)):
+            log.warning("%s", warning)
         with Progress(name, plans, run.epoch, run.step) as progress, Interruption() as interruption:
             while run.epoch < phase.epochs and not run.history.exhausted(recipe.patience):
                 network.train()
-                batches = plans[run.epoch]
-                for batch in batches[run.step :]:
-                    _step(run, inputs, batch, recipe, checkpoints)
-                    if fingerprint.due(run.step, len(batches)):
-                        run.fingerprint(batch.identity(inputs.panel))
-                    progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
-                    if checkpoints.due():
-                        checkpoints.save(run.state())
-                    _heed(interruption, run, checkpoints)
-                by_horizon = validate(network, inputs, "validation")
+                steps, left = len(plans[run.epoch]), plans[run.epoch][run.step :]
+                with Stream(inputs, _cuts(left, network, group)) as blocks:
+                    for batch in left:
+                        own = [next(blocks) for _ in group.own]
+                        _step(run, gradients, batch, own, inputs, recipe, checkpoints)
+                        if fingerprint.due(run.step, steps):
+                            run.fingerprint(batch.identity(inputs.panel))
+                        progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
+                        if checkpoints.due():
+                            checkpoints.save(run.state())
+                        _heed(interruption, run, checkpoints, group)
+                by_horizon = validate(network, inputs, "validation", group)
                 run.end_epoch(by_horizon, _weighted(by_horizon, recipe.loss.horizons))
                 progress.validated(run.history.epochs[-1])
-                show(run.history, logs / f"{name}.csv")
+                if group.leads:
+                    show(run.history, logs / f"{name}.csv")
                 checkpoints.save(run.state())
-                _heed(interruption, run, checkpoints)
+                _heed(interruption, run, checkpoints, group)
         best = run.history.best
         log.info("%d of %d epochs; the best: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
     return run.best
 
 
-def validate(network: Network, inputs: PanelOnDevice, split: str) -> dict[str, float]:
-    """Mean RankIC of each horizon over a split's sessions, 0 where no session has one."""
+def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group = ALONE) -> dict[str, float]:
+    """Mean RankIC of each horizon over a split's sessions, 0 where no session has one; each process takes a part."""
     panel = inputs.panel
     first, last = panel.split[split]
-    scores_TSP = score(network, inputs, first, last)
+    length = -(-(last + 1 - first) // group.size)
+    begin = min(first + group.rank * length, last + 1)
+    end = min(begin + length, last + 1)
+    ic_TP = np.full((length, len(panel.horizons)), np.nan)
+    if begin < end:
+        scores_TSP = score(network, inputs, begin, end - 1)
+        for p in range(len(panel.horizons)):
+            ic_TP[: end - begin, p] = rank_ic(scores_TSP[:, :, p], panel.y_TSH[begin:end, :, p])
     means = {}
-    for p, horizon in enumerate(panel.horizons):
-        ic_T = rank_ic(scores_TSP[:, :, p], panel.y_TSH[first : last + 1, :, p])
+    for horizon, ic_T in zip(panel.horizons, group.gather(torch.from_numpy(ic_TP)).numpy().T, strict=True):
         finite_T = ic_T[np.isfinite(ic_T)]
         means[str(horizon)] = math.fsum(finite_T) / len(finite_T) if len(finite_T) else 0.0
     return means
 
 
-def _step(run: Run, inputs: PanelOnDevice, batch: Batch, recipe: Recipe, checkpoints: Checkpoints) -> None:
+def _cuts(batches: Sequence[Batch], network: Network, group: Group) -> Iterator[Cut]:
+    """What a process's shares of some steps are made of."""
+    with_neighbours = network.architecture.graph is not None
+    for batch in batches:
+        for stocks_S in batch.shares(group.shares)[group.own.start : group.own.stop]:
+            yield Cut(batch.first, batch.sessions, stocks_S, with_neighbours)
+
+
+def _step(
+    run: Run,
+    gradients: Gradients,
+    batch: Batch,
+    blocks: Sequence[Block],
+    inputs: PanelOnDevice,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+) -> None:
     """One optimizer step; where loss or gradient is not finite, the weights stay as they are."""
-    network, optimizer = run.network, run.optimizer
-    torch.manual_seed(key(recipe.seed, "dropout", run.history.phase, run.epoch, run.step))
-    block = inputs.block(
-        batch.first, batch.sessions, batch.stocks_S, with_neighbours=network.architecture.graph is not None
-    )
-    require_targets(block.y_DSP, *batch.span(inputs.panel))
-    optimizer.zero_grad()
-    value = loss(network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE), block.y_DSP, recipe.loss)
-    value.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
+    run.optimizer.zero_grad()
+    value = gradients.of(batch, blocks, run.epoch, run.step)
+    norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), recipe.gradient_clip)
     if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
         checkpoints.save(run.state())
+        gradients.group.wait()
         raise _divergence(run, inputs, batch, value.item(), norm.item(), checkpoints)
-    optimizer.step()
+    run.optimizer.step()
     run.end_step(value.item(), norm.item())
 
 
@@ -127,15 +154,17 @@ def _weighted(by_horizon: dict[str, float], weights: list[float]) -> float:
     return math.fsum(w * ic for w, ic in zip(weights, by_horizon.values(), strict=True)) / math.fsum(weights)
 
 
-def _heed(interruption: Interruption, run: Run, checkpoints: Checkpoints) -> None:
-    """Ends a phase that was asked to end, with its state saved."""
-    if interruption.by is None:
+def _heed(interruption: Interruption, run: Run, checkpoints: Checkpoints, group: Group) -> None:
+    """Ends a phase that was asked to end, with its state saved: all processes at the same step."""
+    number = group.highest(interruption.number)
+    if not number:
         return
     state = run.state()
     if checkpoints.last != state.place:
         checkpoints.save(state)
+    group.wait()
     raise InterruptionError(
-        f"phase {run.history.phase} was stopped by {interruption.by} in {state.place};"
+        f"phase {run.history.phase} was stopped by {told(number)} in {state.place};"
         f" saved in `{checkpoints.folder}`: {checkpoints.last or 'nothing, for the disk refused'}",
         hint="`dvc repro` goes on from there, and ends with the same bytes as if it had not been stopped",
     )

@@ -14,6 +14,7 @@ from gogooku3.model.network import Architecture
 from gogooku3.model.weights import save, write_tensors
 from gogooku3.numerics import environment
 from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.group import ALONE, Group
 from gogooku3.training.identity import identity
 from gogooku3.training.loop import train
 from gogooku3.training.phases import Phase
@@ -57,12 +58,13 @@ class Task:
         pace = getattr(train.phases, self.phase.name)
         return identity(self.architecture, train.recipe, pace, domain, sorted(files))
 
-    def carry_out(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None) -> None:
+    def carry_out(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = ALONE) -> None:
         """Trains the phase, from its newest state where it was stopped, and puts its files in their places.
 
         Args:
             logs: folder of what can be watched meanwhile.
             curve: the epochs as a CSV, for DVC's plots.
+            group: who trains. Each process is called with the same; the first one writes.
 
         Raises:
             DataError: a file of the phase before is absent or broken.
@@ -73,9 +75,12 @@ class Task:
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
         domain = environment(self.params.numerics)
-        checkpoints = Checkpoints(self.folder, self.inputs(domain))
+        checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.leads)
         pace = getattr(self.params.train.phases, name)
-        trained = train(network.to(panel.device), panel, name, pace, recipe, state, checkpoints, logs)
+        network.placed(panel.device, self.params.numerics)
+        trained = train(network, panel, name, pace, recipe, state, checkpoints, logs, group)
+        if not group.leads:
+            return
         network.load_state_dict(trained.weights)
         with checkpoints.delivered() as folder:
             save(network, folder)

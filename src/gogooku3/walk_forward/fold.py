@@ -21,13 +21,21 @@ from gogooku3.model.scoring import score
 from gogooku3.model.table import tabulate
 from gogooku3.model.weights import CONFIG, WEIGHTS, load
 from gogooku3.numerics import environment
+from gogooku3.training.group import ALONE, Group
 from gogooku3.training.phases import PHASES
 from gogooku3.training.task import Task
 from gogooku3.walk_forward.panel import fold_panel, fold_preprocess
 
 
 def make(
-    plan: Path, dataset: Path, params: Params, device: torch.device, model: Path, scores: Path, logs: Path
+    plan: Path,
+    dataset: Path,
+    params: Params,
+    device: torch.device,
+    model: Path,
+    scores: Path,
+    logs: Path,
+    group: Group = ALONE,
 ) -> None:
     """Trains a fold, scores its validation and its test, and writes both.
 
@@ -38,20 +46,24 @@ def make(
         model: folder to write: `config.json`, `model.safetensors`, `preprocess.json`, and the `history` of each phase.
         scores: file to write: `Date`, `Code`, `score_<horizon>` of every bar from validation on.
         logs: folder of what can be watched meanwhile.
+        group: who trains. Each process is called with the same; the first one scores and writes.
 
     Raises:
         DataError: targets of the fold's training or validation reach into what follows.
         DivergenceError: a loss or gradient is not finite.
         InterruptionError: the process was asked to end.
     """
-    panel = fold_panel(plan, dataset)
-    inputs = PanelOnDevice(panel, params.model.backbone.window, device)
+    with group.leader_first():  # it lays the panel out where that is not done yet
+        panel = fold_panel(plan, dataset)
+        inputs = PanelOnDevice(panel, params.model.backbone.window, device)
     phases = model.with_name(f".{model.name}.phases.partial")
     schema, made_from = Schema.read(dataset / "schema.json"), [plan, dataset / "contents.json", dataset / "schema.json"]
     tasks = [Task(phase, params, schema, phases, None, made_from) for phase in PHASES.values()]
     for task in tasks:
-        _carry_out_once(task, inputs, logs)
-    network = load(tasks[-1].folder).to(device)
+        _carry_out_once(task, inputs, logs, group)
+    if not group.leads:
+        return
+    network = load(tasks[-1].folder).placed(device, params.numerics)
     first, last = panel.split["validation"][0], panel.split["test"][1]
     write_parquet(tabulate(panel, score(network, inputs, first, last), first), scores)
     with replaced(model) as folder:
@@ -64,16 +76,19 @@ def make(
     shutil.rmtree(phases)
 
 
-def _carry_out_once(task: Task, inputs: PanelOnDevice, logs: Path) -> None:
+def _carry_out_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> None:
     """Carries out a phase, unless its files are there as it left them, made from what it would be made from now."""
+    group.wait()  # for the files of the phase before, which the first process writes
     record = task.folder.with_suffix(".json")
     made_from = json.loads(json.dumps(task.inputs(environment(task.params.numerics))))
     try:
         done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": made_from, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):
         done = False
+    group.wait()  # until all have looked
     if not done:
-        task.carry_out(inputs, logs)
+        task.carry_out(inputs, logs, group=group)
+    if not done and group.leads:
         write_json({"inputs": made_from, "files": _hashes(task.folder)}, record)
 
 

@@ -35,7 +35,7 @@ from gogooku3.training.phases import PHASES
 from ...conftest import baselines_like, metrics_like
 
 ROOT = Path(__file__).parents[3]
-NATIVE = Numerics(device="cpu", threads=1, instruction_set="native")
+NATIVE = Numerics("cpu", 1, "native", "float32", processes=1, shares=1, reduction="fixed")
 
 STAGES = {
     "quotes": ["data/quotes"],

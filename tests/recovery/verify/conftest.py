@@ -37,7 +37,7 @@ from gogooku3.training.phases import PHASES
 from ...conftest import baselines_like, metrics_like
 
 # `native`: a test process did not pin the portable instruction set before torch was loaded.
-NATIVE = Numerics(device="cpu", threads=1, instruction_set="native")
+NATIVE = Numerics("cpu", 1, "native", "float32", processes=1, shares=1, reduction="fixed")
 SCHEMA = Schema(
     tuple(
         Column(f"feature_{i}", family, 1, "session" if family == "calendar" else "stock", "", "float32")

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from packaging.requirements import Requirement
 
-from gogooku3.config.numerics import Numerics
+from gogooku3.config import Params
 from gogooku3.recovery.checks.environment import OLDEST, compare, usable
 from gogooku3.recovery.checks.variables import knob
 
@@ -34,6 +35,7 @@ ROOT = Path(__file__).parents[3]
         ("versions.safetensors", "0.8.0", "0.4.5", "breaking"),
         ("exact_on", "x86-64-v3", "aarch64 DEFAULT", "unknown"),
         ("numerics.device", "cuda", "cpu", "unknown"),
+        ("numerics.precision", "bf16", "float32", "unknown"),
     ],
 )
 def test_an_entry_is_exact_unknown_or_breaking(name: str, package: str, here: str, standing: str) -> None:
@@ -59,17 +61,19 @@ def test_the_oldest_versions_are_those_of_the_project_file() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_a_package_from_a_gpu_is_scored_on_the_cpu_where_there_is_none() -> None:
-    assert usable(Numerics("cuda", 2, "native")) == Numerics("cpu", 2, "native")
+def test_a_package_from_a_gpu_is_scored_on_the_cpu_where_there_is_none(demo: Params) -> None:
+    numerics = demo.numerics
+    assert usable(replace(numerics, device="cuda")) == numerics
 
 
 @pytest.mark.parametrize(("capability", "standing"), [("avx2", "exact"), ("default", "unknown")])
 def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capability: str, standing: str) -> None:
     script = (
-        "from gogooku3.config.numerics import Numerics\n"
+        "from pathlib import Path\n"
+        "from gogooku3 import config\n"
         "from gogooku3.numerics import environment\n"
         "from gogooku3.recovery.checks.environment import compare\n"
-        "here = environment(Numerics('cpu', 2, 'portable'))['exact_on']\n"
+        f"here = environment(config.load(Path({str(ROOT / 'params.yaml')!r})).numerics)['exact_on']\n"
         "print(compare({'exact_on': 'x86-64-v3'}, {'exact_on': here})[0].standing)\n"
     )
     environment = os.environ | {"ATEN_CPU_CAPABILITY": capability}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -45,6 +47,29 @@ def test_a_package_from_a_gpu_is_compared_on_the_cpu(delivery: Delivery) -> None
     report = delivery.verify_alone()
     assert report.verdict.good
     assert "numerics.device cuda in the package, cpu here (unknown)" in report["environment"].found
+
+
+def test_a_package_from_before_there_was_a_choice_of_precision_is_exact(delivery: Delivery) -> None:
+    def older(content: dict[str, Any]) -> None:
+        for name in ("precision", "shares", "reduction"):
+            del content["numerics"][name]
+
+    delivery.edit_json("environment.json", older)
+    delivery.suit_manifest()
+    report = delivery.verify_alone()
+    assert report["environment"].outcome == report["golden"].outcome == "passed"
+
+
+def test_golden_predictions_are_computed_in_the_precision_that_the_package_names(delivery: Delivery) -> None:
+    def half(content: dict[str, Any]) -> None:
+        content["precision"] = content["numerics"]["precision"] = "bf16"
+
+    delivery.edit_json("environment.json", half)
+    delivery.suit_manifest()
+    report = delivery.verify_alone()
+    assert report["environment"].outcome == "passed"
+    assert report.failed == {"golden"}
+    assert "in the domain in which they are promised to the bit" in report["golden"].found
 
 
 def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(

@@ -23,8 +23,8 @@ import torch
 from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
+from gogooku3.numerics import deciding, prepare_torch
 from gogooku3.numerics import environment as environment_here
-from gogooku3.numerics import prepare_torch
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
@@ -69,9 +69,9 @@ def differences(package: Path) -> tuple[Entry, ...]:
         DataError: the package does not name its numerics.
     """
     numerics = read_numerics(package)
-    recorded = dict(_entries(json.loads((package / ENVIRONMENT).read_text(encoding="utf-8"))))
+    recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {"numerics": deciding(numerics)}
     prepare_torch(usable(numerics))
-    return compare(recorded, dict(_entries(environment_here(usable(numerics)))))
+    return compare(dict(_entries(recorded)), dict(_entries(environment_here(usable(numerics)))))
 
 
 def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]:

@@ -55,14 +55,14 @@ def device(root: Path) -> Finding:
         f"{properties.name} with {decimal(properties.total_memory)}"
         for properties in map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
     ]
-    told = f"`numerics.device` is {wanted.device}; torch {torch.__version__} sees {', '.join(seen) or 'no GPU'}"
+    asked = f"`numerics.device` is {wanted.device}, `numerics.processes` {wanted.processes}"
+    told = f"{asked}; torch {torch.__version__} sees {', '.join(seen) or 'no GPU'}"
     if wanted.device == "cpu":
         return Finding("noted", f"{told}, and none is needed")
-    if seen:
+    if len(seen) >= wanted.processes:
         return Finding("passed", told)
-    return Finding(
-        "failed", told, "install the driver and a CUDA build of torch, or `dvc exp run -S numerics.device=cpu`"
-    )
+    remedy = "ask for fewer `numerics.processes`" if seen else "install the driver and a CUDA build of torch"
+    return Finding("failed", told, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
 
 
 def _existing(folder: Path) -> Path:

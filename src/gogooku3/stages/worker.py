@@ -1,0 +1,36 @@
+"""One of the processes in which a stage runs, as `training.launch` starts it:
+`python -m gogooku3.stages.worker PARENT REPORTS STAGE [ARGUMENT …]`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+from gogooku3.errors import UserError
+from gogooku3.stages.__main__ import perform
+from gogooku3.training.report import Report
+
+
+def main(parent: str, reports: str, *command: str) -> int:
+    """Runs the stage and returns its exit code; what ends it is left in the folder of reports."""
+    Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    try:
+        perform(*command)
+    except Exception as error:
+        Report.of(int(os.environ["RANK"]), error).write(Path(reports))
+        return error.exit_code if isinstance(error, UserError) else 1
+    return 0
+
+
+def _end_with(parent: int) -> None:
+    """A process that outlived the one that started it would write into the folder of the next run."""
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

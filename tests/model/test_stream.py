@@ -1,0 +1,100 @@
+"""Blocks that are read ahead are those that are cut in time; what goes wrong reaches who waits; no thread is left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from gogooku3.dataset.panel import Panel
+from gogooku3.model.inputs import Block, PanelOnDevice
+from gogooku3.model.stream import Cut, Stream
+
+
+@pytest.fixture
+def inputs(panel: Panel) -> PanelOnDevice:
+    return PanelOnDevice(panel, 8, torch.device("cpu"))
+
+
+@pytest.fixture
+def cuts() -> list[Cut]:
+    return [Cut(first, 3, np.array([0, 6, first % 5 + 1]), with_neighbours=first % 2 == 0) for first in range(2, 40, 3)]
+
+
+def readers() -> Sequence[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("blocks")]
+
+
+def parts(block: Block) -> tuple[torch.Tensor, ...]:
+    return block.x_ZSF, block.neighbours_DSK, block.edges_DSKE, block.y_DSP
+
+
+def test_blocks_come_in_order_and_are_those_that_are_cut_without_it(inputs: PanelOnDevice, cuts: list[Cut]) -> None:
+    with Stream(inputs, cuts) as blocks:
+        found = list(blocks)
+    assert len(found) == len(cuts)
+    for block, cut in zip(found, cuts, strict=True):
+        alone = inputs.block(cut.first, cut.sessions, cut.stocks_S, with_neighbours=cut.with_neighbours)
+        for one, other in zip(parts(block), parts(alone), strict=True):
+            assert one.numpy().tobytes() == other.numpy().tobytes()
+    assert readers() == []
+
+
+def test_no_cuts_are_no_blocks(inputs: PanelOnDevice) -> None:
+    with Stream(inputs, []) as blocks:
+        assert list(blocks) == []
+
+
+class Watched(PanelOnDevice):
+    """Tells when a block is being read, and fails at one."""
+
+    fails_at = -1
+    read: list[int]
+    reading: threading.Semaphore
+
+    def block(self, first: int, sessions: int, stocks_S: np.ndarray, *, with_neighbours: bool) -> Block:
+        assert threading.current_thread() is not threading.main_thread()
+        if first == self.fails_at:
+            raise OSError(5, "Input/output error", "x.f32")
+        self.read.append(first)
+        self.reading.release()
+        return super().block(first, sessions, stocks_S, with_neighbours=with_neighbours)
+
+
+@pytest.fixture
+def watched(panel: Panel) -> Watched:
+    made = Watched(panel, 8, torch.device("cpu"))
+    made.read, made.reading = [], threading.Semaphore(0)
+    return made
+
+
+def test_the_next_block_and_no_more_is_read_before_it_is_asked_for(watched: Watched, cuts: list[Cut]) -> None:
+    with Stream(watched, cuts) as blocks:
+        for count in (1, 2, 3):
+            next(blocks)
+            for _ in range(2 if count == 1 else 1):
+                assert watched.reading.acquire(timeout=10)
+            assert watched.read == [cut.first for cut in cuts[: count + 1]]
+        assert not watched.reading.acquire(timeout=0.05)
+
+
+def test_an_error_of_the_reader_reaches_the_one_who_waits_for_that_block(watched: Watched, cuts: list[Cut]) -> None:
+    watched.fails_at = cuts[2].first
+    seen = []
+    with pytest.raises(OSError, match=r"Input/output error: 'x.f32'"), Stream(watched, cuts) as blocks:
+        for block in blocks:
+            seen.append(block)
+    assert len(seen) == 2
+    assert readers() == []
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_no_thread_outlives_an_exception(error: type[BaseException], inputs: PanelOnDevice, cuts: list[Cut]) -> None:
+    with pytest.raises(error), Stream(inputs, cuts) as blocks:
+        next(blocks)
+        assert len(readers()) == 1
+        raise error
+    assert readers() == []

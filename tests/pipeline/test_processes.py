@@ -1,0 +1,273 @@
+"""A phase that several processes train: the bytes of one, one error whatever ends them, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+
+from .conftest import SMALL, Workspace
+
+PHASE = "gat"
+"""Reads neighbours: of a drawn group of stocks most are not in it, or in another share of it."""
+SETTINGS = {
+    "numerics.threads": 1,
+    "numerics.shares": 2,
+    "train.recipe.batch_stocks": 11,  # in shares that are not of one size
+    "train.recipe.batch_size": 220,
+    "train.phases.gat.epochs": 2,
+}
+TWO = {"numerics.processes": 2}
+
+
+class Place:
+    """A folder in which one phase is trained."""
+
+    def __init__(self, folder: Path, small_run: Workspace, **settings: object) -> None:
+        self.folder = folder
+        for name in ("data/dataset", "models/parent", "models/adaptive_norm"):
+            shutil.copytree(small_run.folder / name, folder / name)
+        self._given = OmegaConf.load(small_run.folder / "params.yaml")
+        self._source = small_run.folder / "src"
+        self.set(settings)
+
+    def set(self, settings: dict[str, Any]) -> None:
+        params = self._given.copy()
+        for name, value in (SETTINGS | settings).items():
+            OmegaConf.update(params, name, value)
+        OmegaConf.save(params, self.folder / "params.yaml")
+
+    def train(self) -> subprocess.CompletedProcess[str]:
+        with self.training() as process:
+            out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    @contextmanager
+    def training(self) -> Iterator[subprocess.Popen[str]]:
+        """The phase as DVC would run it, in a session of its own, whose processes must all have ended with it."""
+        command = [sys.executable, "-m", "gogooku3.stages", "train", PHASE]
+        environment = os.environ | {"PYTHONPATH": str(self._source)}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        ) as process:
+            yield process
+        gone = time.monotonic() + 10
+        while self.workers():
+            assert time.monotonic() < gone, "a process is left"
+            time.sleep(0.05)
+
+    def workers(self) -> dict[int, psutil.Process]:
+        """The processes that train here, by rank."""
+        found = {}
+        for process in psutil.process_iter():
+            try:
+                if "gogooku3.stages.worker" in process.cmdline() and process.cwd() == str(self.folder):
+                    found[int(process.environ()["RANK"])] = process
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+    def until_saved(self, process: subprocess.Popen[str], states: int = 1) -> dict[int, psutil.Process]:
+        """Waits for some states after the first one; the workers."""
+        before: set[str] = set()
+        while len(before) < states:
+            assert process.poll() is None, process.communicate()
+            before |= {path.name for path in (self.folder / f"models/.{PHASE}.partial").glob("0*")}
+            time.sleep(0.01)
+        return self.workers()
+
+    @property
+    def made(self) -> dict[str, bytes]:
+        """What the phase delivers."""
+        files = [*(self.folder / f"models/{PHASE}").iterdir(), self.folder / f"plots/training/{PHASE}.csv"]
+        return {path.name: path.read_bytes() for path in files}
+
+
+Make = Callable[..., Place]
+
+
+@pytest.fixture(scope="module")
+def place(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    return lambda **settings: Place(tmp_path_factory.mktemp("place"), small_run, **settings)
+
+
+@pytest.fixture(scope="module")
+def alone(place: Make) -> dict[str, bytes]:
+    """What one process makes of two shares."""
+    made = place()
+    done = made.train()
+    assert done.returncode == 0, done.stderr
+    assert len(made.made) == 5
+    return made.made
+
+
+def the_error(said: str) -> str:
+    """The one error of a run, with its hint."""
+    assert "Traceback" not in said
+    lines = said.splitlines()
+    (start,) = [row for row, line in enumerate(lines) if line.startswith("error: ")]
+    assert len(lines) == start + 2, said
+    assert lines[-1].startswith("hint: ")
+    return "\n".join(lines[start:])
+
+
+def test_two_processes_of_which_one_is_killed_go_on_and_make_the_bytes_of_one(
+    place: Make, alone: dict[str, bytes]
+) -> None:
+    two = place(**TWO)
+    with two.training() as process:
+        two.until_saved(process)[1].kill()
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 4
+    error = the_error(said)
+    assert "process 1 of 2 that train together was killed by SIGKILL" in error
+    assert "`dvc repro` goes on from the newest state" in error
+    done = two.train()
+    assert done.returncode == 0, done.stderr
+    assert "going on from epoch" in done.stderr
+    assert done.stderr.count("RankIC on validation") <= 2, "one process is seen"
+    assert two.made == alone
+    assert not list(two.folder.rglob("*.partial"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["the first", "all", "the one that started them"])
+def test_whichever_process_is_killed_the_next_run_makes_the_same_bytes(
+    victim: str, place: Make, alone: dict[str, bytes]
+) -> None:
+    two = place(**TWO)
+    with two.training() as process:
+        workers = two.until_saved(process, states=3)
+        if victim == "the one that started them":
+            process.kill()
+        else:
+            for rank in [0] if victim == "the first" else [1, 0]:
+                workers[rank].kill()
+        said = process.communicate(timeout=60)[1]
+    if victim == "the one that started them":
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 4
+        assert "was killed by SIGKILL" in the_error(said)
+    assert two.train().returncode == 0
+    assert two.made == alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_ends_all_at_one_step_and_the_next_run_goes_on_with_any_number_of_processes(
+    number: signal.Signals, name: str, place: Make, alone: dict[str, bytes]
+) -> None:
+    two = place(**TWO)
+    with two.training() as process:
+        two.until_saved(process)
+        os.killpg(process.pid, number)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"phase {PHASE} was stopped by {name} in epoch" in the_error(said)
+    two.set({"numerics.processes": 1})
+    done = two.train()
+    assert "going on from epoch" in done.stderr
+    assert two.made == alone
+
+
+@pytest.mark.slow
+def test_a_signal_before_the_first_step_is_one_error(place: Make) -> None:
+    two = place(**TWO)
+    with two.training() as process:
+        while len(two.workers()) < 2:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "stopped by Ctrl-C" in the_error(said)
+
+
+@pytest.mark.slow
+def test_four_shares_are_the_same_bytes_from_one_two_and_four_processes(place: Make, alone: dict[str, bytes]) -> None:
+    made = []
+    for processes in (1, 2, 4):
+        each = place(**{"numerics.shares": 4, "numerics.processes": processes})
+        done = each.train()
+        assert done.returncode == 0, done.stderr
+        made.append(each.made)
+    assert made[0] == made[1] == made[2]
+    assert made[0] != alone, "the number of shares is part of what decides the bytes"
+
+
+@pytest.mark.slow
+def test_the_fast_reduction_differs_by_roundings_and_is_repeatable(place: Make, alone: dict[str, bytes]) -> None:
+    one = place()
+    assert one.train().returncode == 0
+    made = []
+    for _ in range(2):
+        fast = place(**TWO, **{"numerics.reduction": "fast"})
+        done = fast.train()
+        assert done.returncode == 0, done.stderr
+        made.append(fast.made)
+    assert made[0] == made[1]
+    exact, rounded = (load_file(each.folder / f"models/{PHASE}/model.safetensors") for each in (one, fast))
+    first, last = (load_file(one.folder / f"models/{name}/model.safetensors") for name in ("adaptive_norm", PHASE))
+    for name, tensor in exact.items():
+        if name in first:
+            moved = (last[name] - first[name]).abs().max()
+            assert (rounded[name] - tensor).abs().max() < 0.02 * moved, name
+    history = OmegaConf.load(fast.folder / f"models/{PHASE}/history.json")
+    assert history.environment.numerics.processes == 2
+    assert history.environment.numerics.reduction == "fast"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reduction", ["fixed", "fast"])
+def test_a_divergence_is_one_error_that_names_the_state_of_the_process_that_writes(reduction: str, place: Make) -> None:
+    wild = place(**TWO, **{"numerics.reduction": reduction, "train.phases.gat.learning_rate": 1e30})
+    done = wild.train()
+    assert done.returncode == 6
+    error = the_error(done.stderr)
+    assert "phase gat stopped in epoch 0, step" in error
+    assert "the last good state, epoch 0, step" in error
+    assert len(list((wild.folder / f"models/.{PHASE}.partial").glob("0*"))) <= 2
+
+
+@pytest.mark.slow
+def test_bad_data_is_one_error(place: Make) -> None:
+    broken = place(**TWO)
+    (broken.folder / "data/dataset/schema.json").unlink()
+    done = broken.train()
+    assert done.returncode == 3
+    assert "schema.json` is not there" in the_error(done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the devices whose absence is tested")
+def test_more_processes_than_gpus_are_refused(place: Make) -> None:
+    done = place(**TWO, **{"numerics.device": "cuda"}).train()
+    assert done.returncode == 4
+    assert "`numerics.processes` is 2, and torch sees 0 GPUs here" in the_error(done.stderr)
+
+
+@pytest.mark.slow
+def test_dvc_repro_starts_the_processes_and_locks_the_same_models(workspace: Workspace) -> None:
+    def trained(processes: int) -> list[object]:
+        settings = {name: str(value) for name, value in SETTINGS.items()} | {"numerics.processes": str(processes)}
+        workspace.compose(SMALL | settings)
+        done = workspace.run("dvc", "repro", f"train@{PHASE}")
+        assert "Traceback" not in done.stderr
+        stages = OmegaConf.load(workspace.folder / "dvc.lock").stages
+        return [stages[f"train@{name}"].outs for name in ("baseline", "adaptive_norm", PHASE)]
+
+    assert trained(1) == trained(2)
