@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from dvc.utils.hydra import compose_and_dump
 from torch import Tensor
 
-from gogooku3.config import Params
+from gogooku3 import config
 from gogooku3.dataset.panel import Panel
+from gogooku3.dataset.registry import select
 from gogooku3.model.inputs import Block, PanelOnDevice
-from gogooku3.model.network import Architecture, Network
+from gogooku3.model.network import Network
 from gogooku3.training.phases import PHASES
 
+ROOT = Path(__file__).parents[2]
 PHASE_NAMES = list(PHASES)
 CPU = torch.device("cpu")
 
@@ -117,16 +121,11 @@ def test_the_order_of_the_stocks_has_no_meaning(network: Callable[..., Network],
     torch.testing.assert_close(permuted, scores(made, block)[:, order], rtol=1e-5, atol=1e-6)
 
 
-def test_tier1_has_about_five_and_a_half_million_parameters(demo: Params) -> None:
-    from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention
-
-    tier1 = Architecture(
-        abi="",
-        features=395,
-        horizons=[1, 5, 10, 20],
-        backbone=Backbone(window=60, hidden_size=64, heads=4, dropout=0.1),
-        adaptive_norm=AdaptiveNorm(components=4, slice_length=10),
-        graph=GraphAttention(heads=4),
-    )
+def test_tier1_has_about_five_and_a_half_million_parameters(tmp_path: Path) -> None:
+    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), ["tier=tier1"])
+    params = config.load(tmp_path / "params.yaml")
+    features = len(select(params.dataset.features))
+    assert (features, params.model.backbone.hidden_size) == (395, 64)
+    tier1 = PHASES["finetune"].architecture("", features, params.dataset.horizons, params.model)
     count = sum(parameter.numel() for parameter in Network(tier1, 0).parameters())
     assert count == pytest.approx(5.6e6, rel=0.02)

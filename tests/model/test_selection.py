@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gogooku3.model.selection import FeatureNetworks, Selection
+from gogooku3.model.feature_networks import FeatureNetworks
+from gogooku3.model.selection import Selection
 
 
 def one_by_one(networks: FeatureNetworks, x_MF: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,138 @@
+"""One gated residual network per feature, all of them at once, and the weighted sum of what they give.
+
+The vectors of all features, [F, M, H], take half a gigabyte for a batch of tier 1, and a gradient that keeps what it
+needs takes several such tensors. They are never made: tiles of a few features and rows, small enough for a processor's
+cache, are computed one after the other and added up, and are computed once more for the gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F  # noqa: N812
+
+_EPSILON = 1e-5
+_ROWS = 1024
+"""Rows (stock, session) of a tile."""
+_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
+"""Numbers in a tile's [F, M, H]: as many as a processor's cache holds several times, or as keep a GPU busy."""
+
+
+class FeatureNetworks(nn.Module):
+    """One gated residual network per feature, from its value to a vector of H.
+
+    The embedding of a value is affine in it, so the layer behind it, before its ELU, is affine too. Both are
+    multiplied out for the three inputs (value, observed, missing) before any value comes in: what is left per value is
+    one grouped matrix product for both of them and one for the gate.
+    """
+
+    def __init__(self, features: int, size: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(size)
+
+        def uniform(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+        self.embedding_F3H = uniform(features, 3, size)
+        """Slope of an observed value, its offset, and the vector that stands for a missing one."""
+        self.hidden_FHH = uniform(features, size, size)
+        self.hidden_bias_FH = uniform(features, size)
+        self.gate_FHG = uniform(features, size, 2 * size)
+        self.gate_bias_FG = uniform(features, 2 * size)
+
+    def forward(self, input_FM3: Tensor, weight_FM: Tensor) -> Tensor:
+        """The sum over the features of weight times vector, the vectors standardised over H.
+
+        Shapes: (value or 0, observed, missing) [F, M, 3], weights [F, M] → [M, H].
+        """
+        bias_F3H = self.hidden_bias_FH.unsqueeze(1) * self.embedding_F3H.new_tensor([[0.0], [1.0], [1.0]])
+        hidden_F3H = torch.baddbmm(bias_F3H, self.embedding_F3H, self.hidden_FHH)
+        selected_MH: Tensor = _WeightedSum.apply(
+            input_FM3, weight_FM, hidden_F3H, self.embedding_F3H, self.gate_FHG, self.gate_bias_FG.unsqueeze(1)
+        )
+        return selected_MH
+
+
+class _Tile(NamedTuple):
+    """What a tile's gradient needs of its forward pass."""
+
+    hidden_FMH: Tensor
+    gate_FMG: Tensor
+    centred_FMH: Tensor
+    """Vectors less their mean."""
+    scale_FM1: Tensor
+    """Inverse of their standard deviation."""
+
+
+def _tile(x_FM3: Tensor, hidden_F3H: Tensor, embedding_F3H: Tensor, gate_FHG: Tensor, bias_F1G: Tensor) -> _Tile:
+    hidden_FMH = F.elu(torch.bmm(x_FM3, hidden_F3H), inplace=True)
+    gate_FMG = torch.baddbmm(bias_F1G, hidden_FMH, gate_FHG)
+    vector_FMH = F.glu(gate_FMG, dim=-1).baddbmm_(x_FM3, embedding_F3H)
+    centred_FMH = vector_FMH.to(torch.promote_types(vector_FMH.dtype, torch.float32))
+    centred_FMH -= centred_FMH.mean(-1, keepdim=True)
+    scale_FM1 = (centred_FMH.square().mean(-1, keepdim=True) + _EPSILON).rsqrt()
+    return _Tile(hidden_FMH, gate_FMG, centred_FMH, scale_FM1)
+
+
+class _WeightedSum(torch.autograd.Function):
+    """All that comes after the multiplied-out weights, in their precision; sums of tiles are float32."""
+
+    @staticmethod
+    def forward(ctx: Any, input_FM3: Tensor, weight_FM: Tensor, *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(input_FM3, weight_FM, *weights)
+        size = weights[0].shape[-1]
+        selected_MH = weight_FM.new_zeros(weight_FM.shape[1], size)
+        for f, m in _tiles(weight_FM, size):
+            _, _, centred_FMH, scale_FM1 = _tile(*_part(input_FM3, weights, f, m))
+            selected_MH[m] += centred_FMH.mul_(weight_FM[f, m].unsqueeze(-1) * scale_FM1).sum(0)
+        return selected_MH
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_selected_MH: Tensor) -> tuple[Tensor | None, ...]:
+        input_FM3, weight_FM, *weights = ctx.saved_tensors
+        size = d_selected_MH.shape[-1]
+        d_input_FM3 = torch.zeros_like(input_FM3) if ctx.needs_input_grad[0] else None
+        d_weight_FM = torch.empty_like(weight_FM)
+        d_hidden_F3H, d_embedding_F3H, d_gate_FHG, d_bias_F1G = (
+            torch.zeros_like(each, dtype=weight_FM.dtype) for each in weights
+        )
+        # Standardised vectors neither see what is the same for all of H, nor what lies along them.
+        d_centred_MH = d_selected_MH - d_selected_MH.mean(-1, keepdim=True)
+        for f, m in _tiles(weight_FM, size):
+            x_FM3, hidden_F3H, embedding_F3H, gate_FHG, _ = part = _part(input_FM3, weights, f, m)
+            hidden_FMH, gate_FMG, centred_FMH, scale_FM1 = _tile(*part)
+            along_FM1 = (centred_FMH * d_centred_MH[m]).sum(-1, keepdim=True) * scale_FM1
+            d_weight_FM[f, m] = along_FM1.squeeze(-1)
+            d_vector_FMH = torch.addcmul(d_centred_MH[m], centred_FMH, along_FM1 * scale_FM1, value=-1 / size)
+            d_vector_FMH = d_vector_FMH.mul_(weight_FM[f, m].unsqueeze(-1) * scale_FM1).to(x_FM3.dtype)
+            d_gate_FMG = torch.ops.aten.glu_backward(d_vector_FMH, gate_FMG, -1)
+            d_elu_FMH = torch.bmm(d_gate_FMG, gate_FHG.mT)
+            d_hidden_FMH = torch.ops.aten.elu_backward(d_elu_FMH, 1, 1, 1, True, hidden_FMH)
+            d_hidden_F3H[f] += torch.bmm(x_FM3.mT, d_hidden_FMH)
+            d_embedding_F3H[f] += torch.bmm(x_FM3.mT, d_vector_FMH)
+            d_gate_FHG[f] += torch.bmm(hidden_FMH.mT, d_gate_FMG)
+            d_bias_F1G[f] += d_gate_FMG.sum(1, keepdim=True)
+            if d_input_FM3 is not None:
+                d_input_FM3[f, m] = torch.bmm(d_hidden_FMH, hidden_F3H.mT).baddbmm_(d_vector_FMH, embedding_F3H.mT)
+        return d_input_FM3, d_weight_FM, d_hidden_F3H, d_embedding_F3H, d_gate_FHG, d_bias_F1G
+
+
+def _tiles(weight_FM: Tensor, size: int) -> Iterator[tuple[slice, slice]]:
+    """Features and rows of one tile after the other."""
+    features, rows = weight_FM.shape
+    height = min(rows, _ROWS)
+    width = max(1, _NUMBERS[weight_FM.device.type] // (height * size))
+    for f in range(0, features, width):
+        for m in range(0, rows, height):
+            yield slice(f, f + width), slice(m, m + height)
+
+
+def _part(input_FM3: Tensor, weights: Sequence[Tensor], f: slice, m: slice) -> list[Tensor]:
+    """What a tile is computed from, in the precision of the first of the weights."""
+    return [each.to(weights[0].dtype) for each in (input_FM3[f, m], *(each[f] for each in weights))]
