@@ -92,8 +92,12 @@ def reproduce(
         release = clone(url, name, folder, settings)
         keep_apart(folder)
         environment = _environment(folder, new_environment, say)
-        recorded = stages(git.show(folder, release.commit, str(LOCK)) or "")
-        absent = _absent(folder)
+        missing = _missing(folder)
+        # DVC leaves stages in the lock file that the pipeline no longer has, such as folds of another scheme.
+        recorded = [
+            stage for stage in stages(git.show(folder, release.commit, str(LOCK)) or "") if stage.name in missing
+        ]
+        absent = {stage: inputs for stage, inputs in missing.items() if inputs}
         _take(folder, absent, also, say)
         domain = _domain(folder, environment, also)
         say(_told(domain))
@@ -131,14 +135,13 @@ def _environment(folder: Path, new: bool, say: Say) -> Environment:
     return HERE
 
 
-def _absent(root: Path) -> dict[str, list[str]]:
-    """Stages that cannot be run again, with the inputs that neither Git nor another stage brings and that are not here
-    as they were."""
+def _missing(root: Path) -> dict[str, list[str]]:
+    """The stages, each with the inputs that neither Git nor another stage brings and that are not here as they were."""
     names = [name for name in git.run(root, "ls-files", "-z").split("\0") if name]
     try:
         with Repo(str(root)) as repo:
             brought = [str(Path(repo.root_dir) / name) for name in names] + [out.fs_path for out in repo.index.outs]
-            absent = {
+            return {
                 stage.name: [
                     dep.def_path
                     for dep in stage.deps
@@ -151,7 +154,6 @@ def _absent(root: Path) -> dict[str, list[str]]:
             }
     except DvcException as error:
         raise DataError(f"the pipeline in `{root}` cannot be read: {error}", hint="look at `dvc.yaml`") from error
-    return {stage: inputs for stage, inputs in absent.items() if inputs}
 
 
 def _take(root: Path, absent: dict[str, list[str]], also: Sequence[Path], say: Say) -> None:

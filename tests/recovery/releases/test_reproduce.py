@@ -85,6 +85,18 @@ def test_a_release_comes_out_the_same_and_leaves_nothing_behind(release: Release
     assert release.lab.run("git", "status", "--porcelain").stdout == ""
 
 
+def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -> None:
+    """DVC leaves it there, and whoever walked forward before has folds in it."""
+    file = release.lab.folder / "dvc.lock"
+    content = yaml.safe_load(file.read_text())
+    out = {"path": "data/folds/scores/1.parquet", "md5": "0" * 32, "hash": "md5", "size": 1}
+    content["stages"]["fold@1"] = {"cmd": "python -m gogooku3.stages fold 1", "outs": [out]}
+    file.write_text(yaml.safe_dump(content))
+    release.lab.commit("A lock file that has walked forward")
+    release.tag_by_hand()
+    assert set(release.stages(release.reproduce())) == {"quotes", "dataset", "finetune", "package", "metrics"}
+
+
 def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: Release) -> None:
     """A stage that writes the time: the first file of its directory is shown, and the clone is kept."""
     clock = "date +%N > data/dataset/features/when.txt; date +%N > data/dataset/graph.txt"
