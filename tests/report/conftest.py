@@ -62,7 +62,7 @@ def lay_out(
     Args:
         root: an empty folder.
         params: of which the evaluation is another one.
-        strength: correlation of the scores with the next return.
+        strength: correlation of each session's return with the signal that the scores hold two sessions of.
         rival: noise in the scores of the baselines, in deviations of the model's.
         portfolio: parameters of it that differ.
         findings: of the data's quality.
@@ -71,7 +71,8 @@ def lay_out(
         The parameters of the run.
     """
     evaluation = replace(EVALUATION, portfolio=replace(EVALUATION.portfolio, **(portfolio or {})))
-    scores, targets = market(strength=strength, sessions=SESSIONS, stocks=STOCKS)
+    signal, targets = market(strength=strength, sessions=SESSIONS, stocks=STOCKS)
+    scores = signal + np.roll(signal, -1, axis=0)  # of the return after the next one too, which a delay leaves
     outcome = outcome_of(targets)
     names = ("ridge", "lightgbm", "reversal", "momentum")
     noise = np.random.default_rng(1).standard_normal((len(names), *scores.shape))

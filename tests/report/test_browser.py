@@ -11,6 +11,7 @@ from gogooku3.report.page import PAGE, write
 from gogooku3.report.results import Results
 
 from ..browser import CHROMIUM, Browser
+from ..evaluation.conftest import HORIZONS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
 
@@ -41,7 +42,7 @@ def test_the_page_is_whole_on_a_phone_and_on_a_desk_in_light_and_in_dark(
     assert visit.facts["overflow"] <= 0
     assert visit.facts["cut"] == []
     figures = visit.facts["figures"]
-    assert len(figures) >= 16
+    assert len(figures) == 9 + 3 * len(HORIZONS)
     for figure in figures:
         assert figure["marks"] > 3, figure
         assert min(figure["width"], figure["height"]) > 20, figure

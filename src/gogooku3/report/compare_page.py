@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -48,6 +49,7 @@ def page(pair: Pair) -> str:
             cautions=cautions(pair),
             splits=[{"name": split, "headline": headline(pair, split)[0]} for split in SPLITS],
             sides=sides,
+            measures=_measures(pair),
             charts=drawn(_charts(pair, sides)),
             metrics={split: _side_by_side(pair, split) for split in SPLITS},
         )
@@ -67,6 +69,17 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
     if "mean_rank_ic" in pair.differences[_SHOWN]:
         charts["rank_ic"] = fitting(lambda frame: _rank_ic(pair, sides, frame))
     return charts
+
+
+def _measures(pair: Pair) -> list[tuple[str, list[Any]]]:
+    """Title of each measure that both have, and its difference by split."""
+    found = [pair.differences[split] for split in SPLITS]
+    rows = [("Sharpe ratio", [each["sharpe"] for each in found])]
+    if all("mean_rank_ic" in each for each in found):
+        rows.append(("mean RankIC", [each["mean_rank_ic"] for each in found]))
+        horizons = found[0]["rank_ic"]
+        rows += [(f"RankIC {horizon}", [each["rank_ic"][horizon] for each in found]) for horizon in horizons]
+    return rows
 
 
 def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
