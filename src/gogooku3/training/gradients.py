@@ -40,7 +40,7 @@ class Gradients:
         self._network, self._panel, self._phase = network, panel, phase
         self._recipe, self.group = recipe, group
         self._by_ddp = group.size > 1 and group.reduction == "fast"
-        self._scores = DistributedDataParallel(network, broadcast_buffers=False) if self._by_ddp else network
+        self._scores = _distributed(network) if self._by_ddp else network
 
     def of(self, batch: Batch, blocks: Iterable[Block], epoch: int, step: int) -> Tensor:
         """Leaves the gradients with the parameters, which must have none yet, and returns the loss.
@@ -103,6 +103,13 @@ class Gradients:
         parts = row_G.split([parameter.numel() for parameter in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
+
+
+def _distributed(network: Network) -> DistributedDataParallel:
+    scores = DistributedDataParallel(network)
+    # They are tables that never change, and writing them between two shares would spoil the first one's way back.
+    scores.broadcast_buffers = False
+    return scores
 
 
 def _fitted(values_DSP: Tensor, stocks: int, width: int, fill: float) -> Tensor:
