@@ -24,7 +24,6 @@ SIZES = {
     "model.backbone.hidden_size": {"choices": [8, 16, 32, 64]},
     "model.backbone.dropout": {"low": 0.0, "high": 0.4},
 }
-SEEDS = {"train.recipe.seed": {"choices": [1, 2, 3]}}
 
 
 def state(toy: Toy) -> tuple[str, ...]:
@@ -129,7 +128,7 @@ def test_the_study_is_filled_again_from_the_experiments(toy: Toy) -> None:
 
 @pytest.mark.slow
 def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) -> None:
-    toy.space(SEEDS, trials=2)
+    toy.space(SIZES, trials=2)
     toy.search()
     toy.run("git", "commit", "--quiet", "--allow-empty", "--message", "Another commit")
     found = toy.search()
@@ -137,10 +136,11 @@ def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) 
     experiments = toy.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
     assert len([name for name in experiments if name.endswith(("space-0", "space-1"))]) == 4
 
-    with started(toy, "--trials", "3", seconds=30) as victim:
+    with started(toy, "--trials", "3", seconds=300) as victim:
         wait(lambda: (toy.folder / "logs/search/space/space-2.log").exists(), victim)
         assert "another process is at the search `space`" in toy.refused("--trials", "3", code=1)
-        os.killpg(victim.pid, signal.SIGKILL)
+        victim.kill()
+    kill_trials(toy)
 
 
 def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[str]:
