@@ -12,13 +12,17 @@ import pytest
 
 from gogooku3.recovery.trials import count
 
+from ..search.conftest import kill_trials
 from .conftest import Workspace
 
 SPACE = {
     "objective": "mean_rank_ic",
-    "trials": 2,
+    "trials": 1,
     "seed": 0,
-    "parameters": {"train.recipe.weight_decay": {"low": 1e-4, "high": 1e-1, "log": True}},
+    "parameters": {
+        "train.recipe.weight_decay": {"low": 1e-4, "high": 1e-1, "log": True},
+        "train.phases.gat.epochs": {"choices": [3]},  # long enough to be killed in
+    },
 }
 
 
@@ -26,7 +30,7 @@ SPACE = {
 def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_have_been(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    """Killed in its third phase, while the trial works on; what the first two had delivered is not made again."""
+    """Killed in its third phase with all its processes; what the first two had delivered is not made again."""
     (workspace.folder / "decay.yaml").write_text(json.dumps(SPACE))
     command = ("gogooku3", "search", "decay.yaml", "--json")
     folder = workspace.folder / "logs/search/decay"
@@ -43,20 +47,22 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
             assert victim.poll() is None, victim.communicate()
             time.sleep(0.02)
         victim.kill()
+    kill_trials(workspace.folder)
     assert workspace.changes() == "?? decay.yaml\n"
     found: dict[str, Any] = json.loads(workspace.run(*command).stdout)
-    said = (folder / "decay-1.log").read_text()
+    said = (folder / "decay-0.log").read_text()
     assert "Running stage 'train@gat'" in said
     assert "going on from epoch" in said
     assert "Running stage 'train@adaptive_norm'" not in said
     assert workspace.changes() == "?? decay.yaml\n"
-    assert [trial["state"] for trial in found["trials"]] == ["complete", "complete"]
+    assert [trial["state"] for trial in found["trials"]] == ["complete"]
     assert found["results"] == count(workspace.folder, "demo") == 2
     assert not (folder / "workspace").exists()
 
     alone = workspace.copy(tmp_path / "alone")
-    decay = found["trials"][1]["parameters"]["train.recipe.weight_decay"]
-    alone.run("dvc", "exp", "run", "--no-hydra", "-S", f"train.recipe.weight_decay={decay!r}", "--name", "alone")
-    workspace.run("dvc", "exp", "apply", "decay-1")
+    values = found["trials"][0]["parameters"].items()
+    settings = [part for name, value in values for part in ("-S", f"{name}={value!r}")]
+    alone.run("dvc", "exp", "run", "--no-hydra", *settings, "--name", "alone")
+    workspace.run("dvc", "exp", "apply", "decay-0")
     for name in ("dvc.lock", "params.yaml", "metrics/validation.json", "models/finetune/model.safetensors"):
         assert (workspace.folder / name).read_bytes() == (alone.folder / name).read_bytes(), name

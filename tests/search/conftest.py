@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+
+from gogooku3.search.trial import MARK
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,6 +115,14 @@ class Toy:
     def copy(self, target: Path) -> Toy:
         shutil.copytree(self.folder, target, symlinks=True)
         return Toy(target)
+
+
+def kill_trials(root: Path) -> None:
+    """Kills the processes of all trials of a repository's searches."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK, "").startswith(str(root)):
+                process.kill()
 
 
 @pytest.fixture

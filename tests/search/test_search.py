@@ -10,15 +10,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-from gogooku3.search.trial import MARK
-
-from .conftest import Toy
+from .conftest import Toy, kill_trials
 
 SIZES = {
     "model.backbone.hidden_size": {"choices": [8, 16, 32, 64]},
@@ -140,7 +136,7 @@ def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) 
         wait(lambda: (toy.folder / "logs/search/space/space-2.log").exists(), victim)
         assert "another process is at the search `space`" in toy.refused("--trials", "3", code=1)
         victim.kill()
-    kill_trials(toy)
+    kill_trials(toy.folder)
 
 
 def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[str]:
@@ -153,13 +149,6 @@ def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[s
         text=True,
         start_new_session=True,
     )
-
-
-def kill_trials(toy: Toy) -> None:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK, "").startswith(str(toy.folder)):
-                process.kill()
 
 
 def wait(until: Callable[[], bool], victim: subprocess.Popen[str]) -> None:
@@ -200,7 +189,7 @@ def test_killed_at_random_moments_it_ends_with_the_trials_of_an_undisturbed_sear
                 break
             victim.kill()
         if draw.random() < 0.5:
-            kill_trials(toy)
+            kill_trials(toy.folder)
         kills += 1
         assert state(toy) == before
     found = toy.search()
