@@ -31,12 +31,6 @@ class Months:
         first, last = (np.datetime64(str(day)[:7], "M") for day in (days.min(), days.max()))
         return cls(str(first), int((last - first).astype(int)) + 1)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every month, those in which nothing happened too."""
-        first = np.datetime64(self.first, "M")
-        return tuple(np.arange(first, first + self.number).astype(str).tolist())
-
     def until(self, day: str) -> float:
         """Months from the beginning of the first to a day."""
         return float(self.of(pl.Series([day]).str.to_date())[0])
