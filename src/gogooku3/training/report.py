@@ -42,8 +42,10 @@ class Report:
         return found
 
     def write(self, folder: Path) -> None:
-        """Puts it down under the process's rank."""
-        (folder / f"{self.rank}.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+        """Puts it down under the process's rank, whole or not at all."""
+        partial = folder / f"{self.rank}.partial"
+        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        partial.rename(folder / f"{self.rank}.json")
 
 
 def read(folder: Path) -> list[Report]:
