@@ -22,12 +22,12 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from measures.document import commit
 from measures.market import Built, Market
 from measures.processes import measured
 from measures.report import Figures, markdown
@@ -35,8 +35,6 @@ from measures.shares import Profile, shares
 from peers.comparison import Comparison, compare, panel_of
 
 from gogooku3.dataset.history import History
-
-SOURCE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -131,12 +129,6 @@ def floor(made: Market, target: Path) -> dict[str, float]:
     seconds = json.loads((target / "seconds.json").read_text(encoding="utf-8"))
     shutil.rmtree(target)
     return seconds
-
-
-def commit() -> str:
-    """The commit that is measured; with a plus where files differ from it."""
-    command = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
-    return subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvc.utils.hydra import compose_and_dump
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from gogooku3.dataset.history import History
 from measures.processes import Cost, measured
@@ -36,14 +37,21 @@ class Built:
         return replace(builds[0], cost=Cost(wall, cpu, max(cost.peak for cost in costs)))
 
 
+def composed(overrides: list[str]) -> str:
+    """`params.yaml` as DVC composes it from `conf/`: by Hydra alone, which is easier to bring along."""
+    with initialize_config_dir(str(_ROOT / "conf"), version_base=None):
+        settings = compose("config", overrides)
+    OmegaConf.resolve(settings)
+    return OmegaConf.to_yaml(settings)
+
+
 class Market:
     """A folder with `params.yaml` of tier 1 and the quotes of a synthetic market."""
 
     def __init__(self, folder: Path, overrides: list[str]) -> None:
         self.folder, self.quotes, self.dataset = folder, folder / "data/quotes", folder / "data/dataset"
         folder.mkdir()
-        tier = ["tier=tier1", *overrides]
-        compose_and_dump(folder / "params.yaml", str(_ROOT / "conf"), None, "config", str(_ROOT), tier)
+        (folder / "params.yaml").write_text(composed(["tier=tier1", *overrides]), encoding="utf-8")
         measured([*_STAGE, "quotes"], folder)
 
     @property

@@ -29,6 +29,11 @@ class Cost:
     """Largest sum of the resident memory of all processes at one look, in bytes; shared pages count for each."""
 
 
+def environment() -> dict[str, str]:
+    """Of a process of ours: with the project's code and the benchmarks' helpers."""
+    return os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT / 'benchmarks'}"}
+
+
 def measured(command: list[str], folder: Path, cores: int | None = None) -> Cost:
     """Runs this Python with a command in a folder, on the first `cores` of the cores that there are.
 
@@ -36,13 +41,12 @@ def measured(command: list[str], folder: Path, cores: int | None = None) -> Cost
         SystemExit: it failed.
     """
     allowed = sorted(os.sched_getaffinity(0))[:cores]
-    environment = os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT / 'benchmarks'}"}
     with tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
-            env=environment,
+            env=environment(),
             stdout=said,
             stderr=said,
             preexec_fn=lambda: os.sched_setaffinity(0, allowed),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
-import psutil
 from peers.comparison import Comparison
 from peers.definitions import DEFINITIONS
 
-from measures.document import paragraph, processor, table
+from measures.document import GIB, aims, machine, paragraph, table
 from measures.market import Built
-
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -52,10 +48,9 @@ def markdown(figures: Figures, commit: str) -> str:
 def _head(figures: Figures, commit: str) -> str:
     names = ("numpy", "polars", "pyarrow")
     versions = {"Python": platform.python_version()} | {name: version(name) for name in names} | figures.peers.versions
-    memory = psutil.virtual_memory().total / _GIB
     return f"# The dataset, {date.today()}\n\n" + paragraph(
-        f"By `benchmarks/dataset.py` at commit {commit}, on {len(os.sched_getaffinity(0))} cores ({processor()}) with"
-        f" {memory:.0f} GiB of memory; {', '.join(f'{name} {number}' for name, number in versions.items())}."
+        f"By `benchmarks/dataset.py` at commit {commit}, on {machine()};"
+        f" {', '.join(f'{name} {number}' for name, number in versions.items())}."
         f" Medians of {figures.runs} runs in turn."
     )
 
@@ -70,15 +65,14 @@ def _aims(figures: Figures) -> str:
     rows.append(("above the floor", "≤ 4 ×", f"{above:.2f} ×", above <= 4))
     apart = max(abs(ratio - 1) for ratio in figures.per_row.values())
     rows.append(("cost of a row at other sizes, largest difference", "≤ 15 %", f"{apart:.0%}", apart <= 0.15))
-    peak = max(built.cost.peak for built in figures.scales.values()) / _GIB
+    peak = max(built.cost.peak for built in figures.scales.values()) / GIB
     rows.append(("peak memory at any size", "< 6 GiB", f"{peak:.2f} GiB", peak < 6))
     largest = max(figures.scales.values(), key=lambda built: built.rows)
     grown = largest.cost.peak / whole.cost.peak
     rows.append(
         (f"peak memory of {largest.rows / whole.rows:.1f} times the rows", "≤ 1.15 ×", f"{grown:.2f} ×", grown <= 1.15)
     )
-    body = [(what, aim, found, "yes" if met else "**no**") for what, aim, found, met in rows]
-    return table(("", "aim", "found", "met"), body)
+    return aims(rows)
 
 
 def _size(figures: Figures) -> str:
@@ -89,7 +83,7 @@ def _size(figures: Figures) -> str:
         ("features", f"{whole.features}"),
         ("wall time", f"{whole.cost.wall:.1f} s"),
         ("processor time", f"{whole.cost.cpu:.1f} s, {whole.cost.cpu / values * 1e9:.0f} ns a value"),
-        ("peak memory of all processes", f"{whole.cost.peak / _GIB:.2f} GiB"),
+        ("peak memory of all processes", f"{whole.cost.peak / GIB:.2f} GiB"),
         ("rows × features in a second", f"{values / whole.cost.wall / 1e6:.1f} million"),
         ("bytes out", f"{whole.size:,}"),
         ("wall time of the floor", f"{floor['wall']:.1f} s; {whole.cost.wall / floor['wall']:.2f} × as long"),
@@ -117,7 +111,7 @@ def _scales(figures: Figures) -> str:
             f"{built.cost.cpu:.1f}",
             f"{built.cost.cpu / built.rows * 1e6:.1f}",
             f"{figures.per_row[name]:.2f}",
-            f"{built.cost.peak / _GIB:.2f}",
+            f"{built.cost.peak / GIB:.2f}",
         )
         for name, built in figures.scales.items()
     ]

@@ -1,0 +1,24 @@
+"""Runs a module as the pipeline runs its stages: `python -m steps.pinned INSTRUCTION_SET THREADS MODULE ARGUMENT …`.
+
+The numerics are pinned before torch loads, and torch made deterministic before the module starts.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+from gogooku3 import numerics
+from gogooku3.config.numerics import Numerics
+
+
+def main(instruction_set: str, threads: str, module: str, *arguments: str) -> None:
+    pinned = Numerics("cpu", int(threads), instruction_set)
+    numerics.pin(pinned)
+    numerics.prepare_torch(pinned)
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
