@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from .conftest import SMALL, Workspace
 
@@ -44,6 +45,11 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         assert phases["finetune"]["mean_rank_ic"] == measured["mean_rank_ic"]
     card = (small_run.folder / "models/package/README.md").read_text()
     assert "LightGBM** by mean RankIC" in card
+    (named,) = yaml.safe_load(card.split("---")[1])["model-index"]
+    values = {metric["type"]: metric["value"] for metric in named["results"][0]["metrics"]}
+    assert values["sharpe"] == pytest.approx(metrics["sharpe"]["value"], abs=1e-6)
+    sections = [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
+    assert sections == ["Intended use", "Recipe", "Data", "Results", "Limits", "Lineage", "Verify", "Predict"]
 
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_path: Path) -> None:
@@ -61,6 +67,14 @@ def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
     summary = json.loads((small_run.folder / "reports/data_quality.json").read_text())
     assert (summary["sound"], summary["findings"]) == (True, [])
     assert "<h1>No fault found</h1>" in (small_run.folder / "reports/data_quality.html").read_text()
+
+
+def test_the_page_of_the_tier_tells_what_the_metrics_say(small_run: Workspace) -> None:
+    metrics = json.loads((small_run.folder / "metrics/test.json").read_text())
+    page = (small_run.folder / "reports/tier.html").read_text()
+    assert f"{metrics['mean_rank_ic']['value']:.3f}" in page
+    weights = json.loads((small_run.folder / "models/package/MANIFEST.json").read_text())["sha256"]["model.safetensors"]
+    assert weights in page
 
 
 def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
