@@ -66,7 +66,7 @@ class Place:
             command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
         ) as process:
             yield process
-        gone = time.monotonic() + 10
+        gone = time.monotonic() + 30
         while self.workers():
             assert time.monotonic() < gone, "a process is left"
             time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_two_processes_of_which_one_is_killed_go_on_and_make_the_bytes_of_one(
     two = place(**TWO)
     with two.training() as process:
         two.until_saved(process)[1].kill()
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=120)[1]
     assert process.returncode == 4
     error = the_error(said)
     assert "process 1 of 2 that train together was killed by SIGKILL" in error
@@ -163,7 +163,7 @@ def test_whichever_process_is_killed_the_next_run_makes_the_same_bytes(
         else:
             for rank in [0] if victim == "the first" else [1, 0]:
                 workers[rank].kill()
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=120)[1]
     if victim == "the one that started them":
         assert process.returncode == -signal.SIGKILL
     else:
@@ -182,7 +182,7 @@ def test_a_signal_ends_all_at_one_step_and_the_next_run_goes_on_with_any_number_
     with two.training() as process:
         two.until_saved(process)
         os.killpg(process.pid, number)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert f"phase {PHASE} was stopped by {name} in epoch" in the_error(said)
     two.set({"numerics.processes": 1})
@@ -198,7 +198,7 @@ def test_a_signal_before_the_first_step_is_one_error(place: Make) -> None:
         while len(two.workers()) < 2:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert "stopped by Ctrl-C" in the_error(said)
 
