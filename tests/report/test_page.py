@@ -75,6 +75,11 @@ def test_findings_of_the_data_stand_on_the_page_and_are_never_markup(run: Callab
     assert re.search(r'<header class="has-fault">', drawn)
 
 
+def test_a_training_without_epochs_is_told_so(skilled: Results) -> None:
+    nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
+    assert "No phase had an epoch" in page(replace(skilled, training=nothing))
+
+
 def test_what_is_undefined_is_a_dash(skilled: Results) -> None:
     """A model without a Sharpe ratio, whose baselines cannot be compared."""
     nothing = {"value": None, "low": None, "high": None}

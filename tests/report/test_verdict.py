@@ -76,3 +76,15 @@ def test_the_trials_that_validation_survives_are_the_answer(skilled: Results) ->
     chosen = skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": 1}}
     answer = answers(replace(skilled, validation=chosen))["More than luck among many trials?"]
     assert (answer.level, answer.word) == ("note", "up to 1")
+
+
+def test_what_chance_alone_could_give_is_said_so(skilled: Results) -> None:
+    chance = skilled.test["sharpe"] | {"trials_survived": 0}
+    results = replace(
+        skilled,
+        test=skilled.test | {"sharpe": chance},
+        validation=skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": 0}},
+    )
+    assert "Chance alone could give that, were it the only trial." in judge(results).summary
+    answer = answers(results)["More than luck among many trials?"]
+    assert (answer.level, answer.word) == ("note", "no")

@@ -85,7 +85,7 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
 
 def training(results: Results, column: str, frame: Frame) -> str:
     """One number at the end of every epoch, phase after phase."""
-    phases = [phase for phase, curve in results.training.items() if len(curve)]
+    phases = results.trained
     curves = (results.training[phase].select(pl.lit(phase).alias("phase"), column) for phase in phases)
     data = pl.concat(curves).fill_nan(None).with_row_index("epoch", offset=1)
     colours = alt.Scale(domain=phases, range=[f"var(--track-{place + 1})" for place in range(len(phases))])

@@ -49,7 +49,6 @@ def page(results: Results) -> str:
             sectors=_sectors(results.test["exposure"]["sector"]),
             portfolio=results.params["evaluation"]["portfolio"],
             cells={name: cells(getattr(results, name)) for name in ("validation", "test")},
-            phases=[phase for phase, curve in results.training.items() if len(curve)],
             hashes=_hashes(results),
             environment=_flat(results.environment),
             parameters=_flat(results.params),
@@ -59,17 +58,19 @@ def page(results: Results) -> str:
 
 def _charts(results: Results) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
-    return {
+    charts = {
         "cumulative": fitting(lambda frame: curves.cumulative(results, frame)),
         "drawdown": fitting(lambda frame: curves.drawdown(results, frame)),
         "horizons": fitting(lambda frame: estimates.horizons(results, frame)),
         "sharpe": estimates.differences(results, "sharpe", "Sharpe ratio", titled),
         "mean_rank_ic": estimates.differences(results, "mean_rank_ic", "Mean RankIC", titled),
-        "rank_ic_of_epochs": estimates.training(results, "validation_rank_ic", NARROW),
-        "loss_of_epochs": estimates.training(results, "train_loss", NARROW),
         "stocks": fitting(lambda frame: _stocks(results, frame)),
         "splits": fitting(lambda frame: _splits(results, frame)),
     }
+    if results.trained:
+        charts["rank_ic_of_epochs"] = estimates.training(results, "validation_rank_ic", NARROW)
+        charts["loss_of_epochs"] = estimates.training(results, "train_loss", NARROW)
+    return charts
 
 
 def _panels(results: Results) -> list[dict[str, Any]]:

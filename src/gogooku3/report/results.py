@@ -62,6 +62,11 @@ class Results:
         return list(self.test["rank_ic"])
 
     @property
+    def trained(self) -> list[str]:
+        """The phases that had an epoch; the others handed their weights on."""
+        return [phase for phase, curve in self.training.items() if len(curve)]
+
+    @property
     def traded(self) -> str:
         """The horizon whose scores the portfolio trades."""
         return str(self.params["evaluation"]["portfolio"]["horizon"])

@@ -75,7 +75,7 @@ def _summary(results: Results) -> Markup:
     return Markup(
         "Out of sample, over {sessions} from {first} to {last}, the model earns {earned} a year after costs, with a"
         " Sharpe ratio of {sharpe}. It ranks stocks with a mean RankIC of {rank_ic} and, by Sharpe ratio, {rivals}."
-        " It would still be significant as the best of {trials}."
+        " {trials}."
     ).format(
         sessions=count(test["sessions"], "session"),
         first=test["from"],
@@ -84,7 +84,7 @@ def _summary(results: Results) -> Markup:
         sharpe=estimate(test["sharpe"], ".2f"),
         rank_ic=estimate(test["mean_rank_ic"]),
         rivals=" and ".join(rivals),
-        trials=_trials(test["sharpe"]["trials_survived"]),
+        trials=_chance(test["sharpe"]["trials_survived"]),
     )
 
 
@@ -127,16 +127,24 @@ def _survives(results: Results) -> Answer:
     """By validation, on which models are chosen: the test split is read once and flatters nobody."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
-        "As the best of {} on validation, where models are chosen, its deflated Sharpe ratio would stay above {}; on"
-        " {} as the best of {}. How many there were is counted at its release, and stands in the tag."
-    ).format(_trials(chosen), decimal(CONFIDENCE, ".0%"), SPLIT, _trials(test))
+        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. How many trials"
+        " there were is counted at its release, and stands in the tag."
+    ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test))
     level: Level = "good" if chosen > 1 else "note"
     word = f"up to {chosen:,}" if chosen else "no"
     return Answer("returns", "More than luck among many trials?", level, word, evidence)
 
 
+def _chance(trials: int) -> str:
+    if trials == 0:
+        return "Chance alone could give that, were it the only trial"
+    return f"It would still be significant {_trials(trials)}"
+
+
 def _trials(number: int) -> str:
-    return "a million trials or more" if number >= MANY_TRIALS else count(number, "trial")
+    if number == 0:
+        return "not even as the only trial"
+    return f"as the best of {'a million trials or more' if number >= MANY_TRIALS else count(number, 'trial')}"
 
 
 def _long_enough(results: Results) -> Answer:
