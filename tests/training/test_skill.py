@@ -176,7 +176,7 @@ def test_the_baseline_sees_the_slow_effect(market: Callable[..., Panel], tmp_pat
 
 
 def test_the_adaptive_norm_sees_the_cycle(market: Callable[..., Panel], tmp_path: Path) -> None:
-    panel = market("frequency", 0.2)
+    panel = market("frequency", 0.3)
     training = Training(panel, tmp_path / "real")
     before = training.phase(PHASES["baseline"], 4)
     after = training.phase(PHASES["adaptive_norm"], 4)
