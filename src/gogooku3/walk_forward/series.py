@@ -83,7 +83,7 @@ def _there(path: Path) -> Path:
     if not path.is_file():
         raise DataError(
             f"`{path}` is not there",
-            hint=f"make the fold: `dvc repro fold@{path.stem} fold_baselines@{path.stem}`; another machine's comes with"
-            " `dvc pull --run-cache`",
+            hint=f"make the fold: `dvc repro fold@{path.stem} fold_baselines@{path.stem}`; `dvc repro --pull` takes"
+            " what another machine has made and pushed with its run cache",
         )
     return path
