@@ -7,7 +7,7 @@ import polars as pl
 
 from gogooku3.pages.months import Months
 from gogooku3.pages.svg import Chart, Frame, across, axis, svg
-from gogooku3.report.results import Results
+from gogooku3.report.results import Results, WalkForward
 from gogooku3.report.tracks import ALL, MODEL, Track, scales
 
 
@@ -39,6 +39,13 @@ def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: 
     others = lines.mark_line(strokeWidth=1.4).transform_filter(alt.datum.track != MODEL)
     model = lines.mark_line(strokeWidth=2.6).transform_filter(alt.datum.track == MODEL)
     return alt.layer(across(0.0), others, model)
+
+
+def walk_forward(series: WalkForward, frame: Frame) -> str:
+    """Compounded return after costs over the tests of all folds."""
+    tracks = [track for track in ALL if track.name in series.tracks["track"]]
+    chart = compounded(series.tracks, tracks, Months.spanning(series.tracks["Date"]), frame)
+    return svg(chart, frame, 260, "Cumulative return after costs over the tests of all folds, beside the baselines")
 
 
 def drawdown(results: Results, frame: Frame) -> str:

@@ -70,6 +70,8 @@ def _charts(results: Results) -> dict[str, str]:
     if results.trained:
         charts["rank_ic_of_epochs"] = estimates.training(results, "validation_rank_ic", NARROW)
         charts["loss_of_epochs"] = estimates.training(results, "train_loss", NARROW)
+    if (series := results.walk_forward) is not None:
+        charts["walk_forward"] = fitting(lambda frame: curves.walk_forward(series, frame))
     return charts
 
 

@@ -21,6 +21,16 @@ SPLIT = "test"
 
 
 @dataclass(frozen=True, eq=False)
+class WalkForward:
+    """The tests of all folds as one series."""
+
+    metrics: dict[str, Any]
+    """`metrics/walk_forward.json`."""
+    tracks: pl.DataFrame
+    """`Date`, `track`, `cumulative_net` of the recipe and the baselines."""
+
+
+@dataclass(frozen=True, eq=False)
 class Results:
     """A run, read back."""
 
@@ -53,6 +63,8 @@ class Results:
     """In which training is exact."""
     attribution: dict[str, Any] | None
     """What its skill comes from; None where that was not asked."""
+    walk_forward: WalkForward | None
+    """None where the scheme asks for none."""
     hashes: dict[str, str]
     """SHA-256 by file."""
 
@@ -81,7 +93,7 @@ def read_results(root: Path, params: Params) -> Results:
     """
     phases = asdict(params)["train"]["phases"]
     trained = root / "models" / list(phases)[-1]
-    attribution = root / "metrics/attribution.json"
+    attribution, asked = root / "metrics/attribution.json", asdict(params)["evaluation"]
     hashed = ("data/dataset/contents.json", "data/predictions.parquet", "requirements.lock")
     return Results(
         params=asdict(params),
@@ -99,9 +111,14 @@ def read_results(root: Path, params: Params) -> Results:
         parent=read_lineage(root / "models/parent"),
         environment=_json(trained / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
+        walk_forward=_walk_forward(root) if asked.get("scheme") == "walk_forward" else None,
         hashes={"model.safetensors": sha256_file(_there(trained / "model.safetensors"))}
         | {Path(name).name: sha256_file(_there(root / name)) for name in hashed},
     )
+
+
+def _walk_forward(root: Path) -> WalkForward:
+    return WalkForward(_json(root / "metrics/walk_forward.json"), _csv(root / "plots/walk_forward.csv"))
 
 
 def _there(path: Path) -> Path:
