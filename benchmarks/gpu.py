@@ -1,7 +1,7 @@
 """Tier 1 trained as a whole on one GPU, twice, and how close its steps come to what the GPU can do.
 
     python benchmarks/gpu.py [--folder DIR] [--only data ceilings steps train again resume tier2] [--limit SECONDS]
-                             [--size full] [--device cuda] [--precision …] [--out FILE]
+                             [--size full] [--device cuda] [--set KEY=VALUE …] [--out FILE]
 
 Makes the synthetic market and the dataset of tier 1 with the pipeline's stages, measures the GPU's ceilings and some
 steps of each phase, trains the 29 epochs of all phases, trains them again and compares the bytes, kills a phase and
@@ -219,18 +219,19 @@ def main() -> int:
             "resume": lambda: resume(place),
             "tier2": lambda: steps(place, place.project("tier2", "tier2"), number),
         }
+        code = 0
         try:
             for part in parts:
                 if part in options.only:
                     place.make(part, makers[part])
         except OutOfTimeError:
             print("the time is up; call again with the same --folder to go on", file=sys.stderr)
-            return 130
+            code = 130
         text = markdown(place.found(), overrides)
     print(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ def machine() -> str:
 def commit() -> str:
     """The commit that is measured; with a plus where files differ from it."""
     command = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
-    return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"  # a copy of the files without their repository
 
 
 def processor(entry: str = "model name") -> str:
