@@ -88,6 +88,7 @@ def outcomes(steps: dict[str, Any]) -> dict[str, str]:
     return {name: step["outcome"] for name, step in steps.items()}
 
 
+@pytest.mark.slow
 def test_good_and_bad_releases_are_rehearsed_each_to_its_end(releases: Releases, tmp_path: Path) -> None:
     """One release is whole, of one the predictions are lost, of one the weights were exchanged for
     others, of one a recorded score was changed."""

@@ -32,6 +32,7 @@ def test_a_released_run_is_trained_again_to_the_same_bytes(tagged: Workspace, tm
     assert again.bytes_of(*made) == tagged.bytes_of(*made)
 
 
+@pytest.mark.slow
 def test_a_recording_of_another_rate_parts_after_the_first_step_of_its_phase(tagged: Workspace, tmp_path: Path) -> None:
     """The tag's parameters never made what its lock file records: the first step has the same loss and the same
     gradient, and leaves other weights."""

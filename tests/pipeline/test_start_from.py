@@ -53,6 +53,7 @@ def tuned(released: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Work
     return workspace
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_folder_without_tags_finds_the_release(released: Workspace, tuned: Workspace) -> None:
     weights = (released.folder / "models/finetune/model.safetensors").read_bytes()
     assert (tuned.folder / "models/parent/model.safetensors").read_bytes() == weights
@@ -65,6 +66,7 @@ def test_an_experiment_in_a_folder_without_tags_finds_the_release(released: Work
     }
 
 
+@pytest.mark.slow
 def test_phases_without_epochs_hand_on_weights_and_moments_to_the_bit(released: Workspace, tuned: Workspace) -> None:
     for kind in ("model", "state"):
         ended = read_tensors(released.folder / f"models/finetune/{kind}.safetensors")
@@ -72,6 +74,7 @@ def test_phases_without_epochs_hand_on_weights_and_moments_to_the_bit(released: 
         assert not same(read_tensors(tuned.folder / f"models/finetune/{kind}.safetensors"), ended)
 
 
+@pytest.mark.slow
 def test_the_card_names_the_release(tuned: Workspace, small_run: Workspace) -> None:
     card = (tuned.folder / "models/package/README.md").read_text()
     assert f"Started from `{TAG}`" in card
@@ -79,6 +82,7 @@ def test_the_card_names_the_release(tuned: Workspace, small_run: Workspace) -> N
     assert "Started from scratch." in (small_run.folder / "models/package/README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_package_verifies_and_the_plots_are_drawn(tuned: Workspace, tmp_path: Path) -> None:
     assert tuned.changes() == ""
     tuned.run("gogooku3", "verify", "models/package")
@@ -89,11 +93,13 @@ def test_the_package_verifies_and_the_plots_are_drawn(tuned: Workspace, tmp_path
     assert json.loads((tuned.folder / "models/gat/history.json").read_text())["best_epoch"] is None
 
 
+@pytest.mark.slow
 def test_diff_shows_from_what_training_started(tuned: Workspace) -> None:
     changes = json.loads(tuned.run("gogooku3", "diff", TAG, "--json").stdout)["parameters"]
     assert {"name": "train.start_from", "old": "scratch", "new": TAG} in changes
 
 
+@pytest.mark.slow
 def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Workspace, tmp_path: Path) -> None:
     workspace = tuned.copy(tmp_path / "gogooku3")
     before = workspace.bytes_of("models", "plots")
@@ -105,6 +111,7 @@ def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Wor
     assert workspace.bytes_of("models", "plots") == before
 
 
+@pytest.mark.slow
 def test_a_release_that_does_not_exist_is_refused_and_nothing_is_overwritten(tuned: Workspace, tmp_path: Path) -> None:
     workspace = tuned.copy(tmp_path / "gogooku3")
     before = workspace.bytes_of("models")

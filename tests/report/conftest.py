@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 
 from gogooku3.config import Params
-from gogooku3.config.evaluation import Evaluation
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.evaluation.against import against
@@ -24,7 +23,6 @@ from gogooku3.report.results import Results, read_results
 
 from ..evaluation.conftest import BOOTSTRAP, HORIZONS, PORTFOLIO, market, outcome_of
 
-EVALUATION = Evaluation(portfolio=replace(PORTFOLIO, horizon=1, borrow_bps=50.0), quantiles=5, bootstrap=BOOTSTRAP)
 SESSIONS, STOCKS = 130, 40
 
 
@@ -70,7 +68,8 @@ def lay_out(
     Returns:
         The parameters of the run.
     """
-    evaluation = replace(EVALUATION, portfolio=replace(EVALUATION.portfolio, **(portfolio or {})))
+    traded = replace(PORTFOLIO, **({"horizon": 1, "borrow_bps": 50.0} | (portfolio or {})))
+    evaluation = replace(params.evaluation, portfolio=traded, quantiles=5, bootstrap=BOOTSTRAP)
     signal, targets = market(strength=strength, sessions=SESSIONS, stocks=STOCKS)
     scores = signal + np.roll(signal, -1, axis=0)  # of the return after the next one too, which a delay leaves
     outcome = outcome_of(targets)
