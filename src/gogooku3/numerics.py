@@ -11,7 +11,6 @@ The libraries read most of these settings once, when they load: call `pin` befor
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import platform
@@ -26,10 +25,6 @@ from gogooku3.errors import MachineError
 if TYPE_CHECKING:
     import numpy as np
     import torch
-
-# glibc's names for what `mallopt` sets (malloc.h), and the most that it takes.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT = (1 << 31) - 1
 
 # NumPy's names for the dispatched kernels beyond x86-64-v3; a name that a processor lacks is ignored.
 _BEYOND_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR"
@@ -77,7 +72,6 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     """
     import torch
 
-    _keep_freed_memory()
     torch.set_num_threads(numerics.threads)
     torch.use_deterministic_algorithms(True)
     # Filling fresh memory only serves to find reads of it, at a seventh of a step's time.
@@ -93,14 +87,6 @@ def prepare_torch(numerics: Numerics) -> torch.device:
             hint="set `numerics.device` to cpu (`dvc exp run -S numerics.device=cpu`), or run on a GPU machine",
         )
     return torch.device("cuda", torch.cuda.current_device()) if numerics.device == "cuda" else torch.device("cpu")
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc keep what is freed: handing it back and asking for it again, page by page, took a tenth of a step."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
-        library.mallopt(_M_MMAP_THRESHOLD, _KEPT)
 
 
 def key(*parts: str | int) -> int:
