@@ -13,7 +13,7 @@ from gogooku3.config.numerics import Numerics
 
 
 def main(instruction_set: str, threads: str, module: str, *arguments: str) -> None:
-    pinned = Numerics("cpu", int(threads), instruction_set)
+    pinned = Numerics("cpu", int(threads), instruction_set, "float32", processes=1, shares=1, reduction="fixed")
     numerics.pin(pinned)
     numerics.prepare_torch(pinned)
     sys.argv[1:] = arguments
