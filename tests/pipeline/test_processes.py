@@ -192,11 +192,13 @@ def test_a_signal_ends_all_at_one_step_and_the_next_run_goes_on_with_any_number_
 
 
 @pytest.mark.slow
-def test_a_signal_before_the_first_step_is_one_error(place: Make) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.5, 2.0])
+def test_a_signal_before_the_first_step_is_one_error(seconds: float, place: Make) -> None:
     two = place(**TWO)
     with two.training() as process:
         while len(two.workers()) < 2:
             time.sleep(0.01)
+        time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=120)[1]
     assert process.returncode == 130

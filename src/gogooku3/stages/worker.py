@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from threading import Thread
 
-from gogooku3.errors import UserError
+from gogooku3.errors import InterruptionError, UserError
 from gogooku3.stages.__main__ import perform
 from gogooku3.training.report import Report
 
@@ -18,7 +19,10 @@ def main(parent: str, reports: str, *command: str) -> int:
     """Runs the stage and returns its exit code; what ends it is left in the folder of reports."""
     Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         perform(*command)
+    except KeyboardInterrupt:
+        return InterruptionError.exit_code
     except Exception as error:
         Report.of(int(os.environ["RANK"]), error).write(Path(reports))
         return error.exit_code if isinstance(error, UserError) else 1

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 from torch import distributed
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -71,7 +73,8 @@ def launch(processes: int, *command: str) -> None:
         # What it has to say of processes that end is said below, in one line.
         logging.disable()
         try:
-            elastic_launch(config, sys.executable)(*started)
+            with _held_back_from_children():
+                elastic_launch(config, sys.executable)(*started)
         except ChildFailedError as failed:
             raise _cause(read(reports), failed.failures.values(), processes) from None
         except SignalException as asked:
@@ -81,6 +84,22 @@ def launch(processes: int, *command: str) -> None:
             raise InterruptionError(f"stopped by {told(asked.sigval)}", hint=_GOES_ON) from None
         finally:
             logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _held_back_from_children() -> Iterator[None]:
+    """Within it processes start with Ctrl-C held back, until they let it in: an interpreter that meets one while it
+    loads prints a traceback. This process hears it by another thread, and heeds it in this one as ever."""
+    over = Event()
+    hears = Thread(target=over.wait)
+    hears.start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        over.set()
+        hears.join()
 
 
 def _cause(reports: Sequence[Report], failures: Collection[ProcessFailure], processes: int) -> Exception:
