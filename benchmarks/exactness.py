@@ -130,14 +130,18 @@ class Place:
         self.run("git", "checkout", "--quiet", "--", ".")
 
     def bytes(self, *names: str) -> dict[str, bytes]:
-        """Every file under some names, by its path; not what DVC and Git keep for themselves."""
-        files = [file for name in names for file in _files(self.folder / name) if file.name != ".gitignore"]
+        """Every file under some names, by its path; not those whose name or folder says that they are nobody else's."""
+        files = [file for name in names for file in _files(self.folder / name) if not _hidden(file, self.folder)]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def domain(self, phase: str) -> str:
         """On what a phase's history promises equal bytes."""
         history = json.loads((self.folder / f"models/{phase}/history.json").read_text())
         return str(history["environment"]["exact_on"])
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def _files(path: Path) -> list[Path]:
