@@ -63,7 +63,7 @@ class MismatchError(UserError):
 
 
 class DivergenceError(UserError):
-    """A loss, gradient or weight stopped being finite."""
+    """A loss, gradient or score stopped being finite."""
 
     exit_code = 6
 

@@ -199,6 +199,21 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
     assert all(tensor.isfinite().all() for tensor in kept.tensors.values())
 
 
+def test_scores_that_are_not_finite_are_no_rank_of_zero(panel: Panel, network: Make, run: Run) -> None:
+    """One step, whose loss and gradient are as they should be, breaks the weights of the only epoch."""
+    first, last = panel.split["train"]
+    one_step = replace(RECIPE, batch_size=(last + 1 - first) * RECIPE.batch_stocks)
+    assert len(plan(panel, one_step, "baseline", 0)) == 1
+    with pytest.raises(DivergenceError, match=r"stopped in epoch 0, step 1: a score of validation is not finite"):
+        run(network("baseline"), one_step, Phase(epochs=1, learning_rate=3e38))
+
+
+def test_broken_weights_are_not_saved(network: Make, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError, match="the last good state, the start of the phase"):
+        run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e39), folder=tmp_path)
+    assert Checkpoints(tmp_path / "baseline", {}).newest() is None
+
+
 class Power:
     """Cuts training off after so many states were saved, as a kill would: no code runs after it."""
 

@@ -49,7 +49,12 @@ class State:
     @property
     def place(self) -> str:
         """Where it stands in the phase."""
-        return f"epoch {self.epoch}, step {self.step}"
+        return place(self.epoch, self.step)
+
+
+def place(epoch: int, step: int) -> str:
+    """A place in a phase, as people are told it."""
+    return f"epoch {epoch}, step {step}"
 
 
 class Checkpoints:
@@ -110,7 +115,8 @@ class Checkpoints:
     def delivered(self) -> Iterator[Path]:
         """A new folder whose files take their places in the phase's own when all are there; then the states are gone.
 
-        A disk that fills up meanwhile leaves the files of the last good run, and the newest state.
+        A disk that fills up meanwhile leaves the files of the last good run, and the newest state. The states go when
+        a power cut would leave the files.
         """
         whole = self.folder / "whole"
         shutil.rmtree(whole, ignore_errors=True)
@@ -118,7 +124,9 @@ class Checkpoints:
         yield whole
         self._target.mkdir(parents=True, exist_ok=True)
         for path in sorted(whole.iterdir()):
+            _sync(path)
             path.replace(self._target / path.name)
+        _sync(self._target)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, state: State) -> None:
@@ -172,9 +180,9 @@ def _differences(saved: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     return f"it was made from other inputs: {listed(f'`{name}`' for name in names)}"
 
 
-def _sync(folder: Path) -> None:
-    """Makes sure that a renamed file is found under its new name after a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Makes sure that a power cut leaves what a file holds, or the names that a folder has for its files."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -60,7 +60,7 @@ def train(
         group: who trains. Each process is called with the same; the first one writes.
 
     Raises:
-        DivergenceError: a loss or gradient is not finite.
+        DivergenceError: a loss, a gradient or a score of validation is not finite.
         InterruptionError: the process was asked to end.
     """
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
@@ -88,14 +88,17 @@ def train(
                             run.fingerprint(batch.identity(inputs.panel))
                         progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
                         if checkpoints.due():
-                            checkpoints.save(run.state())
+                            _keep(run, checkpoints)
                         _heed(interruption, run, checkpoints, group)
                 by_horizon = validate(network, inputs, "validation", group)
-                run.end_epoch(by_horizon, _weighted(by_horizon, recipe.loss.horizons))
+                rank_ic_of_all = _weighted(by_horizon, recipe.loss.horizons)
+                if math.isnan(rank_ic_of_all):
+                    raise _divergence(run, "a score of validation is not finite", "", checkpoints)
+                run.end_epoch(by_horizon, rank_ic_of_all)
                 progress.validated(run.history.epochs[-1])
                 if group.leads:
                     show(run.history, logs / f"{name}.csv")
-                checkpoints.save(run.state())
+                _keep(run, checkpoints)
                 _heed(interruption, run, checkpoints, group)
         best = run.history.best
         log.info("%d of %d epochs; the best: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
@@ -103,7 +106,10 @@ def train(
 
 
 def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group = ALONE) -> dict[str, float]:
-    """Mean RankIC of each horizon over a split's sessions, 0 where no session has one; each process takes a part."""
+    """Mean RankIC of each horizon over a split's sessions; each process takes a part.
+
+    0 where no session has one, NaN where a score is not finite.
+    """
     panel = inputs.panel
     first, last = panel.split[split]
     length = -(-(last + 1 - first) // group.size)
@@ -114,10 +120,14 @@ def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group =
         scores_TSP = score(network, inputs, begin, end - 1)
         for p in range(len(panel.horizons)):
             ic_TP[: end - begin, p] = rank_ic(scores_TSP[:, :, p], panel.y_TSH[begin:end, :, p])
+        if not np.isfinite(scores_TSP[panel.present_TS[begin:end]]).all():
+            ic_TP[:] = np.inf  # which no correlation is
     means = {}
     for horizon, ic_T in zip(panel.horizons, group.gather(torch.from_numpy(ic_TP)).numpy().T, strict=True):
         finite_T = ic_T[np.isfinite(ic_T)]
         means[str(horizon)] = math.fsum(finite_T) / len(finite_T) if len(finite_T) else 0.0
+        if np.isinf(ic_T).any():
+            means[str(horizon)] = math.nan
     return means
 
 
@@ -143,9 +153,16 @@ def _step(
     value = gradients.of(batch, blocks, run.epoch, run.step)
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), recipe.gradient_clip)
     if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
-        checkpoints.save(run.state())
+        _keep(run, checkpoints)
         gradients.group.wait()
-        raise _divergence(run, inputs, batch, value.item(), norm.item(), checkpoints)
+        first, last = batch.span(inputs.panel)
+        raise _divergence(
+            run,
+            f"loss {value.item()}, gradient norm {norm.item()} (batch {batch.identity(inputs.panel)}:"
+            f" sessions {first} to {last}, {len(batch.stocks_S)} stocks)",
+            ", or look at those sessions",
+            checkpoints,
+        )
     run.optimizer.step()
     run.end_step(value.item(), norm.item())
 
@@ -154,30 +171,31 @@ def _weighted(by_horizon: dict[str, float], weights: list[float]) -> float:
     return math.fsum(w * ic for w, ic in zip(weights, by_horizon.values(), strict=True)) / math.fsum(weights)
 
 
+def _keep(run: Run, checkpoints: Checkpoints) -> None:
+    """Saves the state, unless the last step broke the weights: the older states are then those to go back to."""
+    if run.finite:
+        checkpoints.save(run.state())
+
+
 def _heed(interruption: Interruption, run: Run, checkpoints: Checkpoints, group: Group) -> None:
     """Ends a phase that was asked to end, with its state saved: all processes at the same step."""
     number = group.highest(interruption.number)
     if not number:
         return
-    state = run.state()
-    if checkpoints.last != state.place:
-        checkpoints.save(state)
+    if checkpoints.last != run.place:
+        _keep(run, checkpoints)
     group.wait()
     raise InterruptionError(
-        f"phase {run.history.phase} was stopped by {told(number)} in {state.place};"
+        f"phase {run.history.phase} was stopped by {told(number)} in {run.place};"
         f" saved in `{checkpoints.folder}`: {checkpoints.last or 'nothing, for the disk refused'}",
         hint="`dvc repro` goes on from there, and ends with the same bytes as if it had not been stopped",
     )
 
 
-def _divergence(
-    run: Run, inputs: PanelOnDevice, batch: Batch, value: float, norm: float, checkpoints: Checkpoints
-) -> DivergenceError:
+def _divergence(run: Run, what: str, or_else: str, checkpoints: Checkpoints) -> DivergenceError:
     name = run.history.phase
-    first, last = batch.span(inputs.panel)
     return DivergenceError(
-        f"phase {name} stopped in epoch {run.epoch}, step {run.step}: loss {value}, gradient norm {norm}"
-        f" (batch {batch.identity(inputs.panel)}: sessions {first} to {last}, {len(batch.stocks_S)} stocks);"
+        f"phase {name} stopped in epoch {run.epoch}, step {run.step}: {what};"
         f" the last good state, {checkpoints.last or 'the start of the phase'}, is in `{checkpoints.folder}`",
-        hint=f"lower `train.phases.{name}.learning_rate` or `train.recipe.gradient_clip`, or look at those sessions",
+        hint=f"lower `train.phases.{name}.learning_rate` or `train.recipe.gradient_clip`{or_else}",
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gogooku3.model.network import Network
 from gogooku3.training import fingerprint
-from gogooku3.training.checkpoints import State
+from gogooku3.training.checkpoints import State, place
 from gogooku3.training.history import Epoch, Fingerprint, History
 from gogooku3.training.optimizer import moments, restore
 
@@ -33,6 +33,16 @@ class Run:
         """The epoch that is trained, and how many of its steps are done."""
         self.history = History(phase)
         self.best = self._trained()
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are."""
+        return all(bool(weights.isfinite().all()) for weights in self.network.parameters())
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the phase."""
+        return place(self.epoch, self.step)
 
     def end_step(self, loss: float, gradient_norm: float) -> None:
         """Writes down a step that is done."""
