@@ -11,7 +11,7 @@ import pytest
 
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.portfolio import trade
-from gogooku3.evaluation.track_record import TrackRecord
+from gogooku3.evaluation.track_record import TrackRecord, Trials
 from gogooku3.evaluation.weights import score_weights
 
 from .conftest import BOOTSTRAP, PARAMS, calm, forward_returns, outcome_of, sessions_of, traded_with
@@ -79,5 +79,5 @@ def test_the_best_of_fifty_experiments_is_not_significant_though_it_looks_it():
         best.append(max(records, key=lambda record: record.ratio))
     assert np.mean([record.ratio * math.sqrt(252) for record in best]) > 2
     assert np.mean([record.probabilistic() > 0.95 for record in best]) > 0.9
-    assert np.mean([record.deflated(50) > 0.95 for record in best]) <= 0.1
+    assert np.mean([record.deflated(Trials(50)) > 0.95 for record in best]) <= 0.1
     assert np.mean([record.trials_survived >= 50 for record in best]) <= 0.1

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from gogooku3.evaluation.returns import sharpe
-from gogooku3.evaluation.track_record import CONFIDENCE, MANY_TRIALS, TrackRecord, expected_maximum_sharpe
+from gogooku3.evaluation.track_record import CONFIDENCE, MANY_TRIALS, TrackRecord, Trials, expected_maximum_sharpe
 
 UNDEFINED = TrackRecord(math.nan, 30, math.nan, math.nan)
 
@@ -61,7 +61,7 @@ def test_deflated_sharpe_reproduces_the_paper():
     # of 0.9004; with 46 trials it is 0.9505.
     record = TrackRecord(2.5 / math.sqrt(250), 1250, -3, 10)
     for trials, probability in ((100, 0.9004), (46, 0.9505)):
-        assert record.probabilistic(expected_maximum_sharpe(trials, 0.5 / 250)) == pytest.approx(probability, abs=5e-5)
+        assert record.deflated(Trials(trials, variance=0.5 / 250)) == pytest.approx(probability, abs=5e-5)
     assert expected_maximum_sharpe(100, 0.5 / 250) == pytest.approx(0.1132, abs=5e-5)
 
 
@@ -74,22 +74,35 @@ def test_the_expected_maximum_is_that_of_independent_normal_draws(trials):
 def test_one_trial_deflates_nothing():
     record = TrackRecord.of(0.1 + noise(300))
     assert expected_maximum_sharpe(1, 0.5) == 0
-    assert record.deflated(1) == record.probabilistic()
+    assert record.deflated(Trials(1, variance=0.5)) == record.probabilistic()
 
 
 def test_more_trials_ask_for_more():
     record = TrackRecord.of(0.1 + noise(300))
-    found = [record.deflated(trials) for trials in (1, 2, 10, 100, 1000)]
+    found = [record.deflated(Trials(count)) for count in (1, 2, 10, 100, 1000)]
     assert sorted(found, reverse=True) == found
     assert len(set(found)) == 5
+
+
+def test_trials_that_truly_differ_ask_for_more():
+    record = TrackRecord.of(0.1 + noise(300))
+    found = [record.deflated(Trials(20, variance)) for variance in (1 / 299, 2 / 299, 4 / 299, 8 / 299)]
+    assert sorted(found, reverse=True) == found
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize("variance", [0, 0.5 / 299])
+def test_few_or_alike_trials_do_not_make_luck_small(variance):
+    record = TrackRecord.of(0.1 + noise(300))
+    assert record.deflated(Trials(20, variance)) == record.deflated(Trials(20)) == record.deflated(Trials(20, 1 / 299))
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.15, 0.2, 0.25])
 def test_it_survives_as_many_trials_as_leave_it_significant(ratio):
     record = TrackRecord(ratio, 300, 0.0, 3.0)
     most = record.trials_survived
-    assert record.deflated(most) >= CONFIDENCE
-    assert most == MANY_TRIALS or record.deflated(most + 1) < CONFIDENCE
+    assert record.deflated(Trials(most)) >= CONFIDENCE
+    assert most == MANY_TRIALS or record.deflated(Trials(most + 1)) < CONFIDENCE
 
 
 def test_what_is_not_significant_alone_survives_no_trial():
@@ -103,7 +116,7 @@ def test_the_best_of_fifty_experiments_on_noise_looks_significant_and_is_not():
     for seed in range(300):
         trials = noise(50, 250, seed=seed)
         best.append(TrackRecord.of(trials[np.argmax(sharpe(trials))]))
-    deflated = np.array([record.deflated(50) for record in best])
+    deflated = np.array([record.deflated(Trials(50)) for record in best])
     plain = np.array([record.probabilistic() for record in best])
     assert (plain > 0.95).mean() > 0.85
     assert np.mean([record.ratio * math.sqrt(252) for record in best]) > 2
@@ -113,14 +126,15 @@ def test_the_best_of_fifty_experiments_on_noise_looks_significant_and_is_not():
 
 def test_probabilities_do_not_depend_on_the_unit_of_the_returns():
     returns = 0.1 + noise(100)
-    assert TrackRecord.of(1e-9 * returns).deflated(5) == pytest.approx(TrackRecord.of(returns).deflated(5), rel=1e-12)
+    small, large = (TrackRecord.of(unit * returns).deflated(Trials(5)) for unit in (1e-9, 1))
+    assert small == pytest.approx(large, rel=1e-12)
 
 
 @pytest.mark.parametrize("returns", [[0.1] * 30, [np.nan] * 30])
 def test_nothing_is_known_without_a_sharpe(returns):
     record = TrackRecord.of(np.array(returns))
     assert record.sessions == 30
-    for value in (record.ratio, record.probabilistic(), record.deflated(5), record.minimum_length()):
+    for value in (record.ratio, record.probabilistic(), record.deflated(Trials(5)), record.minimum_length()):
         assert math.isnan(value)
 
 

@@ -33,7 +33,7 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
     """Killed in its third phase with all its processes; what the first two had delivered is not made again."""
     (workspace.folder / "decay.yaml").write_text(json.dumps(SPACE))
     command = ("gogooku3", "search", "decay.yaml", "--json")
-    folder, before = workspace.folder / "logs/search/decay", count(workspace.folder, "demo")
+    folder, before = workspace.folder / "logs/search/decay", count(workspace.folder, "demo").count
     with subprocess.Popen(
         command,
         cwd=workspace.folder,
@@ -56,7 +56,7 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
     assert "Running stage 'train@adaptive_norm'" not in said
     assert workspace.changes() == "?? decay.yaml\n"
     assert [trial["state"] for trial in found["trials"]] == ["complete"]
-    assert found["results"] == count(workspace.folder, "demo") == before + 1
+    assert found["results"] == count(workspace.folder, "demo").count == before + 1
     assert not (folder / "workspace").exists()
 
     alone = workspace.copy(tmp_path / "alone")

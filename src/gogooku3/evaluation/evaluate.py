@@ -57,8 +57,8 @@ class Evaluation:
     - `sessions`, `from`, `to`: the sessions at whose close the portfolio was set;
     - `sharpe`: `value` annualised after costs, `low` and `high` of its 95 % interval, `probabilistic` (probability
       that the true one is above 0), `min_track_record` (sessions that it would need for 95 %), `trials_survived`
-      (the most trials of which it could be the best and still have a deflated Sharpe ratio of 95 %), `skewness` and
-      `kurtosis` of the returns;
+      (the most trials, differing by luck alone, of which it could be the best and still have a deflated Sharpe ratio of
+      95 %), `skewness` and `kurtosis` of the returns;
     - `annual_return` (252 times the mean, after costs; divided by `annual_volatility` it is the Sharpe
       ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost` and `borrow` (annual),
       `break_even_bps` (cost of trading at which the return would be 0);

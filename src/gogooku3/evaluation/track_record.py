@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,15 @@ MANY_TRIALS = 1_000_000
 
 _NORMAL = NormalDist()
 _EULER_MASCHERONI = 0.5772156649015329
+
+
+class Trials(NamedTuple):
+    """What a result is the best of."""
+
+    count: int
+    """Independent trials, the result itself among them."""
+    variance: float = 0.0
+    """Sample variance of their Sharpe ratios per session; 0 where fewer than two are known."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +69,16 @@ class TrackRecord:
             return math.nan
         return _NORMAL.cdf((self.ratio - benchmark) * math.sqrt(self.sessions - 1) / math.sqrt(variance))
 
-    def deflated(self, trials: int) -> float:
-        """Probability that the true Sharpe ratio exceeds what the best of `trials` trials shows by luck.
+    def deflated(self, trials: Trials) -> float:
+        """Probability that the true Sharpe ratio exceeds what the best of some trials shows by luck.
 
-        Bailey and López de Prado (2014). The trials' Sharpe ratios are taken to vary as estimates of a true ratio of
-        zero do over as many sessions: variance 1/(T − 1) per session. Trials that resemble each other vary less,
-        and the result is then on the safe side. With one trial it is the probabilistic Sharpe ratio against 0.
+        Bailey and López de Prado (2014), with the variance of the trials' Sharpe ratios, but at least 1/(T − 1): that
+        of estimates of a true ratio of zero over as many sessions. Trials that truly differ vary more. Few trials, or
+        trials that resemble each other, may show less, and would make luck seem small. With one trial it is the
+        probabilistic Sharpe ratio against 0.
         """
-        return self.probabilistic(expected_maximum_sharpe(trials, 1 / (self.sessions - 1)))
+        variance = max(trials.variance, 1 / (self.sessions - 1))
+        return self.probabilistic(expected_maximum_sharpe(trials.count, variance))
 
     def minimum_length(self, benchmark: float = 0.0) -> float:
         """Sessions from which on this Sharpe ratio would exceed a benchmark with `CONFIDENCE`.
@@ -83,12 +95,13 @@ class TrackRecord:
     def trials_survived(self) -> int:
         """The most trials of which this could be the best and still have a deflated Sharpe ratio of `CONFIDENCE`.
 
-        0 where it is not significant as the only trial; at most `MANY_TRIALS`.
+        0 where it is not significant as the only trial; at most `MANY_TRIALS`. The trials are taken to differ by luck
+        alone, with variance 1/(T − 1): a run does not know them. Of trials that truly differ it survives fewer.
         """
         low, high = 0, MANY_TRIALS + 1
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self.deflated(middle) >= CONFIDENCE else (low, middle)
+            low, high = (middle, high) if self.deflated(Trials(middle)) >= CONFIDENCE else (low, middle)
         return low
 
     @property

@@ -18,6 +18,7 @@ from dvc.repo import Repo
 from gogooku3 import config
 from gogooku3.errors import RefusedError, listed
 from gogooku3.evaluation.differences import differences
+from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
 from gogooku3.files import sha256_file
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
@@ -178,7 +179,7 @@ def _record(
             hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
             ' `--despite-worse "REASON"` releases it without making it the best',
         )
-    trials, track = count(root, tier), track_record(root, commit, "validation")
+    trials, track = count(root, tier, commit), track_record(root, commit, "validation")
     deflated = math.nan if track is None else track.deflated(trials)
     return Record(
         tier=tier,
@@ -191,9 +192,10 @@ def _record(
         compared_with=compared_with,
         despite_worse=despite_worse if gain < 0 else None,
         stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
-        trials=trials,
+        trials=trials.count,
+        trials_deviation=math.sqrt(trials.variance * SESSIONS_PER_YEAR),
         deflated_sharpe=None if math.isnan(deflated) else deflated,
-        test_readings=readings(root, tier),
+        test_readings=readings(root, tier, commit),
     )
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from gogooku3.evaluation.track_record import Trials
 from gogooku3.recovery.releases.record import Estimate
 from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.trials import count
@@ -59,10 +60,11 @@ def outcome(root: Path, commit: str, study: str, tier: str, objective: str, know
     }
     name = max(values, key=lambda each: values[each], default=None)
     best = next((trial for trial in trials if trial.experiment == name), None) if name else None
-    results = count(root, tier)
+    rev = None if name is None else experiments.reference(commit, name)
+    results = count(root, tier, rev)
     return Outcome(
-        study, commit, tier, objective, trials, best, _alike(best, values), results,
-        None if name is None else _deflated(root, experiments.reference(commit, name), results),
+        study, commit, tier, objective, trials, best, _alike(best, values), results.count,
+        None if rev is None else _deflated(root, rev, results),
     )  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def _alike(best: Trial | None, values: dict[str, float]) -> int:
     return sum(value >= best.value.low for name, value in values.items() if name != best.experiment)
 
 
-def _deflated(root: Path, rev: str, results: int) -> float | None:
+def _deflated(root: Path, rev: str, results: Trials) -> float | None:
     track = track_record(root, rev, "validation")
     deflated = math.nan if track is None else track.deflated(results)
     return None if math.isnan(deflated) else deflated

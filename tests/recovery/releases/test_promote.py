@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, StoreError
-from gogooku3.evaluation.track_record import TrackRecord
+from gogooku3.evaluation.track_record import TrackRecord, Trials
 from gogooku3.files import sha256_file
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
@@ -60,18 +60,42 @@ def test_the_first_model_is_version_1_and_the_best_and_its_tags_record_it(lab: A
 def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_chosen_from(lab: Any) -> None:
     first = promote(lab.folder, "tier1").record
     track = TrackRecord(1.0 / math.sqrt(252), 100, 0.1, 4.0)
-    assert (first.trials, first.deflated_sharpe) == (1, track.deflated(1))
+    assert (first.trials, first.deflated_sharpe) == (1, track.deflated(Trials(1)))
     lab.train(2, 0.04)
     lab.train(3, 0.06)
     made = promote(lab.folder, "tier1")
     assert made.record.trials == 3
-    assert made.record.deflated_sharpe == track.deflated(3)
+    assert made.record.deflated_sharpe == track.deflated(Trials(3))
     assert made.record.compared_with is not None
     gain = made.record.compared_with.gain
     assert gain is not None
     # Both share most of what moves their RankIC: the gain of 0.01 stands out though each one's own interval is wide.
     assert gain.value == pytest.approx(0.01, abs=0.002)
     assert 0 < gain.low < gain.value < gain.high < 0.02
+
+
+def test_trials_whose_sharpe_ratios_differ_by_more_than_luck_deflate_more(lab: Any) -> None:
+    for seed, ratio in ((2, -2.0), (3, 4.0)):
+        lab.make(lab.folder / "made", seed, 0.06)
+        edit_json(
+            lab.folder / "made/metrics/validation.json", lambda table, value=ratio: table["sharpe"].update(value=value)
+        )
+        lab.reproduce()
+    record = promote(lab.folder, "tier1").record
+    track = TrackRecord(4.0 / math.sqrt(252), 100, 0.1, 4.0)
+    variance = 9 / 252  # of 1, the first one's, −2 and 4; luck alone would give 1/99
+    assert (record.trials, record.trials_deviation) == (3, pytest.approx(3.0))
+    assert record.deflated_sharpe == pytest.approx(track.deflated(Trials(3, variance)))
+    assert record.deflated_sharpe < track.deflated(Trials(3))
+
+
+def test_a_result_that_another_tier_gave_before_counts_where_it_is_released(lab: Any) -> None:
+    """The stages of the lab know no parameter, so that even the lock file stays as it is."""
+    other_tier(lab)
+    record = promote(lab.folder, "tier2").record
+    track = TrackRecord(1.0 / math.sqrt(252), 100, 0.1, 4.0)
+    assert (record.trials, record.deflated_sharpe) == (1, track.deflated(Trials(1)))
+    assert record.test_readings == Readings(model=1, tier=1)
 
 
 def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:
@@ -83,6 +107,12 @@ def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:
     edit_json(lab.folder / "made/metrics/test.json", lambda table: table["sharpe"].update(value=9.0))
     lab.reproduce()
     assert promote(lab.folder, "tier1").record.test_readings == Readings(model=2, tier=4)
+    # And once more, under the name of another tier.
+    edit_json(lab.folder / "made/metrics/test.json", lambda table: table["sharpe"].update(value=8.0))
+    params = lab.folder / "params.yaml"
+    params.write_text(params.read_text().replace("tier: tier1", "tier: tier2"))
+    lab.reproduce()
+    assert promote(lab.folder, "tier2").record.test_readings == Readings(model=3, tier=1)
 
 
 def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> None:

@@ -30,7 +30,18 @@ class History:
     def result(self, sharpe: float, *, tier: str = "tier1", text: str | None = None, **more: Any) -> str:
         table = {"sharpe": {"value": sharpe}, "rank_ic": {"1": {"value": 0.1}}} | more
         (self.root / "metrics/validation.json").write_text(json.dumps(table) if text is None else text)
+        self.parameters(tier, sharpe)
+        self.lock()
+        return self.commit()
+
+    def parameters(self, tier: str, sharpe: float) -> None:
         (self.root / "params.yaml").write_text(f"tier: {tier}\nsharpe: {sharpe}\n")
+
+    def lock(self) -> None:
+        """What `dvc repro` leaves: a lock file that holds every parameter."""
+        (self.root / "dvc.lock").write_text((self.root / "params.yaml").read_text())
+
+    def commit(self) -> str:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "A result")
         return self.git("rev-parse", "HEAD")
@@ -55,7 +66,7 @@ def test_results_in_commits_experiments_and_tags_are_trials(history: History):
     history.result(4.0)
     history.git("tag", "tier1@v1.0.0")
     history.git("reset", "--quiet", "--hard", "HEAD~")
-    assert count(history.root, "tier1") == 4
+    assert count(history.root, "tier1").count == 4
 
 
 def test_the_same_result_twice_is_one_trial(history: History):
@@ -63,28 +74,86 @@ def test_the_same_result_twice_is_one_trial(history: History):
     history.experiment(1.0, "twin", turnover=0.5)
     (history.root / "README.md").write_text("words\n")
     history.result(1.0, turnover=0.25)
-    assert count(history.root, "tier1") == 1
+    assert count(history.root, "tier1").count == 1
 
 
 def test_results_of_other_tiers_are_none_of_this_one(history: History):
     history.result(1.0)
     history.experiment(2.0, "other", tier="tier2")
-    assert (count(history.root, "tier1"), count(history.root, "tier2"), count(history.root, "demo")) == (1, 1, 0)
+    assert [count(history.root, tier).count for tier in ("tier1", "tier2", "demo")] == [1, 1, 0]
+
+
+def test_a_tier_that_gives_the_result_of_another_has_it_too(history: History):
+    history.result(1.0, tier="demo")
+    history.result(2.0)
+    history.parameters("tier1", 1.0)
+    (history.root / "metrics/validation.json").write_text(history.git("show", "HEAD~:metrics/validation.json"))
+    history.lock()
+    history.commit()
+    assert [count(history.root, tier).count for tier in ("demo", "tier1")] == [1, 2]
+
+
+def test_another_tier_that_leaves_the_metrics_as_they_were_has_a_result(history: History):
+    history.result(1.0, tier="demo")
+    history.parameters("tier1", 1.0)
+    history.lock()
+    history.commit()
+    assert [count(history.root, tier).count for tier in ("demo", "tier1")] == [1, 1]
+
+
+def test_parameters_of_a_tier_that_was_not_run_yet_are_no_result_of_it(history: History):
+    history.result(1.0, tier="demo")
+    history.parameters("tier1", 2.0)
+    history.commit()
+    assert count(history.root, "tier1").count == 0
+    history.result(2.0)
+    assert count(history.root, "tier1").count == 1
+
+
+def test_the_result_that_is_asked_about_counts_however_it_was_committed(history: History):
+    history.result(2.0)
+    history.result(1.0, tier="demo")
+    history.parameters("tier1", 1.0)
+    head = history.commit()
+    assert count(history.root, "tier1").count == 1
+    assert count(history.root, "tier1", head).count == 2
+    assert count(history.root, "demo", "HEAD~").count == 1
+
+
+def test_the_variance_is_that_of_the_sharpe_ratios_per_session(history: History):
+    history.result(1.0)
+    assert count(history.root, "tier1").variance == 0
+    history.experiment(-2.0, "lofty-ibex")
+    history.experiment(4.0, "tubby-gaze")
+    history.experiment(50.0, "other", tier="tier2")
+    found = count(history.root, "tier1")
+    assert found.count == 3
+    assert found.variance == pytest.approx(9 / 252)
+
+
+@pytest.mark.parametrize("ratio", ["null", "NaN", '"4.0"', "[4.0]"])
+def test_a_sharpe_ratio_that_is_none_has_no_part_in_the_variance(history: History, ratio: str):
+    history.result(1.0)
+    history.result(3.0)
+    history.result(0.0, text=f'{{"sharpe": {{"value": {ratio}}}, "rank_ic": {{"1": {{"value": 0.1}}}}}}')
+    found = count(history.root, "tier1")
+    assert found.count == 3
+    assert found.variance == pytest.approx(2 / 252)
 
 
 def test_an_experiment_of_which_the_reference_is_gone_is_not_seen(history: History):
     history.result(1.0)
     history.experiment(2.0, "gone")
-    assert count(history.root, "tier1") == 2
+    assert count(history.root, "tier1").count == 2
     history.git("update-ref", "-d", history.git("for-each-ref", "--format=%(refname)", "refs/exps"))
-    assert count(history.root, "tier1") == 1
+    assert count(history.root, "tier1").count == 1
 
 
 def test_a_result_that_cannot_be_read_counts_as_one_of_its_own(history: History):
     history.result(1.0)
     history.result(0.0, text="{}")
     history.result(0.0, text="not JSON")
-    assert count(history.root, "tier1") == 3
+    assert count(history.root, "tier1").count == 3
 
 
 def test_parameters_that_cannot_be_read_belong_to_no_tier(history: History):
@@ -92,20 +161,20 @@ def test_parameters_that_cannot_be_read_belong_to_no_tier(history: History):
     (history.root / "params.yaml").write_text("tier: [1")
     (history.root / "metrics/validation.json").write_text("{}")
     history.git("commit", "--quiet", "--all", "--message", "Broken")
-    assert count(history.root, "tier1") == 1
+    assert count(history.root, "tier1").count == 1
 
 
 def test_a_commit_that_only_a_detached_head_reaches_counts(history: History):
     history.result(1.0)
     history.git("switch", "--quiet", "--detach")
     history.result(2.0)
-    assert count(history.root, "tier1") == 2
+    assert count(history.root, "tier1").count == 2
 
 
 def test_a_repository_without_results_has_no_trials(history: History):
     (history.root / "README.md").write_text("words\n")
     history.git("add", "--all")
     history.git("commit", "--quiet", "--message", "Nothing yet")
-    assert count(history.root, "tier1") == 0
+    assert count(history.root, "tier1").count == 0
     with pytest.raises(GitError):
         count(history.root.parent, "tier1")

@@ -106,6 +106,8 @@ class Record:
     """The tag that marks it as the best of its tier, made together with its own."""
     trials: int | None = None
     """Different results that the repository knew of the tier, this one included; None in older records."""
+    trials_deviation: float | None = None
+    """Sample standard deviation of their Sharpe ratios, per year as these are, 0 of one; None in older records."""
     deflated_sharpe: float | None = None
     """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
     test_readings: Readings | None = None
@@ -226,7 +228,9 @@ def trials(record: Record) -> str:
     if record.trials is None:
         return "not recorded"
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
-    return f"{record.trials} different results of {record.tier}; deflated Sharpe on validation {deflated}"
+    spread = record.trials_deviation
+    differ = f", whose Sharpe ratios have a standard deviation of {spread:.3f}" if spread else ""
+    return f"{record.trials} different results of {record.tier}{differ}; deflated Sharpe on validation {deflated}"
 
 
 def readings(record: Record) -> str:
