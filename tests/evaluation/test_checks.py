@@ -10,7 +10,7 @@ import pytest
 from gogooku3.errors import DataError
 from gogooku3.evaluation import checks
 
-from .conftest import calm, forward_returns, sessions_of
+from .conftest import calm, sessions_of
 
 T, S = 30, 12
 HORIZONS = (1, 5)
@@ -79,33 +79,50 @@ def test_targets_that_reach_beyond_the_bars_are_not_compared(closes):
 
 def test_scores_of_survivors_alone_are_refused(closes):
     conditions = replace(calm(T, S), close_TS=closes)
-    scores_TS = np.where(np.isfinite(closes), 1.0, np.nan)
-    checks.scored_stocks(scores_TS, SESSIONS, CODES, conditions)
-    scores_TS[:, 4] = np.nan
-    with pytest.raises(DataError, match=r"20 bars of 1 stocks \(1305\) have no score, the first on 2023-05-01"):
-        checks.scored_stocks(scores_TS, SESSIONS, CODES, conditions)
+    scores_TSH = np.where(np.isfinite(closes), 1.0, np.nan)[..., None].repeat(len(HORIZONS), axis=2)
+    checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, conditions)
+    scores_TSH[:, 4] = np.nan
+    with pytest.raises(
+        DataError, match=r"20 bars of 1 stocks \(1305\) have no score of ridge, the first on 2023-05-01"
+    ):
+        checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, conditions)
+
+
+def test_scores_of_survivors_alone_are_refused_at_every_horizon(closes):
+    scores_TSH = np.ones((T, S, len(HORIZONS)))
+    scores_TSH[8:, 5, 1] = np.nan
+    with pytest.raises(
+        DataError, match=r"22 bars of 1 stocks \(1306\) have no score of ridge, the first on 2023-05-11"
+    ):
+        checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, replace(calm(T, S), close_TS=closes))
 
 
 @pytest.mark.parametrize(("at", "date"), [(5, "2023-05-05"), (1, "2023-05-01")])
 def test_a_session_that_is_listed_twice_is_refused(at, date):
     sessions = SESSIONS.copy()
+    checks.sessions_rise(sessions)
     sessions[at] = sessions[at - 1]
     with pytest.raises(DataError, match=f"session {date} comes after {date}"):
-        checks.sessions_once(sessions, np.random.default_rng(0).standard_normal((T, S)))
+        checks.sessions_rise(sessions)
 
 
-def test_a_session_that_was_copied_under_another_date_is_refused():
-    returns_TS = forward_returns(0.01 * np.random.default_rng(0).standard_normal((T, S)), (1,))[..., 0]
-    checks.sessions_once(SESSIONS, returns_TS)
-    returns_TS[17] = returns_TS[9]
-    with pytest.raises(DataError, match="sessions 2023-05-12 and 2023-05-24 have the same return in every stock"):
-        checks.sessions_once(SESSIONS, returns_TS)
+def test_sessions_out_of_order_are_refused():
+    with pytest.raises(DataError, match="session 2023-06-08 comes after 2023-06-09"):
+        checks.sessions_rise(SESSIONS[::-1])
+
+
+def test_closes_that_were_copied_with_their_next_are_refused(closes):
+    """A copy of one close has other neighbours; of whole bars, even one is refused where they are read."""
+    checks.returns_once(SESSIONS, targets_of(closes)[..., 0])
+    closes[16:18] = closes[9:11]
+    with pytest.raises(DataError, match="after 2023-05-12 and after 2023-05-23 all stocks have the same returns"):
+        checks.returns_once(SESSIONS, targets_of(closes)[..., 0])
 
 
 def test_sessions_in_which_nothing_is_known_or_nothing_moved_are_no_copies():
     returns_TS = np.random.default_rng(0).standard_normal((T, S))
     returns_TS[[3, 4]], returns_TS[[8, 20]] = 0.0, np.nan
-    checks.sessions_once(SESSIONS, returns_TS)
+    checks.returns_once(SESSIONS, returns_TS)
 
 
 @pytest.mark.parametrize(("which", "value"), [("scores", np.inf), ("targets", -np.inf)])

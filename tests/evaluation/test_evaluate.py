@@ -235,7 +235,7 @@ def test_a_missing_horizon_is_refused_by_name():
 def test_values_and_sessions_are_checked():
     scores, targets = market()
     targets[7] = targets[3]
-    with pytest.raises(DataError, match="have the same return in every stock"):
+    with pytest.raises(DataError, match="all stocks have the same returns"):
         run(scores, targets)
     targets[7] = np.inf
     with pytest.raises(DataError, match="targets are infinite"):

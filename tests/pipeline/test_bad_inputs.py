@@ -85,6 +85,12 @@ def with_bars_twice(bars: pl.DataFrame, path: Path) -> None:
     pl.concat([bars, bars.head(3)]).sort("Date", "Code").write_parquet(path)
 
 
+def with_a_session_under_a_second_date(bars: pl.DataFrame, path: Path) -> None:
+    day, copied = date(2022, 5, 11), bars.filter(pl.col("Date") == date(2021, 7, 8))
+    bars = pl.concat([bars.filter(pl.col("Date") != day), copied.with_columns(Date=pl.lit(day))])
+    bars.sort("Date", "Code").write_parquet(path)
+
+
 def with_a_word_for_a_price(bars: pl.DataFrame, path: Path) -> None:
     prices = bars["Close"].cast(pl.String).to_list()
     prices[41] = "n/a"
@@ -119,6 +125,12 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
         pytest.param(BARS, truncated, [f"`{BARS}` cannot be read as parquet", "empty, truncated"], id="truncated"),
         pytest.param(
             BARS, with_bars_twice, ["duplicate_key: 3 rows", "Date 2021-01-04", "rules.duplicate_key=drop"], id="twice"
+        ),
+        pytest.param(
+            BARS,
+            with_a_session_under_a_second_date,
+            ["sessions are there twice", "- 2021-07-08 and 2022-05-11: 29 of 29 stocks"],
+            id="a copied session",
         ),
         pytest.param(
             CSV, with_a_word_for_a_price, [f"`{CSV}`: column `Close` holds 'n/a' in row 42"], id="a word for a price"
@@ -250,4 +262,18 @@ def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_
     done = workspace.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
     assert done.returncode == 3
     assert "targets of horizon 1 are not what the bars returned" in done.stderr
+    assert workspace.bytes_of("metrics", "plots") == before
+
+
+def test_baselines_of_a_choice_of_the_stocks_are_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
+    """A rival that is judged by the stocks that suit it, or spared those that left, is no measure of the model."""
+    path = workspace.folder / "data/baselines.parquet"
+    before = workspace.bytes_of("metrics", "plots")
+    scores = pl.read_parquet(path)
+    left_out = scores["Code"][0]
+    path.chmod(0o644)
+    scores.filter(pl.col("Code") != left_out).write_parquet(path)
+    done = workspace.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
+    assert done.returncode == 3
+    assert f"1 stocks ({left_out}) have no score of ridge" in done.stderr
     assert workspace.bytes_of("metrics", "plots") == before

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
 from gogooku3 import quotes
-from gogooku3.config.quotes import FileQuotes
+from gogooku3.config.quotes import FileQuotes, Inputs
 from gogooku3.errors import DataError
 
 BARS = Path(__file__).parents[3] / "shared" / "data" / "sp500_5yr.parquet"
@@ -91,3 +94,14 @@ def test_sectors_listings_and_index_are_made(real: Callable[[str], FileQuotes]) 
     assert made.index.height == 1259
     gain = made.index["Close"][-1] / 1000
     assert 1.7 < gain < 2.3  # the equally weighted S&P 500 without dividends gained about 90 % in these years
+
+
+def test_a_session_that_is_copied_over_the_next_is_refused(real: Callable[[str], FileQuotes], tmp_path: Path) -> None:
+    whole = pl.read_parquet(BARS)
+    day, after = date(2015, 8, 24), date(2015, 8, 25)
+    copied = whole.filter(pl.col("date") == day).with_columns(date=pl.lit(after))
+    path = tmp_path / "bars.parquet"
+    pl.concat([whole.filter(pl.col("date") != after), copied]).sort("code", "date").write_parquet(path)
+    params = replace(real("drop"), inputs=Inputs(*[str(path)] * 3))
+    with pytest.raises(DataError, match=f"{day} and {after}: {copied.height} of {copied.height} stocks"):
+        quotes.make(params)

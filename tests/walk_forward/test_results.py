@@ -98,7 +98,7 @@ def test_in_a_gap_the_portfolio_holds_nothing(market: Market, tmp_path: Path) ->
 def test_a_bar_without_a_score_is_refused(market: Market, tmp_path: Path) -> None:
     holed = market.scores["lightgbm"].copy()
     holed[100, 7] = np.nan
-    with pytest.raises(DataError, match=r"1 bars of 1 stocks \(1307\) have no score, the first on"):
+    with pytest.raises(DataError, match=r"1 bars of 1 stocks \(1307\) have no score of lightgbm, the first on"):
         measured(replace(market, scores=market.scores | {"lightgbm": holed}), tmp_path)
 
 

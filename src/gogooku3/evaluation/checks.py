@@ -27,17 +27,22 @@ def finite(scores_TSH: NDArray[np.floating], targets_TSH: NDArray[np.floating]) 
             )
 
 
-def sessions_once(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.floating]) -> None:
-    """Refuses a session that is there twice, under its own date or, with all its returns, under another.
-
-    Its returns would count twice, and every interval would be too narrow.
-    """
+def sessions_rise(sessions: NDArray[np.datetime64]) -> None:
+    """Refuses a date that is there twice or out of order: its returns would count twice, or at another's place."""
     backwards = np.flatnonzero(sessions[1:] <= sessions[:-1])
     if len(backwards):
         raise DataError(
             f"session {sessions[backwards[0] + 1]} comes after {sessions[backwards[0]]}: sessions must rise, each once",
             hint="make the dataset anew with `dvc repro dataset`",
         )
+
+
+def returns_once(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.floating]) -> None:
+    """Refuses two sessions from which all stocks went on to the same returns: two closes or more that were copied.
+
+    They would count twice, and every interval would be too narrow. One copied close is not seen here, for the closes
+    beside it are others: `quotes.rules` refuses it by the whole bars, if these have volumes.
+    """
     first: dict[bytes, int] = {}
     for row, returns_S in enumerate(next_returns_TS):
         known = returns_S[np.isfinite(returns_S)]
@@ -46,9 +51,9 @@ def sessions_once(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.
         earlier = first.setdefault(np.nan_to_num(returns_S, nan=np.inf).tobytes(), row)
         if earlier != row:
             raise DataError(
-                f"sessions {sessions[earlier]} and {sessions[row]} have the same return in every stock: one of them"
-                " is a copy",
-                hint="take the copy out of the bars that `quotes.inputs` names",
+                f"after {sessions[earlier]} and after {sessions[row]} all stocks have the same returns: these closes"
+                " and the next are copies of one another",
+                hint="look at both dates in the bars that `quotes.inputs` names, and give each its own",
             )
 
 
@@ -86,19 +91,24 @@ def targets_of_bars(
 
 
 def scored_stocks(
-    scores_TS: NDArray[np.floating], sessions: NDArray[np.datetime64], codes: Sequence[str], conditions: Conditions
+    whose: str,
+    scores_TSH: NDArray[np.floating],
+    sessions: NDArray[np.datetime64],
+    codes: Sequence[str],
+    conditions: Conditions,
 ) -> None:
     """Refuses scores of a choice of the stocks that had a bar: it would be made with what came after.
 
     Args:
-        scores_TS: of the sessions that `conditions` has.
+        whose: who gave the scores, for the message.
+        scores_TSH: of the sessions that `conditions` has; a bar needs one for every horizon.
     """
-    unscored_TS = np.isfinite(conditions.close_TS) & ~np.isfinite(scores_TS)
+    unscored_TS = np.isfinite(conditions.close_TS) & np.isnan(scores_TSH).any(axis=-1)
     if unscored_TS.any():
         stocks = [codes[int(place)] for place in np.flatnonzero(unscored_TS.any(axis=0))]
         row = int(np.flatnonzero(unscored_TS.any(axis=1))[0])
         raise DataError(
-            f"{int(unscored_TS.sum())} bars of {len(stocks)} stocks ({listed(stocks)}) have no score, the first on"
-            f" {sessions[row]}",
+            f"{int(unscored_TS.sum())} bars of {len(stocks)} stocks ({listed(stocks)}) have no score of {whose}, the"
+            f" first on {sessions[row]}",
             hint="score every stock that has a bar; a filter for stocks that survive sells the future",
         )

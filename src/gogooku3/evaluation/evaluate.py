@@ -98,13 +98,14 @@ def evaluate(
 
     Raises:
         ConfigError: horizon 1 or the traded horizon is not among the horizons.
-        DataError: values are infinite, a session is there twice, no session has `metrics.MIN_STOCKS` stocks with
-            score and target, or the portfolio has fewer than `MIN_SESSIONS` sessions.
+        DataError: values are infinite, sessions do not rise, two have the same next returns, none has
+            `metrics.MIN_STOCKS` stocks with score and target, or the portfolio has fewer than `MIN_SESSIONS` sessions.
     """
     traded = params.portfolio.horizon
     _check_horizons(outcome.horizons, traded)
     checks.finite(scores_TSH, outcome.targets_TSH)
-    checks.sessions_once(outcome.sessions, outcome.of(1))
+    checks.sessions_rise(outcome.sessions)
+    checks.returns_once(outcome.sessions, outcome.of(1))
     scores = {horizon: scores_TSH[..., place] for place, horizon in enumerate(outcome.horizons)}
     _check_stocks(scores[traded], outcome.of(traded), traded)
     wanted_TS = score_weights(scores[traded], outcome.conditions.sectors, params.portfolio)

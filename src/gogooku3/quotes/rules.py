@@ -1,6 +1,9 @@
 """The rules that daily bars obey, what breaks them, and what happens then.
 
 All rules are evaluated on the rows as the file has them, before any row is dropped. A row may break several.
+
+A session that is there under two dates is refused among the rows that are left: no single row of it is wrong, and which
+of the two dates it belongs to, the bars do not say.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ from typing import Any
 import polars as pl
 
 from gogooku3.config.quotes import Rules
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, listed
 
 PRICES = ("Open", "High", "Low", "Close")
 VALUES = (*PRICES, "Volume")
 
 _EXAMPLES = 5
+_MIN_EQUAL = 10
+"""Stocks with equal bars below which two sessions may be alike by chance: a stock that hardly trades repeats itself."""
 
 
 def enforce(bars: pl.DataFrame, rules: Rules, end: date) -> tuple[pl.DataFrame, dict[str, Any]]:
@@ -33,7 +38,7 @@ def enforce(bars: pl.DataFrame, rules: Rules, end: date) -> tuple[pl.DataFrame, 
         that several rules drop counts with the first) and up to five `examples`.
 
     Raises:
-        DataError: rules whose policy is `error` are broken; it lists all of them.
+        DataError: rules whose policy is `error` are broken; it lists all of them. Or two sessions have the same bars.
     """
     broken = bars.select(expression.fill_null(False).alias(rule) for rule, expression in _rules(end).items())
     policies = asdict(rules)
@@ -44,7 +49,9 @@ def enforce(bars: pl.DataFrame, rules: Rules, end: date) -> tuple[pl.DataFrame, 
         if entry["policy"] == "drop":
             entry["dropped"] = int((kept & broken[rule]).sum())
             kept &= ~broken[rule]
-    return bars.filter(kept).sort("Date", "Code", maintain_order=True), report
+    bars = bars.filter(kept).sort("Date", "Code", maintain_order=True)
+    _refuse_copies(bars)
+    return bars, report
 
 
 def _rules(end: date) -> dict[str, pl.Expr]:
@@ -82,3 +89,40 @@ def _refuse(broken: dict[str, dict[str, Any]]) -> None:
         hint=f"correct the file, or set {', '.join(choices)} (`drop` leaves the rows out,"
         " `keep` takes them as they are, sorted)",
     )
+
+
+def _refuse_copies(bars: pl.DataFrame) -> None:
+    """Refuses two sessions in which most stocks that were traded have the very same bar.
+
+    Most: more than half of those of the session that has fewer, and at least `_MIN_EQUAL`. Each bar is compared with
+    the last one of its stock that equals it, by a hash of 64 bits.
+    """
+    traded = (
+        bars.lazy()
+        .filter(pl.col("Volume") > 0)
+        .drop_nulls(VALUES)
+        .select("Date", bar=pl.struct("Code", *VALUES).hash())
+        .sort("bar", "Date")
+    )
+    stocks = traded.group_by("Date").agg(stocks=pl.len())
+    last_equal = pl.when(pl.col("bar") == pl.col("bar").shift()).then(pl.col("Date").shift())
+    copies = (
+        traded.select("Date", earlier=last_equal)
+        .drop_nulls()
+        .group_by("earlier", "Date")
+        .agg(equal=pl.len())
+        .filter(pl.col("equal") >= _MIN_EQUAL)
+        .join(stocks, on="Date")
+        .join(stocks, left_on="earlier", right_on="Date", suffix="_earlier")
+        .select("earlier", "Date", "equal", stocks=pl.min_horizontal("stocks", "stocks_earlier"))
+        .filter(pl.col("equal") * 2 > pl.col("stocks"))
+        .sort("Date", "earlier")
+        .collect()
+    )
+    if not copies.is_empty():
+        pairs = [f"\n- {earlier} and {day}: {equal} of {of} stocks" for earlier, day, equal, of in copies.rows()]
+        raise DataError(
+            "sessions are there twice, by the open, high, low, close and volume of most stocks:"
+            + listed(pairs, separator=""),
+            hint="one of the two dates has a copy: give it its own bars, or take its rows out if there was no session",
+        )

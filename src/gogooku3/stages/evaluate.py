@@ -36,9 +36,11 @@ def run(params: Params) -> None:
     conditions = conditions_of(panel, quotes, first, last)
     span = slice(first, last + 1)
     checks.targets_of_bars(panel.y_TSH[span], panel.horizons, panel.sessions[span], panel.codes, conditions)
-    checks.scored_stocks(scores_TSP[..., 0], panel.sessions[span], panel.codes, conditions)
-    oracle_TSP = oracle_of(panel, quotes)
     baselines = read_scores(panel, Path("data/baselines.parquet"))
+    all_scores = {"the model": scores_TSP} | {name: scores[span] for name, scores in baselines.items()}
+    for whose, scores_of_all in all_scores.items():
+        checks.scored_stocks(whose, scores_of_all, panel.sessions[span], panel.codes, conditions)
+    oracle_TSP = oracle_of(panel, quotes)
 
     results, tables = {}, {}
     for split in SPLITS:

@@ -58,9 +58,10 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
     checks.targets_of_bars(outcome.targets_TSH, panel.horizons, outcome.sessions, panel.codes, conditions)
     for fold in folds:
         inside = _inside(fold, rows)
-        for scores_TSH in (series.scores_TSH, *series.baselines.values()):
+        for whose, scores_TSH in {"the model": series.scores_TSH, **series.baselines}.items():
             checks.scored_stocks(
-                scores_TSH[inside, :, 0],
+                whose,
+                scores_TSH[inside],
                 outcome.sessions[inside],
                 panel.codes,
                 conditions.rows(inside.start, inside.stop),
