@@ -23,10 +23,11 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     """Mark this commit's package as a version of TIER.
 
     Makes the annotated tag TIER@VERSION and, when the model's validation RankIC (mean over the horizons) beats that of
-    the present best, the tag TIER#best#N: both or none, and none is ever moved. The tag records the gain with its 95 %
-    interval, how many different results the repository knows of the tier, the deflated Sharpe for that many trials, and
-    how often the test split was read. Before that it checks the tree, the lock file and the package, pushes to the
-    bucket and audits it. The tags stay local: it prints how to publish them.
+    the present best, the tag TIER#best#N: both or none, and none is ever moved. It prints, and the tag records, the
+    gain with its 95 % interval and whether that leaves out zero, how many different results the repository knows of the
+    tier, the deflated Sharpe for these trials, and how many results on test had been seen. Before that it checks the
+    tree, the lock file and the package, pushes to the bucket and audits it. The tags stay local: it prints how to
+    publish them.
 
     Exit codes: 0 promoted; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing;
     7 the bucket cannot be reached; 8 Git failed.

@@ -30,6 +30,7 @@ from gogooku3.recovery.releases.record import (
     Estimate,
     Measured,
     Record,
+    gain,
     measured,
     message,
     parse,
@@ -171,11 +172,14 @@ def _record(
             f"the validation RankIC is undefined over {validation.basis}: it cannot be compared",
             hint="evaluate over more sessions and stocks (`dataset.split`, `quotes.stocks`)",
         )
-    gain = math.inf if compared_with is None else ours - compared_with.rank_ic
-    if compared_with is not None and gain < 0 and despite_worse is None:
+    # By the value alone: a mark must be somewhere, and the larger estimate is the better choice. The record says
+    # whether the gain is more than noise.
+    better = math.inf if compared_with is None else ours - compared_with.rank_ic
+    if compared_with is not None and better < 0 and despite_worse is None:
         raise RefusedError(
             f"the mean validation RankIC is {ours:.6f} ({validation.basis}); the best of `{tier}`,"
-            f" `{compared_with.tag}`, has {compared_with.rank_ic:.6f} ({compared_with.basis})",
+            f" `{compared_with.tag}`, has {compared_with.rank_ic:.6f} ({compared_with.basis});"
+            f" {gain(compared_with, validation)}",
             hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
             ' `--despite-worse "REASON"` releases it without making it the best',
         )
@@ -190,8 +194,8 @@ def _record(
         validation=validation,
         test=measured(root, commit, "test"),
         compared_with=compared_with,
-        despite_worse=despite_worse if gain < 0 else None,
-        stage_tag=registry.next_stage_tag(tier) if gain > 0 else None,
+        despite_worse=despite_worse if better < 0 else None,
+        stage_tag=registry.next_stage_tag(tier) if better > 0 else None,
         trials=trials.count,
         trials_deviation=math.sqrt(trials.variance * SESSIONS_PER_YEAR),
         deflated_sharpe=None if math.isnan(deflated) else deflated,
@@ -233,8 +237,8 @@ def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validatio
             f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {its.basis}",
             hint=f"take the mark back (`gto deprecate {tier} {best.version} {tags.BEST}`)",
         )
-    gain = _gain(root, commit, best.commit) if its.basis == validation.basis else None
-    return Comparison(best.tag.name, its.mean_rank_ic, its.basis, gain)
+    difference = _gain(root, commit, best.commit) if its.basis == validation.basis else None
+    return Comparison(best.tag.name, its.mean_rank_ic, its.basis, difference)
 
 
 def _gain(root: Path, commit: str, best: str) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""How many experiments a tier's model was chosen from, and how often test was read, as the repository remembers it.
+"""How many experiments a tier's model was chosen from, and how many results on test were seen, as Git remembers it.
 
 The count is of the repository and not of a run: it grows with every experiment, while what a run reads must stay what
 it was. So no stage reads it. A run states how many trials its result would survive (`trials_survived`); `promote`

@@ -74,6 +74,28 @@ def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_c
     assert 0 < gain.low < gain.value < gain.high < 0.02
 
 
+def test_a_gain_within_noise_moves_the_mark_and_is_said_to_be_one(lab: Any) -> None:
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.0501)
+    with start(lab) as process:
+        printed, told = process.communicate()
+    assert process.returncode == 0, told
+    record = parse(tags.read(lab.folder).of("tier1")[-1].tag.message)
+    assert record is not None
+    assert record.stage_tag == "tier1#best#2"
+    assert record.compared_with is not None
+    gain = record.compared_with.gain
+    assert gain is not None
+    assert gain.low < 0 < gain.high
+    assert f"gain {gain}, within noise" in printed
+    # Measured over other sessions, it has no interval, and is worse by its value alone.
+    lab.make(lab.folder / "made", 3, 0.04)
+    edit_json(lab.folder / "made/metrics/validation.json", lambda table: table.update({"from": "2024-01-11"}))
+    lab.reproduce()
+    with pytest.raises(RefusedError, match=r"gain -0\.010, of which there is no interval: the sessions or"):
+        promote(lab.folder, "tier1")
+
+
 def test_trials_whose_sharpe_ratios_differ_by_more_than_luck_deflate_more(lab: Any) -> None:
     for seed, ratio in ((2, -2.0), (3, 4.0)):
         lab.make(lab.folder / "made", seed, 0.06)

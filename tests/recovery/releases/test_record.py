@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,10 +85,11 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         f"model SHA-256: {'ab' * 32}",
         "started from: scratch",
         "validation RankIC: 0.0312 (mean; horizons 1; 2022-12-01 to 2023-04-28)",
-        "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions); gain 0.006 [0.001, 0.013]",
+        "compared with: tier1@v1.0.0, 0.0250 (same horizons and sessions); gain 0.006 [0.001, 0.013], beyond",
+        "  noise: the interval leaves out 0",
         "chosen from: 12 different results of tier1, whose Sharpe ratios have a standard deviation of 0.500;",
         "  deflated Sharpe on validation 0.8750",
-        "test: read once for this model, by which nothing was chosen; 11 results of tier1 are known",
+        "test: 1 result of this model and 11 of tier1 had been seen; promote chooses by validation",
         "exact on: x86-64-v3",
         "libraries: torch 2.13.0+cpu, numpy 2.4.6",
         "",
@@ -106,14 +108,30 @@ def test_a_model_that_was_trained_from_a_release_names_it() -> None:
 
 def test_a_comparison_over_other_sessions_says_which() -> None:
     other = replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2021-01-01 to 2021-12-30"))
-    assert "compared with: tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30)" in message(other)
+    assert comparison(other) == (
+        "tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30); gain 0.006, of which there is no interval: the"
+        " sessions or horizons are not the same"
+    )
 
 
 def test_a_gain_that_chance_alone_could_give_is_said_to_be_one():
     gain = Estimate(0.00625, -0.001, 0.0125)
-    told = comparison(replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "", gain)))
-    assert told.endswith("gain 0.006 [-0.001, 0.013], which chance alone could give")
-    assert not comparison(EXAMPLE).endswith("could give")
+    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "gain 0.006 [-0.001, 0.013], within noise" in told
+    assert "within noise" not in comparison(EXAMPLE)
+
+
+def test_a_loss_beyond_noise_is_said_to_be_one():
+    gain = Estimate(-0.00625, -0.0125, -0.001)
+    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "gain -0.006 [-0.013, -0.001], beyond noise" in told
+
+
+@pytest.mark.parametrize("gain", [None, Estimate(0.00625, None, None)])
+def test_a_gain_that_has_no_interval_is_not_said_to_be_noise_or_none(gain):
+    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "no interval: the sessions are not recorded for both, or too few" in told
+    assert "noise" not in told
 
 
 def test_a_record_from_before_trials_were_counted_reads_back_without_them():
@@ -123,12 +141,12 @@ def test_a_record_from_before_trials_were_counted_reads_back_without_them():
     assert record is not None
     assert (record.trials, record.deflated_sharpe, record.compared_with.gain) == (None, None, None)
     assert "chosen from: not recorded" in message(record)
-    assert "test: how often it was read is not recorded" in message(record)
+    assert "test: how many results had been seen is not recorded" in message(record)
 
 
-def test_a_test_split_that_was_read_again_for_the_same_model_is_said_to_be_so():
+def test_a_model_that_was_measured_again_on_test_is_said_to_be_so():
     told = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
-    assert told.startswith("read with 3 different results for this model")
+    assert told.startswith("3 different results of this model and 11 of tier1 had been seen")
 
 
 def test_a_message_without_a_whole_record_has_none() -> None:

@@ -80,7 +80,7 @@ class Readings:
     """Different results on the test split that the repository knew when a model was released, its own included."""
 
     model: int
-    """Of this very model: 1 where its test was read once."""
+    """Of this very model: more than 1 where it was measured again with another result."""
     tier: int
     """Of its tier."""
 
@@ -111,7 +111,7 @@ class Record:
     deflated_sharpe: float | None = None
     """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
     test_readings: Readings | None = None
-    """How often test was read; None in older records."""
+    """How many results on test had been seen; None in older records."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -208,19 +208,27 @@ def _origin(parent: Parent | None) -> str:
 
 
 def comparison(record: Record) -> str:
-    """What a release was compared with, and by how much it is better."""
+    """What a release was compared with, by how much it is better, and whether that is more than noise."""
     before = record.compared_with
     if before is None:
         return f"nothing: the first best of {record.tier}"
     same = before.basis == record.validation.basis
-    gain = "" if before.gain is None else f"; gain {before.gain}{_chance(before.gain)}"
-    return f"{before.tag}, {before.rank_ic:.4f} ({'same horizons and sessions' if same else before.basis}){gain}"
+    basis = "same horizons and sessions" if same else before.basis
+    return f"{before.tag}, {before.rank_ic:.4f} ({basis}); {gain(before, record.validation)}"
 
 
-def _chance(gain: Estimate) -> str:
-    """What is said of a gain whose interval holds zero."""
-    told_apart = gain.low is not None and gain.high is not None and not gain.low <= 0 <= gain.high
-    return "" if told_apart else ", which chance alone could give"
+def gain(before: Comparison, validation: Measured) -> str:
+    """By how much a model is better than the best before it, and whether the interval of that leaves out zero."""
+    found = before.gain
+    if found is None or found.low is None or found.high is None:
+        why = "are not recorded for both, or too few"
+        if before.basis != validation.basis:
+            why = "or horizons are not the same"
+        value = "undefined" if validation.mean_rank_ic is None else f"{validation.mean_rank_ic - before.rank_ic:.3f}"
+        return f"gain {value}, of which there is no interval: the sessions {why}"
+    if found.low <= 0 <= found.high:
+        return f"gain {found}, within noise: the interval holds 0, and chance alone could give it"
+    return f"gain {found}, beyond noise: the interval leaves out 0"
 
 
 def trials(record: Record) -> str:
@@ -234,9 +242,9 @@ def trials(record: Record) -> str:
 
 
 def readings(record: Record) -> str:
-    """How often the test split was read before and with a release."""
-    known = record.test_readings
-    if known is None:
-        return "how often it was read is not recorded"
-    times = "once" if known.model == 1 else f"with {known.model} different results"
-    return f"read {times} for this model, by which nothing was chosen; {known.tier} results of {record.tier} are known"
+    """How many results on the test split had been seen when a release was made."""
+    seen = record.test_readings
+    if seen is None:
+        return "how many results had been seen is not recorded"
+    results = "1 result" if seen.model == 1 else f"{seen.model} different results"
+    return f"{results} of this model and {seen.tier} of {record.tier} had been seen; promote chooses by validation"
