@@ -30,7 +30,7 @@ def drawn(skilled: Results) -> str:
 def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> None:
     ids = [attributes["id"] for tag, attributes in Elements(drawn).found if tag == "section" and "id" in attributes]
     assert ids == list(SECTIONS)
-    assert drawn.index("<h1>It earns after costs") < drawn.index("What was asked") < drawn.index("<figure>")
+    assert drawn.index("<h1>It ranks and earns after costs") < drawn.index("What was asked") < drawn.index("<figure>")
 
 
 def test_the_page_needs_nothing_but_itself(drawn: str) -> None:
@@ -89,5 +89,5 @@ def test_what_is_undefined_is_a_dash(skilled: Results) -> None:
         for name, table in skilled.baselines.items()
     }
     drawn = page(replace(skilled, test=skilled.test | {"sharpe": sharpe}, baselines=baselines))
-    assert "<h1>No skill is shown</h1>" in drawn
+    assert "<h1>It ranks, but is not shown to earn after costs</h1>" in drawn
     assert "nan" not in Elements(drawn).text.lower().split()

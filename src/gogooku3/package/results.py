@@ -43,10 +43,11 @@ brackets 95 % intervals by stationary bootstrap.{warning}
 
 *Probability of skill* is the probabilistic Sharpe ratio; *track record needed*, the sessions that this Sharpe ratio
 needs to be significant at 95 %; *trials survived*, the most experiments, differing by luck alone, of which this could
-be the best and its deflated Sharpe ratio still be significant (a million stands for more). How many there were is
-counted when a version is released, and stands in its tag. *Capacity* is the capital at which trades are on average
-{participation:.0%} of what is traded in their stocks. Stocks *joined* after the split's first session or *left*
-before its last: where none leaves over years, the quotes hold those that survived.
+be the best and its deflated Sharpe ratio still be significant (a million stands for more). How many were really made no
+run can know: they are counted when a version is released, and its tag has their number and the deflated Sharpe ratio
+for it. *Capacity* is the capital at which trades are on average {participation:.0%} of what is traded in their stocks.
+Stocks *joined* after the split's first session or *left* before its last: where none leaves over years, the quotes hold
+those that survived.
 
 ### Against baselines
 

@@ -19,6 +19,10 @@ RIVALS = ("lightgbm", "ridge")
 """Baselines that learn, and that a network must beat to be worth its cost."""
 
 
+ENOUGH_TRIALS = 100
+"""What a result must survive to pass for more than luck: a search of ordinary size makes as many."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One question, answered."""
@@ -48,25 +52,37 @@ def judge(results: Results) -> Verdict:
     beats = {name: _beats(name, results.baselines[name]["model_less_this"]) for name in RIVALS}
     answers = [earns, ranks, *beats.values(), _survives(results), _long_enough(results), possible]
     answers += [_survivors(results), sound]
-    level: Level = "good" if earns.level == beats[RIVALS[0]].level == "good" else "note"
-    if "fault" in (earns.level, possible.level, sound.level):
+    level: Level = "good" if earns.level == ranks.level == beats[RIVALS[0]].level == "good" else "note"
+    if "fault" in (earns.level, ranks.level, possible.level, sound.level):
         level = "fault"
-    return Verdict(_headline(earns, beats[RIVALS[0]], possible, sound), level, _summary(results), answers)
-
-
-def _headline(earns: Answer, beats: Answer, possible: Answer, sound: Answer) -> str:
     if possible.level == "fault":
-        return "Nobody could have had these results"
-    if sound.level == "fault":
-        return "The data behind these results has faults"
-    if earns.level != "good":
-        return "No skill is shown" if earns.level == "note" else "It loses money"
+        headline = "Nobody could have had these results"
+    elif sound.level == "fault":
+        headline = "The data behind these results has faults"
+    else:
+        headline = _headline(earns, ranks, beats[RIVALS[0]])
+    return Verdict(headline, level, _summary(results), answers)
+
+
+def _headline(earns: Answer, ranks: Answer, beats: Answer) -> str:
+    """Skill before costs, money after them, and the strongest rival: as the three answers have it, and no more."""
+    if earns.level == "fault":
+        return "It ranks, but loses money after costs" if ranks.level == "good" else "It loses money"
+    if earns.level == "note":
+        return {
+            "good": "It ranks, but is not shown to earn after costs",
+            "note": "No skill is shown",
+            "fault": "It ranks the wrong way round",
+        }[ranks.level]
+    if ranks.level != "good":
+        return f"It earns after costs, but {'is not shown to rank' if ranks.level == 'note' else 'ranks the wrong way'}"
     against = {
-        "good": "and beats LightGBM",
-        "note": "but is not shown to beat LightGBM",
-        "fault": "but LightGBM is better",
+        "yes": "and beats LightGBM",
+        "in part": "but beats LightGBM only in part",
+        "not shown": "but is not shown to beat LightGBM",
+        "no": "but LightGBM is better",
     }
-    return f"It earns after costs, {against[beats.level]}"
+    return f"It ranks and earns after costs, {against[beats.word]}"
 
 
 def _summary(results: Results) -> Markup:
@@ -127,11 +143,12 @@ def _survives(results: Results) -> Answer:
     """By validation, on which models are chosen: nothing is chosen by the test split."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
-        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. How many trials"
-        " there were is counted at its release, and stands in the tag."
-    ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test))
-    level: Level = "good" if chosen > 1 else "note"
-    word = f"up to {chosen:,}" if chosen else "no"
+        "Significant at {} by the deflated Sharpe ratio on validation, where models are chosen, {}; on {}, {}. {} are"
+        " asked for here; how many were really made no run can know: a release counts them, and its tag has their"
+        " number and the deflated Sharpe ratio for it."
+    ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test), ENOUGH_TRIALS)
+    level: Level = "good" if chosen >= ENOUGH_TRIALS else "note" if chosen else "fault"
+    word = "a million or more" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
     return Answer("returns", "More than luck among many trials?", level, word, evidence)
 
 
