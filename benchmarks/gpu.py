@@ -1,11 +1,12 @@
-"""Tier 1 trained as a whole on one GPU, twice, and how close its steps come to what the GPU can do.
+"""Tiers 1 and 2 trained as a whole on one GPU, twice, and how close their steps come to what the GPU can do.
 
-    python benchmarks/gpu.py [--folder DIR] [--only data ceilings steps train again resume tier2] [--limit SECONDS]
-                             [--size full] [--device cuda] [--set KEY=VALUE …] [--out FILE]
+    python benchmarks/gpu.py [--folder DIR] [--only PART …] [--limit SECONDS] [--size full] [--device cuda]
+                             [--set KEY=VALUE …] [--out FILE]
 
-Makes the synthetic market and the dataset of tier 1 with the pipeline's stages, measures the GPU's ceilings and some
-steps of each phase, trains the 29 epochs of all phases, trains them again and compares the bytes, kills a phase and
-compares what becomes of it, and takes some steps of tier 2. Prints Markdown, and writes it to FILE.
+Makes a synthetic market of 3,800 stocks and the dataset of tier 1 with the pipeline's stages (part `data`), measures
+the GPU's `ceilings` and some `steps` of each phase, trains the 29 epochs of all phases (`train`), trains them `again`
+and compares the bytes, kills a phase and compares what becomes of it (`resume`); then steps and both trainings of tier
+2 on the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown, and writes it to FILE.
 
 Each part is made once in DIR (a temporary folder without one), and a call does those that are missing: where commands
 are short, call it again and again with the same DIR. With `--limit` a call ends after so many seconds, and training
@@ -25,6 +26,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 from measures.market import composed
 from measures.processes import environment
 from steps.device_report import PHASES, markdown
@@ -32,7 +34,7 @@ from steps.device_report import PHASES, markdown
 from gogooku3.package.lineage import write_lineage
 
 SIZES = {
-    "full": [],
+    "full": ["quotes.stocks=3800"],
     "small": [
         "quotes.stocks=40",
         "quotes.start=2021-01-04",
@@ -61,8 +63,16 @@ class Place:
     """The folder in which everything is made, and how long a call may still work in it."""
 
     def __init__(self, folder: Path, overrides: list[str], ends: float) -> None:
+        """
+        Raises:
+            SystemExit: what lies in the folder was made with other parameters.
+        """
         self.folder, self.overrides, self.ends = folder, overrides, ends
         (folder / "found").mkdir(parents=True, exist_ok=True)
+        params, told = folder / "params.yaml", self.composed()
+        if params.exists() and params.read_text(encoding="utf-8") != told:
+            raise SystemExit(f"{folder} holds what was made with other parameters, those in {params}; name another one")
+        params.write_text(told, encoding="utf-8")
 
     def make(self, part: str, make: Callable[[], object]) -> None:
         """Makes a part that is missing, and keeps what was found."""
@@ -120,12 +130,23 @@ class Place:
         return time.monotonic() - began
 
 
-def data(place: Place) -> dict[str, float]:
-    """Quotes and dataset; their seconds."""
+def data(place: Place) -> dict[str, object]:
+    """Quotes and dataset: their seconds, and how much they are."""
     market = place.folder / "market"
     market.mkdir(exist_ok=True)
     (market / "params.yaml").write_text(place.composed(), encoding="utf-8")
-    return {stage: place.run(market, "-m", "gogooku3.stages", stage) for stage in ("quotes", "dataset")}
+    seconds = {stage: place.run(market, "-m", "gogooku3.stages", stage) for stage in ("quotes", "dataset")}
+    return {"seconds": seconds, **size(market / "data/dataset")}
+
+
+def size(dataset: Path) -> dict[str, int]:
+    """Rows, stocks, sessions and features of a dataset, as its files hold them."""
+    rows = pl.scan_parquet(dataset / "features/*.parquet")
+    counted = rows.select(
+        pl.len().alias("rows"), pl.col("Code").n_unique().alias("stocks"), pl.col("Date").n_unique().alias("sessions")
+    )
+    features = json.loads((dataset / "schema.json").read_text(encoding="utf-8"))["features"]
+    return {**counted.collect().row(0, named=True), "features": len(features)}
 
 
 def ceilings(place: Place, device: str) -> object:
@@ -143,13 +164,13 @@ def steps(place: Place, project: Path, number: int) -> dict[str, object]:
     return found
 
 
-def train(place: Place, name: str) -> dict[str, dict[str, float]]:
-    """All phases; the seconds of each, from the start of its stage to its end, and how many calls it took."""
-    project = place.project(name)
+def train(place: Place, project: Path) -> dict[str, dict[str, float]]:
+    """All phases; of each the seconds from the start of its stage to its end, the calls that took, and its epochs."""
     record = project / "seconds.json"
     taken = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    for phase in PHASES:
-        if (project / "models" / phase / "history.json").exists():
+    histories = {phase: project / "models" / phase / "history.json" for phase in PHASES}
+    for phase, history in histories.items():
+        if history.exists():
             continue
         before = taken.get(phase, {"seconds": 0.0, "calls": 0})
         began = time.monotonic()
@@ -158,24 +179,28 @@ def train(place: Place, name: str) -> dict[str, dict[str, float]]:
         finally:
             taken[phase] = {"seconds": before["seconds"] + time.monotonic() - began, "calls": before["calls"] + 1}
             record.write_text(json.dumps(taken), encoding="utf-8")
+    for phase, found in taken.items():
+        found["epochs"] = len(json.loads(histories[phase].read_text(encoding="utf-8"))["epochs"])
     return taken
 
 
-def again(place: Place) -> dict[str, object]:
+def again(place: Place, first: Path, project: Path) -> dict[str, object]:
     """All phases once more; which files differ."""
-    taken = train(place, "again")
-    return {"seconds": taken, "differ": differing(place.folder / "first", place.folder / "again", PHASES)}
+    return {"seconds": train(place, project), "differ": differing(first, project, PHASES)}
 
 
 def resume(place: Place) -> dict[str, object]:
-    """The first phase, killed in the middle; which files differ from those of the undisturbed one."""
+    """The first phase, killed in the middle; whether a state was there to go on from, and which files differ from those
+    of the undisturbed one."""
     project, first = place.project("killed"), place.folder / "first"
-    seconds = json.loads((first / "seconds.json").read_text(encoding="utf-8"))[PHASES[0]]["seconds"]
     command = ("-m", "gogooku3.stages", "train", PHASES[0])
-    place.run(project, *command, killed_after=seconds / 2)
-    held = any((project / f"models/.{PHASES[0]}.partial").glob("0*"))
+    killed = project / "killed.json"
+    if not killed.exists():
+        seconds = json.loads((first / "seconds.json").read_text(encoding="utf-8"))[PHASES[0]]["seconds"]
+        place.run(project, *command, killed_after=seconds / 2)
+        killed.write_text(json.dumps(any((project / f"models/.{PHASES[0]}.partial").glob("0*"))), encoding="utf-8")
     place.run(project, *command)
-    return {"state": held, "differ": differing(first, project, PHASES[:1])}
+    return {"state": json.loads(killed.read_text(encoding="utf-8")), "differ": differing(first, project, PHASES[:1])}
 
 
 def differing(one: Path, other: Path, phases: tuple[str, ...]) -> list[str]:
@@ -195,7 +220,8 @@ def _bytes(path: Path) -> bytes | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("data", "ceilings", "steps", "train", "again", "resume", "tier2")
+    of_tier_2 = ("tier2-steps", "tier2-train", "tier2-again")
+    parts = ("data", "ceilings", "steps", "train", "again", "resume", *of_tier_2)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which this call ends")
@@ -214,10 +240,12 @@ def main() -> int:
             "data": lambda: data(place),
             "ceilings": lambda: ceilings(place, options.device),
             "steps": lambda: steps(place, place.project("first"), number),
-            "train": lambda: train(place, "first"),
-            "again": lambda: again(place),
+            "train": lambda: train(place, place.project("first")),
+            "again": lambda: again(place, place.project("first"), place.project("again")),
             "resume": lambda: resume(place),
-            "tier2": lambda: steps(place, place.project("tier2", "tier2"), number),
+            "tier2-steps": lambda: steps(place, place.project("tier2", "tier2"), number),
+            "tier2-train": lambda: train(place, place.project("tier2", "tier2")),
+            "tier2-again": lambda: again(place, place.project("tier2", "tier2"), place.project("tier2-again", "tier2")),
         }
         code = 0
         try:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+_PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+"""As `numerics.precision` names them."""
 _RUNS = 10
 _SIZES = {"cuda": (8192, 1 << 30), "cpu": (2048, 1 << 26)}
 """Rows and columns of the matrices, float32 numbers in the copy."""
@@ -42,10 +44,9 @@ def ceilings(device: str) -> dict[str, float]:
     torch.backends.cuda.matmul.allow_tf32 = False
     rows, numbers = _SIZES[device]
     found = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for precision, dtype in _PRECISIONS.items():
         one, other = torch.randn(2, rows, rows, device=device).to(dtype)
-        name = str(dtype).removeprefix("torch.")
-        found[name] = 2 * rows**3 / best(lambda one=one, other=other: torch.mm(one, other))
+        found[precision] = 2 * rows**3 / best(lambda one=one, other=other: torch.mm(one, other))
     source = torch.zeros(numbers, device=device)
     target = torch.empty_like(source)
     found["copy"] = 2 * source.nbytes / best(lambda: target.copy_(source))

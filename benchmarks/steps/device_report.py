@@ -16,14 +16,18 @@ _MINUTE = 60.0
 def markdown(found: Mapping[str, Any], overrides: list[str]) -> str:
     """The whole document."""
     parts = [_head(found, overrides), _aims(found)]
-    if "train" in found:
-        parts.append(_training(found))
-    if "ceilings" in found:
-        parts += [_steps(found, part, title) for part, title in _STEPS.items() if part in found]
+    if "data" in found:
+        parts.append(_data(found["data"]))
+    for tier, prefix in _TIERS.items():
+        if f"{prefix}train" in found:
+            parts.append(_training(tier, found[f"{prefix}train"], found.get(f"{prefix}again")))
+        if f"{prefix}steps" in found and "ceilings" in found:
+            parts.append(_steps(tier, found[f"{prefix}steps"], found["ceilings"]))
     return "\n\n".join(parts) + "\n"
 
 
-_STEPS = {"steps": "Tier 1's steps", "tier2": "Tier 2's steps"}
+_TIERS = {"Tier 1": "", "Tier 2": "tier2-"}
+"""With what the names of its parts begin."""
 
 
 def _head(found: Mapping[str, Any], overrides: list[str]) -> str:
@@ -38,38 +42,64 @@ def _head(found: Mapping[str, Any], overrides: list[str]) -> str:
 def _aims(found: Mapping[str, Any]) -> str:
     rows = []
     if "train" in found:
-        seconds = sum(phase["seconds"] for phase in found["train"].values())
-        rows.append(("all phases of tier 1", "< 5 min", f"{seconds / _MINUTE:.1f} min", seconds < 5 * _MINUTE))
-    for part, what in (("again", "trained twice"), ("resume", "a phase killed and taken up again")):
+        phases = found["train"].values()
+        seconds, epochs = (sum(phase[each] for phase in phases) for each in ("seconds", "epochs"))
+        what = f"all {epochs} epochs of tier 1 on {_size(found.get('data'))}"
+        rows.append((what, "< 5 min", f"{seconds / _MINUTE:.1f} min", seconds < 5 * _MINUTE))
+    for part, what in (
+        ("again", "tier 1 trained twice"),
+        ("resume", "a phase killed and taken up again from a state that it had saved"),
+        ("tier2-again", "tier 2 trained twice"),
+    ):
         if part in found:
-            differ = found[part]["differ"]
-            told = f"{len(differ)} files differ: {', '.join(differ[:3])}" if differ else "the same bytes"
-            rows.append((what, "the same bytes", told, not differ))
+            rows.append((what, "the same bytes", *_bytes(found[part])))
     return aims(rows)
 
 
-def _training(found: Mapping[str, Any]) -> str:
-    again = found.get("again", {}).get("seconds", {})
-    rows = []
-    for phase, taken in found["train"].items():
-        second = f"{again[phase]['seconds']:.0f}" if phase in again else ""
-        rows.append((phase, f"{taken['seconds']:.0f}", second, f"{taken['calls']}"))
+def _bytes(part: Mapping[str, Any]) -> tuple[str, bool]:
+    """What was found of a second training, and whether that is what was aimed at."""
+    differ, resumed = part["differ"], part.get("state", True)
+    told = f"{len(differ)} files differ: {', '.join(differ[:3])}" if differ else "the same bytes"
+    return told + ("" if resumed else ", but no state was there: it began anew"), resumed and not differ
+
+
+def _size(data: Mapping[str, Any] | None) -> str:
+    if data is None:
+        return "a dataset of unknown size"
+    return f"{data['rows']:,} rows of {data['stocks']:,} stocks"
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    took = ", ".join(f"`{stage}` took {seconds:.0f} s" for stage, seconds in data["seconds"].items())
+    return "## Data\n\n" + paragraph(
+        f"{_size(data)} over {data['sessions']:,} sessions, with {data['features']} features, as the files of the"
+        f" dataset hold them. {took}."
+    )
+
+
+def _training(tier: str, first: Mapping[str, Any], again: Mapping[str, Any] | None) -> str:
+    rows = [
+        (
+            phase,
+            f"{taken['epochs']}",
+            f"{taken['seconds']:.0f}",
+            f"{again['seconds'][phase]['seconds']:.0f}" if again else "",
+            f"{taken['calls']}",
+        )
+        for phase, taken in first.items()
+    ]
+    seconds = sum(taken["seconds"] for taken in first.values())
     text = paragraph(
         "Wall seconds of each phase's stage: starting, reading the panel, training, validating, writing. Where a phase"
-        " took more than one call, each started and read anew."
+        f" took more than one call, each started and read anew. All together {seconds / _MINUTE:.1f} min."
     )
-    made = found.get("data", {})
-    if made:
-        text += "\n\n" + paragraph(
-            ", ".join(f"`{stage}` took {seconds:.0f} s" for stage, seconds in made.items()) + "."
-        )
-    head = ("phase", "seconds", "seconds, again", "calls")
-    return f"## Training\n\n{text}\n\n{table(head, rows)}"
+    return f"## {tier} trained\n\n{text}\n\n{table(('phase', 'epochs', 'seconds', 'seconds, again', 'calls'), rows)}"
 
 
-def _steps(found: Mapping[str, Any], part: str, title: str) -> str:
-    ceilings, rows = found["ceilings"], []
-    for phase, step in found[part].items():
+def _steps(tier: str, phases: Mapping[str, Any], ceilings: Mapping[str, Any]) -> str:
+    first, rows = next(iter(phases.values())), []
+    ceiling = ceilings[first["precision"]]
+    for phase, step in phases.items():
         seconds = step["seconds"]
         whole = sum(seconds.values())
         rows.append(
@@ -79,7 +109,7 @@ def _steps(found: Mapping[str, Any], part: str, title: str) -> str:
                 f"{whole * 1e3:.2f}",
                 *(f"{seconds[each] / whole:.1%}" for each in ("input", "gradient", "update")),
                 f"{step['samples'] / whole:,.0f}",
-                f"{step['operations'] / whole / 1e12:.2f} ({step['operations'] / whole / ceilings['float32']:.0%})",
+                f"{step['operations'] / whole / 1e12:.2f} ({step['operations'] / whole / ceiling:.0%})",
                 f"{step['bytes'] / whole / 1e9:,.0f} ({step['bytes'] / whole / ceilings['copy']:.0%})",
                 f"{step['peak'] / GIB:.2f}",
             )
@@ -96,13 +126,12 @@ def _steps(found: Mapping[str, Any], part: str, title: str) -> str:
         "GB/s (of the ceiling)",
         "peak GiB",
     )
-    first = next(iter(found[part].values()))
     text = paragraph(
         f"Medians of single steps with a stop after each part, {first['parameters'] / 1e6:.2f} million parameters in"
         f" the first phase, {first['steps']:,} steps to its epoch. `stocks` are those of a batch with the neighbours"
-        " that join it. TFLOP/s are the operations that the step's matrix products need, against a large product of"
-        f" float32 ({ceilings['float32'] / 1e12:.1f} TFLOP/s; bfloat16 {ceilings['bfloat16'] / 1e12:.1f}); GB/s are"
-        " what its operations read and write, as if nothing stayed in a cache, against a large copy"
+        " that join it. TFLOP/s are the operations that the step's matrix products need, against a large product in"
+        f" the same precision ({first['precision']}: {ceiling / 1e12:.1f} TFLOP/s); GB/s are what its operations read"
+        " and write, as if nothing stayed in a cache, against a large copy"
         f" ({ceilings['copy'] / 1e9:,.0f} GB/s)."
     )
-    return f"## {title}\n\n{text}\n\n{table(head, rows)}"
+    return f"## {tier}'s steps\n\n{text}\n\n{table(head, rows)}"

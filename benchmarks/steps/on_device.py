@@ -100,6 +100,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
         product=0,
     )
     return {
+        "precision": PARAMS.numerics.precision,
         "seconds": {part: statistics.median(taken[_WARM:]) for part, taken in seconds.items()},
         "samples": statistics.mean(samples[_WARM:]),
         "stocks": statistics.mean(members[_WARM:]),
