@@ -1,21 +1,26 @@
 """What the evaluation of a full-size test split costs: 3,800 stocks, 180 sessions, four horizons, 1,000 draws.
 
-    python benchmarks/evaluation.py [--stocks 3800] [--sessions 180] [--draws 1000] [--runs 3] [--json FILE]
+    python benchmarks/evaluation.py [--stocks 3800] [--sessions 180] [--draws 1000] [--runs 3] [--out FILE]
 
-Times the model alone, and the model with its five baselines and the differences, on scores and returns made here; what
-is read from disk is not part of it. The numerics are pinned as in the pipeline.
+Prints Markdown, and writes it to FILE. Times the model alone, and the model with its five baselines and the
+differences, on scores and returns made here; what is read from disk is not part of it. The numerics are pinned as in
+the pipeline.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import platform
 import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+
+from measures.document import aims, commit, machine, paragraph, table
 
 from gogooku3 import config, numerics
 
@@ -30,6 +35,9 @@ from gogooku3.evaluation.evaluate import Outcome, evaluate  # noqa: E402
 
 HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")
+AIM_S = 30
+"""Of the whole at full size, on two cores."""
+WHOLE = "the model with its five baselines and their differences"
 
 
 def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outcome:
@@ -62,36 +70,55 @@ def median(program: Callable[[], object], runs: int) -> float:
     return statistics.median(taken)
 
 
+def markdown(seconds: dict[str, float], size: argparse.Namespace) -> str:
+    """The whole document."""
+    versions = {"Python": platform.python_version()} | {name: version(name) for name in ("numpy", "polars")}
+    whole, peak = seconds[WHOLE], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    parts = (
+        f"# Evaluation, {date.today()}",
+        paragraph(
+            f"By `benchmarks/evaluation.py` at commit {commit()}, on {machine()};"
+            f" {', '.join(f'{name} {number}' for name, number in versions.items())}. A test split of"
+            f" {size.stocks:,} stocks and {size.sessions:,} sessions, {len(HORIZONS)} horizons, {size.draws:,} draws of"
+            f" the bootstrap, all in memory. Medians of {size.runs} runs."
+        ),
+        aims([(WHOLE, f"< {AIM_S} s", f"{whole:.1f} s", whole < AIM_S)]),
+        table(("", "s"), [(name, f"{took:.2f}") for name, took in seconds.items()]),
+        f"Peak memory of the process: {peak:,.0f} MiB.",
+    )
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stocks", type=int, default=3800)
     parser.add_argument("--sessions", type=int, default=180)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--out", type=Path, help="write the figures there too")
     options = parser.parse_args()
+    if options.out and not options.out.parent.is_dir():
+        parser.error(f"{options.out.parent} is no folder")
     random = np.random.default_rng(0)
     outcome = outcome_of(options.sessions, options.stocks, random)
     shape = (options.sessions, options.stocks, len(HORIZONS))
     scores = {name: random.standard_normal(shape, np.float32) for name in ("model", *RIVALS)}
     params = replace(PARAMS.evaluation, bootstrap=replace(PARAMS.evaluation.bootstrap, draws=options.draws))
     capped = replace(params, portfolio=replace(params.portfolio, max_weight=3e-4, sector_neutral=True))
-    model = evaluate(scores["model"], outcome, params)
     rivals = {name: scores[name] for name in RIVALS}
-    figures = {
-        "model, seconds": median(lambda: evaluate(scores["model"], outcome, params), options.runs),
-        "model with a binding cap by sector, seconds": median(
-            lambda: evaluate(scores["model"], outcome, capped), options.runs
-        ),
-        "five baselines and their differences, seconds": median(
-            lambda: against(model, scores["model"], rivals, outcome, params), options.runs
-        ),
-        "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+
+    def beside_baselines() -> None:
+        against(evaluate(scores["model"], outcome, params), scores["model"], rivals, outcome, params)
+
+    programs: dict[str, Callable[[], object]] = {
+        "the model": lambda: evaluate(scores["model"], outcome, params),
+        "the model, with a cap that binds and sector by sector": lambda: evaluate(scores["model"], outcome, capped),
+        WHOLE: beside_baselines,
     }
-    for name, figure in figures.items():
-        print(f"{figure:10.2f}  {name}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    text = markdown({name: median(program, options.runs) for name, program in programs.items()}, options)
+    print(text)
+    if options.out:
+        options.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
