@@ -26,7 +26,7 @@ from gogooku3.training.group import Group, joined
 from gogooku3.training.interruption import told
 from gogooku3.training.report import Report, read
 
-_GOES_ON = "`dvc repro` goes on from the newest state that was saved, and ends with the same bytes"
+_GOES_ON = "`dvc repro` goes on from the newest state that was saved, with `reduction: fixed` to the same bytes"
 
 
 def together(numerics: Numerics, work: Callable[[Group], None], *command: str) -> None:
