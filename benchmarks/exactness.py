@@ -16,42 +16,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from measures.clone import BIN, PHASES, Place, tell
+from measures.disturbed import cut_off, kill, out_of_disk
 from measures.document import processor
 from measures.matrix import Row, markdown
 
-BIN = Path(sys.executable).parent
 SOURCE = Path(__file__).resolve().parents[1]
 
-SETTINGS = {
-    "quotes.stocks": 30,
-    "quotes.start": "2021-01-04",
-    "quotes.end": "2022-11-30",
-    "dataset.graph.window": 40,
-    "dataset.graph.refresh": 10,
-    "dataset.split.train_from": "2021-01-04",
-    "dataset.split.validation_from": "2022-07-15",
-    "dataset.split.test_from": "2022-09-30",
-    "model.backbone.window": 8,
-    "train.recipe.batch_size": 240,
-    "train.recipe.batch_stocks": 30,
-    "train.phases.baseline.epochs": 3,
-    "train.phases.adaptive_norm.epochs": 3,
-    "train.phases.gat.epochs": 3,
-    "train.phases.finetune.epochs": 3,
-    "evaluation.bootstrap.draws": 200,
-}
-PHASES = ("baseline", "adaptive_norm", "gat", "finetune")
 LAST = "finetune"
 """The phase that uses every block of the network."""
 MADE = ("data", "models", "metrics", "plots", "dvc.lock")
@@ -89,63 +69,6 @@ for step in range(int(sys.argv[3])):
     times.append(time.perf_counter() - began)
 print(json.dumps(times[1:]))
 """
-
-
-class Place:
-    """A clone of the project, and commands run in it with its own code."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")} | variables
-
-    def run(self, *command: str, **variables: str) -> None:
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment(variables), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-
-    def compose(self, **settings: object) -> None:
-        """Makes `params.yaml` what `dvc exp run -S …` would."""
-        told = [f"{name}={value}" for name, value in (SETTINGS | settings).items()]
-        code = "import sys; from dvc.utils.hydra import compose_and_dump as compose;"
-        code += "compose('params.yaml', sys.argv[1], None, 'config', '.', sys.argv[2:])"
-        self.run(sys.executable, "-c", code, str(self.folder / "conf"), *told)
-
-    def train(self, phase: str, *before: str, **variables: str) -> None:
-        """One phase, as DVC would run it."""
-        self.run(*before, str(BIN / "python"), "-m", "gogooku3.stages", "train", phase, **variables)
-
-    def copy(self, target: Path) -> Place:
-        shutil.copytree(self.folder, target, symlinks=True)
-        return Place(target)
-
-    def forget(self) -> None:
-        """Removes all that was made, DVC's cache and its memory of runs included."""
-        for name in (".dvc/cache", ".dvc/tmp", "data/quotes", "data/dataset", *(f"models/{name}" for name in PHASES)):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        self.run("git", "checkout", "--quiet", "--", ".")
-
-    def bytes(self, *names: str) -> dict[str, bytes]:
-        """Every file under some names, by its path; not those whose name or folder says that they are nobody else's."""
-        files = [file for name in names for file in _files(self.folder / name) if not _hidden(file, self.folder)]
-        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
-
-    def domain(self, phase: str) -> str:
-        """On what a phase's history promises equal bytes."""
-        history = json.loads((self.folder / f"models/{phase}/history.json").read_text())
-        return str(history["environment"]["exact_on"])
-
-
-def _hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 class Matrix:
@@ -188,10 +111,6 @@ class Matrix:
     def lacks(self, name: str, what: str, domain: str = "") -> None:
         self.rows.append(Row(name, what, domain or self.domain, True, None))
         tell(f"{name}: not run: {what}")
-
-
-def tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def made(work: Path) -> Place:
@@ -248,50 +167,21 @@ def pipeline(matrix: Matrix) -> None:
 TRAINED = (*(f"models/{phase}" for phase in PHASES), "plots/training")
 
 
-def kill(place: Place, kills: int, seed: int) -> int:
-    """Trains all phases, each killed at random moments again and again; how often a state was there to go on from.
-
-    The outputs of a phase are removed before, as DVC does it; its states are left, as DVC does.
-    """
-    draw, held = random.Random(seed), 0
-    for number, phase in enumerate(PHASES):
-        began = time.monotonic()
-        place.train(phase)
-        took = time.monotonic() - began
-        left = kills * (number + 1) // len(PHASES) - kills * number // len(PHASES)
-        while left:
-            shutil.rmtree(place.folder / f"models/{phase}", ignore_errors=True)
-            if _killed(place, phase, took * draw.random()):
-                left -= 1
-                held += any((place.folder / f"models/.{phase}.partial").glob("0*"))
-        place.train(phase)
-        tell(f"{phase} killed; {held} times with a state to go on from so far")
-    return held
-
-
-def _killed(place: Place, phase: str, moment: float) -> bool:
-    """Starts a phase and kills it; False if it had ended before."""
-    quiet = subprocess.DEVNULL
-    command = [str(BIN / "python"), "-m", "gogooku3.stages", "train", phase]
-    with subprocess.Popen(
-        command, cwd=place.folder, env=place.environment({}), stdout=quiet, stderr=quiet, start_new_session=True
-    ) as victim:
-        time.sleep(moment)
-        running = victim.poll() is None
-        if running:
-            os.killpg(victim.pid, signal.SIGKILL)
-    return running
-
-
 def killed(matrix: Matrix, number: int, seed: int) -> None:
-    """All phases, killed."""
-    place = matrix.place("killed")
-    held = kill(place, number, seed)
-    matrix.add(f"killed {number} times", place.bytes(*TRAINED), matrix.undisturbed.bytes(*TRAINED), note=_held(held))
+    """All phases, killed; and the last one with its newest state cut off, and out of disk."""
+
+    def add(name: str, disturb: Callable[[Place], int]) -> None:
+        place = matrix.place(name)
+        held = disturb(place)
+        matrix.add(name, place.bytes(*TRAINED), matrix.undisturbed.bytes(*TRAINED), note=_held(held))
+
+    add(f"killed {number} times", lambda place: kill(place, number, seed))
+    add("killed, and the newest state cut off", lambda place: cut_off(place, LAST))
+    add("out of disk in the middle", lambda place: out_of_disk(place, LAST))
 
 
 def _held(times: int) -> str:
-    return f"; {times} times with a state to go on from"
+    return f"; with a state to go on from: {times}"
 
 
 def last_phase(matrix: Matrix, name: str, settings: dict[str, object], *before: str) -> dict[str, bytes]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from gogooku3.config import Params
 from gogooku3.dataset.panel import Panel
+from gogooku3.model import inputs as model_inputs
 from gogooku3.model.inputs import Block, PanelOnDevice
+from gogooku3.model.network import Network
+from gogooku3.model.scoring import score
 from gogooku3.model.stream import Cut, Stream
+from gogooku3.numerics import prepare_torch
 
 
 @pytest.fixture
@@ -98,3 +104,33 @@ def test_no_thread_outlives_an_exception(error: type[BaseException], inputs: Pan
         assert len(readers()) == 1
         raise error
     assert readers() == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_a_gpu_gets_the_same_blocks_and_scores_from_its_own_memory_and_from_disk(
+    panel: Panel,
+    inputs: PanelOnDevice,
+    cuts: list[Cut],
+    network: Callable[..., Network],
+    demo: Params,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    numerics = replace(demo.numerics, device="cuda")
+    device = prepare_torch(numerics)
+    resident = PanelOnDevice(panel, 8, device)
+    before = torch.cuda.memory_allocated(device)
+    monkeypatch.setattr(model_inputs, "_SHARE", 0.0)
+    streamed = PanelOnDevice(panel, 8, device)
+    assert torch.cuda.memory_allocated(device) == before > 0
+
+    def taken(source: PanelOnDevice) -> list[list[bytes]]:
+        with Stream(source, cuts) as blocks:
+            return [[part.cpu().numpy().tobytes() for part in parts(block)] for block in blocks]
+
+    assert taken(resident) == taken(streamed) == taken(inputs)
+
+    scoring = network("finetune", opened=True).placed(device, numerics)
+    from_gpu, from_disk = (score(scoring, source, 0, 59) for source in (resident, streamed))
+    assert np.isfinite(from_gpu).any()
+    assert from_disk.tobytes() == from_gpu.tobytes()
