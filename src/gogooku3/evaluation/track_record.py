@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +24,8 @@ _NORMAL = NormalDist()
 _EULER_MASCHERONI = 0.5772156649015329
 
 
-class Trials(NamedTuple):
+@dataclass(frozen=True)
+class Trials:
     """What a result is the best of."""
 
     count: int
