@@ -19,11 +19,39 @@ from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.package.lineage import write_lineage
-from gogooku3.report.results import Results, read_results
+from gogooku3.report.page import page
+from gogooku3.report.pair import Pair, Parameter, Side, compare
+from gogooku3.report.results import Results, WalkForward, read_results
 
 from ..evaluation.conftest import BOOTSTRAP, HORIZONS, PORTFOLIO, market, outcome_of
 
 SESSIONS, STOCKS = 130, 40
+
+_CELL = {"value": 0.25, "low": -0.125, "high": 0.5}
+_LOSS: dict[str, Any] = {"mean_rank_ic": _CELL, "rank_ic": {"1": _CELL, "5": _CELL}}
+_PHASES = {"baseline": _LOSS | {"gain": None}, "gat": _LOSS | {"gain": _LOSS}}
+ATTRIBUTION: dict[str, Any] = {
+    "split": "validation",
+    "families": {"volatility": {"features": 12, "selection": 0.171, "loss": _LOSS}},
+    "everything": _LOSS,
+    "attention": [0.5, 0.3, 0.2],
+    "neighbours": {
+        "own": 0.38,
+        "kinds": {"same sector": {"edges": 0.41, "attention": 0.35}},
+        "emptied": {"score_change": 0.12, "loss": _LOSS},
+        "permuted": {"score_change": 0.15, "loss": _LOSS},
+    },
+    "phases": {"validation": _PHASES, "test": _PHASES},
+}
+"""Made up, as `metrics/attribution.json` has it."""
+_FOLD = {
+    "fold": 1,
+    "test": {"first": "2023-05-01", "last": "2023-07-28"},
+    "sharpe": _CELL,
+    "annual_return": 0.125,
+    "mean_rank_ic": _CELL,
+    "model_less_lightgbm": _CELL,
+}
 
 
 def quality(findings: list[dict[str, Any]]) -> dict[str, Any]:
@@ -130,3 +158,29 @@ def skilled(demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Of a model that earns and beats its baselines."""
     root = tmp_path_factory.mktemp("skilled")
     return read_results(root, lay_out(root, demo))
+
+
+@pytest.fixture(scope="session")
+def drawn(skilled: Results) -> str:
+    """The page of it."""
+    return page(skilled)
+
+
+@pytest.fixture(scope="session")
+def drawn_whole(skilled: Results) -> str:
+    """The page of the same with attribution and a walk-forward of two folds, between which is a gap."""
+    baselines = [{"name": name, **table} for name, table in skilled.baselines.items()]
+    metrics = skilled.test | {"gaps": [{}], "baselines": baselines, "folds": [_FOLD, _FOLD | {"fold": 2}]}
+    return page(replace(skilled, attribution=ATTRIBUTION, walk_forward=WalkForward(metrics, skilled.tracks)))
+
+
+@pytest.fixture(scope="session")
+def pair(skilled: Results) -> Pair:
+    """It beside one that is a session late."""
+    late = skilled.sessions.with_columns(pl.col("net", "^rank_ic_.*$").shift(1, fill_value=float("nan")))
+    metrics = {"validation": skilled.validation, "test": skilled.test}
+    old, new = (
+        Side(name, None, metrics, {"validation": sessions, "test": sessions})
+        for name, sessions in (("tier1@v1.0.0", late), ("workspace", skilled.sessions))
+    )
+    return compare(old, new, [Parameter("model.graph.heads", 2, 4)], BOOTSTRAP)

@@ -67,7 +67,9 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
             rank_ics.append({"title": "mean RankIC", **found["mean_rank_ic"]})
             charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
     if "mean_rank_ic" in pair.differences[_SHOWN]:
-        charts["rank_ic"] = fitting(lambda frame: _rank_ic(pair, sides, frame))
+        curves = smoothed_rank_ic(pair)
+        if curves["rank_ic"].count():
+            charts["rank_ic"] = fitting(lambda frame: _rank_ic(curves, sides, frame))
     return charts
 
 
@@ -95,21 +97,32 @@ def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
     return svg(chart, frame, 280, "Cumulative return after costs of both, over the sessions that both have")
 
 
-def _rank_ic(pair: Pair, sides: list[Track], frame: Frame) -> str:
-    """Mean RankIC over the horizons of both, mean of 20 sessions."""
+def smoothed_rank_ic(pair: Pair) -> pl.DataFrame:
+    """Mean RankIC over the horizons of both, mean of 20 sessions.
+
+    A session that lacks a horizon has no mean: at the end of a split the long horizons go first, and what remained
+    would move the curve by its composition alone.
+
+    Returns:
+        `Date`, `track`, `rank_ic`: null where one of the 20 sessions lacks a horizon.
+    """
     shared = pair.shared(_SHOWN)
     columns = [f"rank_ic_{horizon}" for horizon in horizons_of(pair.new.sessions[_SHOWN])]
-    curves = pl.concat(
+    return pl.concat(
         shared.select(
             "Date",
             pl.lit(name).alias("track"),
-            pl.mean_horizontal(pl.col(f"{column}{suffix}").fill_nan(None) for column in columns)
+            pl.mean_horizontal(*(pl.col(f"{column}{suffix}").fill_nan(None) for column in columns), ignore_nulls=False)
             .rolling_mean(SMOOTHED)
             .alias("rank_ic"),
         )
         for name, suffix in ((MODEL, ""), (_OLD, "_old"))
-    ).drop_nulls("rank_ic")
-    months = Months.spanning(shared["Date"])
+    )
+
+
+def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
+    """What `smoothed_rank_ic` gives, over all of its sessions."""
+    months = Months.spanning(curves["Date"])
     colours, dashes = scales(sides)
     data = curves.select("track", "rank_ic", months.of(curves["Date"]).alias("month"))
     lines = alt.Chart(data).mark_line(strokeWidth=2)
