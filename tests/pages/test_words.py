@@ -32,5 +32,18 @@ def test_an_interval_stands_beside_its_value_as_far_as_it_is_known() -> None:
     assert cell("undefined").striptags() == "undefined"
 
 
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ((0.18, 0.137, 0.2327), "0.180 [0.137, 0.233]"),
+        ((0.0024, -0.0019, 0.00689), "0.0024 [−0.0019, 0.0069]"),
+        ((-0.000114, -0.000407, 0.000191), "−0.00011 [−0.00041, 0.00019]"),
+        ((0.0, 0.0, 0.0), "0.000 [0.000, 0.000]"),
+    ],
+)
+def test_a_small_estimate_is_not_rounded_away(bounds: tuple[float, float, float], told: str) -> None:
+    assert estimate(dict(zip(("value", "low", "high"), bounds, strict=True))).striptags() == told
+
+
 def test_what_a_text_holds_is_never_markup() -> None:
     assert "<b>" not in cell("<b>1</b> [<i>, 2]")

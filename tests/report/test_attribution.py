@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gogooku3.report.page import page
-from gogooku3.report.results import Results
+from gogooku3 import report
+from gogooku3.pages.template import drawn as markup
+from gogooku3.pages.template import environment
+from gogooku3.report.attribution import pictures
 
 from ..pages.elements import Elements
-
-CELL = {"value": 0.25, "low": -0.125, "high": 0.5}
-LOSS: dict[str, Any] = {"mean_rank_ic": CELL, "rank_ic": {"1": CELL, "5": CELL}}
-PHASES = {"baseline": LOSS | {"gain": None}, "gat": LOSS | {"gain": LOSS}}
-FOUND: dict[str, Any] = {
-    "split": "validation",
-    "families": {"volatility": {"features": 12, "selection": 0.171, "loss": LOSS}},
-    "everything": LOSS,
-    "attention": [0.5, 0.3, 0.2],
-    "neighbours": {
-        "own": 0.38,
-        "kinds": {"same sector": {"edges": 0.41, "attention": 0.35}},
-        "emptied": {"score_change": 0.12, "loss": LOSS},
-        "permuted": {"score_change": 0.15, "loss": LOSS},
-    },
-    "phases": {"validation": PHASES, "test": PHASES},
-}
+from .conftest import ATTRIBUTION
 
 
-@pytest.mark.parametrize("neighbours", [FOUND["neighbours"], None])
-def test_phases_families_and_neighbours_are_told(skilled: Results, neighbours: dict[str, Any] | None) -> None:
-    drawn = page(replace(skilled, attribution=FOUND | {"neighbours": neighbours}))
-    text = Elements(drawn).text
-    assert 'id="attribution"' in drawn
+def told(neighbours: dict[str, Any] | None) -> str:
+    """The section's text."""
+    found = ATTRIBUTION | {"neighbours": neighbours}
+    template = environment(Path(report.__path__[0])).get_template("attribution.html.j2")
+    return Elements(template.render(attribution=found, sources=markup(pictures(found)))).text
+
+
+def ways(score_change: float | None, loss: dict[str, float]) -> dict[str, Any]:
+    """Neighbours of which both alterations did the same."""
+    way = {"score_change": score_change, "loss": {"mean_rank_ic": loss}}
+    return ATTRIBUTION["neighbours"] | {"emptied": way, "permuted": way}
+
+
+def test_phases_and_families_are_told(drawn_whole: str) -> None:
+    text = Elements(drawn_whole).text
+    assert 'id="attribution"' in drawn_whole
     for said in ("volatility", "17.1 %", "0.250 [−0.125, 0.500]", "Attention by sessions back"):
         assert said in text
-    assert ("A stock keeps 38 %" in text) == (neighbours is not None)
 
 
-def test_a_run_without_it_has_no_such_section(skilled: Results) -> None:
-    assert 'id="attribution"' not in page(skilled)
+@pytest.mark.parametrize("neighbours", [ATTRIBUTION["neighbours"], None])
+def test_neighbours_are_told_where_there_is_a_graph(neighbours: dict[str, Any] | None) -> None:
+    text = told(neighbours)
+    for said in ("A stock keeps 38 %", "without neighbours0.12", "with those of another stock0.15"):
+        assert (said in text) == (neighbours is not None)
+
+
+@pytest.mark.parametrize(
+    ("change", "loss", "row"),
+    [
+        (0.00223, (-0.000114, -0.000407, 0.000191), "0.0022−0.00011 [−0.00041, 0.00019]"),  # heard
+        (0.0, (0.0, 0.0, 0.0), "00.000 [0.000, 0.000]"),  # dead
+        (None, (0.0, 0.0, 0.0), "–0.000 [0.000, 0.000]"),
+    ],
+)
+def test_a_graph_that_is_dead_is_told_from_one_that_is_heard_and_of_little_use(
+    change: float | None, loss: tuple[float, float, float], row: str
+) -> None:
+    text = told(ways(change, dict(zip(("value", "low", "high"), loss, strict=True))))
+    assert f"without neighbours{row}" in text
+    assert f"with those of another stock{row}" in text
+
+
+def test_a_run_without_it_has_no_such_section(drawn: str) -> None:
+    assert 'id="attribution"' not in drawn

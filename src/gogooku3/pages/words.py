@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -31,13 +32,20 @@ def decimal(value: float | None, form: str = ".3f") -> str:
     return told.replace("-", "−") if any(digit in told for digit in "123456789") else told.removeprefix("-")
 
 
-def estimate(cell: Mapping[str, Any], form: str = ".3f") -> Markup:
-    """A value and, quieter, its interval."""
+def estimate(cell: Mapping[str, Any], form: str | None = None) -> Markup:
+    """A value and, quieter, its interval; without a format as finely as `_fine` has it."""
+    form = form or _fine([cell[name] for name in ("value", "low", "high")])
     value = decimal(cell["value"], form)
     if cell["value"] is None or cell["low"] is None or cell["high"] is None:
         return Markup('<span class="estimate">{}</span>').format(value)
     low, high = (decimal(cell[bound], form) for bound in ("low", "high"))
     return Markup('<span class="estimate">{} <span class="interval">[{}, {}]</span></span>').format(value, low, high)
+
+
+def _fine(values: Sequence[float | None]) -> str:
+    """Three decimals, or as many more as leave two digits of the largest."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    return f".{max(3, 1 - math.floor(math.log10(largest))) if largest > 0.0 else 3}f"
 
 
 def cell(text: str) -> Markup:
