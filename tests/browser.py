@@ -23,12 +23,23 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 # Chromium reads at descriptor 3 and writes at 4.
 
+# Marks of data are counted layer by layer: axes and lines for comparison have no class in our pictures.
 FACTS = """
 (() => {
   const boxes = [...document.querySelectorAll("figure svg, .checks li, header h1")]
     .filter(each => each.checkVisibility());
-  const marks = figure => [...figure.querySelectorAll("path[d], text, rect, line")]
-    .filter(each => { const box = each.getBoundingClientRect(); return box.width > 0 || box.height > 0; });
+  const drawn = mark => {
+    const box = mark.getBoundingClientRect();
+    return (mark.tagName === "line" || mark.getAttribute("d")) && (box.width > 0 || box.height > 0);
+  };
+  const marks = figure => {
+    const layers = {};
+    for (const group of figure.querySelectorAll('g[class^="mark-"]:not(.mark-text)')) {
+      const name = group.getAttribute("class");
+      layers[name] = (layers[name] ?? 0) + [...group.querySelectorAll("path, line")].filter(drawn).length;
+    }
+    return layers;
+  };
   return {
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     background: getComputedStyle(document.body).backgroundColor,
@@ -36,7 +47,7 @@ FACTS = """
       label: each.getAttribute("aria-label"),
       width: each.getBoundingClientRect().width,
       height: each.getBoundingClientRect().height,
-      marks: marks(each).length,
+      marks: marks(each),
       smallest: Math.min(...[...each.querySelectorAll("text")].map(text => text.getBoundingClientRect().height)),
     })),
     cut: boxes.filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)

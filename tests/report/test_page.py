@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from gogooku3.package.lineage import Parent
 from gogooku3.report.page import PAGE, page, write
 from gogooku3.report.results import Results
@@ -20,11 +18,6 @@ SECTIONS = (
     *("returns", "rank-ic", "quantiles", "calibration", "months", "baselines", "exposure", "periods", "portfolio"),
     *("training", "data", "provenance", "parameters"),
 )
-
-
-@pytest.fixture(scope="module")
-def drawn(skilled: Results) -> str:
-    return page(skilled)
 
 
 def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> None:

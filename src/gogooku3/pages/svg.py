@@ -15,7 +15,12 @@ import altair as alt
 import polars as pl
 
 _OPENING = re.compile(r'<svg [^>]*viewBox="([^"]*)">')
-_NOISE = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"| opacity="1"')
+_REFERENCE = "reference"
+_NOISE = re.compile(
+    r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"| opacity="1"'
+    rf'| class="(?!mark-[a-z]+ role-mark (?!{_REFERENCE}_))[^"]*"'
+)
+"""What a picture does without. Groups of data marks keep their classes, by which they can be told from axes."""
 _TAG = re.compile(r"<[^>]*>")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 
@@ -54,7 +59,7 @@ def axis(**options: Any) -> alt.Axis:
 
 def across(value: float, *, upright: bool = False) -> alt.Chart:
     """A thin line through a chart at a value of its vertical axis, or `upright` at one of its horizontal axis."""
-    line = alt.Chart(pl.DataFrame({"at": [value]})).mark_rule(stroke="var(--muted)", strokeWidth=1)
+    line = alt.Chart(pl.DataFrame({"at": [value]}), name=_REFERENCE).mark_rule(stroke="var(--muted)", strokeWidth=1)
     place = {"x": alt.X("at:Q", title=None)} if upright else {"y": alt.Y("at:Q", title=None)}
     drawn: alt.Chart = line.encode(**place)
     return drawn
