@@ -23,6 +23,11 @@ Their tests together, as one series and one portfolio, {sessions} sessions from 
 """
 
 
+_GAPS = """, without
+a position in what no fold tests ({}). Those sessions count as returns of 0,
+which lowers the Sharpe ratio (or, below 0, lifts it)"""
+
+
 def walk_forward_section(results: dict[str, Any]) -> str:
     """The card's section on a walk-forward, in Markdown; "" where there was none.
 
@@ -39,7 +44,7 @@ def walk_forward_section(results: dict[str, Any]) -> str:
         sessions=series["sessions"],
         begin=series["from"],
         end=series["to"],
-        gaps=f", without a position in what no fold tests ({'; '.join(gaps)})" if gaps else "",
+        gaps=_GAPS.format("; ".join(gaps)) if gaps else "",
         sharpe=interval(series["sharpe"]),
         rank_ic=interval(series["mean_rank_ic"]),
         less_sharpe=interval(less["sharpe"]),
