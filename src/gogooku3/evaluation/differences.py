@@ -1,7 +1,7 @@
 """Two tracks over the same sessions: by how much one is better, and how sure that is.
 
-Sessions are drawn together for both, so that what moved both of them does not blur the difference (Ledoit and Wolf,
-2008, of Sharpe ratios).
+Sessions are drawn together for both, so that what moved both of them does not blur the difference. Ledoit and Wolf
+(2008) draw so for Sharpe ratios; their interval, studentised and by a circular block bootstrap, is another one.
 """
 
 from __future__ import annotations
