@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from dvc.utils.hydra import compose_and_dump
 from omegaconf import OmegaConf
 
 from gogooku3.errors import ConfigError
-from gogooku3.search.space import applied, check, leaves, read
+from gogooku3.search.space import Parameter, applied, check, leaves, read
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +53,7 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
     lines = [
         "train.phases.gat.learning_rate: {low: 1.0e-4, high: 1e-2, log: true}",
         "train.recipe.patience: {low: 0, high: 3}",
+        "model.backbone.hidden_size: {low: 8, high: 2048, step: 8}",
         "evaluation.portfolio.max_turnover: {choices: [null, 0.2]}",
         "evaluation.portfolio.sector_neutral: {choices: [true, false]}",
         "dataset.features: {choices: [core99, full395]}",
@@ -72,6 +75,10 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
         ("model.backbone.hidden_size: {choices: [8, '16']}", "Input should be a valid integer, given '16'"),
         ("model.backbone.hidden_size: {low: 8.0, high: 16.0}", "`model.backbone.hidden_size`: Input should be a valid"),
         ("model.backbone.hidden_size: {low: 8, high: 16}", "could have `model.backbone.hidden_size` 9: "),
+        ("model.backbone.hidden_size: {low: 8, high: 2048}", "could have `model.backbone.hidden_size` 9: "),
+        ("model.backbone.hidden_size: {low: 8, high: 2048, step: 3}", "could have `model.backbone.hidden_size` 11: "),
+        ("model.backbone.heads: {low: 1, high: 2000}", "could have `model.backbone.heads` 3: "),
+        ("quotes.sectors: {low: 1, high: 2000}", "could have `quotes.sectors` 2000: "),
         ("train.phases.gat.epochs: {low: 0, high: 2}", "and from scratch there are no weights"),
         ("train.recipe.loss.horizons: {choices: [[1, 1]]}", "has 2 weights for the 4 horizons"),
         (
@@ -88,8 +95,31 @@ def test_what_the_schema_would_refuse_is_refused_before_anything_runs(
     assert "\nhint: " in told
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 12])
+def test_what_is_checked_of_whole_numbers_decides_for_all_of_them(step: int) -> None:
+    """Bounds, multiples and divisors, over short ranges and long ones; 2520 is the first multiple of 1 to 10."""
+    met = set()
+    for low, count in itertools.product((1, 2, 8, 60), (2, 3, 11, 33, 34, 500)):
+        every = range(low, low + count * step, step)
+        checked = Parameter(low=low, high=every[-1], step=step).checked
+        assert len(checked) <= 33
+        assert set(checked) <= {*every}
+        for number in (1, 2, 3, 6, 8, 12, 60, 720, 2520):
+            conditions: dict[str, Callable[[int], bool]] = {
+                "bound": lambda value, most=number: value <= most,
+                "multiple": lambda value, of=number: value % of == 0,
+                "divisor": lambda value, of=number: of % value == 0,
+            }
+            for name, holds in conditions.items():
+                whole = all(map(holds, every))
+                assert all(map(holds, checked)) == whole, (low, count, number, name)
+                met |= {(name, whole)}
+    assert met >= {("bound", True), ("bound", False), ("multiple", True), ("multiple", False), ("divisor", False)}
+
+
 def test_in_a_space_too_large_to_combine_every_pair_is_checked(tmp_path: Path, tree: dict[str, Any]) -> None:
     many = [f"quotes.planted.{name}: {{low: 0.0, high: 0.5}}" for name in ("slow", "reversal", "frequency")]
+    many += ["model.backbone.dropout: {low: 0.0, high: 0.5}", "train.recipe.gradient_clip: {low: 0.5, high: 2.0}"]
     many += ["quotes.seed: {low: 0, high: 150}", "train.recipe.batch_stocks: {choices: [60, 120]}"]
     check(read(written(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [240, 3840]}"]))), tree)
     told = refused(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [120, 3840]}"]), tree)

@@ -27,8 +27,12 @@ Values = dict[str, Any]
 """One value for each parameter that is searched, by its dotted key."""
 
 _HINT = "`docs/search.md` explains the file"
-_WHOLE_RANGE = 1024
-"""Whole numbers of a range that are all checked; of more, only the ends are."""
+_NEIGHBOURS = 32
+"""Whole numbers at the beginning of a range that are checked beside its end.
+
+What the schema asks of a whole number is a bound, which the ends decide, a multiple, which the first two decide, or a
+divisor: what 32 neighbours all divide is above 10^14. So what these meet, all the others meet.
+"""
 _COMBINATIONS = 4096
 """Combinations that are all checked; of more, those of every two parameters are."""
 
@@ -56,8 +60,7 @@ class Parameter:
             return list(self.choices)
         if isinstance(self.low, int) and isinstance(self.high, int):
             every = range(self.low, self.high + 1, int(self.step or 1))
-            if len(every) <= _WHOLE_RANGE:
-                return list(every)
+            return [*every[:_NEIGHBOURS], *every[_NEIGHBOURS:][-1:]]
         return [self.low, self.high]
 
 
@@ -129,7 +132,7 @@ def check(space: Space, tree: dict[str, Any]) -> None:
             told = ", ".join(f"`{name}` {value}" for name, value in values.items())
             raise ConfigError(
                 f"a trial could have {told}: {error.message}",
-                hint=f"{error.hint}; take it out of the search, or change what goes with it",
+                hint=f"{error.hint}; leave it out (`choices`, or `step` in a range), or change what goes with it",
             ) from None
 
 
