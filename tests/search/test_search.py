@@ -69,6 +69,24 @@ def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     assert toy.ran == ["data", "train"]
 
 
+def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
+    """A trial would take the data of the commit without a word."""
+    bars = toy.folder / "data/raw/bars.csv"
+    bars.parent.mkdir(parents=True)
+    toy.space(SIZES)
+    bars.write_text("old\n")
+    toy.run("dvc", "add", "--quiet", str(bars))
+    said = toy.refused(code=1)
+    assert "without what is not in it: ?? data/raw/bars.csv.dvc\nhint: commit it" in said
+    toy.run("git", "add", "--all")
+    toy.run("git", "commit", "--quiet", "--message", "Old bars")
+    bars.write_text("new\n")
+    toy.run("dvc", "add", "--quiet", str(bars))
+    said = toy.refused(code=1)
+    assert "without what is not in it: M data/raw/bars.csv.dvc\nhint: commit it" in said
+    assert not (toy.folder / "logs").exists()
+
+
 @pytest.mark.slow
 def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: Toy) -> None:
     """A loss that diverges (6), a bug (1000), a metric that is undefined (5)."""
