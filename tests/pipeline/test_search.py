@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 
 from gogooku3.recovery.trials import count
 
-from ..search.conftest import kill_trials
+from ..search.conftest import begun, kill_trials, trials, wait
 from .conftest import Workspace
 
 SPACE = {
@@ -30,30 +28,28 @@ SPACE = {
 def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_have_been(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    """Killed in its third phase with all its processes; what the first two had delivered is not made again."""
+    """Killed in its third phase, the stage alone and then all its processes; the first two phases are not run again."""
     (workspace.folder / "decay.yaml").write_text(json.dumps(SPACE))
     command = ("gogooku3", "search", "decay.yaml", "--json")
     folder, before = workspace.folder / "logs/search/decay", count(workspace.folder, "demo").count
-    with subprocess.Popen(
-        command,
-        cwd=workspace.folder,
-        env=workspace.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as victim:
-        while not [*(folder / "workspace/models").glob(".gat.partial/0*")]:
-            assert victim.poll() is None, victim.communicate()
-            time.sleep(0.02)
+    said = folder / "decay-0.log"
+    with begun(workspace.folder, workspace.environment, *command) as search:
+        wait(lambda: bool([*(folder / "workspace/models").glob(".gat.partial/0*")]), search)
+        [stage] = [each for each in trials(workspace.folder) if "gogooku3.stages" in each.cmdline()]
+        stage.kill()
+        _, told = search.communicate(timeout=120)
+    assert search.returncode == 4, told
+    assert "error: train@gat: killed by SIGKILL" in told
+    assert "\nhint: the same command goes on, from the newest state" in told
+    with begun(workspace.folder, workspace.environment, *command) as victim:
+        wait(lambda: "going on from epoch" in said.read_text(), victim)
         victim.kill()
     kill_trials(workspace.folder)
     assert workspace.changes() == "?? decay.yaml\n"
     found: dict[str, Any] = json.loads(workspace.run(*command).stdout)
-    said = (folder / "decay-0.log").read_text()
-    assert "Running stage 'train@gat'" in said
-    assert "going on from epoch" in said
-    assert "Running stage 'train@adaptive_norm'" not in said
+    assert "Running stage 'train@gat'" in said.read_text()
+    assert "going on from epoch" in said.read_text()
+    assert "Running stage 'train@adaptive_norm'" not in said.read_text()
     assert workspace.changes() == "?? decay.yaml\n"
     assert [trial["state"] for trial in found["trials"]] == ["complete"]
     assert found["results"] == count(workspace.folder, "demo").count == before + 1

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +42,7 @@ from pathlib import Path
 import yaml
 
 ran = Path(os.environ["RAN"])
+ran.with_name("pid").write_text(str(os.getpid()))
 with ran.open("a") as log:
     log.write(sys.argv[1] + chr(10))
 params = yaml.safe_load(Path("params.yaml").read_text())
@@ -53,11 +56,14 @@ if seed == 6:
 if seed == 4 and not Path(os.environ["RAN"]).with_name("gpu").exists():
     print("error: there is no GPU\\nhint: buy one", file=sys.stderr)
     sys.exit(4)
+if seed == 7:
+    os.abort()
 if seed == 1000:
     raise MemoryError("the model is too large")
 try:
     time.sleep(float(os.environ.get("SECONDS", 0)))
 except KeyboardInterrupt:
+    print("error: stopped by Ctrl-C\\nhint: `dvc repro` goes on", file=sys.stderr)
     sys.exit(130)
 skill = backbone["hidden_size"] / 1000 - backbone["dropout"] ** 2 - seed / 100
 near = {"value": skill, "low": skill - 0.01, "high": skill + 0.01}
@@ -81,6 +87,11 @@ class Toy:
         """The stages that were run, in whatever clone."""
         file = self.folder.parent / "ran.txt"
         return file.read_text().split() if file.exists() else []
+
+    @property
+    def pid(self) -> int:
+        """Of the stage that ran last."""
+        return int((self.folder.parent / "pid").read_text())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -117,12 +128,40 @@ class Toy:
         return Toy(target)
 
 
-def kill_trials(root: Path) -> None:
-    """Kills the processes of all trials of a repository's searches."""
+def begun(folder: Path, environment: dict[str, str], *command: str) -> subprocess.Popen[str]:
+    """A command in a session of its own."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait(until: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Until something is so, which must be before the process ends."""
+    while not until():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def trials(root: Path) -> list[psutil.Process]:
+    """The processes of all trials of a repository's searches."""
+    found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(MARK, "").startswith(str(root)):
-                process.kill()
+                found.append(process)
+    return found
+
+
+def kill_trials(root: Path) -> None:
+    for process in trials(root):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @pytest.fixture

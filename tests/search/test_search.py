@@ -9,12 +9,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Toy, kill_trials
+from .conftest import Toy, begun, kill_trials, wait
 
 SIZES = {
     "model.backbone.hidden_size": {"choices": [8, 16, 32, 64]},
@@ -89,19 +88,20 @@ def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
 
 @pytest.mark.slow
 def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: Toy) -> None:
-    """A loss that diverges (6), a bug (1000), a metric that is undefined (5)."""
-    toy.space({"train.recipe.seed": {"choices": [6, 1000, 5, 2]}}, trials=25)
+    """A loss that diverges (6), a crash (7), a bug (1000), a metric that is undefined (5)."""
+    toy.space({"train.recipe.seed": {"choices": [6, 7, 1000, 5, 2]}}, trials=25)
     found = toy.search()
     reasons = {trial["parameters"]["train.recipe.seed"]: trial["reason"] for trial in found["trials"]}
     assert reasons == {
         6: "train: the loss is not finite at step 3",
+        7: "train: killed by SIGABRT",
         1000: "train: ended with 1: MemoryError: the model is too large",
         5: "its mean_rank_ic on validation is undefined",
         2: None,
     }
     assert {trial["state"] for trial in found["trials"]} == {"failed", "complete"}
     assert found["best"]["parameters"] == {"train.recipe.seed": 2}
-    assert toy.ran.count("train") == 5, "what was tried is not tried again, whatever came of it"
+    assert toy.ran.count("train") == 6, "what was tried is not tried again, whatever came of it"
     toy.space({"train.recipe.seed": {"choices": [6]}}, trials=1)
     assert (
         "no trial of only gave a result"
@@ -158,21 +158,8 @@ def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) 
 
 
 def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        ("gogooku3", "search", "space.yaml", "--json", *options),
-        cwd=toy.folder,
-        env=toy.environment | {"SECONDS": str(seconds)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait(until: Callable[[], bool], victim: subprocess.Popen[str]) -> None:
-    while not until():
-        assert victim.poll() is None, victim.communicate()
-        time.sleep(0.01)
+    environment = toy.environment | {"SECONDS": str(seconds)}
+    return begun(toy.folder, environment, "gogooku3", "search", "space.yaml", "--json", *options)
 
 
 @pytest.mark.slow
@@ -190,6 +177,41 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` goes on" in said
     assert [trial["state"] for trial in toy.search()["trials"]] == ["complete"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "command", "code", "told"),
+    [
+        (signal.SIGKILL, "python stage.py train", 4, "killed by SIGKILL, as a system does that has no memory left"),
+        (signal.SIGKILL, "true && python stage.py train && true", 4, "killed by SIGKILL, as a system does"),
+        (signal.SIGTERM, "python stage.py train", 130, "killed by SIGTERM"),
+        (signal.SIGINT, "python stage.py train", 130, "stopped by Ctrl-C"),
+    ],
+)
+def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_command_goes_on(
+    toy: Toy, tmp_path: Path, number: signal.Signals, command: str, code: int, told: str
+) -> None:
+    """The shell that runs a stage becomes it, or waits for it: DVC then says -9 or 137."""
+    pipeline = (toy.folder / "dvc.yaml").read_text()
+    (toy.folder / "dvc.yaml").write_text(pipeline.replace("cmd: python stage.py train", f"cmd: {command}"))
+    toy.run("dvc", "repro", "--quiet")
+    toy.run("git", "commit", "--quiet", "--all", "--allow-empty", "--message", "A command")
+    toy.space(SIZES, trials=2)
+    whole = toy.copy(tmp_path / "undisturbed/toy").search()
+    ran = toy.ran.count("train")
+    with started(toy, seconds=60) as search:
+        wait(lambda: toy.ran.count("train") > ran, search)
+        time.sleep(0.5)
+        os.kill(toy.pid, number)
+        _, said = search.communicate(timeout=120)
+    assert search.returncode == code, said
+    assert f"error: train: {told}" in said
+    assert "\nhint: the same command goes on" in said
+    found = toy.search()
+    assert toy.ran.count("train") == ran + 2, "the one that was killed, and the same again"
+    assert found["trials"] == whole["trials"]
+    assert found["best"] == whole["best"]
 
 
 @pytest.mark.slow

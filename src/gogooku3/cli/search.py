@@ -38,9 +38,9 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     next begins. Killed, the same command goes on.
 
     Exit codes: 0 done; 1 no trial gave a result, uncommitted changes, or another process is at this search; 2 the file,
-    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage
-    needs, is not here; 7 the
-    bucket cannot be reached; 8 Git failed; 130 stopped by Ctrl-C or SIGTERM.
+    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage needs, is not here, or
+    a stage was killed; 7 the bucket cannot be reached; 8 Git failed; 9 J-Quants cannot be reached; 130 the search, or a
+    stage of a trial, was stopped by Ctrl-C or SIGTERM.
     """
     from gogooku3.search.experiments import parameters
     from gogooku3.search.space import read

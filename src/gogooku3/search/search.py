@@ -52,8 +52,8 @@ def search(
     Raises:
         ConfigError: the space does not fit the parameters, or the search was begun with another one.
         RefusedError: what trials are run from is not committed, or another process is at this search.
-        InterruptionError: Ctrl-C or SIGTERM.
-        UserError: a trial failed in a way that says nothing of its parameters: machine, bucket, Git.
+        InterruptionError: Ctrl-C or SIGTERM, of the search or of a trial.
+        UserError: a trial failed in a way that says nothing of its parameters: machine, bucket, Git, killed.
     """
     commit = git.commit_of(root, "HEAD")
     tree = experiments.parameters(root, commit)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from gogooku3.errors import GitError, MachineError, SourceError, StoreError, UserError
+from gogooku3.errors import GitError, InterruptionError, MachineError, SourceError, StoreError, UserError
 from gogooku3.recovery.sandbox.environment import HERE
 from gogooku3.search.space import Values
 
@@ -28,6 +28,19 @@ _SAID = re.compile(r"^error: (?P<message>.*?)^hint: (?P<hint>[^\n]*)", re.MULTIL
 
 _ENDING = {error.exit_code: error for error in (MachineError, StoreError, GitError, SourceError)}
 """Exit codes of a stage that say nothing of its parameters: the next trial would end with the same."""
+
+_FAULTS = frozenset(
+    {
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGSEGV,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+    }
+)
+"""Signals that a process brings upon itself. Any other comes from outside and says nothing of the parameters."""
 
 
 class DvcFailedError(MachineError):
@@ -87,7 +100,8 @@ def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: 
 
     Raises:
         DvcFailedError: no stage failed, but DVC did.
-        UserError: a stage failed in a way that says nothing of the values: machine, bucket, Git.
+        UserError: a stage failed in a way that says nothing of the values: machine, bucket, Git, or a signal from
+            outside, such as that of a system which has no memory left.
     """
     command = [sys.executable, "-P", "-m", "dvc", "exp", "run", "--no-hydra", "--name", name]
     command += ["--message", f"{name}: {json.dumps(values)}"]
@@ -130,9 +144,11 @@ def _reason(log: Path, code: int) -> str:
     stage, ended_with = ended["stage"], int(ended["code"])
     if ended_with in _ENDING:
         raise _told(_ENDING[ended_with], stage, said, log)
-    if said:
-        return f"{stage}: {' '.join(said[-1]['message'].split())}"
-    return f"{stage}: {_how(ended_with)}{_last_error(text)}"
+    number = _signal(ended_with)
+    message = " ".join(said[-1]["message"].split()) if said else f"{_how(ended_with, number)}{_last_error(text)}"
+    if number is not None and number not in _FAULTS:
+        raise _stopped(f"{stage}: {message}", number)
+    return f"{stage}: {message}"
 
 
 def _told(kind: type[UserError], stage: str, said: list[re.Match[str]], log: Path) -> UserError:
@@ -140,12 +156,27 @@ def _told(kind: type[UserError], stage: str, said: list[re.Match[str]], log: Pat
     return kind(f"{stage}: {message}", hint=f"{hint}; then the same command goes on")
 
 
-def _how(code: int) -> str:
-    signalled = -code if code < 0 else code - 128
-    if signalled in {*signal.Signals}:
-        told = f"killed by {signal.Signals(signalled).name}"
-        return f"{told}, as a system does that has no memory left" if signalled == signal.SIGKILL else told
-    return f"ended with {code}"
+def _signal(code: int) -> signal.Signals | None:
+    """What ended a stage, if a signal did: -9 where the shell had become the stage, 137 where it waited for it."""
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number) if number in {*signal.Signals} else None
+
+
+def _stopped(message: str, number: signal.Signals) -> UserError:
+    goes_on = "the same command goes on, from the newest state that was saved"
+    if number == signal.SIGKILL:
+        return MachineError(
+            message,
+            hint=f"{goes_on}; killed there again, it needs more memory or a search without such values (`--study`)",
+        )
+    return InterruptionError(message, hint=goes_on)
+
+
+def _how(code: int, number: signal.Signals | None) -> str:
+    if number is None:
+        return f"ended with {code}"
+    told = f"killed by {number.name}"
+    return f"{told}, as a system does that has no memory left" if number == signal.SIGKILL else told
 
 
 def _last_error(text: str) -> str:
