@@ -117,7 +117,7 @@ def test_a_rival_that_is_beaten_by_ranks_alone_is_beaten_in_part(skilled: Result
         (1, "note", "up to 1"),
         (ENOUGH_TRIALS - 1, "note", f"up to {ENOUGH_TRIALS - 1}"),
         (ENOUGH_TRIALS, "good", f"up to {ENOUGH_TRIALS}"),
-        (MANY_TRIALS, "good", "a million or more"),
+        (MANY_TRIALS, "good", "≥ 1,000,000"),
     ],
 )
 def test_the_trials_that_validation_survives_are_the_answer(
@@ -126,7 +126,7 @@ def test_the_trials_that_validation_survives_are_the_answer(
     chosen = skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": trials}}
     answer = answers(replace(skilled, validation=chosen))["More than luck among many trials?"]
     assert (answer.level, answer.word) == (level, word)
-    assert f"{ENOUGH_TRIALS} are asked for" in answer.evidence
+    assert f"{ENOUGH_TRIALS} trials are asked for" in answer.evidence
     assert "its tag has their number" in answer.evidence
 
 

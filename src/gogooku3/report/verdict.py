@@ -143,12 +143,12 @@ def _survives(results: Results) -> Answer:
     """By validation, on which models are chosen: nothing is chosen by the test split."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
-        "Significant at {} by the deflated Sharpe ratio on validation, where models are chosen, {}; on {}, {}. {} are"
-        " asked for here; how many were really made no run can know: a release counts them, and its tag has their"
-        " number and the deflated Sharpe ratio for it."
+        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. {} trials are asked"
+        " for here; how many were really made no run can know: a release counts them, and its tag has their number and"
+        " the deflated Sharpe ratio for it."
     ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test), ENOUGH_TRIALS)
     level: Level = "good" if chosen >= ENOUGH_TRIALS else "note" if chosen else "fault"
-    word = "a million or more" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
+    word = f"≥ {MANY_TRIALS:,}" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
     return Answer("returns", "More than luck among many trials?", level, word, evidence)
 
 
