@@ -188,7 +188,7 @@ def _heed(interruption: Interruption, run: Run, checkpoints: Checkpoints, group:
     raise InterruptionError(
         f"phase {run.history.phase} was stopped by {told(number)} in {run.place};"
         f" saved in `{checkpoints.folder}`: {checkpoints.last or 'nothing, for the disk refused'}",
-        hint="`dvc repro` goes on from there, and ends with the same bytes as if it had not been stopped",
+        hint="`dvc repro` goes on from there, with `reduction: fixed` to the same bytes as if it had not been stopped",
     )
 
 
