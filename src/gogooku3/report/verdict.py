@@ -140,12 +140,12 @@ def _beats(name: str, less: Mapping[str, Any]) -> Answer:
 
 
 def _survives(results: Results) -> Answer:
-    """By validation, on which models are chosen: nothing is chosen by the test split."""
+    """By validation, on which models are chosen: the test split is read once and flatters nobody."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
-        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. {} trials are asked"
-        " for here; how many were really made no run can know: a release counts them, and its tag has their number and"
-        " the deflated Sharpe ratio for it."
+        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. {} trials are"
+        " asked for here; how many were really made no run can know: a release counts them, and its tag has their"
+        " number and the deflated Sharpe ratio for it."
     ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test), ENOUGH_TRIALS)
     level: Level = "good" if chosen >= ENOUGH_TRIALS else "note" if chosen else "fault"
     word = f"≥ {MANY_TRIALS:,}" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
