@@ -140,7 +140,7 @@ def _beats(name: str, less: Mapping[str, Any]) -> Answer:
 
 
 def _survives(results: Results) -> Answer:
-    """By validation, on which models are chosen: the test split is read once and flatters nobody."""
+    """By validation, on which models are chosen and which flatters them for it; nothing is chosen by test."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
         "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. {} trials are"
