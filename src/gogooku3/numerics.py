@@ -11,9 +11,11 @@ The libraries read most of these settings once, when they load: call `pin` befor
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
+import threading
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -45,8 +47,23 @@ _INSTRUCTION_SETS = {
 }
 
 
+_FAMILIES = (
+    *("ATEN_", "BLIS_", "CUBLAS_", "CUBLASLT_", "CUDNN_", "DNNL_", "GOMP_", "GOTO_", "KMP_", "MKL_", "MKLDNN_", "NPY_"),
+    *("NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTORCH_", "TORCH_"),
+)
+"""Prefixes of the variables by which the libraries that compute are steered."""
+
+_HARMLESS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "TORCH_CPP_LOG_LEVEL", "TORCH_LOGS", "TORCH_NCCL_")
+"""Beginnings of those among them that decide where memory comes from, what is logged, or how an error is found."""
+
+
 def pin(numerics: Numerics) -> None:
-    """Fixes threads and instruction set for this process and its children."""
+    """Fixes threads and instruction set for this process and its children, whatever the environment says of them.
+
+    Every variable that can reach arithmetic is taken out first: by family, so that one that nobody thought of is too.
+    """
+    for name in [name for name in os.environ if name.startswith(_FAMILIES) and not name.startswith(_HARMLESS)]:
+        del os.environ[name]
     threads = str(numerics.threads)
     settings = {
         "OMP_NUM_THREADS": threads,
@@ -61,8 +78,6 @@ def pin(numerics: Numerics) -> None:
         "GOMP_SPINCOUNT": "1000",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
-    for name in _AVX2:  # what stood there before decides nothing
-        os.environ.pop(name, None)
     os.environ.update(settings | _INSTRUCTION_SETS[numerics.instruction_set])
 
 
@@ -70,11 +85,12 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     """Makes torch deterministic and returns the device that the parameters name.
 
     Raises:
-        MachineError: there is no such device here.
+        MachineError: there is no such device here, or an operation does not get its threads.
     """
     import torch
 
     torch.set_num_threads(numerics.threads)
+    _require_threads(numerics.threads)
     torch.use_deterministic_algorithms(True)
     # Filling fresh memory only serves to find reads of it, at a seventh of a step's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -91,6 +107,36 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if numerics.device == "cuda" else torch.device("cpu")
 
 
+def _require_threads(wanted: int) -> None:
+    """Raises `MachineError` where a parallel region has other threads than the parameters ask for.
+
+    The split of a sum follows from them. `torch.get_num_threads()` is what was asked for, not what is given: a region
+    is entered and counted, where torch's OpenMP library can be entered from here.
+    """
+    given = _threads_of_a_region()
+    if given is not None and given != wanted:
+        raise MachineError(
+            f"an operation gets {given} threads here, and `numerics.threads` is {wanted}: sums would have other bits",
+            hint="run it in an environment without OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS, and load no library that"
+            " sets them before",
+        )
+
+
+def _threads_of_a_region() -> int | None:
+    """Threads that enter a parallel region of the OpenMP library that torch loaded; None where it has no such entry."""
+    try:
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    loaded = {line.split()[-1] for line in maps.splitlines() if "/libgomp" in line and "/torch" in line}
+    if len(loaded) != 1:
+        return None
+    entered: list[int] = []
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: entered.append(threading.get_ident()))
+    ctypes.CDLL(loaded.pop()).GOMP_parallel(body, None, 0, 0)
+    return len(set(entered))
+
+
 def key(*parts: str | int) -> int:
     """A 64-bit key from names and counters, the same in every process: where randomness starts, and only there."""
     text = "\0".join(f"{type(part).__name__}:{part}" for part in parts)
@@ -105,8 +151,9 @@ def generator(*parts: str | int) -> np.random.Generator:
 
 
 def deciding(numerics: Numerics) -> dict[str, Any]:
-    """The parameters that results depend on: how many processes trained is none where their sums have one order."""
+    """The parameters that results depend on; the number of processes is not one of them where sums have one order."""
     named = asdict(numerics)
+    del named["strict"]
     if numerics.reduction == "fixed":
         del named["processes"]
     return named

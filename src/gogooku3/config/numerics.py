@@ -26,6 +26,8 @@ class Numerics:
     reduction: Literal["fixed", "fast"]
     """Of the shares' gradients. `fixed`: added up in one order, so that the number of processes decides nothing;
     `fast`: in the order that the processes' links are best at."""
+    strict: bool = False
+    """Whether a machine that does not compute the bits of its domain is refused, not only warned of; decides no bit."""
 
     def __post_init__(self) -> None:
         require(1 <= self.threads <= 1024, f"`numerics.threads` is {self.threads}", "use 1 to 1024")

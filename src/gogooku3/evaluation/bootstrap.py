@@ -19,10 +19,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.distributions import student_quantile
 
 LEVEL = 0.95
 """Probability that the intervals are meant to cover."""
@@ -93,7 +93,7 @@ def widening(sessions: int, horizon: int, mean_block: int) -> float:
     variance = 2 * float((product_NN * product_NN.T).sum())
     overlap_K = np.arange(1, min(horizon, n))
     true = (n + 2 * float(((n - overlap_K) * (1 - overlap_K / horizon)).sum())) / n**2
-    quantile = float(stdtrit(2 * mean**2 / variance, (1 + LEVEL) / 2))
+    quantile = student_quantile(2 * mean * mean / variance, (1 + LEVEL) / 2)
     return quantile / _NORMAL_QUANTILE / math.sqrt(mean / true)
 
 

@@ -16,7 +16,10 @@ def newey_west_lag(sessions: int, horizon: int) -> int:
     sessions by which neighbouring targets overlap; the Bartlett weights would cut the overlap short at 1.0.
     At most n − 1.
     """
-    rule_of_thumb = math.floor(4 * math.pow(sessions / 100, 2 / 9))
+    # k ≤ 4 (n/100)^(2/9) in integers, where no power of a float is rounded.
+    rule_of_thumb = 0
+    while (rule_of_thumb + 1) ** 9 * 100**2 <= 4**9 * sessions**2:
+        rule_of_thumb += 1
     return min(max(rule_of_thumb, math.ceil(1.5 * (horizon - 1))), sessions - 1)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.distributions import normal_cdf, normal_quantile
 from gogooku3.evaluation.returns import SESSIONS_PER_YEAR, sharpe
 
 CONFIDENCE = 0.95
@@ -20,7 +20,6 @@ CONFIDENCE = 0.95
 MANY_TRIALS = 1_000_000
 """Trials beyond which `TrackRecord.trials_survived` does not count."""
 
-_NORMAL = NormalDist()
 _EULER_MASCHERONI = 0.5772156649015329
 
 
@@ -67,7 +66,7 @@ class TrackRecord:
         variance = self._variance
         if not variance > 0:
             return math.nan
-        return _NORMAL.cdf((self.ratio - benchmark) * math.sqrt(self.sessions - 1) / math.sqrt(variance))
+        return normal_cdf((self.ratio - benchmark) * math.sqrt(self.sessions - 1) / math.sqrt(variance))
 
     def deflated(self, trials: Trials) -> float:
         """Probability that the true Sharpe ratio exceeds what the best of some trials shows by luck.
@@ -89,7 +88,8 @@ class TrackRecord:
         variance = self._variance
         if not (variance > 0 and self.ratio > benchmark):
             return math.nan
-        return 1 + variance * (_NORMAL.inv_cdf(CONFIDENCE) / (self.ratio - benchmark)) ** 2
+        deviations = normal_quantile(CONFIDENCE) / (self.ratio - benchmark)
+        return 1 + variance * deviations * deviations
 
     @property
     def trials_survived(self) -> int:
@@ -107,7 +107,7 @@ class TrackRecord:
     @property
     def _variance(self) -> float:
         """Of the estimated ratio, times sessions − 1 (Mertens, 2002)."""
-        return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio**2
+        return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio * self.ratio
 
 
 def expected_maximum_sharpe(trials: int, variance: float) -> float:
@@ -118,6 +118,6 @@ def expected_maximum_sharpe(trials: int, variance: float) -> float:
     """
     if trials == 1:
         return 0.0
-    typical = _NORMAL.inv_cdf(1 - 1 / trials)
-    extreme = _NORMAL.inv_cdf(1 - 1 / (trials * math.e))
+    typical = normal_quantile(1 - 1 / trials)
+    extreme = normal_quantile(1 - 1 / (trials * math.e))
     return math.sqrt(variance) * ((1 - _EULER_MASCHERONI) * typical + _EULER_MASCHERONI * extreme)

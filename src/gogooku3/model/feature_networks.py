@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F  # noqa: N812
+
+from gogooku3.model.activations import elu, elu_backward, glu, glu_backward
 
 _EPSILON = 1e-5
 _ROWS = 1024
@@ -70,9 +71,9 @@ class _Tile(NamedTuple):
 
 
 def _tile(x_FM3: Tensor, hidden_F3H: Tensor, embedding_F3H: Tensor, gate_FHG: Tensor, bias_F1G: Tensor) -> _Tile:
-    hidden_FMH = F.elu(torch.bmm(x_FM3, hidden_F3H), inplace=True)
+    hidden_FMH = elu(torch.bmm(x_FM3, hidden_F3H))
     gate_FMG = torch.baddbmm(bias_F1G, hidden_FMH, gate_FHG)
-    vector_FMH = F.glu(gate_FMG, dim=-1).baddbmm_(x_FM3, embedding_F3H)
+    vector_FMH = glu(gate_FMG).baddbmm_(x_FM3, embedding_F3H)
     centred_FMH = vector_FMH.to(torch.promote_types(vector_FMH.dtype, torch.float32))
     centred_FMH -= centred_FMH.mean(-1, keepdim=True)
     scale_FM1 = (centred_FMH.square().mean(-1, keepdim=True) + _EPSILON).rsqrt()
@@ -111,9 +112,9 @@ class _WeightedSum(torch.autograd.Function):
             d_weight_FM[f, m] = along_FM1.squeeze(-1)
             d_vector_FMH = torch.addcmul(d_centred_MH[m], centred_FMH, along_FM1 * scale_FM1, value=-1 / size)
             d_vector_FMH = d_vector_FMH.mul_(weight_FM[f, m].unsqueeze(-1) * scale_FM1).to(x_FM3.dtype)
-            d_gate_FMG = torch.ops.aten.glu_backward(d_vector_FMH, gate_FMG, -1)
+            d_gate_FMG = glu_backward(d_vector_FMH, gate_FMG)
             d_elu_FMH = torch.bmm(d_gate_FMG, gate_FHG.mT)
-            d_hidden_FMH = torch.ops.aten.elu_backward(d_elu_FMH, 1, 1, 1, True, hidden_FMH)
+            d_hidden_FMH = elu_backward(d_elu_FMH, hidden_FMH)
             d_hidden_F3H[f] += torch.bmm(x_FM3.mT, d_hidden_FMH)
             d_embedding_F3H[f] += torch.bmm(x_FM3.mT, d_vector_FMH)
             d_gate_FHG[f] += torch.bmm(hidden_FMH.mT, d_gate_FMG)

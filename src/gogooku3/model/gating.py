@@ -7,7 +7,8 @@ forecasting", International Journal of Forecasting 37 (2021), section 4.1.
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+
+from gogooku3.model.activations import elu, glu
 
 
 class GatedResidual(nn.Module):
@@ -21,7 +22,7 @@ class GatedResidual(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """Shapes: x […, H], skip […, H] → […, H]."""
-        return self.norm(skip + F.glu(self.gate(self.dropout(x)), dim=-1))
+        return self.norm(skip + glu(self.gate(self.dropout(x))))
 
 
 class GatedResidualNetwork(nn.Module):
@@ -35,4 +36,4 @@ class GatedResidualNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: x […, H] → […, H]."""
-        return self.residual(self.output(F.elu(self.hidden(x))), skip=x)
+        return self.residual(self.output(elu(self.hidden(x))), skip=x)

@@ -48,7 +48,8 @@ class GraphAttention(nn.Module):
         )
         logit_DSKa = (F.leaky_relu(mixed_DSKaD, 0.2) * self.attention_aD).sum(-1)
         # The zero logit is the stock's own: with no neighbour, or none that matters, nothing is mixed in.
-        masked_DSKa = torch.where(known_DSK1, logit_DSKa, -math.inf)
-        weight_DSKa = torch.softmax(F.pad(masked_DSKa, (0, 0, 0, 1)), dim=2, dtype=torch.float32)[:, :, :-1]
+        masked_DSaK = F.pad(torch.where(known_DSK1, logit_DSKa, -math.inf).mT, (0, 1))
+        # Over the last dimension: over another one, softmax takes `expf` from the C library for some sizes.
+        weight_DSKa = torch.softmax(masked_DSaK, dim=-1, dtype=torch.float32)[..., :-1].mT
         heard_DSH = (weight_DSKa.unsqueeze(-1) * gathered(self.value(h_DSH))).sum(2).flatten(-2)
         return h_DSH + self.gate_H * heard_DSH, weight_DSKa

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
+from gogooku3.model.activations import elu, glu
 from gogooku3.model.feature_networks import FeatureNetworks
 
 
@@ -38,6 +38,6 @@ class Selection(nn.Module):
         return self.dropout(self.networks(input_FM3, weight_MF.T.contiguous())), weight_MF
 
     def _weights(self, x_M2F: Tensor) -> Tensor:
-        hidden_MH = self.output(F.elu(self.hidden(x_M2F)))
-        gated_MF = F.glu(self.gate(self.dropout(hidden_MH)), dim=-1)
+        hidden_MH = self.output(elu(self.hidden(x_M2F)))
+        gated_MF = glu(self.gate(self.dropout(hidden_MH)))
         return torch.softmax(self.norm(self.skip(x_M2F) + gated_MF), dim=-1, dtype=torch.float32)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gogooku3.model.gating import GatedResidual, GatedResidualNetwork
+from gogooku3.model.lstm import Lstm
 
 
 class InterpretableAttention(nn.Module):
@@ -30,7 +31,8 @@ class InterpretableAttention(nn.Module):
         query_NaD = self.query(z_NLH[:, -1]).view(n, self.heads, -1)
         key_NLaD = self.key(z_NLH).view(n, length, self.heads, -1)
         logit_NLa = (key_NLaD * query_NaD.unsqueeze(1)).sum(-1) / math.sqrt(size // self.heads)
-        weight_NL = torch.softmax(logit_NLa, dim=1, dtype=torch.float32).mean(-1)
+        # Over the last dimension: over another one, softmax takes `expf` from the C library for some sizes.
+        weight_NL = torch.softmax(logit_NLa.mT, dim=-1, dtype=torch.float32).mean(1)
         context_ND = (weight_NL.unsqueeze(-1) * self.value(z_NLH)).sum(1)
         return self.output(context_ND), weight_NL
 
@@ -40,7 +42,7 @@ class Temporal(nn.Module):
 
     def __init__(self, size: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(size, size, batch_first=True)
+        self.lstm = Lstm(size)
         self.after_lstm = GatedResidual(size, dropout)
         self.attention = InterpretableAttention(size, heads)
         self.after_attention = GatedResidual(size, dropout)
@@ -49,7 +51,7 @@ class Temporal(nn.Module):
 
     def forward(self, z_NLH: Tensor) -> tuple[Tensor, Tensor]:
         """Shapes: latent windows [N, L, H] → summary [N, H], attention by lag [N, L]."""
-        states_NLH = self.after_lstm(self.lstm(z_NLH)[0], skip=z_NLH)
+        states_NLH = self.after_lstm(self.lstm(z_NLH), skip=z_NLH)
         context_NH, weight_NL = self.attention(states_NLH)
         attended_NH = self.after_attention(context_NH, skip=states_NLH[:, -1])
         summary_NH = self.after_feed_forward(self.feed_forward(attended_NH), skip=states_NLH[:, -1])

@@ -11,8 +11,8 @@ from gogooku3.config import Params
 from gogooku3.files import write_json
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
+from gogooku3.model.probe import domain_here
 from gogooku3.model.weights import CONFIG, WEIGHTS
-from gogooku3.numerics import environment
 from gogooku3.package.card import write_card
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import write_golden
@@ -47,7 +47,7 @@ def build(
     beside = ("walk_forward",) if params.evaluation.scheme == "walk_forward" else ()
     results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + beside}
     write_json(results, folder / "metrics.json")
-    domain = environment(params.numerics)
+    domain = domain_here(params.numerics)
     write_json(domain, folder / ENVIRONMENT)
     write_lineage(parent, folder)
     write_golden(network, inputs, folder)

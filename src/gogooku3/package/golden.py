@@ -19,7 +19,7 @@ from gogooku3.model.weights import read_tensors, write_tensors
 INPUTS = Path("golden/inputs.safetensors")
 PREDICTIONS = Path("golden/predictions.safetensors")
 
-_SESSIONS = 2
+_SESSIONS = 3
 _STOCKS = 4
 
 
@@ -27,11 +27,17 @@ _STOCKS = 4
 def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
     """Writes golden inputs, the last sessions of the test split for a few stocks and their neighbours, and scores.
 
+    Both sizes are odd: kernels give what is left over of their vectors to other code, which is to be compared too.
+
     Raises:
         DataError: fewer stocks than needed trade in the last session of the test split.
     """
     last = inputs.panel.split["test"][1]
-    block = inputs.block(last - _SESSIONS + 1, _SESSIONS, _trading(inputs.panel, last), with_neighbours=True)
+    trading_S = _trading(inputs.panel, last)
+    for count in range(_STOCKS, 2 * _STOCKS):
+        block = inputs.block(last - _SESSIONS + 1, _SESSIONS, trading_S[:count], with_neighbours=True)
+        if block.x_ZSF.shape[1] % 2:
+            break
     given = {"x": block.x_ZSF, "neighbours": block.neighbours_DSK, "edges": block.edges_DSKE}
     write_tensors(given, folder / INPUTS)
     write_tensors({"scores": network(*given.values())}, folder / PREDICTIONS)
@@ -47,7 +53,7 @@ def golden_difference(network: Network, folder: Path, device: torch.device) -> f
 
 
 def _trading(panel: Panel, session: int) -> np.ndarray:
-    stocks_S = np.flatnonzero(panel.present_TS[session])[:_STOCKS]
+    stocks_S = np.flatnonzero(panel.present_TS[session])
     if len(stocks_S) < _STOCKS:
         raise DataError(
             f"{len(stocks_S)} stocks trade in the last session, {panel.sessions[session]}; golden predictions need"

@@ -14,10 +14,10 @@ from gogooku3.config.numerics import Numerics
 from gogooku3.dataset.panel import Panel, read_panel
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.probe import prepare
 from gogooku3.model.scoring import score
 from gogooku3.model.table import tabulate
 from gogooku3.model.weights import load
-from gogooku3.numerics import prepare_torch
 from gogooku3.package.golden import golden_difference
 from gogooku3.package.manifest import check_manifest
 
@@ -43,7 +43,7 @@ def predict(
         MachineError: the device that the numerics name is not here.
     """
     check_manifest(package)
-    device = prepare_torch(numerics)
+    device = prepare(numerics)
     network = load(package).placed(device, numerics)
     panel = read_panel(dataset, json.loads((package / "preprocess.json").read_text(encoding="utf-8")))
     if panel.abi != network.architecture.abi or list(panel.horizons) != network.architecture.horizons:

@@ -11,8 +11,8 @@ from gogooku3.dataset.schema import Schema
 from gogooku3.files import write_csv, write_json
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
+from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
-from gogooku3.numerics import prepare_torch
 from gogooku3.progress import shown
 
 DATASET = Path("data/dataset")
@@ -21,7 +21,7 @@ MODELS = Path("models")
 
 def run(params: Params) -> None:
     """Writes `metrics/attribution.json`, and its charts' series into `plots/`."""
-    device = prepare_torch(params.numerics)
+    device = prepare(params.numerics)
     panel, schema = read_panel(DATASET), Schema.read(DATASET / "schema.json")
     inputs = PanelOnDevice(panel, params.model.backbone.window, device)
 

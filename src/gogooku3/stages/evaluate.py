@@ -14,10 +14,10 @@ from gogooku3.evaluation.market import conditions_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.probe import prepare
 from gogooku3.model.scoring import score
 from gogooku3.model.table import tabulate
 from gogooku3.model.weights import load
-from gogooku3.numerics import prepare_torch
 from gogooku3.quotes.folder import read
 
 SPLITS = ("validation", "test")
@@ -26,7 +26,7 @@ METRICS = Path("metrics")
 
 def run(params: Params) -> None:
     """Writes `data/predictions.parquet`, `metrics/` and `plots/`."""
-    device = prepare_torch(params.numerics)
+    device = prepare(params.numerics)
     panel = read_panel(Path("data/dataset"))
     network = load(Path("models/finetune")).placed(device, params.numerics)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.numerics import prepare_torch
+from gogooku3.model.probe import prepare
 from gogooku3.training.group import Group
 from gogooku3.training.launch import together
 from gogooku3.walk_forward.fold import make
@@ -21,7 +21,7 @@ def _make(params: Params, number: str, group: Group) -> None:
         plan=Path("data/folds/plan") / f"{number}.json",
         dataset=Path("data/dataset"),
         params=params,
-        device=prepare_torch(params.numerics),
+        device=prepare(params.numerics),
         model=Path("models/folds") / number,
         scores=Path("data/folds/scores") / f"{number}.parquet",
         logs=Path("logs/training") / f"fold_{number}",

@@ -8,15 +8,15 @@ from gogooku3.config import Params
 from gogooku3.dataset.panel import read_panel
 from gogooku3.files import replaced
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
-from gogooku3.numerics import prepare_torch
 from gogooku3.package.build import build
 from gogooku3.package.lineage import read_lineage
 
 
 def run(params: Params) -> None:
     """Writes `models/package/`."""
-    device = prepare_torch(params.numerics)
+    device = prepare(params.numerics)
     trained, dataset = Path("models/finetune"), Path("data/dataset")
     network = load(trained).placed(device, params.numerics)
     inputs = PanelOnDevice(read_panel(dataset), network.architecture.backbone.window, device)

@@ -10,7 +10,7 @@ from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.numerics import prepare_torch
+from gogooku3.model.probe import prepare
 from gogooku3.package.lineage import read_lineage
 from gogooku3.training.group import Group
 from gogooku3.training.launch import together
@@ -31,7 +31,7 @@ def run(params: Params, phase_name: str = "") -> None:
 
 
 def _train(params: Params, phase: Phase, group: Group) -> None:
-    device = prepare_torch(params.numerics)
+    device = prepare(params.numerics)
     parent = read_lineage(PARENT)
     task = Task(
         phase,

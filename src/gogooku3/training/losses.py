@@ -79,7 +79,7 @@ def correlation(centred_DSP: Tensor, other_DSP: Tensor, observed_DSP: Tensor) ->
     """Mean over sessions of the cross-sectional Pearson correlation. Shapes: [D, S, P] → [P]."""
     other_DSP = _centred(other_DSP, observed_DSP)
     covariance_DP = (centred_DSP * other_DSP).sum(1)
-    scale_DP = (centred_DSP.square().sum(1) * other_DSP.square().sum(1) + _EPSILON**2).rsqrt()
+    scale_DP = (centred_DSP.square().sum(1) * other_DSP.square().sum(1) + _EPSILON * _EPSILON).rsqrt()
     counts_DP = (observed_DSP.sum(1) >= 2).to(covariance_DP.dtype)
     return (covariance_DP * scale_DP * counts_DP).sum(0) / counts_DP.sum(0).clamp(min=1)
 

@@ -11,8 +11,8 @@ from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Architecture
+from gogooku3.model.probe import domain_here
 from gogooku3.model.weights import save, write_tensors
-from gogooku3.numerics import environment
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.group import ALONE, Group
 from gogooku3.training.identity import identity
@@ -74,7 +74,7 @@ class Task:
         """
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
-        domain = environment(self.params.numerics)
+        domain = domain_here(self.params.numerics)
         checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.leads)
         pace = getattr(self.params.train.phases, name)
         network.placed(panel.device, self.params.numerics)

@@ -17,10 +17,10 @@ from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.files import replaced, sha256_file, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.probe import domain_here
 from gogooku3.model.scoring import score
 from gogooku3.model.table import tabulate
 from gogooku3.model.weights import CONFIG, WEIGHTS, load
-from gogooku3.numerics import environment
 from gogooku3.training.group import ALONE, Group
 from gogooku3.training.phases import PHASES
 from gogooku3.training.task import Task
@@ -80,7 +80,7 @@ def _carry_out_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group)
     """Carries out a phase, unless its files are there as it left them, made from what it would be made from now."""
     group.wait()  # for the files of the phase before, which the first process writes
     record = task.folder.with_suffix(".json")
-    made_from = json.loads(json.dumps(task.inputs(environment(task.params.numerics))))
+    made_from = json.loads(json.dumps(task.inputs(domain_here(task.params.numerics))))
     try:
         done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": made_from, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):

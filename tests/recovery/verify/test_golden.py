@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from .conftest import Delivery
+from gogooku3.model.probe import probe
+
+from .conftest import NATIVE, Delivery
 
 
 def elsewhere(delivery: Delivery, scale: float) -> None:
@@ -63,6 +66,7 @@ def test_a_package_from_before_there_was_a_choice_of_precision_is_exact(delivery
 def test_golden_predictions_are_computed_in_the_precision_that_the_package_names(delivery: Delivery) -> None:
     def half(content: dict[str, Any]) -> None:
         content["precision"] = content["numerics"]["precision"] = "bf16"
+        content["probe"] = probe(replace(NATIVE, precision="bf16"))
 
     delivery.edit_json("environment.json", half)
     delivery.suit_manifest()

@@ -2,18 +2,22 @@
 
 ==========  =========================================================================================================
 exact       The entry is the same. Where all are, the golden predictions must come out to the bit.
+neutral     It decides no bit, whatever it is: Python's version and the C library. `benchmarks/results` has the matrix
+            that compares them, file by file. A package does not record them; they are shown for whoever compares.
 unknown     It differs, and nobody has proved that the bits do not: another device model or instruction set, another
             number of threads, another version or build (`+cpu`, `+cu130`) of torch, NumPy or safetensors, an entry
             that only one side has. Predictions are compared with a tolerance.
 breaking    A library here is older than the oldest that this code works with (`OLDEST`).
 ==========  =========================================================================================================
 
-Python's own version, the operating system and the number of cores decide nothing and are not recorded.
+The entry `probe` is what the numerics probe gives (`gogooku3.model.probe`): it differs where anything else that decides
+bits does, the code of the network included. The operating system and the number of cores decide nothing.
 """
 
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,8 +27,8 @@ import torch
 from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
+from gogooku3.model.probe import departs, domain_here
 from gogooku3.numerics import deciding, prepare_torch
-from gogooku3.numerics import environment as environment_here
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
@@ -32,7 +36,9 @@ from gogooku3.recovery.checks.verdict import Finding
 OLDEST = {"versions.torch": "2.11", "versions.numpy": "2.1", "versions.safetensors": "0.5"}
 """The lower bounds of `pyproject.toml`."""
 
-Standing = Literal["exact", "unknown", "breaking"]
+PROBE = "probe"
+
+Standing = Literal["exact", "neutral", "unknown", "breaking"]
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,12 @@ def environment(subject: Subject) -> Finding:
     """What decides the bits is here as it was when the package was made; nothing here is too old to work."""
     entries = differences(subject.package)
     other = [entry for entry in entries if entry.standing != "exact"]
-    details = tuple(asdict(entry) for entry in entries)
+    details = tuple(asdict(entry) for entry in (*entries, *_neutral()))
     if not other:
         return Finding("passed", f"{len(entries)} of {len(entries)} entries exact", details=details)
     found = f"{len(entries) - len(other)} of {len(entries)} entries exact; {'; '.join(str(entry) for entry in other)}"
+    if any(entry.entry == PROBE for entry in other):
+        found += f"; {_cause(next(entry for entry in other if entry.entry == PROBE), read_numerics(subject.package))}"
     if any(entry.standing == "breaking" for entry in other):
         return Finding("failed", found, "install the package's commit: `pip install -r requirements.lock`", details)
     remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
@@ -71,7 +79,7 @@ def differences(package: Path) -> tuple[Entry, ...]:
     numerics = read_numerics(package)
     recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {"numerics": deciding(numerics)}
     prepare_torch(usable(numerics))
-    return compare(dict(_entries(recorded)), dict(_entries(environment_here(usable(numerics)))))
+    return compare(dict(_entries(recorded)), dict(_entries(domain_here(usable(numerics)))))
 
 
 def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]:
@@ -80,6 +88,25 @@ def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]
         Entry(name, recorded.get(name), here.get(name), _standing(name, recorded.get(name), here.get(name)))
         for name in {**recorded, **here}
     )
+
+
+def _cause(probe: Entry, numerics: Numerics) -> str:
+    """Which side departs where the probe gives another value here than where the package was made."""
+    departure = departs(usable(numerics))
+    if departure is not None:
+        return departure
+    if probe.package is None:
+        return (
+            "the package does not record the probe: its code took functions of the C library, so that its own commit"
+            " promises its bits, on the C library that made it, and this code promises them within the tolerance"
+        )
+    return "this machine computes as it should, so the package was made by other code, or on a machine that does not"
+
+
+def _neutral() -> tuple[Entry, ...]:
+    """What differs between machines and decides no bit."""
+    here = {"python": platform.python_version(), "c_library": " ".join(platform.libc_ver()).strip() or "unknown"}
+    return tuple(Entry(name, None, value, "neutral") for name, value in here.items())
 
 
 def usable(numerics: Numerics) -> Numerics:

@@ -10,21 +10,23 @@ from gogooku3.errors import UserError
 from gogooku3.recovery.checks.variables import ignored
 from gogooku3.recovery.checks.verdict import Check, Finding
 from gogooku3.recovery.doctor.leftovers import locks, partials
-from gogooku3.recovery.doctor.machine import device, disk
+from gogooku3.recovery.doctor.machine import device, disk, probe
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
-from gogooku3.recovery.doctor.software import git_version, libraries, python_version
+from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, python_version
 
 _CHECKS: dict[str, Callable[[Path], Finding]] = {
     "git": git_version,
     "python": python_version,
     "libraries": libraries,
+    "file modes": file_modes,
     "remote": reachable,
     "credentials": credentials,
     "verification": verification,
     "secrets": secrets,
     "disk": disk,
     "device": device,
+    "probe": probe,
     "locks": locks,
     "leftovers": partials,
 }

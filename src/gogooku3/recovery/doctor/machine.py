@@ -1,7 +1,8 @@
-"""Room on the disk, and the device that the parameters name."""
+"""Room on the disk, the device that the parameters name, and whether this machine computes the bits of its domain."""
 
 from __future__ import annotations
 
+import platform
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,24 @@ def device(root: Path) -> Finding:
         return Finding("passed", told)
     remedy = "ask for fewer `numerics.processes`" if seen else "install the driver and a CUDA build of torch"
     return Finding("failed", told, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
+
+
+def probe(root: Path) -> Finding:
+    """The numerics probe gives what is known of the domain that the parameters and this machine name."""
+    wanted = config.load(root / config.PARAMS).numerics
+    numerics.pin(wanted)
+    from gogooku3.model import probe
+
+    numerics.prepare_torch(wanted)
+    domain, libc = probe.identity(wanted), " ".join(platform.libc_ver()).strip()
+    place = ", ".join(f"{name} {value}" for name, value in domain.items())
+    told = f"{probe.probe(wanted)} on {place} (C library: {libc or 'unknown'})"
+    departure = probe.departs(wanted)
+    if departure is not None:
+        return Finding("failed", departure, "`pip install -r requirements.lock`, or train on another machine")
+    if probe.known(wanted) is None:
+        return Finding("noted", f"{told}; nothing is known of this domain to compare it with")
+    return Finding("passed", f"{told}, as known")
 
 
 def _existing(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import tomllib
@@ -26,6 +27,24 @@ def git_version(root: Path) -> Finding:
     if match is None or Version(match.group()) < OLDEST_GIT:
         return Finding("failed", said, f"install Git {OLDEST_GIT} or newer")
     return Finding("passed", match.group())
+
+
+def file_modes(root: Path) -> Finding:
+    """No file is executable here that Git does not record as executable.
+
+    DVC writes `isexec` into `dvc.lock` for such a file, so that the lock file differs from that of another machine. Git
+    shows the difference, but not where `core.fileMode` is false.
+    """
+    listed_files = (line.split(maxsplit=3) for line in git.run(root, "ls-files", "--stage", "-z").split("\0")[:-1])
+    plain = [name for mode, _, _, name in listed_files if mode == "100644"]
+    executable = [name for name in plain if (root / name).is_file() and os.access(root / name, os.X_OK)]
+    if not executable:
+        return Finding("passed", "executable where Git says so, and nowhere else")
+    return Finding(
+        "failed",
+        f"{len(executable)} files are executable here and not in Git: {listed(executable)}",
+        "`git ls-files -z | xargs -0 chmod a-x`, on a file system that keeps file modes",
+    )
 
 
 def python_version(root: Path) -> Finding:

@@ -1,0 +1,42 @@
+"""Probabilities and quantiles of the normal and Student's t distribution, rounded once.
+
+The C library behind SciPy and `statistics` rounds the last bits of erf, log and exp differently from release to
+release. mpmath computes in integers: to 120 bits here, from which a float is rounded.
+"""
+
+from __future__ import annotations
+
+import mpmath
+
+_BITS = 120
+
+
+def normal_cdf(x: float) -> float:
+    """Probability that a standard normal variable is at most x."""
+    with mpmath.workprec(_BITS):
+        return float(mpmath.ncdf(x))
+
+
+def normal_quantile(probability: float) -> float:
+    """The value that a standard normal variable exceeds with probability 1 − p, 0 < p < 1."""
+    with mpmath.workprec(_BITS):
+        return float(mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(probability) - 1))
+
+
+def student_quantile(degrees: float, probability: float) -> float:
+    """The value that Student's t of some degrees of freedom (any positive number) exceeds with probability 1 − p.
+
+    For ½ < p < 1: the root of P(T > t) = ½ I(ν / (ν + t²); ν/2, ½), I the regularised incomplete beta function.
+    """
+    with mpmath.workprec(_BITS):
+        nu = mpmath.mpf(degrees)
+
+        def beyond(t: mpmath.mpf) -> mpmath.mpf:
+            both_tails = mpmath.betainc(nu / 2, 0.5, 0, nu / (nu + t * t), regularized=True)
+            return both_tails / 2 - (1 - mpmath.mpf(probability))
+
+        least = normal_quantile(probability)  # Student's tails are the heavier ones
+        most = 2 * least
+        while beyond(most) > 0:
+            most *= 2
+        return float(mpmath.findroot(beyond, (least, most), solver="anderson"))

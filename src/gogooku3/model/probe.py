@@ -1,0 +1,155 @@
+"""A fixed program whose hash says whether this machine computes the bits that others compute.
+
+The promise of a domain (`gogooku3.numerics`) rests on libraries that can break it: a C library that rounds otherwise,
+a variable that takes threads away, another build of torch. The program runs the network's own blocks, forward, backward
+and through AdamW, at odd and even sizes, sums over a region of `numerics.threads` threads, and the reductions of NumPy
+and of the features. `known_probes.json` holds its value for each domain that was seen. The package and the history of a
+phase record the value of the machine that made them. Another version of the network or of a library gives another
+value: `python benchmarks/probe.py` prints the new rows of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gogooku3.config import model as config
+from gogooku3.config.numerics import Numerics
+from gogooku3.dataset import cross_section, elementwise, rolling
+from gogooku3.dataset.schema import EDGE_ATTRIBUTES
+from gogooku3.errors import MachineError
+from gogooku3.model.activations import elu, glu
+from gogooku3.model.network import Architecture, Network
+from gogooku3.numerics import environment, generator, prepare_torch
+
+log = logging.getLogger(__name__)
+
+_SIZES = (1, 7, 16, 1003)
+"""Elements of a row: fewer than a vector holds, an odd number, whole vectors, vectors and a rest."""
+
+
+def prepare(numerics: Numerics) -> torch.device:
+    """`numerics.prepare_torch`, and a warning where this machine computes other bits than its domain.
+
+    Raises:
+        MachineError: it does, and `numerics.strict` asks for an error; or as `prepare_torch`.
+    """
+    device = prepare_torch(numerics)
+    departure = departs(numerics)
+    if departure is not None and numerics.strict:
+        raise MachineError(departure, hint="`gogooku3 doctor` shows what this machine computes with")
+    if departure is not None:
+        log.warning("warning: %s", departure)
+    return device
+
+
+def domain_here(numerics: Numerics) -> dict[str, Any]:
+    """`numerics.environment`, and what the probe gives here."""
+    return environment(numerics) | {"probe": probe(numerics)}
+
+
+def departs(numerics: Numerics) -> str | None:
+    """What to tell where the probe gives another value here than is known of the domain; None where it does not, or
+    where nothing is known."""
+    here, expected = probe(numerics), known(numerics)
+    if expected is None or here == expected:
+        return None
+    return (
+        f"this machine does not compute the bits of its domain, {environment(numerics)['exact_on']}: the numerics probe"
+        f" gives {here} and not {expected}; what it trains is not what others train from the same inputs"
+    )
+
+
+def known(numerics: Numerics) -> str | None:
+    """What the probe gives in the domain that these parameters and this machine name; None where it is not known."""
+    place = identity(numerics)
+    rows = json.loads(files("gogooku3.model").joinpath("known_probes.json").read_text(encoding="utf-8"))
+    return next((row["probe"] for row in rows if {name: row[name] for name in place} == place), None)
+
+
+def identity(numerics: Numerics) -> dict[str, Any]:
+    """By what a row of `known_probes.json` is found."""
+    made = environment(numerics)
+    versions = {name: made["versions"][name].partition("+")[0] for name in ("torch", "numpy")}
+    return {"exact_on": made["exact_on"], "threads": numerics.threads, "precision": numerics.precision} | versions
+
+
+@cache
+def probe(numerics: Numerics) -> str:
+    """The first 16 digits of the SHA-256 of all that the program computes; call `prepare_torch` before."""
+    device = torch.device(numerics.device)
+    digest = hashlib.sha256()
+    with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        for values in (*_arrays(), *_operations(device), *_steps(device, numerics)):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _uniform(*shape: int) -> np.ndarray:
+    """Numbers in [−1, 1) that depend on their shape alone; no function of the C library takes part."""
+    return 2.0 * generator("probe", *shape).random(shape) - 1.0
+
+
+def _arrays() -> Iterator[np.ndarray]:
+    """What quotes, features and metrics are computed with."""
+    x_TS = _uniform(261, 37)
+    yield np.stack([x_TS.sum(axis=0), x_TS.mean(axis=0), np.cumsum(x_TS, axis=0)[-1], x_TS.T @ x_TS[:, 0]])
+    yield np.array([x_TS.sum(), (x_TS @ x_TS.T).sum(), np.sqrt(np.abs(x_TS)).sum()])
+    for statistic in (rolling.mean, rolling.std, rolling.skew):
+        yield statistic(x_TS, 20)
+    yield np.stack([cross_section.mean(x_TS), cross_section.std(x_TS)])
+    yield elementwise.log(np.abs(x_TS))
+
+
+def _operations(device: torch.device) -> Iterator[np.ndarray]:
+    """Single operations and their gradients, and sums that are split among the threads."""
+    for size in _SIZES:
+        x = torch.from_numpy(_uniform(3, 2 * size).astype(np.float32) * 4).to(device).requires_grad_()
+        for result in (elu(x), glu(x), torch.softmax(x, -1), torch.nn.functional.layer_norm(x, x.shape[-1:]), x.tanh()):
+            yield _numpy(result)
+            yield _numpy(torch.autograd.grad(result.square().sum(), x)[0])
+    long = torch.from_numpy(_uniform(1_000_003).astype(np.float32)).to(device)
+    wide = long[:1_000_000].view(1000, 1000)
+    yield _numpy(torch.stack([long.sum(), long.square().mean(), long.exp().sum()]))
+    yield _numpy(wide @ wide[:, :129])
+    yield _numpy(wide.sum(0))
+
+
+def _steps(device: torch.device, numerics: Numerics) -> Iterator[np.ndarray]:
+    """Two small networks with every block, three steps of training each: scores, weights and moments."""
+    for size, features, stocks in ((6, 5, 31), (16, 9, 64)):
+        backbone = config.Backbone(window=8, hidden_size=size, heads=2, dropout=0.25)
+        blocks = config.AdaptiveNorm(components=2, slice_length=4), config.GraphAttention(heads=2)
+        network = Network(Architecture("probe", features, [1, 5], backbone, *blocks), seed=0).placed(device, numerics)
+        for name, parameter in network.named_parameters():
+            if name.endswith(("removed_H", "returned_H", "gate_H")):  # gates that start at zero hide their block
+                parameter.data.fill_(0.5)
+        x_ZSF = _uniform(16, stocks, features).astype(np.float32)
+        x_ZSF[x_ZSF > 0.9] = np.nan
+        neighbours_DSK = (np.arange(stocks)[:, None] + np.arange(1, 4)) % stocks * np.ones((9, 1, 1), np.int64)
+        edges_DSKE = _uniform(9, stocks, 3, len(EDGE_ATTRIBUTES)).astype(np.float32)
+        inputs = [torch.from_numpy(each).to(device) for each in (x_ZSF, neighbours_DSK, edges_DSKE)]
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+        for _ in range(3):
+            optimizer.zero_grad()
+            scores_DSP = network(*inputs)
+            scores_DSP.square().mean().backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            yield _numpy(scores_DSP)
+        for parameter in network.parameters():
+            yield from (_numpy(each) for each in (parameter, *optimizer.state[parameter].values()))
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    return np.asarray(values.detach().cpu().numpy())

@@ -1,0 +1,114 @@
+"""The numerics probe: what it depends on, what it does not, and who is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gogooku3.config.numerics import Numerics
+from gogooku3.errors import MachineError
+from gogooku3.model import activations, probe
+
+ROOT = Path(__file__).parents[2]
+NATIVE = Numerics("cpu", 2, "native", "float32", 1, 1, "fixed")
+
+
+@pytest.fixture(autouse=True)
+def _anew() -> None:
+    probe.probe.cache_clear()
+
+
+def measured(*arguments: str, before: tuple[str, ...] = (), **variables: str) -> dict[str, Any]:
+    """The row that `benchmarks/probe.py` prints in a process of its own."""
+    done = subprocess.run(
+        [*before, sys.executable, str(ROOT / "benchmarks/probe.py"), *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    row: dict[str, Any] = json.loads(done.stdout)
+    return row
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "4"])
+def test_here_it_gives_what_is_known_of_the_domain(threads: str) -> None:
+    """Fails on a machine outside the domain, and where the network or a library changed: see `gogooku3.model.probe`."""
+    rows = json.loads((ROOT / "src/gogooku3/model/known_probes.json").read_text())
+    assert measured("--threads", threads) in rows
+
+
+def test_each_row_is_known_once() -> None:
+    rows = json.loads((ROOT / "src/gogooku3/model/known_probes.json").read_text())
+    places = [json.dumps({name: value for name, value in row.items() if name != "probe"}) for row in rows]
+    assert len(set(places)) == len(places)
+    assert len({row["probe"] for row in rows}) == len(rows)
+
+
+def test_no_core_and_no_variable_changes_it() -> None:
+    expected = measured()
+    assert measured(before=("taskset", "-c", "0")) == expected
+    disturbed = {
+        "OMP_THREAD_LIMIT": "1",
+        "OMP_MAX_ACTIVE_LEVELS": "0",
+        "OMP_NUM_THREADS": "7",
+        "NPY_ENABLE_CPU_FEATURES": "AVX512F",
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "AVX2",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1",
+    }
+    assert measured(**disturbed) == expected
+
+
+def test_threads_and_instruction_set_change_it() -> None:
+    values = {measured(*arguments)["probe"] for arguments in ((), ("--threads", "1"), ("--instruction-set", "native"))}
+    assert len(values) == 3
+
+
+def test_it_is_repeatable_and_leaves_random_numbers_as_they_were() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = probe.probe(NATIVE)
+    assert torch.equal(torch.rand(3), expected)
+    probe.probe.cache_clear()
+    with torch.no_grad():
+        assert probe.probe(NATIVE) == first
+
+
+def test_one_rounding_of_one_block_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = probe.probe(NATIVE)
+    probe.probe.cache_clear()
+    sigmoid = activations.sigmoid
+    upwards: Callable[[torch.Tensor], torch.Tensor] = lambda x: torch.nextafter(sigmoid(x), torch.tensor(2.0))  # noqa: E731
+    monkeypatch.setattr(activations, "sigmoid", upwards)
+    assert probe.probe(NATIVE) != honest
+
+
+def test_a_machine_that_departs_is_warned_of_and_with_strict_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(probe, "known", lambda numerics: "0123456789abcdef")
+    with caplog.at_level(logging.WARNING):
+        probe.prepare(NATIVE)
+    assert "warning: this machine does not compute the bits of its domain" in caplog.text
+    assert "and not 0123456789abcdef" in caplog.text
+    with pytest.raises(MachineError, match="not 0123456789abcdef"):
+        probe.prepare(replace(NATIVE, strict=True))
+
+
+def test_where_nothing_is_known_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert probe.known(NATIVE) is None
+    probe.prepare(replace(NATIVE, strict=True))
+    assert not caplog.text
