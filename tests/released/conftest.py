@@ -1,0 +1,145 @@
+"""What every kept version released, and the places into which it is brought back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from gogooku3.recovery.archive.manifest import Manifest, decode
+from gogooku3.recovery.archive.restore import Restored, restore
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.record import Record, parse
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+VERSIONS = sorted(path.name for path in HERE.glob("[0-9]*"))
+TAG, STAGE_TAG = "demo@v1.0.0", "demo#best#1"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The folder of a version."""
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        return self.folder / "package"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics"
+
+    @property
+    def message(self) -> str:
+        return (self.folder / "tag.txt").read_text(encoding="utf-8")
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / f"{TAG}.tar"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The archive, taken apart by `tar`."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """A DVC remote with all objects of the release."""
+        return self.folder / "store"
+
+    @property
+    def manifest(self) -> Manifest:
+        return decode((self.folder / "MANIFEST.json").read_bytes())
+
+    @cached_property
+    def outputs(self) -> dict[str, bytes]:
+        """The bytes of every output's files, by path, without any reader of the project."""
+        files = {}
+        for path, name in json.loads((self.folder / "MANIFEST.json").read_text())["outputs"].items():
+            if name.endswith(".dir"):
+                entries = json.loads(self._object(name))
+                files |= {f"{path}/{entry['relpath']}": self._object(entry["md5"]) for entry in entries}
+            else:
+                files[path] = self._object(name)
+        return files
+
+    def _object(self, name: str) -> bytes:
+        return (self.store / "files/md5" / name[:2] / name[2:]).read_bytes()
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone at the archived release, with all outputs in their places."""
+
+    root: Path
+    restored: Restored
+
+    @property
+    def package(self) -> Path:
+        return self.root / "models/package"
+
+    @property
+    def dataset(self) -> Path:
+        return self.root / "data/dataset"
+
+    @property
+    def commit(self) -> str:
+        return git.commit_of(self.root, TAG)
+
+    @property
+    def record(self) -> Record:
+        record = parse(git.run(self.root, "for-each-ref", "--format=%(contents)", f"refs/tags/{TAG}"))
+        assert record is not None
+        return record
+
+
+def holds(root: Path, outputs: dict[str, bytes]) -> bool:
+    """Whether outputs stand in their places with their bytes."""
+    return all((root / path).read_bytes() == content for path, content in outputs.items())
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def kept(request: pytest.FixtureRequest) -> Kept:
+    return Kept(HERE / request.param)
+
+
+@pytest.fixture(scope="module")
+def unpacked(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Unpacked:
+    folder = tmp_path_factory.mktemp("unpacked")
+    subprocess.run(["tar", "-xf", kept.archive, "-C", folder], check=True)
+    return Unpacked(folder)
+
+
+@pytest.fixture(scope="module")
+def clone(kept: Kept, unpacked: Unpacked, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """What `archive restore` makes of the archive; its remote is the unpacked store."""
+    root = tmp_path_factory.mktemp("restored") / "clone"
+    restored = restore(kept.archive, root)
+    with (root / ".dvc/config.local").open("a") as settings:
+        settings.write(f"['remote \"store\"']\n    url = {unpacked.store}\n")
+    return Clone(root, restored)
+
+
+@pytest.fixture(scope="module")
+def repository(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of today's parameters in which the demo's metrics and tag are from then."""
+    root = tmp_path_factory.mktemp("repository")
+    shutil.copytree(kept.metrics, root / "metrics")
+    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
+    git.run(root, "init", "--quiet")
+    git.run(root, "config", "user.name", "Test")
+    git.run(root, "config", "user.email", "test@example.com")
+    git.run(root, "add", "--all")
+    git.run(root, "commit", "--quiet", "--message", "The demo")
+    content = git.tag_object(root, TAG, git.commit_of(root, "HEAD"), kept.message)
+    git.create_tags(root, {TAG: content, STAGE_TAG: git.renamed(content, STAGE_TAG)})
+    return root
