@@ -1,0 +1,74 @@
+"""No byte of any stage depends on how the C library rounds: each of its results is moved, and every file stays.
+
+`c_library.c` stands between the libraries and libm. A count of what is still called is held against the table of
+`docs/training.md`, which says why no byte depends on it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import ROOT, Workspace
+
+MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots", "reports")
+STAGES = (
+    *("quotes", "dataset", "quality", "parent", "train@baseline", "train@adaptive_norm", "train@gat", "train@finetune"),
+    *("baselines", "evaluate", "attribution", "report", "package"),
+)
+PROBE = "import math, torch; print(math.exp(1.0).hex(), torch.sigmoid(torch.ones(1)).item().hex())"
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The compiled library."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("this machine has no C compiler")
+    target = tmp_path_factory.mktemp("preloaded") / "c_library.so"
+    source = Path(__file__).with_name("c_library.c")
+    subprocess.run([compiler, "-O2", "-fno-builtin", "-shared", "-fPIC", "-o", target, source, "-ldl"], check=True)
+    return str(target)
+
+
+def documented() -> dict[str, set[str]]:
+    """What `docs/training.md` says that each stage still calls."""
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \| (`[^|]+`) \| [^|]+ \|$", text.partition("## The C library")[2], re.MULTILINE)
+    return {
+        stage: set(re.findall(r"`(\w+)`", calls)) for stages, calls in rows for stage in re.findall(r"`(\w+)`", stages)
+    }
+
+
+def test_the_library_in_between_is_heard(workspace: Workspace, preloaded: str) -> None:
+    """Otherwise the other test would prove nothing."""
+    true = workspace.run("python", "-c", PROBE).stdout.split()
+    moved = workspace.run("python", "-c", PROBE, LD_PRELOAD=preloaded, C_LIBRARY_SHIFT="1").stdout.split()
+    assert moved[0] != true[0]
+    assert moved[1] != true[1]
+
+
+def test_no_file_of_any_stage_depends_on_the_last_bits_of_the_c_library(
+    workspace: Workspace, preloaded: str, tmp_path: Path
+) -> None:
+    expected = workspace.bytes_of(*MADE)
+    commands = {
+        name: stage["cmd"]
+        for name, stage in yaml.safe_load((workspace.folder / "dvc.lock").read_text())["stages"].items()
+    }
+    assert set(commands) == set(STAGES)
+    for left in (workspace.folder / "data").glob(".dataset*"):
+        shutil.rmtree(left)
+    allowed = documented()
+    for name in STAGES:
+        counts = tmp_path / name
+        workspace.run(*commands[name].split(), LD_PRELOAD=preloaded, C_LIBRARY_SHIFT="1", C_LIBRARY_COUNTS=str(counts))
+        called = set(re.findall(r"(\w+)=", counts.read_text()))
+        assert called <= allowed[name.partition("@")[0]], f"{name} calls what docs/training.md does not name"
+    found = workspace.bytes_of(*MADE)
+    assert [path for path in expected if expected[path] != found.get(path) and not path.endswith(".gitignore")] == []
