@@ -15,7 +15,9 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.errors import MachineError
-from gogooku3.numerics import environment, generator, key, prepare_torch
+from gogooku3.numerics import environment, generator, key, pin, prepare_torch
+
+ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
 import json, sys
@@ -65,6 +67,47 @@ def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_ma
     *found, domain = pinned(instruction_set, *cores)
     assert found == [2, "AVX2", False, "Haswell"]
     assert domain["exact_on"] == exact_on
+
+
+def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest.MonkeyPatch, demo: Params) -> None:
+    families = (
+        "OMP_",
+        "GOMP_",
+        "KMP_",
+        "MKL_",
+        "OPENBLAS_",
+        "NPY_",
+        "ATEN_",
+        "TORCH_",
+        "PYTORCH_",
+        "CUBLAS_",
+        "CUDNN_",
+    )
+    for family in families:
+        monkeypatch.setenv(f"{family}OF_TOMORROW", "1")
+    for name in ("OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", "NVIDIA_TF32_OVERRIDE", "NPY_ENABLE_CPU_FEATURES"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", dict(os.environ))
+        pin(demo.numerics)
+        left = {name for name in os.environ if name.startswith((*families, "NVIDIA_TF32"))}
+    assert left == {
+        *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "MKL_DYNAMIC"),
+        *("MKL_CBWR", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "ATEN_CPU_CAPABILITY"),
+        *("CUBLAS_WORKSPACE_CONFIG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
+    }
+
+
+@pytest.mark.parametrize("variable", ["OMP_THREAD_LIMIT=1", "OMP_MAX_ACTIVE_LEVELS=0"])
+def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) -> None:
+    """Which libgomp reads when it loads: here before anything could be cleared."""
+    code = "import torch; from gogooku3 import config, numerics; numerics.prepare_torch(config.load().numerics)"
+    name, _, value = variable.partition("=")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True
+    )
+    assert "an operation gets 1 threads here, and `numerics.threads` is 2" in done.stderr
 
 
 def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:

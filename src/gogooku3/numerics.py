@@ -181,6 +181,12 @@ def environment(numerics: Numerics) -> dict[str, Any]:
     }
 
 
+def software() -> dict[str, str]:
+    """What differs between machines and decides no bit, as the exactness matrix shows: Python and the C library."""
+    library, version = platform.libc_ver()
+    return {"Python": platform.python_version(), library or "C library": version or "unknown"}
+
+
 def _exact_on(numerics: Numerics) -> str:
     """The devices that give the same bits: by the kernels that run, not by those that the parameters wish for."""
     import torch

@@ -20,6 +20,7 @@ from gogooku3.errors import RefusedError, listed
 from gogooku3.evaluation.differences import differences
 from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
 from gogooku3.files import sha256_file
+from gogooku3.numerics import software
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
@@ -200,6 +201,7 @@ def _record(
         trials_deviation=math.sqrt(trials.variance * SESSIONS_PER_YEAR),
         deflated_sharpe=None if math.isnan(deflated) else deflated,
         test_readings=readings(root, tier, commit),
+        software=software(),
     )
 
 

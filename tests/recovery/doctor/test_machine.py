@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from gogooku3.recovery.doctor.machine import disk
-from gogooku3.recovery.doctor.software import git_version, libraries, python_version
+from gogooku3.recovery.doctor.machine import disk, probe
+from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, python_version
 
 from ..conftest import Toy
 
@@ -29,6 +30,33 @@ def test_a_python_that_is_not_wanted_is_found(clone: Toy) -> None:
     assert python_version(clone.folder).outcome == "passed"
     (clone.folder / "pyproject.toml").write_text('[project]\nrequires-python = ">=4"\n')
     assert python_version(clone.folder).outcome == "failed"
+
+
+def test_a_file_that_is_executable_here_alone_is_named(clone: Toy) -> None:
+    """DVC writes it into the lock file, and Git does not see it where it is told not to look."""
+    clone.run("git", "config", "core.fileMode", "false")
+    (clone.folder / "tool.sh").write_text("#!/bin/sh\n")
+    clone.run("git", "add", "--chmod=+x", "tool.sh")
+    (clone.folder / "tool.sh").chmod(0o755)
+    assert file_modes(clone.folder).outcome == "passed"
+    (clone.folder / "seed.txt").chmod(0o755)
+    assert clone.run("git", "status", "--porcelain", "seed.txt").stdout == ""
+    finding = file_modes(clone.folder)
+    assert finding.outcome == "failed"
+    assert finding.found == "1 files are executable here and not in Git: seed.txt"
+
+
+def test_the_probe_is_held_against_what_is_known(clone: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gogooku3.numerics.pin", lambda numerics: None)  # too late in this process
+    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: None)
+    finding = probe(clone.folder)
+    assert finding.outcome == "noted"
+    assert f"Python {platform.python_version()}" in finding.found
+    value = finding.found.split()[0]
+    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: value)
+    assert probe(clone.folder).outcome == "passed"
+    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: "0" * 16)
+    assert probe(clone.folder).outcome == "failed"
 
 
 @pytest.mark.parametrize(("said", "outcome"), [("2.30.0", "passed"), ("2.17.1", "failed"), ("3.0", "passed")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -19,11 +20,12 @@ from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, Stor
 from gogooku3.evaluation.track_record import TrackRecord, Trials
 from gogooku3.files import sha256_file
 from gogooku3.model.weights import read_tensors, write_tensors
+from gogooku3.numerics import software
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import complete, promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import run
-from gogooku3.recovery.releases.record import Readings, parse
+from gogooku3.recovery.releases.record import Readings, message, parse
 
 COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
 
@@ -118,6 +120,12 @@ def test_a_result_that_another_tier_gave_before_counts_where_it_is_released(lab:
     track = TrackRecord(1.0 / math.sqrt(252), 100, 0.1, 4.0)
     assert (record.trials, record.deflated_sharpe) == (1, track.deflated(Trials(1)))
     assert record.test_readings == Readings(model=1, tier=1)
+
+
+def test_the_tag_records_python_and_the_c_library(lab: Any) -> None:
+    record = promote(lab.folder, "tier1").record
+    assert record.software == software()
+    assert f"released with: Python {platform.python_version()}, " in message(record)
 
 
 def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:

@@ -50,6 +50,7 @@ RECORDS = st.builds(
     trials_deviation=st.none() | st.floats(0, 1),
     deflated_sharpe=st.none() | st.floats(0, 1),
     test_readings=st.none() | st.builds(Readings, st.integers(1, 1000), st.integers(1, 1000)),
+    software=st.none() | st.just({"Python": "3.11.7", "glibc": "2.36"}),
 )
 
 EXAMPLE = Record(

@@ -17,7 +17,6 @@ bits does, the code of the network included. The operating system and the number
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
 from gogooku3.model.probe import departs, domain_here
-from gogooku3.numerics import deciding, prepare_torch
+from gogooku3.numerics import deciding, prepare_torch, software
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
@@ -105,8 +104,7 @@ def _cause(probe: Entry, numerics: Numerics) -> str:
 
 def _neutral() -> tuple[Entry, ...]:
     """What differs between machines and decides no bit."""
-    here = {"python": platform.python_version(), "c_library": " ".join(platform.libc_ver()).strip() or "unknown"}
-    return tuple(Entry(name, None, value, "neutral") for name, value in here.items())
+    return tuple(Entry(name, None, version, "neutral") for name, version in software().items())
 
 
 def usable(numerics: Numerics) -> Numerics:

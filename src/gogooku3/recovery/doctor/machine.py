@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from pathlib import Path
 
@@ -73,9 +72,8 @@ def probe(root: Path) -> Finding:
     from gogooku3.model import probe
 
     numerics.prepare_torch(wanted)
-    domain, libc = probe.identity(wanted), " ".join(platform.libc_ver()).strip()
-    place = ", ".join(f"{name} {value}" for name, value in domain.items())
-    told = f"{probe.probe(wanted)} on {place} (C library: {libc or 'unknown'})"
+    place = ", ".join(f"{name} {value}" for name, value in (probe.identity(wanted) | numerics.software()).items())
+    told = f"{probe.probe(wanted)} with {place}"
     departure = probe.departs(wanted)
     if departure is not None:
         return Finding("failed", departure, "`pip install -r requirements.lock`, or train on another machine")

@@ -112,6 +112,9 @@ class Record:
     """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
     test_readings: Readings | None = None
     """How many results on test had been seen; None in older records."""
+    software: dict[str, str] | None = None
+    """Python and C library with which it was checked and released. They decide no bit, so that no file of the package
+    names them; None in older records."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -150,6 +153,8 @@ def message(record: Record) -> str:
         "exact on": str(record.environment.get("exact_on", "not stated")),
         "libraries": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
+    if record.software is not None:
+        facts["released with"] = ", ".join(f"{name} {version}" for name, version in record.software.items())
     if record.despite_worse is not None:
         facts["despite worse"] = record.despite_worse
     header = f"{'':<12}{'validation':<28}test"
