@@ -35,8 +35,14 @@ def _head(found: Mapping[str, Any], overrides: list[str]) -> str:
     return f"# Training on one device, {date.today()}\n\n" + paragraph(
         f"By `benchmarks/gpu.py` at commit {commit()}, on {device} beside {machine()}; Python"
         f" {platform.python_version()}, torch {found.get('ceilings', {}).get('torch', '?')}. Parameters:"
-        f" `{' '.join(overrides)}`."
+        f" `{' '.join(overrides)}`. Numerics probe: {', '.join(sorted(_probes(found))) or 'not run'}."
     )
+
+
+def _probes(found: Mapping[str, Any]) -> set[str]:
+    """Its values by precision; `known_probes.json` is to hold them."""
+    parts = [found[f"{prefix}steps"] for prefix in _TIERS.values() if f"{prefix}steps" in found]
+    return {f"{steps['probe']} ({steps['precision']})" for part in parts for steps in part.values()}
 
 
 def _aims(found: Mapping[str, Any]) -> str:

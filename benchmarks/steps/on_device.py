@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 from gogooku3.dataset.panel import read_panel  # noqa: E402
 from gogooku3.model.inputs import Block, PanelOnDevice  # noqa: E402
 from gogooku3.model.network import Network  # noqa: E402
+from gogooku3.model.probe import probe  # noqa: E402
 from gogooku3.training.batches import plan  # noqa: E402
 from gogooku3.training.losses import loss  # noqa: E402
 from gogooku3.training.optimizer import adamw  # noqa: E402
@@ -100,6 +101,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
         product=0,
     )
     return {
+        "probe": probe(PARAMS.numerics),
         "precision": PARAMS.numerics.precision,
         "seconds": {part: statistics.median(taken[_WARM:]) for part, taken in seconds.items()},
         "samples": statistics.mean(samples[_WARM:]),
