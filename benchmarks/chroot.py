@@ -1,0 +1,39 @@
+"""Runs a command with this Python and its packages on another C library: in a chroot of a Debian release.
+
+    python benchmarks/chroot.py [--chroots FOLDER] RELEASE COMMAND ...
+
+The command sees this project, whose source comes first, and the folder that it is started in; what it writes elsewhere
+is lost. The chroot is made the first time, by debootstrap from apt's own mirror; that needs root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from measures.chroot import CHROOTS, RELEASES, Chroot
+from measures.clone import Place
+
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chroots", type=Path, default=CHROOTS, help="where chroots are kept")
+    parser.add_argument("release", choices=RELEASES)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    if not options.command:
+        parser.error("a command is missing")
+    chroot = Chroot(options.release, options.chroots)
+    reason = chroot.prepare()
+    if reason:
+        raise SystemExit(f"Debian {options.release}: {reason}")
+    command = [*chroot.enter(SOURCE, Path.cwd()), *options.command]
+    return subprocess.run(command, env=Place(SOURCE).environment({}), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
