@@ -1,14 +1,15 @@
 """The exactness matrix: what may be otherwise without a byte of a model being otherwise, each row run for real.
 
-    python benchmarks/exactness.py [--only pipeline kills processors processes gpu costs] [--kills 25] [--seed 0]
-        [--out benchmarks/results/exactness-YEAR-MONTH-DAY.md] [--json FILE]
+    python benchmarks/exactness.py [--only pipeline libraries together kills processors processes gpu costs]
+        [--kills 25] [--seed 0] [--chroots FOLDER] [--out benchmarks/results/exactness-YEAR-MONTH-DAY.md] [--json FILE]
 
 Runs the pipeline at a small size in a clone of this repository, then again and again under other circumstances, and
 compares every file that comes out. Ends with 1 where a row differs that the domain promises (`numerics`: the same
 parameters, versions and device give the same bytes); what the domain excludes is run as well, to show why it does.
 Rows that need what this machine lacks (`qemu-x86_64` of Debian's qemu-user, a CUDA device, more cores, user
-namespaces) say so. Last comes what `portable` and `avx2` cost: the time of a training step by instruction set. Only
-that needs a quiet machine.
+namespaces; for another C library debootstrap, a mirror of Debian and root) say so. Chroots with other C libraries are
+kept for the next run; remove them to have newer ones. Last comes what `portable` and `avx2` cost: the time of a
+training step by instruction set. Only that needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -25,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from measures.chroot import CHROOTS, RELEASES, Chroot
 from measures.clone import BIN, PHASES, Place, tell
 from measures.disturbed import cut_off, kill, out_of_disk
 from measures.document import processor
@@ -37,8 +40,16 @@ LAST = "finetune"
 MADE = ("data", "models", "metrics", "plots", "dvc.lock")
 SOMEBODY = ("unshare", "--user", "--map-user=1234", "--map-group=1234")
 """Before a command that is to be run by another user than this."""
+VARIABLES = {
+    "time zone": {"TZ": "Pacific/Chatham"},
+    "locale": {"LC_ALL": "C", "LANG": "C"},
+    "PYTHONHASHSEED": {"PYTHONHASHSEED": "123"},
+}
+"""What the environment may say otherwise."""
 PROCESSORS = {"Haswell": "GenuineIntel", "Skylake-Client": "GenuineIntel", "EPYC": "AuthenticAMD"}
 """Processors that qemu emulates, none of them with AVX-512, with their makers."""
+NO_QEMU = "no qemu-x86_64"
+NO_CHOICE = f"{len(os.sched_getaffinity(0))} cores here, among which `taskset` would choose"
 
 STEP = """
 import json, sys, time
@@ -108,6 +119,13 @@ class Matrix:
         self.rows.append(row)
         tell(f"{row.row}: {row.outcome}")
 
+    def again(self, name: str, *before: str, note: str = "", **variables: str) -> None:
+        """Adds the whole pipeline, run again from nothing by a command that others stand before."""
+        place = self.place(name)
+        place.forget()
+        place.run(*before, "dvc", "repro", "--force", **variables)
+        self.add(name, place.bytes(*MADE), self.whole, note=note)
+
     def lacks(self, name: str, what: str, domain: str = "") -> None:
         self.rows.append(Row(name, what, domain or self.domain, True, None))
         tell(f"{name}: not run: {what}")
@@ -130,38 +148,78 @@ def made(work: Path) -> Place:
 
 def pipeline(matrix: Matrix) -> None:
     """The whole pipeline: again, on other numbers of cores, elsewhere, as somebody else, from a fresh clone."""
-
-    def again(name: str, *before: str, **variables: str) -> None:
-        place = matrix.place(name)
-        place.forget()
-        place.run(*before, "dvc", "repro", "--force", **variables)
-        matrix.add(name, place.bytes(*MADE), matrix.whole)
-
-    again("rerun")
-    here = sorted(os.sched_getaffinity(0))
+    matrix.again("rerun")
     for cores in (1, 2, 4):
         name = f"{cores} core{'s' * (cores > 1)}"
-        if shutil.which("taskset") is None or cores > len(here):
-            matrix.lacks(name, f"{len(here)} cores here, among which `taskset` would choose")
-            continue
-        chosen = here[:cores]
-        again(name, "taskset", "--cpu-list", ",".join(map(str, chosen)))
-    again("another time zone", TZ="Pacific/Chatham")
-    again("another locale", LC_ALL="C", LANG="C")
-    again("another PYTHONHASHSEED", PYTHONHASHSEED="123")
-    again("a folder with spaces, ümläuts and a long path, " + "x" * 100)
+        on = on_cores(cores)
+        if on:
+            matrix.again(name, *on)
+        else:
+            matrix.lacks(name, NO_CHOICE)
+    for name, variables in VARIABLES.items():
+        matrix.again(f"another {name}", **variables)
+    matrix.again("a folder with spaces, ümläuts and a long path, " + "x" * 100)
     if subprocess.run([*SOMEBODY, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         matrix.lacks("another user", "no user namespaces here (`unshare --user`)")
     else:
         home = matrix.work / "a home of spaces"
         home.mkdir()
-        again("another user", *SOMEBODY, USER="somebody", LOGNAME="somebody", HOME=str(home))
+        matrix.again("another user", *SOMEBODY, USER="somebody", LOGNAME="somebody", HOME=str(home))
 
     clone = Place(matrix.work / "fresh clone" / "gogooku3")
     clone.folder.parent.mkdir()
     subprocess.run(["git", "clone", "--quiet", str(matrix.undisturbed.folder), str(clone.folder)], check=True)
     clone.run("dvc", "repro")
     matrix.add("fresh clone", clone.bytes(*MADE), matrix.whole)
+
+
+def on_cores(number: int) -> tuple[str, ...]:
+    """What stands before a command that is to run on so many cores; nothing where they cannot be chosen."""
+    here = sorted(os.sched_getaffinity(0))
+    if shutil.which("taskset") is None or number > len(here):
+        return ()
+    return ("taskset", "--cpu-list", ",".join(map(str, here[:number])))
+
+
+def libraries(matrix: Matrix, chroots: list[Chroot]) -> None:
+    """The whole pipeline on other C libraries, with the same Python and wheels; a release that has this machine's C
+    library shows that the chroot itself changes nothing."""
+    for chroot in chroots:
+        name = f"Debian {chroot.release}"
+        reason = chroot.prepare()
+        if reason:
+            matrix.lacks(name, reason)
+        else:
+            matrix.again(name, *chroot.enter(matrix.work), note=f"; {chroot.library}")
+    matrix.lacks("musl", "torch, LightGBM, scikit-learn and vl-convert have no wheels for musl")
+
+
+def together(matrix: Matrix, chroots: list[Chroot]) -> None:
+    """Several circumstances at once: what each of them leaves as it is, two of them may change."""
+    one_core, qemu, emulated = on_cores(1), shutil.which("qemu-x86_64"), next(iter(PROCESSORS))
+    everything = f"1 core, another {', '.join(VARIABLES)}, a folder with spaces and ümläuts"
+    variables = {name: value for each in VARIABLES.values() for name, value in each.items()}
+    if one_core:
+        matrix.again(everything, *one_core, **variables)
+    else:
+        matrix.lacks(everything, NO_CHOICE)
+    here = last_phase(matrix, "here", {}) if qemu else {}
+    for chroot in chroots:
+        debian, reason = f"Debian {chroot.release}", chroot.prepare()
+        if chroot.library == " ".join(platform.libc_ver()):
+            continue  # no other circumstance
+        for name, other in ((f"{debian}, 1 core", {}), (f"{debian}, {everything}", variables)):
+            if reason or not one_core:
+                matrix.lacks(name, reason or NO_CHOICE)
+            else:
+                matrix.again(name, *one_core, *chroot.enter(matrix.work), note=f"; {chroot.library}", **other)
+        name = f"{debian}, portable on {emulated}"
+        if reason or qemu is None:
+            matrix.lacks(name, reason or NO_QEMU)
+        else:
+            # With -L the emulator takes each file from there that is there: the loader and the C library among them.
+            found = last_phase(matrix, name, {}, qemu, "-cpu", emulated, "-L", str(chroot.root))
+            matrix.add(name, found, here, note=f"; {chroot.library}")
 
 
 TRAINED = (*(f"models/{phase}" for phase in PHASES), "plots/training")
@@ -212,7 +270,7 @@ def processors(matrix: Matrix) -> None:
         for each, excluded in reasons.items():
             name = f"{each} on {model}"
             if qemu is None:
-                matrix.lacks(name, "no qemu-x86_64", domains[each])
+                matrix.lacks(name, NO_QEMU, domains[each])
                 continue
             found = last_phase(matrix, name, {"numerics.instruction_set": each}, qemu, "-cpu", model)
             matrix.add(name, found, here[each], domain=domains[each], excluded=excluded)
@@ -272,10 +330,11 @@ def said(*command: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    groups = ("pipeline", "kills", "processors", "processes", "gpu", "costs")
+    groups = ("pipeline", "libraries", "together", "kills", "processors", "processes", "gpu", "costs")
     parser.add_argument("--only", nargs="+", choices=groups, default=groups)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--chroots", type=Path, default=CHROOTS, help="where those with other C libraries are kept")
     parser.add_argument("--out", type=Path, help="write the table there too, as Markdown")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     options = parser.parse_args()
@@ -284,6 +343,11 @@ def main() -> int:
         matrix = Matrix(made(Path(folder)), Path(folder))
         if "pipeline" in options.only:
             pipeline(matrix)
+        chroots = [Chroot(release, options.chroots) for release in RELEASES]
+        if "libraries" in options.only:
+            libraries(matrix, chroots)
+        if "together" in options.only:
+            together(matrix, chroots)
         if "kills" in options.only:
             killed(matrix, options.kills, options.seed)
         if "processors" in options.only:

@@ -47,7 +47,8 @@ def markdown(rows: list[Row], seconds: dict[str, float], commit: str, emulator: 
         seconds: of a training step by instruction set; empty where they were not measured.
         emulator: what stands behind the emulated processors.
     """
-    versions = {"Python": platform.python_version()} | {name: version(name) for name in _VERSIONS}
+    system = {"Python": platform.python_version()} | dict([platform.libc_ver()])
+    versions = system | {name: version(name) for name in _VERSIONS}
     told = ", ".join(f"{name} {number}" for name, number in versions.items())
     parts = [
         f"# Exactness, {date.today()}",
