@@ -22,6 +22,8 @@ code  meaning
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 
 class UserError(Exception):
@@ -36,6 +38,10 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With its hint, so that an error can be passed from one process to another."""
+        return partial(type(self), hint=self.hint), (self.message,)
 
 
 class ConfigError(UserError):

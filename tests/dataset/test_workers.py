@@ -16,7 +16,7 @@ from gogooku3.dataset.build import build
 from gogooku3.dataset.history import History
 from gogooku3.dataset.months import Month, units
 from gogooku3.dataset.workshop import Workshop
-from gogooku3.errors import MachineError
+from gogooku3.errors import DataError, MachineError
 
 from .conftest import Frames, bytes_of
 
@@ -37,6 +37,14 @@ def test_two_processes_make_the_bytes_of_one(history: History, params: Dataset, 
     build(history, params, tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(folder)
     assert (tmp_path / "dataset/features/2021-05.parquet").stat().st_ino == features  # none was made again
+
+
+def test_what_a_process_refuses_is_refused_with_its_hint(frames: Frames, params: Dataset, tmp_path: Path) -> None:
+    quotes = frames.write(tmp_path / "quotes")
+    history = History.read(quotes)
+    (quotes / "index.parquet").unlink()
+    with pytest.raises(DataError, match=r"index\.parquet` is not there\nhint: "):
+        workers.work(units(history.sessions), history, params, Workshop(tmp_path / "dataset"), processes=2)
 
 
 def _members() -> list[psutil.Process]:
