@@ -247,7 +247,7 @@ def last_phase(matrix: Matrix, name: str, settings: dict[str, object], *before: 
     place = matrix.place(name)
     place.compose(**{f"train.phases.{LAST}.epochs": 1}, **settings)
     place.train(LAST, *before)
-    place.run(*before, str(BIN / "python"), "-m", "gogooku3.stages", "package")
+    place.run(*before, str(BIN / "python"), "src/gogooku3", "stages", "package")
     weights = [f"models/{LAST}/{each}.safetensors" for each in ("model", "state")]
     return place.bytes(*weights, "models/package/golden")
 

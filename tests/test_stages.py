@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gogooku3.stages", *command],
+        [sys.executable, str(ROOT / "src/gogooku3"), "stages", *command],
         cwd=folder,
         env=os.environ | variables,
         capture_output=True,

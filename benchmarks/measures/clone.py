@@ -62,7 +62,7 @@ class Place:
 
     def train(self, phase: str, *before: str, **variables: str) -> None:
         """One phase, as DVC would run it."""
-        self.run(*before, str(BIN / "python"), "-m", "gogooku3.stages", "train", phase, **variables)
+        self.run(*before, str(BIN / "python"), "src/gogooku3", "stages", "train", phase, **variables)
 
     def copy(self, target: Path) -> Place:
         shutil.copytree(self.folder, target, symlinks=True)

@@ -81,7 +81,7 @@ def _killed(place: Place, phase: str, moment: float) -> bool:
 def _started(place: Place, phase: str) -> subprocess.Popen[bytes]:
     shutil.rmtree(place.folder / f"models/{phase}", ignore_errors=True)
     quiet = subprocess.DEVNULL
-    command = [str(BIN / "python"), "-m", "gogooku3.stages", "train", phase]
+    command = [str(BIN / "python"), "src/gogooku3", "stages", "train", phase]
     return subprocess.Popen(
         command, cwd=place.folder, env=place.environment({}), stdout=quiet, stderr=quiet, start_new_session=True
     )

@@ -8,8 +8,8 @@ code  meaning
 1     a check found something wrong, or a promotion was refused (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
 3     the data is wrong or absent (`DataError`)
-4     this machine lacks what is asked for, or a disk or folder cannot be used
-      (`MachineError`)
+4     this machine lacks what is asked for, a disk or folder cannot be used, or
+      another clone's source is installed (`MachineError`)
 5     a package, a model and a dataset do not belong together (`MismatchError`)
 6     training produced numbers that are not finite (`DivergenceError`)
 7     the bucket cannot be reached, or refuses (`StoreError`)
@@ -57,7 +57,7 @@ class DataError(UserError):
 
 
 class MachineError(UserError):
-    """A device, instruction set or library is not here, or a disk or folder cannot be used."""
+    """A device, instruction set or library is not here, a disk or folder cannot be used, or another source runs."""
 
     exit_code = 4
 

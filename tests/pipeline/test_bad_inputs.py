@@ -149,7 +149,7 @@ def test_a_bad_file_is_refused_and_nothing_is_overwritten(
     done = workspace.run("dvc", "repro", check=False)
     error = one_error(done)
     assert all(words in error for words in said), error
-    assert "failed to run: python -m gogooku3.stages quotes, exited with 3" in done.stderr
+    assert "failed to run: python src/gogooku3 stages quotes, exited with 3" in done.stderr
     assert changed(workspace, before) == set()
 
 
@@ -177,7 +177,7 @@ def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_
     error = one_error(done)
     assert "the 37 sessions from 2021-01-04 to 2021-02-26" in error
     assert TOO_FEW in error
-    assert "failed to run: python -m gogooku3.stages dataset, exited with 3" in done.stderr
+    assert "failed to run: python src/gogooku3 stages dataset, exited with 3" in done.stderr
     assert {name for name in changed(workspace, before) if not name.startswith("data/quotes/")} == {"dvc.lock"}
 
     workspace.run("git", "checkout", "--quiet", "dvc.lock", "params.yaml")
@@ -190,7 +190,7 @@ def test_splits_too_short_for_the_history_overwrite_nothing(workspace: Workspace
     before = standing(workspace)
     done = workspace.experiment(SMALL | {"dataset.split.test_from": "2022-11-20"}, check=False)
     assert "test 7; each split needs 25" in one_error(done)
-    assert "failed to run: python -m gogooku3.stages dataset, exited with 3" in done.stderr
+    assert "failed to run: python src/gogooku3 stages dataset, exited with 3" in done.stderr
     assert changed(workspace, before) == set()
 
 
@@ -201,7 +201,7 @@ def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
     error = one_error(done)
     assert "this machine has no CUDA device" in error
     assert "set `numerics.device` to cpu" in error
-    assert "failed to run: python -m gogooku3.stages train baseline, exited with 4" in done.stderr
+    assert "failed to run: python src/gogooku3 stages train baseline, exited with 4" in done.stderr
     assert changed(workspace, before) == set()
 
 
@@ -242,7 +242,7 @@ def test_parameters_that_the_schema_refuses_overwrite_nothing(
     done = workspace.experiment(SMALL | change, check=False)
     error = one_error(done)
     assert all(words in error for words in said), error
-    assert "failed to run: python -m gogooku3.stages dataset, exited with 2" in done.stderr
+    assert "failed to run: python src/gogooku3 stages dataset, exited with 2" in done.stderr
     assert changed(workspace, before) == set()
     assert workspace.changes() == " M params.yaml\n"
 
@@ -259,7 +259,7 @@ def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_
         path.chmod(0o644)
         contents[f"targets/{path.name}"] = write_frame(month, path)
     write_json(contents, folder / CONTENTS)
-    done = workspace.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
+    done = workspace.run("python", "src/gogooku3", "stages", "evaluate", check=False)
     assert done.returncode == 3
     assert "targets of horizon 1 are not what the bars returned" in done.stderr
     assert workspace.bytes_of("metrics", "plots") == before
@@ -273,7 +273,7 @@ def test_baselines_of_a_choice_of_the_stocks_are_refused_and_the_last_metrics_st
     left_out = scores["Code"][0]
     path.chmod(0o644)
     scores.filter(pl.col("Code") != left_out).write_parquet(path)
-    done = workspace.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
+    done = workspace.run("python", "src/gogooku3", "stages", "evaluate", check=False)
     assert done.returncode == 3
     assert f"1 stocks ({left_out}) have no score of ridge" in done.stderr
     assert workspace.bytes_of("metrics", "plots") == before

@@ -81,9 +81,9 @@ def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) ->
 
     write_json({name: write_frame(frame, folder / name) for name, frame in list(frames())}, folder / CONTENTS)
     for phase in ("baseline", "adaptive_norm", "gat", "finetune"):
-        shuffled.run("python", "-m", "gogooku3.stages", "train", phase)
+        shuffled.run("python", "src/gogooku3", "stages", "train", phase)
     # The pipeline itself refuses to measure targets that are not what the bars returned.
-    refused = shuffled.run("python", "-m", "gogooku3.stages", "evaluate", check=False)
+    refused = shuffled.run("python", "src/gogooku3", "stages", "evaluate", check=False)
     assert (refused.returncode, "are not what the bars returned" in refused.stderr) == (3, True)
     panel = read_panel(folder)
     network = load(shuffled.folder / "models/finetune")

@@ -59,7 +59,7 @@ class Place:
     @contextmanager
     def training(self) -> Iterator[subprocess.Popen[str]]:
         """The phase as DVC would run it, in a session of its own, whose processes must all have ended with it."""
-        command = [sys.executable, "-m", "gogooku3.stages", "train", PHASE]
+        command = [sys.executable, str(self._source / "gogooku3"), "stages", "train", PHASE]
         environment = os.environ | {"PYTHONPATH": str(self._source)}
         pipe = subprocess.PIPE
         with subprocess.Popen(
@@ -76,7 +76,7 @@ class Place:
         found = {}
         for process in psutil.process_iter():
             try:
-                if "gogooku3.stages.worker" in process.cmdline() and process.cwd() == str(self.folder):
+                if "stages.worker" in process.cmdline() and process.cwd() == str(self.folder):
                     found[int(process.environ()["RANK"])] = process
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue

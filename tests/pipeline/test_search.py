@@ -35,7 +35,7 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
     said = folder / "decay-0.log"
     with begun(workspace.folder, workspace.environment, *command) as search:
         wait(lambda: bool([*(folder / "workspace/models").glob(".gat.partial/0*")]), search)
-        [stage] = [each for each in trials(workspace.folder) if "gogooku3.stages" in each.cmdline()]
+        [stage] = [each for each in trials(workspace.folder) if "stages" in each.cmdline()]
         stage.kill()
         _, told = search.communicate(timeout=120)
     assert search.returncode == 4, told

@@ -104,7 +104,7 @@ def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Wor
     workspace = tuned.copy(tmp_path / "gogooku3")
     before = workspace.bytes_of("models", "plots")
     workspace.compose(TUNE | {"model.graph.heads": "4", "model.backbone.dropout": "0.1"})
-    done = workspace.run("python", "-m", "gogooku3.stages", "train", "baseline", check=False)
+    done = workspace.run("python", "src/gogooku3", "stages", "train", "baseline", check=False)
     assert done.returncode == 5
     assert f"`model.graph.heads` is 4, `{TAG}` has 2\nhint: take its values (`-S model.graph.heads=2`)" in done.stderr
     assert "dropout" not in done.stderr

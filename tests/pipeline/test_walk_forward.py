@@ -68,13 +68,13 @@ def test_by_default_no_fold_is_a_stage(small_run: Workspace) -> None:
 def test_a_fold_whose_training_sees_its_test_is_refused_before_it_is_trained(workspace: Workspace) -> None:
     """Training that ends within a horizon of validation, planted in the plan behind the stage's back."""
     workspace.compose(SMALL | WALK | SCHEME)
-    workspace.run(sys.executable, "-m", "gogooku3.stages", "plan")
+    workspace.run(sys.executable, "src/gogooku3", "stages", "plan")
     path = workspace.folder / "data/folds/plan/1.json"
     plan = json.loads(path.read_text())
     known = pl.read_parquet(workspace.folder / "data/dataset/targets", columns=["Date"])["Date"].unique().sort()
     later = known.to_list()[329 + 1]
     path.write_text(json.dumps(plan | {"train": plan["train"] | {"last": str(later)}}))
-    done = workspace.run(sys.executable, "-m", "gogooku3.stages", "fold", "1", check=False)
+    done = workspace.run(sys.executable, "src/gogooku3", "stages", "fold", "1", check=False)
     assert done.returncode == 3
     assert "the targets of train over 20 sessions reach 1 sessions into the validation of fold 1" in done.stderr
     assert not (workspace.folder / "models/folds").exists()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from gogooku3 import source
 from gogooku3.config.dataset import Dataset
 from gogooku3.dataset.history import History
 from gogooku3.dataset.months import Month, make
@@ -85,7 +86,7 @@ def _together(
     context = multiprocessing.get_context("spawn")
     done = context.Value("d", 0.0)
     with _one_thread_each(), ProcessPoolExecutor(processes, context, _join, (done,)) as pool:
-        running = {pool.submit(_make, unit, quotes, params, workshop.target) for unit in units}
+        running = {pool.submit(_make, source.FOLDER, unit, quotes, params, workshop.target) for unit in units}
         try:
             while running:
                 finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
@@ -143,7 +144,9 @@ def _end_with_the_first() -> None:
         os._exit(1)
 
 
-def _make(unit: Sequence[Month], quotes: Path, params: Dataset, target: Path) -> None:
+def _make(folder: Path, unit: Sequence[Month], quotes: Path, params: Dataset, target: Path) -> None:
+    source.require_same(folder)
+
     def advance(share: float) -> None:
         with _done.get_lock():
             _done.value += share

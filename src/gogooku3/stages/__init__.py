@@ -1,1 +1,1 @@
-"""One short script per stage of the pipeline, named as the stage; `python -m gogooku3.stages STAGE` runs it."""
+"""One short script per stage of the pipeline, named as the stage; `python src/gogooku3 stages STAGE` runs it."""

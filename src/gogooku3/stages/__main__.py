@@ -1,14 +1,16 @@
-"""Runs one stage: `python -m gogooku3.stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
+"""Runs one stage: `python src/gogooku3 stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
 
-Checks all parameters and pins the numerics before the stage, and with it NumPy and torch, is imported.
+Refuses to work by another source than the clone's, checks all parameters and pins the numerics before the stage, and
+with it NumPy and torch, is imported.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
-from gogooku3 import config, numerics
+from gogooku3 import config, numerics, source
 from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
 
 STAGES = (
@@ -32,6 +34,7 @@ def perform(*command: str) -> None:
     if not command or command[0] not in STAGES:
         raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
     try:
+        source.require(Path.cwd(), "stages")
         params = config.load()
         numerics.pin(params.numerics)
         import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])

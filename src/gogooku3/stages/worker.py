@@ -1,5 +1,5 @@
 """One of the processes in which a stage runs, as `training.launch` starts it:
-`python -m gogooku3.stages.worker PARENT REPORTS STAGE [ARGUMENT …]`."""
+`python src/gogooku3 stages.worker PARENT REPORTS STAGE [ARGUMENT …]`."""
 
 from __future__ import annotations
 

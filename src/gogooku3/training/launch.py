@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from gogooku3 import source
 from gogooku3.config.numerics import Numerics
 from gogooku3.errors import InterruptionError, MachineError
 from gogooku3.training.group import Group, joined
@@ -69,12 +69,12 @@ def launch(processes: int, *command: str) -> None:
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=f"{folder}/logs", local_ranks_filter={0}),
         )
-        started = ("-m", "gogooku3.stages.worker", str(os.getpid()), folder, *command)
+        python, *started = source.command("stages.worker")
         # What it has to say of processes that end is said below, in one line.
         logging.disable()
         try:
             with _held_back_from_children():
-                elastic_launch(config, sys.executable)(*started)
+                elastic_launch(config, python)(*started, str(os.getpid()), folder, *command)
         except ChildFailedError as failed:
             raise _cause(read(reports), failed.failures.values(), processes) from None
         except SignalException as asked:

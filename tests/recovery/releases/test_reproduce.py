@@ -90,7 +90,7 @@ def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -
     file = release.lab.folder / "dvc.lock"
     content = yaml.safe_load(file.read_text())
     out = {"path": "data/folds/scores/1.parquet", "md5": "0" * 32, "hash": "md5", "size": 1}
-    content["stages"]["fold@1"] = {"cmd": "python -m gogooku3.stages fold 1", "outs": [out]}
+    content["stages"]["fold@1"] = {"cmd": "python src/gogooku3 stages fold 1", "outs": [out]}
     file.write_text(yaml.safe_dump(content))
     release.lab.commit("A lock file that has walked forward")
     release.tag_by_hand()

@@ -1,4 +1,4 @@
-"""Asks the default remote for a sign of life: `python -m gogooku3.recovery.doctor.probe ROOT`, one JSON object a line.
+"""Asks the default remote for a sign of life: `python src/gogooku3 recovery.doctor.probe ROOT`, one JSON object a line.
 
 A process of its own, because its clients' threads outlive any patience with them and would hold up the end of ours.
 """

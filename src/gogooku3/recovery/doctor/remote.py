@@ -6,10 +6,10 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gogooku3 import source
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.storage.settings import Remote, default_remote, set_by, without_password
 
@@ -58,7 +58,7 @@ def reachable(root: Path) -> Finding:
     if (file := _credential_file(remote)) is not None and not file.is_file():
         return Finding("skipped", "`credentials` failed: there are none to ask it with")
     variables = os.environ | ({} if "endpointurl" in remote.settings else {_KIND: "false"})
-    command = [sys.executable, "-P", "-m", f"{__package__}.probe", str(root)]
+    command = [*source.command("recovery.doctor.probe"), str(root)]
     try:
         said = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
             command, env=variables, capture_output=True, timeout=PATIENCE, check=False

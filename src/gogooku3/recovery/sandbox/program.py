@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gogooku3 import source
 from gogooku3.errors import MachineError
-
-# -P: a file in the folder where the user stands must not pass for a module.
-_COMMAND = ("-P", "-m", "gogooku3.cli")
 
 
 def run(
-    *arguments: str, python: str = sys.executable, variables: Mapping[str, str] | None = None
+    *arguments: str, python: str | None = None, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `gogooku3 VERB …` by the code that an interpreter has installed; `variables` are its whole environment."""
-    command = [python, *_COMMAND, *arguments]
-    return subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    """Runs `gogooku3 VERB …`, by the source that runs here or by the one that another interpreter finds.
+
+    Args:
+        python: of an environment for a release; the release may be from before a source could be run by its path.
+        variables: all of the process's environment.
+    """
+    # -P: a file in the folder where the user stands must not pass for a module.
+    command = source.command("cli") if python is None else [python, "-P", "-m", "gogooku3.cli"]
+    return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
+        [*command, *arguments], env=variables, capture_output=True, encoding="utf-8", check=False
+    )
 
 
-def verified(package: Path, python: str = sys.executable, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+def verified(package: Path, python: str | None = None, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What `gogooku3 verify --json` says of a package.
 
     Raises `MachineError` where the command does not come to a verdict.
