@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3 import source
 from gogooku3.errors import listed
 from gogooku3.progress import shown
 
@@ -84,10 +85,11 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     dataset` makes what is missing and puts all of it together, with the same bytes whoever made it.
 
     Exit codes: 0 the share is made; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a process that
-    took part was killed.
+    took part was killed, or another clone's source is installed.
     """
     from gogooku3 import config, numerics
 
+    source.require(Path.cwd())
     params = config.load()
     numerics.pin(params.numerics)
     # The libraries behind these read the pinned settings when they load.

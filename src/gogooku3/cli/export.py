@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gogooku3 import source
+
 
 @click.command()
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
@@ -23,8 +25,10 @@ def export(split: str, output: Path) -> None:
         net = pd.read_parquet("OUTPUT/quantstats/returns.parquet")["net"]
         quantstats.stats.sharpe(net)
 
-    Exit codes: 0 written; 1 the folder is in the way; 2 the parameters are wrong; 3 an output of the run is absent.
+    Exit codes: 0 written; 1 the folder is in the way; 2 the parameters are wrong; 3 an output of the run is absent; 4
+    another clone's source is installed.
     """
+    source.require(Path.cwd())
     from gogooku3 import config
     from gogooku3.export import export as run
 

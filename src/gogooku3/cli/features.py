@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
+
+from gogooku3 import source
 
 
 @click.command()
@@ -18,8 +21,9 @@ from rich.text import Text
 def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> None:
     """List the features of a set: family, lookback in sessions, definition.
 
-    Exit codes: 0 listed; 2 there is no such family.
+    Exit codes: 0 listed; 2 there is no such family; 4 another clone's source is installed.
     """
+    source.require(Path.cwd())
     from gogooku3.dataset.reference import markdown, smallest_subset
     from gogooku3.dataset.registry import FAMILIES, select
     from gogooku3.errors import ConfigError

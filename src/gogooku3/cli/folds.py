@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gogooku3 import source
+
 if TYPE_CHECKING:
     from gogooku3.config import Params
 
@@ -25,10 +27,12 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     `params.yaml`, or with -S what `dvc exp run -S` would compose. `dvc exp run -S evaluation.scheme=walk_forward`
     trains them.
 
-    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold.
+    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold; 4
+    another clone's source is installed.
     """
     from gogooku3 import config, numerics
 
+    source.require(Path.cwd())
     params = _composed(settings) if settings else config.load()
     numerics.pin(params.numerics)
     from gogooku3.dataset.schema import Schema

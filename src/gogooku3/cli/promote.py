@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from gogooku3 import numerics
+from gogooku3 import numerics, source
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.releases.git import toplevel
 
@@ -30,11 +30,13 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     publish them.
 
     Exit codes: 0 promoted; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing;
-    7 the bucket cannot be reached; 8 Git failed.
+    4 another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed.
     """
     if despite_worse is not None and not despite_worse.strip():
         raise click.BadParameter("the reason is empty; it goes into the tag", param_hint="--despite-worse")
     root = toplevel(Path.cwd())
+    # What checks would else be another code than the commit holds that the tag names.
+    source.require(root)
     # The libraries that verify the package read the pinned settings when they load.
     numerics.pin(read_numerics(root / "models/package"))
     from gogooku3.recovery.promote import promote as run

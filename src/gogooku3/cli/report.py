@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gogooku3 import source
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -25,13 +26,14 @@ def report(old: str, new: str, output: Path | None) -> None:
     `reports/tier.html`.
 
     Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics, or they have
-    too few sessions in common; 8 a name is no revision.
+    too few sessions in common; 4 another clone's source is installed; 8 a name is no revision.
     """
     from gogooku3.recovery.compare import compare
     from gogooku3.report.compare_page import write
     from gogooku3.report.pair import headline
 
     root = toplevel(Path.cwd())
+    source.require(root)
     pair = compare(root, old, new)
     target = output or root / "logs/compare.html"
     write(pair, target)

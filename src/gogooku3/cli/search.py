@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3 import config, numerics
+from gogooku3 import config, numerics, source
 from gogooku3.errors import MachineError
 from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
@@ -38,15 +38,16 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     next begins. Killed, the same command goes on.
 
     Exit codes: 0 done; 1 no trial gave a result, uncommitted changes, or another process is at this search; 2 the file,
-    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage needs, is not here, or
-    a stage was killed; 7 the bucket cannot be reached; 8 Git failed; 9 J-Quants cannot be reached; 130 the search, or a
-    stage of a trial, was stopped by Ctrl-C or SIGTERM.
+    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage needs, is not here, a
+    stage was killed, or another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed; 9 J-Quants
+    cannot be reached; 130 the search, or a stage of a trial, was stopped by Ctrl-C or SIGTERM.
     """
     from gogooku3.search.experiments import parameters
     from gogooku3.search.space import read
 
     space = read(file)
     root = toplevel(Path.cwd())
+    source.require(root)
     # What proposes computes with NumPy, which reads the pinned settings when it loads.
     numerics.pin(config.parse(parameters(root, "HEAD")).numerics)
     try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from ..conftest import Toy
 from .conftest import ROOT, SECRET, remote
@@ -58,6 +60,23 @@ def test_what_cannot_be_checked_hides_no_other_check(clone: Toy) -> None:
         "passed",
         "passed",
     )
+
+
+def test_a_clone_of_another_source_than_runs_is_told_which_and_how_to_install_its_own(clone: Toy) -> None:
+    own = clone.folder / "src/gogooku3"
+    shutil.copytree(ROOT / "src/gogooku3", own)
+
+    def check() -> dict[str, Any]:
+        checks = json.loads(doctor(clone).stdout)["checks"]
+        return next(check for check in checks if check["name"] == "source")
+
+    found = check()
+    assert (found["outcome"], found["found"]) == ("passed", f"`{ROOT / 'src'}` runs, with the files of this clone's")
+    (own / "errors.py").write_text("raise SystemExit('the source of the clone was run')\n")
+    found = check()
+    assert found["outcome"] == "failed"
+    assert found["found"] == f"`{ROOT / 'src'}` runs, and differs from this clone's in gogooku3/errors.py"
+    assert found["hint"] == f"`pip install --no-deps -e {clone.folder}`"
 
 
 def test_outside_a_clone_it_says_so(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from gogooku3.recovery.doctor.leftovers import locks, partials
 from gogooku3.recovery.doctor.machine import device, disk, probe
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
-from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, python_version
+from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, own_source, python_version
 
 _CHECKS: dict[str, Callable[[Path], Finding]] = {
     "git": git_version,
     "python": python_version,
     "libraries": libraries,
+    "source": own_source,
     "file modes": file_modes,
     "remote": reachable,
     "credentials": credentials,

@@ -1,10 +1,11 @@
-"""Git, Python and the libraries, against what this clone asks for."""
+"""Git, Python, the libraries and the source that runs, against what this clone asks for."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import shlex
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from gogooku3 import source
 from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
@@ -66,4 +68,21 @@ def libraries(root: Path) -> Finding:
         f"{len(other)} of {pinned} differ: {listed(other)}",
         f"`pip install -r {REQUIREMENTS}`",
         tuple(asdict(library) for library in other),
+    )
+
+
+def own_source(root: Path) -> Finding:
+    """The source by which verbs run is this clone's: `dvc repro` runs the clone's whatever is installed."""
+    own = source.around(root)
+    if own is None:
+        return Finding("skipped", f"`{source.FOLDER}` runs, and this clone has no source of its own")
+    files = source.differing(own)
+    if not files:
+        same = own.resolve() == source.FOLDER
+        return Finding("passed", f"`{source.FOLDER}` runs, {'which is' if same else 'with the files of'} this clone's")
+    return Finding(
+        "failed",
+        f"`{source.FOLDER}` runs, and differs from this clone's in {listed(files)}",
+        f"`pip install --no-deps -e {shlex.quote(str(root))}`",
+        tuple({"path": name} for name in files),
     )

@@ -1,0 +1,242 @@
+"""A source that is run by its path runs whatever is installed, and verbs do not compute by another than the clone's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3 import source
+from gogooku3.cli import main
+from gogooku3.dataset import workers
+from gogooku3.errors import MachineError
+
+ROOT = Path(__file__).parents[1]
+
+TOLD = '''
+"""Prints which source runs: here, in a process that is started by its command, and in one that is spawned."""
+
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from gogooku3 import source, told
+
+def where():
+    return source.FOLDER
+
+if __name__ == "__main__":
+    print(where())
+    if len(sys.argv) == 1:
+        started = [*source.command("told"), "alone"]
+        print(subprocess.run(started, capture_output=True, text=True, check=True).stdout.strip())
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            print(pool.submit(told.where).result())
+'''
+
+IMPORTED = "import sys; sys.path.append({other!r}); import gogooku3.source"
+"""What the files of an environment may do before the first line of a program."""
+
+HOOKED = """
+import sys
+from importlib.machinery import PathFinder
+class Hook:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, path or [{other!r}]) if name.partition(".")[0] == "gogooku3" else None
+sys.meta_path.insert(0, Hook)
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two sources that can say which of them runs."""
+    folder = tmp_path_factory.mktemp("sources")
+    made = folder / "one/src", folder / "two/src"
+    for each in made:
+        shutil.copytree(ROOT / "src", each, ignore=shutil.ignore_patterns("__pycache__"))
+        (each / "gogooku3/told.py").write_text(TOLD)
+    return made
+
+
+def run(*command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env=given, capture_output=True, text=True, check=False
+    )
+
+
+def add(text: str, file: Path) -> None:
+    file.write_text(file.read_text() + text)
+
+
+def customized(folder: Path, text: str) -> str:
+    """A folder on the path by which every Python begins with some lines."""
+    (folder / "sitecustomize.py").write_text(text)
+    return str(folder)
+
+
+@pytest.mark.parametrize("options", [(), ("-P",)])
+@pytest.mark.parametrize("leads", ["nothing", "PYTHONPATH", "an import before all others"])
+def test_a_source_run_by_its_path_runs_and_so_do_the_processes_that_it_starts(
+    leads: str, options: tuple[str, ...], sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one, two = sources
+    paths = {
+        "nothing": "",
+        "PYTHONPATH": str(two),
+        "an import before all others": customized(tmp_path, IMPORTED.format(other=str(two))),
+    }
+    done = run(*options, str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=paths[leads])
+    assert done.stdout.split() == [str(one)] * 3, done.stderr
+
+
+def test_it_is_no_folder_of_modules_for_others(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    one, _ = sources
+    (one / "gogooku3/looked.py").write_text("import sys, importlib.util as u; print(u.find_spec('quotes'), sys.argv)")
+    done = run("gogooku3", "looked", "--option", "x", folder=one)
+    (one / "gogooku3/looked.py").unlink()
+    assert done.stdout.strip() == f"None [{str(one / 'gogooku3/looked.py')!r}, '--option', 'x']", done.stderr
+
+
+def test_an_import_hook_that_leads_elsewhere_is_refused_by_name(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    one, two = sources
+    hooked = customized(tmp_path, HOOKED.format(other=str(two)))
+    done = run(str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=hooked)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"error: `{one / 'gogooku3'}` was to run, and `import gogooku3` leads to `{two}")
+    assert "\nhint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [(), ("quotes",), ("serach",), ("stages.nothing",), ("../gogooku3/cli",)])
+def test_what_is_no_module_to_run_is_refused(name: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(str(ROOT / "src/gogooku3"), *name, folder=tmp_path)
+    assert done.returncode == 2
+    assert "is no module that can be run\nhint: name `stages` or `cli`" in done.stderr
+
+
+def test_a_process_that_found_another_source_is_refused(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=f"started by the source `{sources[0]}` and runs `{ROOT / 'src'}`"):
+        workers._make(sources[0], [], tmp_path, None, tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_stage_is_run_by_the_source_of_its_clone_alone(sources: tuple[Path, Path]) -> None:
+    one, two = sources
+    add("# another\n", two / "gogooku3/errors.py")
+    for command in (("-m", "gogooku3.stages"), (str(two / "gogooku3"), "stages")):
+        done = run(*command, "quotes", folder=one.parent, PYTHONPATH=str(two))
+        assert done.returncode == 4
+        assert done.stderr.startswith(f"error: the source that runs is `{two}`, and the one of this clone is `{one}`")
+        assert f"hint: `python {one / 'gogooku3'} stages …` runs this clone's" in done.stderr
+    own = run("-m", "gogooku3.stages", "quotes", folder=one.parent, PYTHONPATH=str(one))
+    assert "`params.yaml` is not there" in own.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose source is another one and says so when it is run; the place to stand in."""
+    folder = tmp_path / "clone"
+    (folder / "src/gogooku3").mkdir(parents=True)
+    (folder / "src/gogooku3/__init__.py").write_text("raise SystemExit('the source of the clone was run')\n")
+    (folder / "space.yaml").write_text(
+        "objective: mean_rank_ic\ntrials: 1\nseed: 0\nparameters:\n  model.backbone.hidden_size: {choices: [8]}\n"
+    )
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    for command in (("init", "--quiet"), ("add", "."), ("-c", "user.name=T", "-c", "user.email=t@e", "commit", "-qmT")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("dataset", "make"),
+        ("features",),
+        ("folds",),
+        ("export", "--output", "exported"),
+        ("search", "space.yaml"),
+        ("report", "HEAD"),
+        ("promote", "demo"),
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_a_verb_that_computes_is_refused_in_a_clone_of_another_source(verb: tuple[str, ...], clone: Path) -> None:
+    done = CliRunner().invoke(main, verb)
+    assert done.exit_code == 4, done.output
+    assert done.stderr.startswith(
+        f"error: the source that runs is `{ROOT / 'src'}`, and the one of this clone is `{clone / 'src'}`:"
+        " they differ in gogooku3/"
+    )
+    assert f"\nhint: `python {clone / 'src/gogooku3'} cli …` runs this clone's;" in done.stderr
+    assert f"`pip install --no-deps -e {clone}` installs it" in done.stderr
+    assert list(clone.glob("data")) == []
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("verify",),
+        ("audit",),
+        ("tiers",),
+        ("leaderboard",),
+        ("diff", "HEAD", "HEAD"),
+        ("dataset", "diff", "HEAD"),
+        ("locate", "models/package"),
+        ("archive", "list", "none.tar"),
+        ("archive", "create", "demo@v1.0.0"),
+        ("recover", "demo", "--to", "there"),
+        ("reproduce", "demo"),
+        ("predict", "--output", "scores.csv"),
+    ],
+    ids=" ".join,
+)
+def test_a_verb_that_judges_works_in_a_clone_of_another_source(verb: tuple[str, ...], clone: Path) -> None:
+    """As far as it comes in a repository without a release."""
+    done = CliRunner().invoke(main, verb)
+    assert "the source that runs" not in done.output
+    assert "was run" not in done.output
+    assert done.exit_code in (0, 3, 8), done.output
+
+
+def test_a_clone_with_the_same_files_is_worked_in(clone: Path) -> None:
+    shutil.rmtree(clone / "src")
+    assert source.around(clone) is None
+    shutil.copytree(ROOT / "src", clone / "src")
+    (clone / "src/gogooku3/.errors.py.swp").write_text("an editor's")
+    source.require(clone)
+    add("/* another */", clone / "src/gogooku3/pages/style.css")
+    assert source.differing(clone / "src") == ["gogooku3/pages/style.css"]
+    (clone / "src/gogooku3/more.py").touch()
+    (clone / "src/gogooku3/errors.py").unlink()
+    assert source.differing(clone / "src") == [
+        "gogooku3/errors.py",
+        "gogooku3/more.py",
+        "gogooku3/pages/style.css",
+    ]
+
+
+def test_a_clone_is_known_from_the_folders_in_it_and_ends_at_another_repository(clone: Path) -> None:
+    (clone / "docs/deep").mkdir(parents=True)
+    assert source.around(clone / "docs/deep") == source.around(Path("docs")) == clone / "src"
+    (clone / "docs/.git").touch()
+    assert source.around(clone / "docs/deep") is None
+    assert source.around(clone.parent) is None
+
+
+def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
+    shutil.rmtree(clone / "src")
+    shutil.copytree(ROOT / "src", clone / "src")
+    for name, leads in (("errors.py", "/dev/zero"), ("files.py", "nowhere")):
+        (clone / "src/gogooku3" / name).unlink()
+        (clone / "src/gogooku3" / name).symlink_to(leads)
+    (clone / "src/gogooku3/numerics.py").unlink()
+    os.mkfifo(clone / "src/gogooku3/numerics.py")
+    assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "files", "numerics")]
