@@ -25,7 +25,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from gogooku3 import config
+from gogooku3 import config, source
 from gogooku3.config import Params
 from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.dataset.panel import Panel
@@ -34,6 +34,10 @@ from gogooku3.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
 ROOT = Path(__file__).parents[1]
+
+assert source.FOLDER == ROOT / "src", f"the tests of {ROOT} would test {source.FOLDER}"
+# The commands that tests run find this source too, wherever the environment has another one installed.
+os.environ["PYTHONPATH"] = str(ROOT / "src")
 
 # gcsfs reads this when it loads: without it, it asks Google over TLS what kind of bucket stands behind plain HTTP.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
