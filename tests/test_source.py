@@ -139,6 +139,31 @@ def test_a_stage_is_run_by_the_source_of_its_clone_alone(sources: tuple[Path, Pa
     assert "`params.yaml` is not there" in own.stderr
 
 
+EDITING = """
+from pathlib import Path
+from gogooku3.pages import palette
+
+def run(params, name):
+    file = Path(__file__).parents[1] / name
+    file.write_text(file.read_text() + " ")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("stages/quotes.py", True), ("pages/palette.py", True), ("pages/style.css", True), ("model/inputs.py", False)],
+)
+def test_a_stage_whose_source_was_edited_while_it_ran_has_failed(
+    name: str, refused: bool, sources: tuple[Path, Path]
+) -> None:
+    one, _ = sources
+    (one / "gogooku3/stages/quotes.py").write_text(EDITING)
+    shutil.copyfile(ROOT / "params.yaml", one.parent / "params.yaml")
+    done = run("src/gogooku3", "stages", "quotes", name, folder=one.parent)
+    assert (done.returncode, "Traceback" in done.stderr) == (4 if refused else 0, False), done.stderr
+    assert (f"the source was edited while it ran: gogooku3/{name};" in done.stderr) is refused
+
+
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose source is another one and says so when it is run; the place to stand in."""

@@ -5,10 +5,12 @@ An environment has one `gogooku3` installed, and each clone has its own under `s
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from gogooku3.errors import MachineError, listed
@@ -69,6 +71,45 @@ def require_same(folder: Path) -> None:
             f"a process was started by the source `{folder}` and runs `{FOLDER}`",
             hint="an import hook of this environment does that: use an environment of its own",
         )
+
+
+def digests() -> dict[str, str]:
+    """The hash of every file of the source that runs."""
+    return {name: _digest(FOLDER / name) for name in _files(FOLDER)}
+
+
+def require_unchanged(before: Mapping[str, str]) -> None:
+    """Refuses what was made by a source that was edited meanwhile: DVC hashes the files when a stage has ended.
+
+    The modules that this process has loaded count, and what lies beside them that is no module, such as a template.
+
+    Args:
+        before: the digests when it began.
+
+    Raises:
+        MachineError: one of these files has other content now.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == _PACKAGE]
+    loaded = {Path(module.__file__).resolve() for module in modules if module.__file__ is not None}
+    folders = {file.parent for file in loaded}
+
+    def used(file: Path) -> bool:
+        return file in loaded or (file.suffix != ".py" and file.parent in folders)
+
+    changed = [
+        name for name, digest in sorted(before.items()) if used(FOLDER / name) and _digest(FOLDER / name) != digest
+    ]
+    if changed:
+        raise MachineError(
+            f"the source was edited while it ran: {listed(changed, limit=3)}; DVC would record the new files beside"
+            " what the old ones have made",
+            hint="run it again (`dvc repro`)",
+        )
+
+
+def _digest(file: Path) -> str:
+    """The hash of a file; none where it is not there."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _files(source: Path) -> set[str]:

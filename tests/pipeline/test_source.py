@@ -100,6 +100,20 @@ def test_a_stage_runs_the_source_that_dvc_hashes(clone: Clone) -> None:
     assert clone.of_folder() == (again, "this clone, edited")
 
 
+def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone) -> None:
+    clone.mark("before")
+    stage = clone.folder / STAGE
+    ran = stage.read_text()
+    stage.write_text(f"{ran}        Path({STAGE!r}).write_text({ran!r})\n")
+    clone.compose(SMALL)
+    done = clone.run("dvc", "repro", "quotes", check=False)
+    assert done.returncode == 255
+    assert f"the source was edited while it ran: {STAGE.removeprefix('src/')};" in done.stderr
+    assert clone.changes() == f" M params.yaml\n M {STAGE}\n"
+    clone.run("dvc", "repro", "quotes")
+    assert clone.of_folder() == (hashlib.md5(ran.encode()).hexdigest(), "before")
+
+
 def test_of_two_clones_each_runs_its_own_under_its_own_hash(clone: Clone, tmp_path: Path) -> None:
     """And takes nothing from the other's run, with one cache and one environment for both."""
     second = Clone(clone.copy(tmp_path / "second").folder, clone._installed)

@@ -35,9 +35,11 @@ def perform(*command: str) -> None:
         raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
     try:
         source.require(Path.cwd(), "stages")
+        begun = source.digests()
         params = config.load()
         numerics.pin(params.numerics)
         import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
+        source.require_unchanged(begun)
     except OSError as error:
         raise unusable(error) from error
     except KeyboardInterrupt:
