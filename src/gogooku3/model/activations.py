@@ -25,7 +25,7 @@ def elu(x: Tensor) -> Tensor:
 
 def elu_backward(d_value: Tensor, value: Tensor) -> Tensor:
     """The gradient before an ELU, from the one behind it and from its value."""
-    return d_value * (value.clamp(max=0) + 1)
+    return torch.ops.aten.elu_backward(d_value, 1, 1, 1, True, value)
 
 
 def glu(x: Tensor) -> Tensor:
@@ -39,24 +39,31 @@ def glu(x: Tensor) -> Tensor:
     return value
 
 
-def glu_backward(d_value: Tensor, x: Tensor) -> Tensor:
-    """The gradient before a GLU, from the one behind it and from what went in. Shapes: […, H], […, 2H] → […, 2H]."""
-    if x.is_cuda:
-        return torch.ops.aten.glu_backward(d_value, x, -1)
-    signal, gate = x.chunk(2, dim=-1)
-    return _glu_backward(d_value, signal, sigmoid(gate))
+def glu_backward(d_value: Tensor, signal: Tensor, share: Tensor) -> Tensor:
+    """The gradient before a GLU, from the one behind it, the first half and the logistic function of the second.
+
+    Shapes: three times […, H] → […, 2H].
+    """
+    d_x = d_value.new_empty(*d_value.shape[:-1], 2 * d_value.shape[-1])
+    d_signal, d_gate = d_x.chunk(2, dim=-1)
+    through = torch.mul(d_value, share, out=d_signal) * signal
+    torch.addcmul(through, through, share, value=-1, out=d_gate)
+    return d_x
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """The logistic function 1 / (1 + exp(−x)); types narrower than float32 are rounded once, from it. Any shape."""
+    if x.is_cuda:
+        return torch.sigmoid(x)
     return x.to(torch.promote_types(x.dtype, torch.float32)).neg().exp_().add_(1).reciprocal_().to(x.dtype)
 
 
 class _Elu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        # One of the two terms is 0. `where` would say it too, at three times the time.
-        value = x.clamp(max=0).expm1_().add_(x.clamp(min=0))
+        # exp(x) − 1 is never below x. `where` would say it too, at three times the time.
+        value = x.clamp(max=0).expm1_()
+        torch.maximum(value, x, out=value)
         ctx.save_for_backward(value)
         return value
 
@@ -78,9 +85,4 @@ class _Glu(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_value: Tensor) -> Tensor:
-        return _glu_backward(d_value, *ctx.saved_tensors)
-
-
-def _glu_backward(d_value: Tensor, signal: Tensor, share: Tensor) -> Tensor:
-    d_gate = share.sub(1).neg_().mul_(share).mul_(signal).mul_(d_value)
-    return torch.cat([d_value * share, d_gate], dim=-1)
+        return glu_backward(d_value, *ctx.saved_tensors)

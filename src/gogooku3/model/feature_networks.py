@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from gogooku3.model.activations import elu, elu_backward, glu, glu_backward
+from gogooku3.model.activations import elu, elu_backward, glu_backward, sigmoid
 
 _EPSILON = 1e-5
 _ROWS = 1024
@@ -63,7 +63,9 @@ class _Tile(NamedTuple):
     """What a tile's gradient needs of its forward pass."""
 
     hidden_FMH: Tensor
-    gate_FMG: Tensor
+    signal_FMH: Tensor
+    share_FMH: Tensor
+    """What the gate lets through of the signal."""
     centred_FMH: Tensor
     """Vectors less their mean."""
     scale_FM1: Tensor
@@ -72,12 +74,13 @@ class _Tile(NamedTuple):
 
 def _tile(x_FM3: Tensor, hidden_F3H: Tensor, embedding_F3H: Tensor, gate_FHG: Tensor, bias_F1G: Tensor) -> _Tile:
     hidden_FMH = elu(torch.bmm(x_FM3, hidden_F3H))
-    gate_FMG = torch.baddbmm(bias_F1G, hidden_FMH, gate_FHG)
-    vector_FMH = glu(gate_FMG).baddbmm_(x_FM3, embedding_F3H)
+    signal_FMH, gate_FMH = torch.baddbmm(bias_F1G, hidden_FMH, gate_FHG).chunk(2, dim=-1)
+    share_FMH = sigmoid(gate_FMH)
+    vector_FMH = (signal_FMH * share_FMH).baddbmm_(x_FM3, embedding_F3H)
     centred_FMH = vector_FMH.to(torch.promote_types(vector_FMH.dtype, torch.float32))
     centred_FMH -= centred_FMH.mean(-1, keepdim=True)
     scale_FM1 = (centred_FMH.square().mean(-1, keepdim=True) + _EPSILON).rsqrt()
-    return _Tile(hidden_FMH, gate_FMG, centred_FMH, scale_FM1)
+    return _Tile(hidden_FMH, signal_FMH, share_FMH, centred_FMH, scale_FM1)
 
 
 class _WeightedSum(torch.autograd.Function):
@@ -89,7 +92,7 @@ class _WeightedSum(torch.autograd.Function):
         size = weights[0].shape[-1]
         selected_MH = weight_FM.new_zeros(weight_FM.shape[1], size)
         for f, m in _tiles(weight_FM, size):
-            _, _, centred_FMH, scale_FM1 = _tile(*_part(input_FM3, weights, f, m))
+            *_, centred_FMH, scale_FM1 = _tile(*_part(input_FM3, weights, f, m))
             selected_MH[m] += centred_FMH.mul_(weight_FM[f, m].unsqueeze(-1) * scale_FM1).sum(0)
         return selected_MH
 
@@ -107,12 +110,12 @@ class _WeightedSum(torch.autograd.Function):
         d_centred_MH = d_selected_MH - d_selected_MH.mean(-1, keepdim=True)
         for f, m in _tiles(weight_FM, size):
             x_FM3, hidden_F3H, embedding_F3H, gate_FHG, _ = part = _part(input_FM3, weights, f, m)
-            hidden_FMH, gate_FMG, centred_FMH, scale_FM1 = _tile(*part)
+            hidden_FMH, signal_FMH, share_FMH, centred_FMH, scale_FM1 = _tile(*part)
             along_FM1 = (centred_FMH * d_centred_MH[m]).sum(-1, keepdim=True) * scale_FM1
             d_weight_FM[f, m] = along_FM1.squeeze(-1)
             d_vector_FMH = torch.addcmul(d_centred_MH[m], centred_FMH, along_FM1 * scale_FM1, value=-1 / size)
             d_vector_FMH = d_vector_FMH.mul_(weight_FM[f, m].unsqueeze(-1) * scale_FM1).to(x_FM3.dtype)
-            d_gate_FMG = glu_backward(d_vector_FMH, gate_FMG)
+            d_gate_FMG = glu_backward(d_vector_FMH, signal_FMH, share_FMH)
             d_elu_FMH = torch.bmm(d_gate_FMG, gate_FHG.mT)
             d_hidden_FMH = elu_backward(d_elu_FMH, hidden_FMH)
             d_hidden_F3H[f] += torch.bmm(x_FM3.mT, d_hidden_FMH)
