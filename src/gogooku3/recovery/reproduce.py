@@ -16,6 +16,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
+from gogooku3 import source
 from gogooku3.errors import DataError, MachineError, UserError, listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
@@ -169,11 +170,15 @@ def _take(root: Path, absent: dict[str, list[str]], also: Sequence[Path], say: S
 
 
 def _domain(root: Path, environment: Environment, also: Sequence[Path]) -> Finding:
-    """What the release's own `verify` says of this machine; the package is only asked, and written anew later."""
+    """What the release's own `verify` says of this machine; the package is only asked, and written anew later.
+
+    Where the repository has no source, ours is asked: an environment may have any installed.
+    """
     package = [output for output in lock.outputs(root, None) if Path(output.path).is_relative_to(PACKAGE)]
     try:
         bring(root, package, also)
-        verdict = verified(root / PACKAGE, str(environment.python), environment.variables(root))
+        asked = () if source.around(root) is None else (str(environment.python), environment.variables(root))
+        verdict = verified(root / PACKAGE, *asked)
     except UserError as error:
         return Finding("skipped", f"the released package cannot be asked: {error.message}", error.hint)
     check = next(check for check in verdict["checks"] if check["name"] == "environment")

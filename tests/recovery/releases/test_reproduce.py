@@ -85,6 +85,24 @@ def test_a_release_comes_out_the_same_and_leaves_nothing_behind(release: Release
     assert release.lab.run("git", "status", "--porcelain").stdout == ""
 
 
+JUDGE = """
+import json
+print(json.dumps({"checks": [{"name": "environment", "outcome": "noted", "found": "by the release", "hint": ""}]}))
+"""
+
+
+def test_where_bits_are_promised_is_said_by_the_source_of_the_release_and_by_ours_where_it_has_none(
+    release: Release,
+) -> None:
+    own = release.lab.folder / "src/gogooku3"
+    for name, text in (("__init__.py", ""), ("cli/__init__.py", ""), ("cli/__main__.py", JUDGE)):
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(text)
+    release.lab.commit("A source of its own")
+    release.tag_by_hand()
+    assert release.reproduce()["domain"]["found"] == "by the release"
+
+
 def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -> None:
     """DVC leaves it there, and whoever walked forward before has folds in it."""
     file = release.lab.folder / "dvc.lock"
