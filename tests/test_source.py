@@ -40,7 +40,7 @@ if __name__ == "__main__":
             print(pool.submit(told.where).result())
 '''
 
-IMPORTED = "import sys; sys.path.append({other!r}); import gogooku3.source"
+IMPORTED = "import gogooku3.source"
 """What the files of an environment may do before the first line of a program."""
 
 HOOKED = """
@@ -91,7 +91,7 @@ def test_a_source_run_by_its_path_runs_and_so_do_the_processes_that_it_starts(
     paths = {
         "nothing": "",
         "PYTHONPATH": str(two),
-        "an import before all others": customized(tmp_path, IMPORTED.format(other=str(two))),
+        "an import before all others": os.pathsep.join((customized(tmp_path, IMPORTED), str(two))),
     }
     done = run(*options, str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=paths[leads])
     assert done.stdout.split() == [str(one)] * 3, done.stderr
