@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
-UNHASHED = ("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source")
-"""The parameters are hashed themselves, errors end a stage, progress is only shown, and `source` says by which code a
-process runs: none can change a result."""
+UNHASHED = ("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup")
+"""The parameters are hashed themselves, errors and `startup` end a stage, progress is only shown, and `source` says by
+which code a process runs: none can change a result."""
 
 NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
 """Code that only fetches what a stage names by hash: whatever fetched the bytes, they are these or the stage fails."""
