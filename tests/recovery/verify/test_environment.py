@@ -14,8 +14,11 @@ import torch
 from packaging.requirements import Requirement
 
 from gogooku3.config import Params
+from gogooku3.numerics import software
 from gogooku3.recovery.checks.environment import OLDEST, compare, usable
 from gogooku3.recovery.checks.variables import knob
+
+from .conftest import Delivery
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,6 +50,36 @@ def test_an_entry_that_one_side_lacks_is_unknown() -> None:
     lost, new = compare({"versions.lost": "1"}, {"versions.new": "2"})
     assert (lost.package, lost.here, lost.standing) == ("1", None, "unknown")
     assert (new.package, new.here, new.standing) == (None, "2", "unknown")
+
+
+def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
+    delivery.edit_json("environment.json", lambda content: content.pop("probe"))
+    delivery.suit_manifest()
+    report = delivery.verify_alone()
+    assert report.verdict.good
+    assert report["environment"].outcome == "noted"
+    assert "the package is older than version 0.2.0" in report["environment"].found
+
+
+def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery.edit_json("environment.json", lambda content: content.update(probe="0123456789abcdef"))
+    delivery.suit_manifest()
+    here = delivery.verify_alone()["environment"]
+    assert here.outcome == "noted"
+    assert "probe 0123456789abcdef in the package" in here.found
+    assert "made by another version of the code, or on a machine outside the domain" in here.found
+    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: "0123456789abcdef")
+    assert "this machine does not compute the bits of its domain" in delivery.verify_alone()["environment"].found
+
+
+def test_python_and_the_c_library_are_shown_and_decide_nothing(delivery: Delivery) -> None:
+    finding = delivery.verify_alone()["environment"]
+    assert finding.outcome == "passed"
+    shown = {detail["entry"]: detail for detail in finding.details}
+    assert shown["Python"]["standing"] == "neutral"
+    assert {entry for entry, detail in shown.items() if detail["standing"] == "neutral"} == set(software())
 
 
 def test_the_oldest_versions_are_those_of_the_project_file() -> None:

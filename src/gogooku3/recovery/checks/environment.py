@@ -96,10 +96,13 @@ def _cause(probe: Entry, numerics: Numerics) -> str:
         return departure
     if probe.package is None:
         return (
-            "the package does not record the probe: its code took functions of the C library, so that its own commit"
-            " promises its bits, on the C library that made it, and this code promises them within the tolerance"
+            "the package is older than version 0.2.0, which records the probe and computes without the C library: its"
+            " own commit gives its scores to the bit, on the C library that made it; here a tolerance is allowed"
         )
-    return "this machine computes as it should, so the package was made by other code, or on a machine that does not"
+    return (
+        "this machine computes the bits of its domain: the package was made by another version of the code, or on a"
+        " machine outside the domain"
+    )
 
 
 def _neutral() -> tuple[Entry, ...]:
