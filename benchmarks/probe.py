@@ -1,4 +1,4 @@
-"""What the numerics probe gives on this machine: a row for `src/gogooku3/model/known_probes.json`.
+"""What the numerics probe gives on this machine: a row for `src/gogooku3/known_probes.json`.
 
     python benchmarks/probe.py [--instruction-set portable] [--device cpu] [--threads 2] [--precision float32]
 

@@ -15,6 +15,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 import threading
 from dataclasses import asdict
 from importlib.metadata import version
@@ -48,8 +49,9 @@ _INSTRUCTION_SETS = {
 
 
 _FAMILIES = (
-    *("ATEN_", "BLIS_", "CUBLAS_", "CUBLASLT_", "CUDNN_", "DNNL_", "GOMP_", "GOTO_", "KMP_", "MKL_", "MKLDNN_", "NPY_"),
-    *("NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTORCH_", "TORCH_"),
+    *("ATEN_", "BLIS_", "DNNL_", "GOMP_", "GOTO_", "KMP_", "MKL_", "MKLDNN_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_"),
+    *("CUBLAS_", "CUBLASLT_", "CUDA_DISABLE_PTX", "CUDA_FORCE_", "CUDNN_", "DISABLE_ADDMM_", "NVIDIA_TF32_"),
+    *("PYTORCH_", "TORCH_"),
 )
 """Prefixes of the variables by which the libraries that compute are steered."""
 
@@ -60,7 +62,8 @@ _HARMLESS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "TORCH_CPP_LOG_LEV
 def pin(numerics: Numerics) -> None:
     """Fixes threads and instruction set for this process and its children, whatever the environment says of them.
 
-    Every variable that can reach arithmetic is taken out first: by family, so that one that nobody thought of is too.
+    The variables of the libraries that compute are taken out first: by family, so that one that nobody thought of is
+    too. What the system's loader reads (LD_PRELOAD, GLIBC_TUNABLES) cannot be; the probe sees what it does.
     """
     for name in [name for name in os.environ if name.startswith(_FAMILIES) and not name.startswith(_HARMLESS)]:
         del os.environ[name]
@@ -128,7 +131,7 @@ def _threads_of_a_region() -> int | None:
         maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     except OSError:
         return None
-    loaded = {line.split()[-1] for line in maps.splitlines() if "/libgomp" in line and "/torch" in line}
+    loaded = set(re.findall(r"(/\S.*/torch(?:/lib|\.libs)/libgomp[^/\n]*)$", maps, re.MULTILINE))
     if len(loaded) != 1:
         return None
     entered: list[int] = []

@@ -42,5 +42,5 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
     else:
         click.echo(
             f"golden predictions: differ by up to {predictions.golden_difference:.3g};"
-            " this machine is outside the domain that `environment.json` names"
+            f" `gogooku3 verify {package}` says why"
         )

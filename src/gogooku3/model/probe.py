@@ -3,8 +3,8 @@
 The promise of a domain (`gogooku3.numerics`) rests on libraries that can break it: a C library that rounds otherwise,
 a variable that takes threads away, another build of torch. The program runs the network's own blocks, forward, backward
 and through AdamW, at odd and even sizes, sums over a region of `numerics.threads` threads, and the reductions of NumPy.
-`known_probes.json` holds its value for each domain that was seen. The package and the history of a phase record the
-value of the machine that made them. Another version of the network or of a library gives another value:
+`gogooku3/known_probes.json` holds its value for each domain that was seen. The package and the history of a phase
+record the value of the machine that made them. Another version of the network or of a library gives another value:
 `python benchmarks/probe.py` prints the new rows of the file.
 """
 
@@ -72,14 +72,17 @@ def departs(numerics: Numerics) -> str | None:
 def known(numerics: Numerics) -> str | None:
     """What the probe gives in the domain that these parameters and this machine name; None where it is not known."""
     place = identity(numerics)
-    rows = json.loads(files("gogooku3.model").joinpath("known_probes.json").read_text(encoding="utf-8"))
+    rows = json.loads(files("gogooku3").joinpath("known_probes.json").read_text(encoding="utf-8"))
     return next((row["probe"] for row in rows if {name: row[name] for name in place} == place), None)
 
 
 def identity(numerics: Numerics) -> dict[str, Any]:
     """By what a row of `known_probes.json` is found."""
     made = environment(numerics)
+    # Builds of torch for a CPU compute the same; those for a GPU bring their own CUDA libraries.
     versions = {name: made["versions"][name].partition("+")[0] for name in ("torch", "numpy")}
+    if numerics.device == "cuda":
+        versions |= {name: made["versions"][name] for name in ("torch", "cuda", "cudnn")}
     return {"exact_on": made["exact_on"], "threads": numerics.threads, "precision": numerics.precision} | versions
 
 
@@ -90,7 +93,7 @@ def probe(numerics: Numerics) -> str:
     digest = hashlib.sha256()
     with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        for values in (*_arrays(), *_operations(device), *_steps(device, numerics)):
+        for values in (*_arrays(device), *_operations(device), *_steps(device, numerics)):
             digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
 
@@ -100,11 +103,14 @@ def _uniform(*shape: int) -> np.ndarray:
     return 2.0 * generator("probe", *shape).random(shape) - 1.0
 
 
-def _arrays() -> Iterator[np.ndarray]:
-    """What quotes, features and metrics are computed with."""
+def _arrays(device: torch.device) -> Iterator[np.ndarray]:
+    """What quotes, features and metrics are computed with; products only where the processor is part of the domain."""
     x_TS = _uniform(261, 37)
-    yield np.stack([x_TS.sum(axis=0), x_TS.mean(axis=0), np.cumsum(x_TS, axis=0)[-1], x_TS.T @ x_TS[:, 0]])
-    yield np.array([x_TS.sum(), (x_TS @ x_TS.T).sum(), np.sqrt(np.abs(x_TS)).sum()])
+    yield np.stack([x_TS.sum(axis=0), x_TS.mean(axis=0), np.cumsum(x_TS, axis=0)[-1]])
+    yield np.array([x_TS.sum(), np.sqrt(np.abs(x_TS)).sum()])
+    if device.type == "cpu":
+        yield x_TS.T @ x_TS
+        yield x_TS @ x_TS[0]
     yield np.lib.stride_tricks.sliding_window_view(x_TS, 20, axis=0).sum(axis=-1)
     yield np.stack([cross_section.mean(x_TS), cross_section.std(x_TS)])
     yield elementwise.log(np.abs(x_TS))

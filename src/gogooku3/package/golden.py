@@ -27,7 +27,8 @@ _STOCKS = 4
 def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
     """Writes golden inputs, the last sessions of the test split for a few stocks and their neighbours, and scores.
 
-    Both sizes are odd: kernels give what is left over of their vectors to other code, which is to be compared too.
+    Both sizes are odd, where the stocks allow it: kernels give what is left over of their vectors to other code, which
+    is to be compared too.
 
     Raises:
         DataError: fewer stocks than needed trade in the last session of the test split.

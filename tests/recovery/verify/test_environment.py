@@ -58,7 +58,15 @@ def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
     report = delivery.verify_alone()
     assert report.verdict.good
     assert report["environment"].outcome == "noted"
-    assert "the package is older than version 0.2.0" in report["environment"].found
+    assert "as those made before version 0.2.0" in report["environment"].found
+    assert "check out the package's commit" in report["environment"].hint
+
+
+def test_where_more_than_the_probe_differs_that_is_the_cause(delivery: Delivery) -> None:
+    delivery.edit_json("environment.json", lambda content: content.update(probe="0" * 16, exact_on="NVIDIA H200"))
+    delivery.suit_manifest()
+    found = delivery.verify_alone()["environment"].found
+    assert found.endswith("here (unknown)")
 
 
 def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
@@ -69,7 +77,10 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     here = delivery.verify_alone()["environment"]
     assert here.outcome == "noted"
     assert "probe 0123456789abcdef in the package" in here.found
-    assert "made by another version of the code, or on a machine outside the domain" in here.found
+    assert "nothing is known of this domain" in here.found
+    monkeypatch.setattr("gogooku3.recovery.checks.environment.known", lambda numerics: "the value here")
+    told = delivery.verify_alone()["environment"].found
+    assert "made by another version of the code, or on a machine outside the domain" in told
     monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: "0123456789abcdef")
     assert "this machine does not compute the bits of its domain" in delivery.verify_alone()["environment"].found
 

@@ -26,7 +26,7 @@ import torch
 from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.model.probe import departs, domain_here
+from gogooku3.model.probe import departs, domain_here, known
 from gogooku3.numerics import deciding, prepare_torch, software
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
@@ -61,11 +61,12 @@ def environment(subject: Subject) -> Finding:
     if not other:
         return Finding("passed", f"{len(entries)} of {len(entries)} entries exact", details=details)
     found = f"{len(entries) - len(other)} of {len(entries)} entries exact; {'; '.join(str(entry) for entry in other)}"
-    if any(entry.entry == PROBE for entry in other):
-        found += f"; {_cause(next(entry for entry in other if entry.entry == PROBE), read_numerics(subject.package))}"
+    remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
+    if [entry.entry for entry in other] == [PROBE]:
+        cause, remedy = _cause(other[0], usable(read_numerics(subject.package)))
+        found += f"; {cause}"
     if any(entry.standing == "breaking" for entry in other):
         return Finding("failed", found, "install the package's commit: `pip install -r requirements.lock`", details)
-    remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
     return Finding("noted", found, remedy, details)
 
 
@@ -89,19 +90,24 @@ def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]
     )
 
 
-def _cause(probe: Entry, numerics: Numerics) -> str:
-    """Which side departs where the probe gives another value here than where the package was made."""
-    departure = departs(usable(numerics))
+def _cause(probe: Entry, numerics: Numerics) -> tuple[str, str]:
+    """Which side departs where nothing but the probe differs, and what to do."""
+    departure = departs(numerics)
     if departure is not None:
-        return departure
+        return departure, "`gogooku3 doctor` shows what this machine computes with"
+    its_code = "check out the package's commit, and verify with the code there"
     if probe.package is None:
         return (
-            "the package is older than version 0.2.0, which records the probe and computes without the C library: its"
-            " own commit gives its scores to the bit, on the C library that made it; here a tolerance is allowed"
+            "the package does not record the probe, as those made before version 0.2.0: its own commit gives its scores"
+            " to the bit, on the C library that made it; here a tolerance is allowed",
+            its_code,
         )
+    if known(numerics) is None:
+        return "nothing is known of this domain that would tell which of the two departs from it", its_code
     return (
         "this machine computes the bits of its domain: the package was made by another version of the code, or on a"
-        " machine outside the domain"
+        " machine outside the domain",
+        its_code,
     )
 
 
