@@ -20,9 +20,10 @@ from gogooku3.recovery.releases.git import toplevel
 def doctor(as_json: bool) -> None:
     """Say what this machine and this clone lack, and how to get it.
 
-    Git, Python and the libraries against what is asked for; whether the source that runs is this clone's; the default
-    remote (9 seconds to answer) and the credentials for it; credentials that Git must not hold; room on the disk; the
-    device that params.yaml names; locks and half-made files that killed processes left; variables that look like old
+    Git, Python and the libraries against what is asked for; whether the source that runs is this clone's; files that
+    are executable here and not in Git; the default remote (9 seconds to answer) and the credentials for it; credentials
+    that Git must not hold; room on the disk; the device that params.yaml names; whether this machine computes the bits
+    that are known of its domain; locks and half-made files that killed processes left; variables that look like old
     knobs. Nothing is changed, and no secret is shown.
 
     Exit codes: 0 fit for work; 1 a check failed, each with its remedy; 8 this is no clone.

@@ -45,7 +45,8 @@ def file_modes(root: Path) -> Finding:
     return Finding(
         "failed",
         f"{len(executable)} files are executable here and not in Git: {listed(executable)}",
-        "`git ls-files -z | xargs -0 chmod a-x`, on a file system that keeps file modes",
+        "`chmod a-x` takes it from those files alone, on a file system that keeps file modes",
+        tuple({"path": name} for name in executable),
     )
 
 
