@@ -39,6 +39,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
 lock: .venv/.ready-dev  ## pin anew after an edit of pyproject.toml; add UPGRADE=--upgrade for newer versions
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) $(CUDA:%=--no-emit-package %) pyproject.toml --output-file requirements.lock
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	sed -nE "s/^([a-z0-9-]+)==([^ ]+).*/\1: '\2'/p" requirements.lock > locks/libs.yaml
 
 clean:
 	rm -rf .venv build

@@ -69,6 +69,12 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def md5_file(path: Path) -> str:
+    """MD5 of a file's bytes, in hexadecimal: the name under which DVC's cache keeps it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def sha256_frame(frame: pl.DataFrame) -> str:
     """SHA-256 of a frame's content, in hexadecimal: column names, types and values in the order given.
 

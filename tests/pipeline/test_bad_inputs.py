@@ -1,8 +1,9 @@
-"""Bad inputs end the real pipeline with one clear error, and what the last good run made stays as it was."""
+"""Bad inputs end the real pipeline with one clear error that says how what the last good run made comes back."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -61,6 +62,20 @@ def one_error(done: CompletedProcess[str]) -> str:
     starts, hints = ([row for row, line in enumerate(lines) if line.startswith(mark)] for mark in ("error: ", "hint: "))
     assert (len(starts), len(hints)) == (1, 1), done.stderr
     return "\n".join(lines[starts[0] : hints[0] + 1])
+
+
+def bring_back(workspace: Workspace, done: CompletedProcess[str]) -> list[str]:
+    """Runs the commands that a refusal printed, as they were printed; returns their first two words."""
+    lines = done.stderr.splitlines()
+    begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed what the last run of"))
+    commands = []
+    for line in lines[begin + 1 :]:
+        if not line.startswith("  "):
+            break
+        commands.append(shlex.split(line, comments=True))
+    for command in commands:
+        workspace.run(*command)
+    return [" ".join(command[:2]) for command in commands]
 
 
 def the_tools_error(done: CompletedProcess[str]) -> str:
@@ -141,7 +156,7 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
         pytest.param(BARS, of_one_stock, [f"`{BARS}` leaves 1 stocks", "at least 2"], id="one stock"),
     ],
 )
-def test_a_bad_file_is_refused_and_nothing_is_overwritten(
+def test_a_bad_file_is_refused_and_the_last_quotes_come_back(
     workspace: Workspace, name: str, write: Write, said: list[str]
 ) -> None:
     give(workspace, name, write)
@@ -150,6 +165,8 @@ def test_a_bad_file_is_refused_and_nothing_is_overwritten(
     error = one_error(done)
     assert all(words in error for words in said), error
     assert "failed to run: python src/gogooku3 stages quotes, exited with 3" in done.stderr
+    assert {name.rpartition("/")[0] for name in changed(workspace, before)} == {"data/quotes"}
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert changed(workspace, before) == set()
 
 
@@ -159,6 +176,8 @@ def test_a_file_that_is_not_there_is_refused_by_dvc(workspace: Workspace) -> Non
     error = the_tools_error(done)
     assert "failed to reproduce 'quotes'" in error
     assert BARS in error
+    assert not (workspace.folder / "data/quotes").exists()
+    workspace.run("dvc", "checkout")
     assert changed(workspace, before) == set()
 
 
@@ -178,7 +197,9 @@ def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_
     assert "the 37 sessions from 2021-01-04 to 2021-02-26" in error
     assert TOO_FEW in error
     assert "failed to run: python src/gogooku3 stages dataset, exited with 3" in done.stderr
-    assert {name for name in changed(workspace, before) if not name.startswith("data/quotes/")} == {"dvc.lock"}
+    assert {"/".join(name.split("/")[:2]) for name in changed(workspace, before)} == {
+        *("data/quotes", "data/dataset", "dvc.lock")
+    }
 
     workspace.run("git", "checkout", "--quiet", "dvc.lock", "params.yaml")
     workspace.run("dvc", "checkout", "--force")
@@ -186,12 +207,18 @@ def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_
     assert workspace.planned() == []
 
 
-def test_splits_too_short_for_the_history_overwrite_nothing(workspace: Workspace) -> None:
+def test_splits_too_short_for_the_history_are_refused_and_the_last_dataset_comes_back(workspace: Workspace) -> None:
+    """Also after the same run failed twice."""
     before = standing(workspace)
     done = workspace.experiment(SMALL | {"dataset.split.test_from": "2022-11-20"}, check=False)
     assert "test 7; each split needs 25" in one_error(done)
     assert "failed to run: python src/gogooku3 stages dataset, exited with 3" in done.stderr
-    assert changed(workspace, before) == set()
+    again = workspace.run("dvc", "repro", check=False)
+    for each in (done, again):
+        assert not (workspace.folder / "data/dataset").exists()
+        assert bring_back(workspace, each) == ["dvc checkout"]
+        assert changed(workspace, before) == set()
+        workspace.run("rm", "-r", "data/dataset")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device whose absence is tested")
@@ -202,6 +229,7 @@ def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
     assert "this machine has no CUDA device" in error
     assert "set `numerics.device` to cpu" in error
     assert "failed to run: python src/gogooku3 stages train baseline, exited with 4" in done.stderr
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert changed(workspace, before) == set()
 
 
@@ -235,7 +263,7 @@ def test_what_hydra_does_not_know_changes_not_even_the_parameters(
     ],
     ids=["unknown key", "short embargo"],
 )
-def test_parameters_that_the_schema_refuses_overwrite_nothing(
+def test_parameters_that_the_schema_refuses_lose_nothing(
     workspace: Workspace, change: dict[str, str], said: list[str]
 ) -> None:
     before = standing(workspace)
@@ -243,8 +271,31 @@ def test_parameters_that_the_schema_refuses_overwrite_nothing(
     error = one_error(done)
     assert all(words in error for words in said), error
     assert "failed to run: python src/gogooku3 stages dataset, exited with 2" in done.stderr
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert changed(workspace, before) == set()
     assert workspace.changes() == " M params.yaml\n"
+
+
+def test_metrics_come_back_from_git_or_where_they_are_not_committed_from_the_run_cache(workspace: Workspace) -> None:
+    """The stage is run with other costs and not committed, then refuses a horizon that there is not, twice."""
+    committed = standing(workspace)
+    portfolio = "evaluation.portfolio."
+    refused = workspace.experiment(SMALL | {f"{portfolio}horizon": "7"}, check=False)
+    assert "failed to run: python src/gogooku3 stages evaluate" in refused.stderr
+    assert bring_back(workspace, refused) == ["dvc checkout", "git restore"]
+    assert changed(workspace, committed) == set()
+
+    workspace.compose(SMALL | {f"{portfolio}cost_bps": "7.5"})
+    workspace.run("dvc", "repro", "evaluate")
+    good, params = standing(workspace), (workspace.folder / "params.yaml").read_text()
+    assert changed(workspace, committed) >= {"metrics/test.json", "metrics/baselines.json", "metrics/sessions/test.csv"}
+    for _ in range(2):
+        workspace.compose(SMALL | {f"{portfolio}cost_bps": "7.5", f"{portfolio}horizon": "7"})
+        refused = workspace.run("dvc", "repro", "evaluate", check=False)
+        assert one_error(refused)
+    (workspace.folder / "params.yaml").write_text(params)
+    assert bring_back(workspace, refused) == ["dvc checkout", "git restore", "dvc repro"]
+    assert changed(workspace, good) == set()
 
 
 def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:

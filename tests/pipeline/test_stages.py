@@ -1,12 +1,19 @@
-"""`dvc.yaml` names the code that each stage uses: all of it, and no more."""
+"""`dvc.yaml` names the code and the libraries that each stage uses: all of them, and no more."""
 
 from __future__ import annotations
 
+import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import grimp
 import pytest
+from grimp import ImportGraph
 from omegaconf import OmegaConf
+from packaging.utils import canonicalize_name
+
+from .conftest import Workspace
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -17,6 +24,16 @@ which code a process runs: none can change a result."""
 NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
 """Code that only fetches what a stage names by hash: whatever fetched the bytes, they are these or the stage fails."""
 
+COMPUTES_NOTHING = {"dvc": "tells where its cache is", "psutil": "counts cores and memory", "rich": "prints"}
+COMES_WITH = {
+    "altair": ["vl-convert-python"],  # draws its charts
+    "exchange-calendars": ["pandas"],
+    "lightgbm": ["scipy"],
+    "scikit-learn": ["scipy"],
+}
+"""Libraries that others compute with, or that decide their bytes."""
+
+LIBRARIES = "locks/libs.yaml"
 STAGES = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[call-overload,index]
 
 
@@ -26,22 +43,40 @@ def code(stage: str) -> list[Path]:
     return [ROOT / name for name in listed if name.startswith("src/")]
 
 
-def imported(stage: str) -> set[Path]:
-    """Files that a stage imports, directly or not, beside the runner's own; not through code in `NAMED_BY_HASH`."""
-    graph = grimp.build_graph("gogooku3")
+def graph(stage: str, *, libraries: bool = False) -> ImportGraph:
+    """What imports what, without code in `NAMED_BY_HASH`."""
+    graph = grimp.build_graph("gogooku3", include_external_packages=libraries)
     if stage in NAMED_BY_HASH:
         graph.squash_module(NAMED_BY_HASH[stage])
         graph.remove_module(NAMED_BY_HASH[stage])
-    modules = graph.find_upstream_modules(f"gogooku3.stages.{stage}") | {
-        f"gogooku3.stages.{stage}",
-        "gogooku3.numerics",
-    }
+    return graph
+
+
+def imported(stage: str) -> set[Path]:
+    """Files that a stage imports, directly or not, beside the runner's own."""
+    own = f"gogooku3.stages.{stage}"
     files = set()
-    for module in modules:
+    for module in graph(stage).find_upstream_modules(own) | {own, "gogooku3.numerics"}:
         if not module.startswith(UNHASHED):
             path = SOURCE / Path(*module.split("."))
             files.add(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
     return files
+
+
+def libraries(stage: str) -> set[str]:
+    """Distributions that a stage computes with: what its hashed modules import, and what that computes with.
+
+    `numerics` sets up whatever is loaded, and computes nothing.
+    """
+    imports = graph(stage, libraries=True)
+    for module in [module for module in imports.modules if module.startswith((*UNHASHED, "gogooku3.numerics"))]:
+        imports.remove_module(module)
+    packages = imports.find_upstream_modules(f"gogooku3.stages.{stage}") - sys.stdlib_module_names
+    distributions = packages_distributions()
+    names = {
+        canonicalize_name(distributions[package][0]) for package in packages if package.split(".")[0] != "gogooku3"
+    }
+    return (names | {other for name in names for other in COMES_WITH.get(name, [])}) - COMPUTES_NOTHING.keys()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -59,7 +94,35 @@ def test_nothing_is_hashed_that_a_stage_does_not_import(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_says_what_it_does_and_depends_on_the_locked_runtime(stage: str) -> None:
+def test_every_stage_depends_on_the_libraries_that_it_computes_with_and_on_no_other(stage: str) -> None:
     definition = STAGES[stage].get("do", STAGES[stage])
-    assert definition["desc"]
-    assert "requirements.lock" in definition["deps"]
+    listed = [entry[LIBRARIES] for entry in definition["params"] if isinstance(entry, dict) and LIBRARIES in entry]
+    assert listed == [sorted(libraries(stage))]
+    assert "requirements.lock" not in definition["deps"]
+
+
+def test_the_versions_that_stages_depend_on_are_the_locked_ones() -> None:
+    locked = dict(re.findall(r"^([^#=\s]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert OmegaConf.to_container(OmegaConf.load(ROOT / LIBRARIES)) == locked
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_says_what_it_does(stage: str) -> None:
+    assert STAGES[stage].get("do", STAGES[stage])["desc"]
+
+
+@pytest.mark.parametrize(("library", "stale"), [("requests", False), ("torch", True)])
+def test_another_version_of_a_library_makes_stages_stale_that_compute_with_it(
+    library: str, stale: bool, small_run: Workspace, tmp_path: Path
+) -> None:
+    workspace = small_run.copy(tmp_path / "gogooku3")
+    path = workspace.folder / LIBRARIES
+    text, changes = re.subn(rf"^({library}): '.*'$", r"\1: '99.0'", path.read_text(), flags=re.MULTILINE)
+    assert changes == 1
+    path.write_text(text)
+    status = workspace.run("dvc", "status").stdout
+    changed = {line.removesuffix(":") for line in status.splitlines() if line and not line.startswith("\t")}
+    trained = {f"train@{phase}" for phase in STAGES["train"]["foreach"]}
+    assert changed == (
+        trained | {"evaluate", "attribution", "package"} if stale else {"Data and pipelines are up to date."}
+    )

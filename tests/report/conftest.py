@@ -136,7 +136,6 @@ def lay_out(
     domain = {"exact_on": "x86-64-v3", "numerics": {"threads": 2}}
     write_json({"environment": domain}, root / "models/finetune/history.json")
     (root / "models/finetune/model.safetensors").write_bytes(b"weights")
-    (root / "requirements.lock").write_text("polars==1\n")
     (root / "models/parent").mkdir()
     write_lineage(None, root / "models/parent")
     return replace(params, evaluation=evaluation)

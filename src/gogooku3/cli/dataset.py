@@ -95,9 +95,9 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     # The libraries behind these read the pinned settings when they load.
     from gogooku3.dataset.build import make_share
     from gogooku3.dataset.history import History
-    from gogooku3.dataset.workshop import Workshop
+    from gogooku3.dataset.workshop import Workshop, dvc_cache
 
-    workshop = Workshop(Path("data/dataset"))
+    workshop = Workshop(Path("data/dataset"), dvc_cache())
     months = make_share(History.read(Path("data/quotes")), params.dataset, workshop, *share)
     if as_json:
         content = {"share": share[0], "shares": share[1], "months": months, "folder": str(workshop.root)}

@@ -35,10 +35,13 @@ from gogooku3.dataset.workshop import Workshop
 from gogooku3.files import write_json
 
 
-def build(history: History, params: Dataset, target: Path) -> None:
+def build(history: History, params: Dataset, target: Path, cache: Path | None = None) -> None:
     """Builds the dataset and puts it in the place of the one before, when all of it is there.
 
     A build that was stopped goes on where it was.
+
+    Args:
+        cache: DVC's, from which months come that an earlier dataset had.
 
     Raises:
         DataError: there are too few sessions for the splits, or the bars are not what their schema says.
@@ -52,7 +55,7 @@ def build(history: History, params: Dataset, target: Path) -> None:
         lookback=max(feature.lookback for feature in features),
     )
     schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
-    workshop = Workshop(target)
+    workshop = Workshop(target, cache)
     work(units(sessions), history, params, workshop)
     with workshop.turn(*(name_of(unit) for unit in units(sessions))):
         _assemble(history, params, schema, spans, workshop)

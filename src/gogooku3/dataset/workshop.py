@@ -2,8 +2,8 @@
 
 For each finished month there is a record: the hash of all that its bytes depend on, and the hash of each of its files.
 A month whose inputs and whose files are those of its record is not made again, whether a killed run made it, another
-process, another machine whose folder was copied here, or the run before this one. Several processes may work in one
-folder: a unit of work belongs to one at a time.
+process, another machine whose folder was copied here, or an earlier run, whose files are in DVC's cache. Several
+processes may work in one folder: a unit of work belongs to one at a time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import polars as pl
 
 from gogooku3.dataset.contents import write_frame
 from gogooku3.errors import DataError
-from gogooku3.files import sha256_file, write_json
+from gogooku3.files import md5_file, write_json
 
 
 class Workshop:
     """The folder beside a dataset in which the next one is made."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, cache: Path | None = None) -> None:
         self.target = target
+        self.cache = cache
+        """DVC's, from which months of an earlier dataset come; DVC removes the dataset before it is made anew."""
         self.root = target.with_name(f".{target.name}.partial")
         """All of it: what another machine's copy is to be put into."""
         self.folder = self.root / "whole"
@@ -48,18 +50,18 @@ class Workshop:
             yield
 
     def holds(self, month: str, inputs: str) -> bool:
-        """Whether a month is done already; files that the dataset before has of it are taken over."""
+        """Whether a month is done already; files of it that the dataset before or DVC's cache has are taken over."""
         record = self._record(month)
         if record is None or record["inputs"] != inputs:
             return False
-        return all(self._taken(name) and self._hash(name) == file["bytes"] for name, file in record["files"].items())
+        return all(self._taken(name, file["md5"]) for name, file in record["files"].items())
 
     def write(self, month: str, recipe: str, inputs: str, frames: dict[str, pl.DataFrame]) -> None:
         """Writes the files of a month, then its record."""
         files = {}
         for name, frame in frames.items():
             entry = write_frame(frame, self.folder / name)
-            files[name] = entry | {"bytes": self._hash(name)}
+            files[name] = entry | {"md5": md5_file(self.folder / name)}
         write_json({"recipe": recipe, "inputs": inputs, "files": files}, self._record_path(month))
 
     def files(self, month: str, recipe: str) -> dict[str, dict[str, int | str]]:
@@ -69,7 +71,14 @@ class Workshop:
             DataError: another process has taken or replaced it meanwhile.
         """
         record = self._record(month)
-        if record is None or record["recipe"] != recipe or not all(self._taken(name) for name in record["files"]):
+        if (
+            record is None
+            or record["recipe"] != recipe
+            or not all(
+                (self.folder / name).exists() or self._taken(name, file["md5"])
+                for name, file in record["files"].items()
+            )
+        ):
             raise DataError(
                 f"month {month} in `{self.root}` is not as it was made: another process works there",
                 hint="run again when it has ended",
@@ -99,18 +108,37 @@ class Workshop:
             record: dict[str, Any] = json.loads(self._record_path(month).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        return record
+        # Earlier versions recorded SHA-256, by which DVC's cache cannot be asked.
+        return record if all("md5" in file for file in record["files"].values()) else None
 
-    def _taken(self, name: str) -> bool:
-        """Whether a file is here; one that the dataset before has comes from there."""
-        path, before = self.folder / name, self.target / name
-        if not path.exists() and before.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(before, path)
-            except OSError:  # another filesystem, or one without links
-                shutil.copyfile(before, path)
-        return path.exists()
+    def _taken(self, name: str, md5: str) -> bool:
+        """Whether a file with this content is here; one that is not is taken over from where it is."""
+        path = self.folder / name
+        sources = [path, self.target / name]
+        if self.cache is not None:
+            sources.append(self.cache / "files" / "md5" / md5[:2] / md5[2:])
+        for source in sources:
+            if source.is_file() and md5_file(source) == md5:
+                if source != path:
+                    _link(source, path)
+                return True
+        return False
 
-    def _hash(self, name: str) -> str:
-        return sha256_file(self.folder / name)
+
+def dvc_cache() -> Path | None:
+    """The folder of DVC's cache for the current folder; None outside of a DVC repository."""
+    # DVC takes a second to load, and only who makes a dataset asks.
+    from dvc.config import Config
+
+    config = Config.from_cwd()
+    return None if config.dvc_dir is None else Path(config["cache"].get("dir", Path(config.dvc_dir) / "cache"))
+
+
+def _link(source: Path, target: Path) -> None:
+    """Puts a file under a second name, or a copy of it where that is on another filesystem or one without links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -123,7 +123,6 @@ def _hashes(results: Results) -> dict[str, str]:
         "model.safetensors": "the model",
         "contents.json": "the dataset's table of contents",
         "predictions.parquet": "the scores",
-        "requirements.lock": "the locked libraries",
     }
     return {title: results.hashes[name] for name, title in named.items()} | {"feature ABI": results.schema.abi}
 

@@ -94,7 +94,7 @@ def read_results(root: Path, params: Params) -> Results:
     phases = asdict(params)["train"]["phases"]
     trained = root / "models" / list(phases)[-1]
     attribution, asked = root / "metrics/attribution.json", asdict(params)["evaluation"]
-    hashed = ("data/dataset/contents.json", "data/predictions.parquet", "requirements.lock")
+    hashed = ("data/dataset/contents.json", "data/predictions.parquet")
     return Results(
         params=asdict(params),
         validation=_json(root / "metrics/validation.json"),

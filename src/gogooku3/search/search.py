@@ -23,7 +23,7 @@ from gogooku3.search.workspace import Workspace
 FOLDER = Path("logs/search")
 """Where a search keeps its memory, its clone, and what its trials print."""
 
-_OF_A_TRIAL = ("params.yaml", "dvc.yaml", "requirements.lock", "src", ":(glob)**/*.dvc")
+_OF_A_TRIAL = ("params.yaml", "dvc.yaml", "locks", "src", ":(glob)**/*.dvc")
 """What a trial takes from the commit; the data that DVC keeps are those of the commit's `*.dvc`."""
 
 Progress = Callable[[str, float, int], None]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gogooku3 import config, numerics, source
 from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
+from gogooku3.stages import removed
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
@@ -25,6 +26,8 @@ def main(*command: str) -> int:
         perform(*command)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        if lines := removed.remedy(Path.cwd(), command):
+            print(lines, file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 

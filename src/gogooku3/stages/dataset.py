@@ -7,8 +7,9 @@ from pathlib import Path
 from gogooku3.config import Params
 from gogooku3.dataset.build import build
 from gogooku3.dataset.history import History
+from gogooku3.dataset.workshop import dvc_cache
 
 
 def run(params: Params) -> None:
     """Writes `data/dataset/`."""
-    build(History.read(Path("data/quotes")), params.dataset, Path("data/dataset"))
+    build(History.read(Path("data/quotes")), params.dataset, Path("data/dataset"), dvc_cache())
