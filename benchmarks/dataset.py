@@ -34,7 +34,7 @@ from measures.report import Figures, markdown
 from measures.shares import Profile, shares
 from peers.comparison import Comparison, compare, panel_of
 
-from gogooku3.dataset.history import History
+from gogooku3.assembly.history import History
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,17 @@ from pathlib import Path
 
 from measures.document import aims, commit, machine, paragraph, table
 
-from gogooku3 import config, numerics
+from gogooku3 import config
+from gogooku3.runtime import numerics
 
 PARAMS = config.load(Path(__file__).parents[1] / "params.yaml")
 numerics.pin(PARAMS.numerics)
 
 import numpy as np  # noqa: E402
 
-from gogooku3.evaluation.against import against  # noqa: E402
-from gogooku3.evaluation.conditions import Conditions  # noqa: E402
+from gogooku3.evaluation.baseline_comparison import against  # noqa: E402
 from gogooku3.evaluation.evaluate import Outcome, evaluate  # noqa: E402
+from gogooku3.evaluation.market_state import Conditions  # noqa: E402
 
 HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")

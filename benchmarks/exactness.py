@@ -54,7 +54,8 @@ NO_CHOICE = f"{len(os.sched_getaffinity(0))} cores here, among which `taskset` w
 STEP = """
 import json, sys, time
 from pathlib import Path
-from gogooku3 import config, numerics
+from gogooku3 import config
+from gogooku3.runtime import numerics
 from gogooku3.config.numerics import Numerics
 wanted = Numerics("cpu", 2, sys.argv[1], "float32", 1, 1, "fixed")
 numerics.pin(wanted)

@@ -13,8 +13,8 @@ import json
 import sys
 import time
 
-from gogooku3 import numerics
 from gogooku3.config.numerics import Numerics
+from gogooku3.runtime import numerics
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ from hypothesis import settings
 from gogooku3 import config, source
 from gogooku3.config import Params
 from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.network import Network
-from gogooku3.numerics import prepare_torch
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
 ROOT = Path(__file__).parents[1]

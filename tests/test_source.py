@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from gogooku3 import source
+from gogooku3.assembly import workers
 from gogooku3.cli import main
-from gogooku3.dataset import workers
 from gogooku3.errors import MachineError
 
 ROOT = Path(__file__).parents[1]
@@ -262,6 +262,6 @@ def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
     for name, leads in (("errors.py", "/dev/zero"), ("files.py", "nowhere")):
         (clone / "src/gogooku3" / name).unlink()
         (clone / "src/gogooku3" / name).symlink_to(leads)
-    (clone / "src/gogooku3/numerics.py").unlink()
-    os.mkfifo(clone / "src/gogooku3/numerics.py")
+    (clone / "src/gogooku3/runtime/numerics.py").unlink()
+    os.mkfifo(clone / "src/gogooku3/runtime/numerics.py")
     assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "files", "numerics")]

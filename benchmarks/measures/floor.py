@@ -22,8 +22,8 @@ from pathlib import Path
 import polars as pl
 
 from gogooku3.dataset.contents import write_frame
-from gogooku3.files import sha256_file
 from gogooku3.quotes.folder import scan_bars
+from gogooku3.runtime.files import sha256_file
 
 
 def main(quotes: str, dataset: str, target: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gogooku3.dataset.history import History
+from gogooku3.assembly.history import History
 from measures.processes import Cost, measured
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gogooku3.dataset.elementwise import Bools
-from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import select
-from gogooku3.dataset.rolling.windows import known_count
+from gogooku3.features.market import Market
+from gogooku3.features.registry import select
+from gogooku3.features.rolling.windows import known_count
 from peers.definitions import DEFINITIONS
 from peers.panel import FIELDS, Panel, Result
 

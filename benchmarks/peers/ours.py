@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gogooku3.dataset.block import STOCKS_AT_ONCE
 from gogooku3.dataset.elementwise import Floats
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.market import Market
-from gogooku3.dataset.registry import select
+from gogooku3.features.block import STOCKS_AT_ONCE
+from gogooku3.features.feature import Feature
+from gogooku3.features.market import Market
+from gogooku3.features.registry import select
 from peers.definitions import DEFINITIONS
 from peers.panel import FIELDS, Panel, Result
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.inputs import Block, PanelOnDevice
-from gogooku3.numerics import generator
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import generator
 from steps.ours import network_of
 from steps.shape import HORIZONS, NEIGHBOURS, Result, Shape
 from steps.timing import Engine, measured

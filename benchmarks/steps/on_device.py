@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gogooku3 import config, numerics
+from gogooku3 import config
+from gogooku3.runtime import numerics
 
 PARAMS = config.load()
 numerics.pin(PARAMS.numerics)
@@ -21,10 +22,10 @@ import torch  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
-from gogooku3.dataset.panel import read_panel  # noqa: E402
 from gogooku3.model.inputs import Block, PanelOnDevice  # noqa: E402
 from gogooku3.model.network import Network  # noqa: E402
 from gogooku3.model.probe import probe  # noqa: E402
+from gogooku3.panel.panel import read_panel  # noqa: E402
 from gogooku3.training.batches import plan  # noqa: E402
 from gogooku3.training.losses import loss  # noqa: E402
 from gogooku3.training.optimizer import adamw  # noqa: E402

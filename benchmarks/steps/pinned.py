@@ -8,8 +8,8 @@ from __future__ import annotations
 import runpy
 import sys
 
-from gogooku3 import numerics
 from gogooku3.config.numerics import Numerics
+from gogooku3.runtime import numerics
 
 
 def main(instruction_set: str, threads: str, module: str, *arguments: str) -> None:

@@ -17,10 +17,10 @@ import pandas as pd
 import polars as pl
 
 from gogooku3.errors import DataError, RefusedError
-from gogooku3.evaluation.metrics import quantiles_of
-from gogooku3.evaluation.scored import Scored, read_scored
-from gogooku3.files import replaced
+from gogooku3.evaluation.predictions import Scored, read_scored
+from gogooku3.metrics.ranking import quantiles_of
 from gogooku3.quotes.folder import read
+from gogooku3.runtime.files import replaced
 
 
 def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, int]:

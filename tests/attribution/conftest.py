@@ -12,10 +12,10 @@ import torch
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.train import Loss, Phase, Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
+from gogooku3.panel.panel import Panel
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.loop import train
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from gogooku3.attribution.altered import Altered, PermutedFeatures, PermutedNeighbours, without_neighbours
-from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Schema
 from gogooku3.model.inputs import Block, PanelOnDevice
+from gogooku3.panel.panel import Panel
 
 from .conftest import WINDOW
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gogooku3.config.baselines import Baselines, LightGBM, Ridge
-from gogooku3.dataset.panel import Panel
+from gogooku3.panel.panel import Panel
 
 PARAMS = Baselines(
     rows=100_000,

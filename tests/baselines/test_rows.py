@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from gogooku3.baselines.rows import rows_of
-from gogooku3.dataset.panel import Panel
+from gogooku3.panel.panel import Panel
 
 
 def test_rows_are_the_bars_of_the_split_with_ranks_among_their_session(market: Panel):

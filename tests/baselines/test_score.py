@@ -14,10 +14,10 @@ from gogooku3.baselines import ridge
 from gogooku3.baselines.rows import rows_of
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import NAMES, read_scores, to_table
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import ConfigError
-from gogooku3.evaluation import metrics
-from gogooku3.files import write_parquet
+from gogooku3.metrics import ranking
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.files import write_parquet
 
 from .conftest import PARAMS, planted, without_test
 
@@ -33,7 +33,7 @@ def scores(market: Panel) -> dict[str, np.ndarray]:
 
 def rank_ic(market: Panel, scores_TSH: np.ndarray) -> float:
     """Mean over the test split, of horizon 1."""
-    return float(np.nanmean(metrics.rank_ic(scores_TSH[100 - FIRST :, :, 0], market.y_TSH[100:, :, 0])))
+    return float(np.nanmean(ranking.rank_ic(scores_TSH[100 - FIRST :, :, 0], market.y_TSH[100:, :, 0])))
 
 
 def test_every_stock_with_a_bar_is_scored_and_no_other(market: Panel, scores: dict[str, np.ndarray]):
@@ -119,13 +119,14 @@ def test_the_table_gives_the_scores_back(market: Panel, scores: dict[str, np.nda
 PROGRAM = """
 import sys
 from pathlib import Path
-from gogooku3 import config, numerics
+from gogooku3 import config
+from gogooku3.runtime import numerics
 numerics.pin(config.load(Path("params.yaml")).numerics)
 sys.path.insert(0, "tests/baselines")
 from conftest import PARAMS, planted
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import to_table
-from gogooku3.files import write_parquet
+from gogooku3.runtime.files import write_parquet
 panel = planted(0.5, 0.5)
 write_parquet(to_table(panel, *score(panel, PARAMS, 2)), Path(sys.argv[1]))
 """

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
-from gogooku3.evaluation.conditions import Conditions
 from gogooku3.evaluation.evaluate import Outcome
+from gogooku3.evaluation.market_state import Conditions
 
 HORIZONS = (1, 5)
 PORTFOLIO = Portfolio(

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.evaluation import metrics, returns
 from gogooku3.evaluation.evaluate import MIN_SESSIONS, Outcome, evaluate
-from gogooku3.evaluation.newey_west import newey_west_t
+from gogooku3.metrics import ranking, returns
+from gogooku3.metrics.newey_west import newey_west_t
 
 from .conftest import PARAMS, calm, market, outcome_of, sessions_of, traded_with
 
@@ -144,7 +144,7 @@ def test_the_oracle_is_measured_on_the_stocks_that_were_scored():
     scores = scores + np.random.default_rng(9).standard_normal(scores.shape)
     scores[:, ::2] = np.nan
     table = run(scores, targets, oracle_TSH=oracle).metrics
-    expected = np.nanmean(metrics.rank_ic(oracle[:, 1::2, 0], targets[:, 1::2, 0]))
+    expected = np.nanmean(ranking.rank_ic(oracle[:, 1::2, 0], targets[:, 1::2, 0]))
     assert table["oracle"]["rank_ic"]["1"] == pytest.approx(expected, rel=1e-12)
     assert table["oracle"]["fraction"]["1"] == pytest.approx(table["rank_ic"]["1"]["value"] / expected, rel=1e-12)
     # Half of the scores' variance is noise: √½ of the oracle's correlation is left.
@@ -182,7 +182,7 @@ def test_sessions_with_equal_scores_are_left_out_of_the_mean_and_counted():
     assert table["rank_ic"]["1"]["sessions"] == T - 1 - 3
     assert table["flat_sessions"] == 3
     expected = np.nanmean(
-        metrics.rank_ic(np.delete(scores, [10, 11, 12], 0)[..., 0], np.delete(targets, [10, 11, 12], 0)[..., 0])
+        ranking.rank_ic(np.delete(scores, [10, 11, 12], 0)[..., 0], np.delete(targets, [10, 11, 12], 0)[..., 0])
     )
     assert table["rank_ic"]["1"]["value"] == pytest.approx(expected, rel=1e-12)
 
@@ -256,11 +256,11 @@ import sys
 import numpy as np
 from pathlib import Path
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
-from gogooku3.evaluation.against import against
-from gogooku3.evaluation.conditions import Conditions
+from gogooku3.evaluation.baseline_comparison import against
+from gogooku3.evaluation.market_state import Conditions
 from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.evaluation.plots import write_plots
-from gogooku3.files import write_json
+from gogooku3.runtime.files import write_json
 
 rng = np.random.default_rng(0)
 scores, targets, rival = rng.standard_normal((3, 60, 30, 2))

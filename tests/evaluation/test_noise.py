@@ -11,8 +11,8 @@ import pytest
 
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.portfolio import trade
-from gogooku3.evaluation.track_record import TrackRecord, Trials
 from gogooku3.evaluation.weights import score_weights
+from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 
 from .conftest import BOOTSTRAP, PARAMS, calm, forward_returns, outcome_of, sessions_of, traded_with
 

@@ -17,11 +17,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gogooku3 import quotes
 from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
 from gogooku3.evaluation.evaluate import Outcome, evaluate
-from gogooku3.quotes import shocks, universe
-from gogooku3.quotes.planted import HORIZONS
+from gogooku3.sources.synthetic import shocks, universe
+from gogooku3.sources.synthetic.planted import HORIZONS
 
 from .conftest import PARAMS, calm, forward_returns, traded_with
 
@@ -55,7 +54,7 @@ def measured() -> Callable[..., tuple[dict, dict]]:
 
     @cache
     def make(*planted: str) -> tuple[dict, dict]:
-        made = quotes.make(market(*planted))
+        made = make(market(*planted))
         assert made.oracle is not None
         shape = (made.index.height, STOCKS)
         close_TS = made.bars["Close"].to_numpy().reshape(shape)

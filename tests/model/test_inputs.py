@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.panel.panel import Panel
 
 
 @pytest.fixture

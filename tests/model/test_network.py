@@ -12,10 +12,10 @@ from dvc.utils.hydra import compose_and_dump
 from torch import Tensor
 
 from gogooku3 import config
-from gogooku3.dataset.panel import Panel
-from gogooku3.dataset.registry import select
+from gogooku3.features.registry import select
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
+from gogooku3.panel.panel import Panel
 from gogooku3.training.phases import PHASES
 
 ROOT = Path(__file__).parents[2]

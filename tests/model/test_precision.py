@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from gogooku3.config import Params
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
+from gogooku3.panel.panel import Panel
 
 CPU = torch.device("cpu")
 

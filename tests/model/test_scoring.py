@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 import torch
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
-from gogooku3.model.table import align, tabulate
+from gogooku3.panel.panel import Panel
+from gogooku3.panel.table import align, tabulate
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from gogooku3.config import Params
-from gogooku3.dataset.panel import Panel
 from gogooku3.model import inputs as model_inputs
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.model.stream import Cut, Stream
-from gogooku3.numerics import prepare_torch
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import prepare_torch
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -18,6 +17,7 @@ from gogooku3.model.weights import read_tensors, save
 from gogooku3.package.environment import read_numerics
 from gogooku3.package.golden import INPUTS, golden_difference, write_golden
 from gogooku3.package.manifest import MANIFEST, check_manifest, write_manifest
+from gogooku3.panel.panel import Panel
 
 CPU = torch.device("cpu")
 

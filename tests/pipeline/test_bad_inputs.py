@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gogooku3.dataset.contents import CONTENTS, write_frame
-from gogooku3.files import write_json
+from gogooku3.runtime.files import write_json
 
 from .conftest import SMALL, Workspace
 
@@ -49,7 +49,7 @@ def small_bars(workspace: Workspace) -> pl.DataFrame:
 def give(workspace: Workspace, name: str, write: Write) -> None:
     """Puts the small run's bars, as `write` leaves them, where the parameters then look for them."""
     path = workspace.folder / name
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     write(small_bars(workspace), path)
     workspace.compose(FROM_FILE | {"quotes.inputs.bars": name})
 

@@ -27,7 +27,7 @@ from .conftest import ROOT, Workspace
 
 RUNNER = """
 import json, os, resource, runpy, signal, sys
-from gogooku3 import numerics
+from gogooku3.runtime import numerics
 from gogooku3.config.numerics import Numerics
 numerics.pin(Numerics("cpu", 2, "portable", "float32", 1, 1, "fixed"))
 import gogooku3.stages.train

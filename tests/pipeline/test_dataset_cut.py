@@ -15,10 +15,10 @@ from dvc.utils.hydra import compose_and_dump
 
 from gogooku3 import config
 from gogooku3.config import Params
-from gogooku3.dataset import registry
 from gogooku3.dataset.elementwise import Floats
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.market import Market
+from gogooku3.features import registry
+from gogooku3.features.feature import Feature
+from gogooku3.features.market import Market
 from gogooku3.stages import dataset, quotes
 
 from .conftest import ROOT

@@ -14,13 +14,13 @@ import torch
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.contents import CONTENTS, write_frame
-from gogooku3.dataset.panel import read_panel
-from gogooku3.evaluation.bootstrap import interval
-from gogooku3.evaluation.metrics import rank_ic
-from gogooku3.files import write_json
+from gogooku3.metrics.bootstrap import interval
+from gogooku3.metrics.ranking import rank_ic
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import load
+from gogooku3.panel.panel import read_panel
+from gogooku3.runtime.files import write_json
 
 from .conftest import ROOT, Workspace, checkout
 

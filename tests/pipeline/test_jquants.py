@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gogooku3 import quotes
+from gogooku3.quotes.folder import read
 
 from ..jquants import KEY, serving, small
 from .conftest import SMALL, Workspace
@@ -36,10 +36,10 @@ def test_what_was_downloaded_becomes_quotes_and_what_comes_later_changes_none_of
     assert len(list(folder.rglob("*.parquet"))) == 9
     assert workspace.bytes_of("data/quotes") == first
 
-    read = quotes.read(workspace.folder / "data/quotes")
-    assert read.listed["Code"].to_list() == ["13010", "13320", "20010", "30010", "40010", "50010"]
-    assert read.index.height == 5
-    assert read.report["rules"]["missing_value"]["count"] == 0
+    quotes = read(workspace.folder / "data/quotes")
+    assert quotes.listed["Code"].to_list() == ["13010", "13320", "20010", "30010", "40010", "50010"]
+    assert quotes.index.height == 5
+    assert quotes.report["rules"]["missing_value"]["count"] == 0
     kept = workspace.bytes_of("data", "logs", ".dvc")
     assert all(KEY.encode() not in content for content in kept.values())
 

@@ -192,7 +192,7 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
         ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
         ("src/gogooku3/baselines/trees.py", ["baselines"]),
         ("src/gogooku3/export.py", []),
-        ("src/gogooku3/dataset/features/returns.py", ["dataset"]),
+        ("src/gogooku3/features/families/returns.py", ["dataset"]),
     ],
 )
 def test_touched_code_reruns_the_stages_that_use_it(workspace: Workspace, touched: str, reruns: list[str]) -> None:

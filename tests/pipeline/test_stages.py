@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from .conftest import Workspace
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
-UNHASHED = ("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup")
-"""The parameters are hashed themselves, errors and `startup` end a stage, progress is only shown, and `source` says by
-which code a process runs: none can change a result."""
+UNHASHED = (
+    *("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup"),
+    *("gogooku3.paths", "gogooku3.walk_forward.told"),
+)
+"""The parameters are hashed themselves, and `dvc.yaml` has the paths; errors and `startup` end a stage, progress and
+`told` only print, and `source` says by which code a process runs: none can change a result."""
 
 NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
 """Code that only fetches what a stage names by hash: whatever fetched the bytes, they are these or the stage fails."""
@@ -35,6 +39,11 @@ COMES_WITH = {
 
 LIBRARIES = "locks/libs.yaml"
 STAGES = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[call-overload,index]
+
+
+def belongs(module: str, packages: Iterable[str]) -> bool:
+    """Whether a module is one of these packages, or lies in one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def code(stage: str) -> list[Path]:
@@ -56,8 +65,8 @@ def imported(stage: str) -> set[Path]:
     """Files that a stage imports, directly or not, beside the runner's own."""
     own = f"gogooku3.stages.{stage}"
     files = set()
-    for module in graph(stage).find_upstream_modules(own) | {own, "gogooku3.numerics"}:
-        if not module.startswith(UNHASHED):
+    for module in graph(stage).find_upstream_modules(own) | {own, "gogooku3.runtime.numerics"}:
+        if not belongs(module, UNHASHED):
             path = SOURCE / Path(*module.split("."))
             files.add(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
     return files
@@ -69,7 +78,7 @@ def libraries(stage: str) -> set[str]:
     `numerics` sets up whatever is loaded, and computes nothing.
     """
     imports = graph(stage, libraries=True)
-    for module in [module for module in imports.modules if module.startswith((*UNHASHED, "gogooku3.numerics"))]:
+    for module in [module for module in imports.modules if belongs(module, (*UNHASHED, "gogooku3.runtime.numerics"))]:
         imports.remove_module(module)
     packages = imports.find_upstream_modules(f"gogooku3.stages.{stage}") - sys.stdlib_module_names
     distributions = packages_distributions()

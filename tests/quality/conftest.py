@@ -12,14 +12,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from gogooku3.assembly.build import build
 from gogooku3.config.dataset import Dataset, Graph, Joined, Split
-from gogooku3.dataset.build import build
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.quality.checks import judge
 from gogooku3.quality.finding import Finding
 from gogooku3.quality.survey import Survey, survey
 
-from ..dataset.conftest import random_frames
+from ..assembly.conftest import random_frames
 
 QUOTES: dict[str, Any] = {"rules": {"missing_value": {"policy": "drop", "count": 0, "dropped": 0, "examples": []}}}
 """What quotes report whose bars broke no rule."""

@@ -10,27 +10,29 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gogooku3 import quotes
 from gogooku3.config.quotes import FileQuotes, SyntheticQuotes
 from gogooku3.errors import DataError
+from gogooku3.quotes.folder import read, write
+from gogooku3.quotes.schema import Quotes
+from gogooku3.sources.source import make
 
 SYNTHETIC = ("bars.parquet", "index.parquet", "listed.parquet", "oracle.json", "oracle.parquet", "rules.json")
 
 
 @pytest.fixture(scope="module")
-def small(synthetic: Callable[..., SyntheticQuotes]) -> quotes.Quotes:
-    return quotes.make(synthetic(stocks=12, sectors=2, end=date(2020, 12, 30)))
+def small(synthetic: Callable[..., SyntheticQuotes]) -> Quotes:
+    return make(synthetic(stocks=12, sectors=2, end=date(2020, 12, 30)))
 
 
 @pytest.fixture
-def folder(small: quotes.Quotes, tmp_path: Path) -> Path:
-    quotes.write(small, tmp_path)
+def folder(small: Quotes, tmp_path: Path) -> Path:
+    write(small, tmp_path)
     return tmp_path
 
 
-def test_a_synthetic_market_comes_back_as_it_was(small: quotes.Quotes, folder: Path) -> None:
+def test_a_synthetic_market_comes_back_as_it_was(small: Quotes, folder: Path) -> None:
     assert tuple(sorted(path.name for path in folder.iterdir())) == SYNTHETIC
-    back = quotes.read(folder)
+    back = read(folder)
     for name in ("bars", "listed", "index"):
         assert getattr(back, name).equals(getattr(small, name))
     assert back.report == small.report
@@ -47,10 +49,10 @@ def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
     tmp_path: Path,
 ) -> None:
     faulty = bars.with_columns(Open=pl.Series([None, 102.0, 101.0, 50.0, 51.0, 49.0]))
-    made = quotes.make(file_params(write_bars(faulty), rules={"missing_value": "keep"}))
+    made = make(file_params(write_bars(faulty), rules={"missing_value": "keep"}))
     folder = tmp_path / "quotes"
-    quotes.write(made, folder)
-    back = quotes.read(folder)
+    write(made, folder)
+    back = read(folder)
     assert back.bars.equals(made.bars)
     assert back.bars["Open"].null_count() == 1
     assert back.oracle is None
@@ -61,7 +63,7 @@ def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
 def test_an_absent_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name}` is not there"):
-        quotes.read(folder)
+        read(folder)
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)
@@ -69,7 +71,7 @@ def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=f"{name}` is not whole|{name}` is not a whole"):
-        quotes.read(folder)
+        read(folder)
 
 
 @pytest.mark.parametrize(
@@ -89,4 +91,4 @@ def test_bars_that_break_the_schema_are_refused(folder: Path, change: Callable[[
     path = folder / "bars.parquet"
     change(pl.read_parquet(path)).write_parquet(path)
     with pytest.raises(DataError, match=r"bars.parquet` breaks its schema"):
-        quotes.read(folder)
+        read(folder)

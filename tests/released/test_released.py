@@ -21,7 +21,6 @@ import torch
 
 from gogooku3.dataset.schema import Schema
 from gogooku3.export import export
-from gogooku3.files import sha256_file
 from gogooku3.model.weights import load, read_architecture, read_tensors
 from gogooku3.package.environment import read_numerics
 from gogooku3.package.lineage import Parent, read_lineage
@@ -37,6 +36,7 @@ from gogooku3.recovery.diff import diff
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.locate import locate
 from gogooku3.recovery.parent import bring
+from gogooku3.recovery.places import places
 from gogooku3.recovery.promote import complete
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
@@ -48,11 +48,11 @@ from gogooku3.recovery.reproduction import comparison, divergence, pipeline
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.fetch import fetch
-from gogooku3.recovery.storage.places import places
 from gogooku3.recovery.tiers import tiers
 from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
 from gogooku3.report import compare_page
+from gogooku3.runtime.files import sha256_file
 from gogooku3.stages.parent import FILES
 from gogooku3.training.phases import PHASES
 from gogooku3.training.start import require_match, start

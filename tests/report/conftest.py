@@ -14,14 +14,14 @@ import pytest
 from gogooku3.config import Params
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.evaluation.against import against
+from gogooku3.evaluation.baseline_comparison import against
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.plots import write_plots
-from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.package.lineage import write_lineage
 from gogooku3.report.page import page
 from gogooku3.report.pair import Pair, Parameter, Side, compare
 from gogooku3.report.results import Results, WalkForward, read_results
+from gogooku3.runtime.files import write_csv, write_json, write_parquet
 
 from ..evaluation.conftest import BOOTSTRAP, HORIZONS, PORTFOLIO, market, outcome_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gogooku3.evaluation.metrics import rank_ic
-from gogooku3.evaluation.numbers import mean
+from gogooku3.metrics.estimate import mean
+from gogooku3.metrics.ranking import rank_ic
 from gogooku3.report.ranks import by_quantile, by_rank
 from gogooku3.report.results import Results
 

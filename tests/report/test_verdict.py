@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gogooku3.evaluation.track_record import MANY_TRIALS
+from gogooku3.metrics.sharpe_significance import MANY_TRIALS
 from gogooku3.report.results import Results
 from gogooku3.report.verdict import ENOUGH_TRIALS, Answer, judge
 

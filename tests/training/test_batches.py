@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gogooku3.config.train import Loss, Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError
+from gogooku3.panel.panel import Panel
 from gogooku3.training.batches import Batch, plan
 
 RECIPE = Recipe(

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.network import Network
+from gogooku3.panel.panel import Panel
 from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from gogooku3.config.train import Loss, Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
-from gogooku3.numerics import key
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import key
 from gogooku3.training.batches import Batch
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.group import Group

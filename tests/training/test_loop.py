@@ -21,11 +21,11 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.config.train import Loss, Phase, Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import fill
+from gogooku3.panel.panel import Panel
 from gogooku3.training import checkpoints, loop
 from gogooku3.training.batches import plan
 from gogooku3.training.checkpoints import Checkpoints

@@ -18,22 +18,21 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3 import quotes
+from gogooku3.assembly.build import build
+from gogooku3.assembly.history import History
 from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
 from gogooku3.config.train import Loss, Recipe
 from gogooku3.config.train import Phase as Pace
-from gogooku3.dataset.build import build
-from gogooku3.dataset.history import History
-from gogooku3.dataset.panel import Panel, read_panel
-from gogooku3.evaluation.differences import mean_over_horizons
-from gogooku3.evaluation.metrics import rank_ic
+from gogooku3.metrics.paired_difference import mean_over_horizons
+from gogooku3.metrics.ranking import rank_ic
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import load, save, write_tensors
+from gogooku3.panel.panel import Panel, read_panel
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.loop import train
 from gogooku3.training.phases import PHASES, Phase
@@ -70,7 +69,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
     @cache
     def make(effect: str, strength: float) -> Panel:
         nothing = dict.fromkeys(("slow", "reversal", "frequency", "neighbours"), 0.0)
-        made = quotes.make(
+        made = make(
             SyntheticQuotes(
                 source="synthetic",
                 inputs=Inputs(bars="-", listed="-", index="-"),

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from gogooku3.config.model import Model
-from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.errors import MismatchError
-from gogooku3.files import write_json
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Architecture, Network
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import WEIGHTS, read_tensors, save, write_tensors
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.files import write_json
 from gogooku3.training.phases import PHASES
 from gogooku3.training.start import STATE, require_match, start
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from gogooku3.baselines.table import NAMES, to_table
-from gogooku3.dataset.panel import Panel
-from gogooku3.model.table import tabulate
+from gogooku3.panel.panel import Panel
+from gogooku3.panel.table import tabulate
 from gogooku3.quotes.schema import Quotes
 from gogooku3.walk_forward.plan import Fold
 

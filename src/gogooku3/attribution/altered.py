@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Column
 from gogooku3.model.inputs import Block, PanelOnDevice
-from gogooku3.numerics import generator
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import generator
 
 Alter = Callable[[Block, int], Block]
 """Takes a block of all stocks and the index of its first scored session; leaves the block as it is."""

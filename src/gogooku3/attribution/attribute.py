@@ -21,7 +21,7 @@ from gogooku3.attribution.phases import gains
 from gogooku3.attribution.weighed import KINDS, Weighed, weigh
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import Schema
-from gogooku3.evaluation.cross_section import Floats
+from gogooku3.metrics.cross_section import Floats
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.training.phases import PHASES

@@ -23,8 +23,8 @@ from gogooku3.attribution.altered import (
 from gogooku3.attribution.skill import rank_ics, score_change
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.evaluation.differences import by_horizon
-from gogooku3.evaluation.numbers import number
+from gogooku3.metrics.estimate import number
+from gogooku3.metrics.paired_difference import by_horizon
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score

@@ -7,8 +7,8 @@ from typing import Any
 
 from gogooku3.attribution.skill import rank_ics
 from gogooku3.config.evaluation import Bootstrap
-from gogooku3.evaluation.cross_section import Floats
-from gogooku3.evaluation.differences import by_horizon
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.paired_difference import by_horizon
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score

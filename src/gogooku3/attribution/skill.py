@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gogooku3.dataset.panel import Panel
-from gogooku3.evaluation.cross_section import Floats, relative
-from gogooku3.evaluation.metrics import rank_ic
-from gogooku3.evaluation.numbers import mean
+from gogooku3.metrics.cross_section import Floats, relative
+from gogooku3.metrics.estimate import mean
+from gogooku3.metrics.ranking import rank_ic
+from gogooku3.panel.panel import Panel
 
 
 def rank_ics(scores_TSH: NDArray[np.floating], panel: Panel, first: int) -> Floats:

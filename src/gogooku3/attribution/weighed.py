@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gogooku3.dataset.schema import EDGE_ATTRIBUTES
-from gogooku3.evaluation.cross_section import Floats
+from gogooku3.metrics.cross_section import Floats
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network, Trace
 from gogooku3.model.scoring import blocks

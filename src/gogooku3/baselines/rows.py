@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gogooku3.dataset.panel import Panel
-from gogooku3.evaluation.cross_section import average_ranks
+from gogooku3.metrics.cross_section import average_ranks
+from gogooku3.panel.panel import Panel
 
 Matrix = NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from gogooku3.baselines.ridge import filled
 from gogooku3.baselines.rows import Matrix, rows_of
 from gogooku3.baselines.table import NAMES
 from gogooku3.config.baselines import Baselines
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import ConfigError
+from gogooku3.panel.panel import Panel
 
 Score = Callable[[Matrix], Matrix]
 """From the features of a session's stocks, [S, F], to their scores, [S]."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from gogooku3.dataset.panel import Panel
-from gogooku3.model.table import align, tabulate
+from gogooku3.panel.panel import Panel
+from gogooku3.panel.table import align, tabulate
 
 NAMES = ("ridge", "lightgbm", "reversal", "momentum")
 """In the order in which they are shown."""

@@ -87,15 +87,17 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     Exit codes: 0 the share is made; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a process that
     took part was killed, or another clone's source is installed.
     """
-    from gogooku3 import config, numerics
+    from gogooku3 import config
+    from gogooku3.runtime import numerics
 
     source.require(Path.cwd())
     params = config.load()
     numerics.pin(params.numerics)
     # The libraries behind these read the pinned settings when they load.
-    from gogooku3.dataset.build import make_share
-    from gogooku3.dataset.history import History
-    from gogooku3.dataset.workshop import Workshop, dvc_cache
+    from gogooku3.assembly.build import make_share
+    from gogooku3.assembly.history import History
+    from gogooku3.assembly.month_cache import Workshop
+    from gogooku3.paths import dvc_cache
 
     workshop = Workshop(Path("data/dataset"), dvc_cache())
     months = make_share(History.read(Path("data/quotes")), params.dataset, workshop, *share)

@@ -24,9 +24,9 @@ def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> N
     Exit codes: 0 listed; 2 there is no such family; 4 another clone's source is installed.
     """
     source.require(Path.cwd())
-    from gogooku3.dataset.reference import markdown, smallest_subset
-    from gogooku3.dataset.registry import FAMILIES, select
+    from gogooku3.cli.feature_reference import markdown, smallest_subset
     from gogooku3.errors import ConfigError
+    from gogooku3.features.registry import FAMILIES, select
 
     if as_page:
         click.echo(markdown(), nl=False)

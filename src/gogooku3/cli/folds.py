@@ -30,7 +30,8 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold; 4
     another clone's source is installed.
     """
-    from gogooku3 import config, numerics
+    from gogooku3 import config
+    from gogooku3.runtime import numerics
 
     source.require(Path.cwd())
     params = _composed(settings) if settings else config.load()

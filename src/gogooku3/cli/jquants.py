@@ -16,8 +16,8 @@ from rich.text import Text
 from gogooku3.progress import shown
 
 if TYPE_CHECKING:
-    from gogooku3.quotes.jquants.download import Added
-    from gogooku3.quotes.jquants.raw import RawFolder
+    from gogooku3.download.download import Added
+    from gogooku3.sources.jquants.raw import RawFolder
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _folder = click.argument("folder", type=click.Path(path_type=Path), default=Path("data/raw/jquants"))
@@ -64,10 +64,10 @@ def download(
     not as documented, a session has no data, or FOLDER is not whole; 4 the client is not installed; 9 J-Quants cannot
     be reached, or refuses.
     """
-    from gogooku3.quotes.jquants.api import connect
-    from gogooku3.quotes.jquants.download import download as run
-    from gogooku3.quotes.jquants.download import today
-    from gogooku3.quotes.jquants.raw import RawFolder
+    from gogooku3.download.api import connect
+    from gogooku3.download.download import download as run
+    from gogooku3.download.download import today
+    from gogooku3.sources.jquants.raw import RawFolder
 
     if first and last and first > last:
         raise click.UsageError("--from is after --to")
@@ -94,7 +94,7 @@ def list_(folder: Path, as_json: bool) -> None:
 
     Exit codes: 0 listed, also when there is nothing; 3 FOLDER is of something else.
     """
-    from gogooku3.quotes.jquants.raw import RawFolder
+    from gogooku3.sources.jquants.raw import RawFolder
 
     raw = RawFolder(folder)
     rows = [_month(raw, month) for month in raw.months]

@@ -20,9 +20,9 @@ def leaderboard(check: bool) -> None:
     Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 8 Git
     failed.
     """
-    from gogooku3.files import replaced_file
     from gogooku3.recovery.leaderboard import PAGE
     from gogooku3.recovery.leaderboard import leaderboard as written
+    from gogooku3.runtime.files import replaced_file
 
     root = toplevel(Path.cwd())
     text, page = written(root), root / PAGE

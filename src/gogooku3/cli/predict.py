@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gogooku3 import numerics
+from gogooku3.runtime import numerics
 
 
 @click.command()
@@ -31,8 +31,8 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
 
     domain = read_numerics(package)
     numerics.pin(domain)
-    from gogooku3.files import write_csv, write_parquet
     from gogooku3.package.predict import predict as run
+    from gogooku3.runtime.files import write_csv, write_parquet
 
     predictions = run(package, dataset, domain, first and first.date(), last and last.date())
     (write_parquet if output.suffix == ".parquet" else write_csv)(predictions.frame, output)

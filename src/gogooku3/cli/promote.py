@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from gogooku3 import numerics, source
+from gogooku3 import source
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.releases.git import toplevel
+from gogooku3.runtime import numerics
 
 
 @click.command()

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3 import config, numerics, source
+from gogooku3 import config, source
 from gogooku3.errors import MachineError
 from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
+from gogooku3.runtime import numerics
 
 if TYPE_CHECKING:
     from gogooku3.search.outcome import Outcome, Trial

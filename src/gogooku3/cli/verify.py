@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from gogooku3 import numerics
 from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
+from gogooku3.runtime import numerics
 
 if TYPE_CHECKING:
     from gogooku3.recovery.checks.verdict import Verdict

@@ -1,1 +1,1 @@
-"""From bars to the panel: features, targets, graph, splits, and the files that hold them."""
+"""The format of a dataset: its files, their schema and contents, splits, and how values are scaled."""

@@ -11,7 +11,7 @@ from polars.exceptions import PolarsError
 
 from gogooku3.dataset.schema import REBUILD, check_columns, read_json
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.files import sha256_frame, write_parquet
+from gogooku3.runtime.files import sha256_frame, write_parquet
 
 CONTENTS = "contents.json"
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from gogooku3.errors import DataError, MismatchError
@@ -194,3 +196,8 @@ def _refuse_twice(names: Sequence[str], path: Path) -> None:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def places(values: pl.Series, known: pl.Series) -> npt.NDArray[np.intp]:
+    """Position in `known` of each value."""
+    return values.replace_strict(known, range(len(known)), return_dtype=pl.Int64).to_numpy().astype(np.intp)

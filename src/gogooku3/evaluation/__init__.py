@@ -1,1 +1,1 @@
-"""Metrics of scores by session, the one portfolio, their uncertainty, and the series that DVC plots."""
+"""Scores turned into a portfolio and its metrics, beside baselines, by session, year and state of the market."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gogooku3.dataset.elementwise import divide
 from gogooku3.errors import DataError, listed
-from gogooku3.evaluation.conditions import Conditions
-from gogooku3.evaluation.cross_section import Floats
+from gogooku3.evaluation.market_state import Conditions
+from gogooku3.metrics.cross_section import Floats
 
 _ROUNDING = 1e-5
 """Of a return in single precision, with room for the order in which splits are multiplied."""

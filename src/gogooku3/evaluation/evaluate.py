@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from gogooku3.config import evaluation as config
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.evaluation import checks, exposure, metrics, periods
-from gogooku3.evaluation.bootstrap import interval
-from gogooku3.evaluation.conditions import Conditions
-from gogooku3.evaluation.cross_section import Floats
-from gogooku3.evaluation.differences import mean_over_horizons
-from gogooku3.evaluation.newey_west import newey_west_t
-from gogooku3.evaluation.numbers import estimate, mean, number
+from gogooku3.evaluation import breakdown, checks, exposure
+from gogooku3.evaluation.market_state import Conditions
 from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR, cumulative, drawdown, sharpe
-from gogooku3.evaluation.track_record import TrackRecord
 from gogooku3.evaluation.weights import score_weights
+from gogooku3.metrics import ranking
+from gogooku3.metrics.bootstrap import interval
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.estimate import estimate, mean, number
+from gogooku3.metrics.newey_west import newey_west_t
+from gogooku3.metrics.paired_difference import mean_over_horizons
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR, cumulative, drawdown, sharpe
+from gogooku3.metrics.sharpe_significance import TrackRecord
 
 MIN_SESSIONS = 20
 """Sessions of portfolio returns below which nothing is said about them."""
@@ -111,11 +112,11 @@ def evaluate(
     wanted_TS = score_weights(scores[traded], outcome.conditions.sectors, params.portfolio)
     held = trade(wanted_TS, outcome.of(1), outcome.sessions, params.portfolio)
     _check_length(held, params.portfolio.delay)
-    rank_ics = {h: metrics.rank_ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
-    ics = {h: metrics.ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
+    rank_ics = {h: ranking.rank_ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
+    ics = {h: ranking.ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
     bootstrap = params.bootstrap
     table = portfolio_metrics(held, outcome, params) | {
-        "hit_rate": number(mean(metrics.hit_rate(scores[traded], outcome.of(traded)))),
+        "hit_rate": number(mean(ranking.hit_rate(scores[traded], outcome.of(traded)))),
         "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
         "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
@@ -124,7 +125,7 @@ def evaluate(
     }
     if oracle_TSH is not None:
         seen_TSH = np.where(np.isfinite(scores_TSH), oracle_TSH, np.nan)
-        oracle = {h: mean(metrics.rank_ic(seen_TSH[..., i], outcome.of(h))) for i, h in enumerate(outcome.horizons)}
+        oracle = {h: mean(ranking.rank_ic(seen_TSH[..., i], outcome.of(h))) for i, h in enumerate(outcome.horizons)}
         table["oracle"] = _oracle_metrics(oracle, {h: mean(series_T) for h, series_T in rank_ics.items()})
     series = {f"rank_ic_{h}": series_T for h, series_T in rank_ics.items()}
     series |= {f"ic_{h}": series_T for h, series_T in ics.items()}
@@ -198,9 +199,9 @@ def _check_horizons(horizons: Sequence[int], traded: int) -> None:
 
 
 def _check_stocks(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating], horizon: int) -> None:
-    if not metrics.populated_sessions(scores_TS, targets_TS):
+    if not ranking.populated_sessions(scores_TS, targets_TS):
         raise DataError(
-            f"none of {len(scores_TS)} sessions has {metrics.MIN_STOCKS} stocks with a score and a target"
+            f"none of {len(scores_TS)} sessions has {ranking.MIN_STOCKS} stocks with a score and a target"
             f" of horizon {horizon}",
             hint="evaluate a longer period (`dataset.split.test_from`) or more stocks",
         )
@@ -239,8 +240,8 @@ def _breakdown(held: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str
             "size": number(exposure.size(held, conditions_U)),
             "sector": exposure.sectors(held, conditions_U),
         },
-        "years": periods.years(held, rank_ic_U, outcome.sessions[held.rows]),
-        "regimes": periods.regimes(held, rank_ic_U, conditions_U),
+        "years": breakdown.years(held, rank_ic_U, outcome.sessions[held.rows]),
+        "regimes": breakdown.regimes(held, rank_ic_U, conditions_U),
     }
 
 
@@ -266,7 +267,7 @@ def _oracle_metrics(oracle: dict[int, float], reached: dict[int, float]) -> dict
 def _quantiles_frame(scores: dict[int, NDArray[np.floating]], outcome: Outcome, quantiles: int) -> pl.DataFrame:
     means_HQ = np.array(
         [
-            [mean(column) for column in metrics.quantile_returns(scores_TS, outcome.of(h), quantiles).T]
+            [mean(column) for column in ranking.quantile_returns(scores_TS, outcome.of(h), quantiles).T]
             for h, scores_TS in scores.items()
         ]
     )

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from gogooku3.evaluation.conditions import Conditions
-from gogooku3.evaluation.cross_section import Floats, average_ranks, relative
+from gogooku3.evaluation.market_state import Conditions
 from gogooku3.evaluation.portfolio import Portfolio
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.cross_section import Floats, average_ranks, relative
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 
 
 def market(net_U: Floats, index_return_U: Floats) -> tuple[float, float, float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from gogooku3.dataset.panel import Panel
-from gogooku3.evaluation.conditions import TREND, Conditions
-from gogooku3.evaluation.cross_section import Floats
-from gogooku3.model.table import align
+from gogooku3.evaluation.market_state import TREND, Conditions
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.panel.panel import Panel
+from gogooku3.panel.table import align
 from gogooku3.quotes.schema import Quotes
 
 

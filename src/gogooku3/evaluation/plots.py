@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from gogooku3.evaluation.cross_section import Floats
-from gogooku3.evaluation.differences import horizons_of
 from gogooku3.evaluation.evaluate import Evaluation
-from gogooku3.files import write_csv
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.paired_difference import horizons_of
+from gogooku3.runtime.files import write_csv
 
 SMOOTHED = 20
 """Sessions in the rolling mean of the RankIC."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Portfolio as Params
 from gogooku3.errors import DataError
-from gogooku3.evaluation.cross_section import Floats
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 
 BASIS_POINT = 1e-4
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Portfolio
-from gogooku3.evaluation.cross_section import Floats, relative
+from gogooku3.metrics.cross_section import Floats, relative
 
 _HALVINGS = 64
 """Of the range in which the scale of capped weights is sought: past the last bit of a double."""

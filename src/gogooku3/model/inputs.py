@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gogooku3.dataset.panel import Panel
+from gogooku3.panel.panel import Panel
 
 _SHARE = 0.5
 """Of a GPU's free memory that a panel may take; a larger one stays on disk, and blocks are copied as they are cut."""

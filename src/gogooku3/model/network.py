@@ -23,7 +23,7 @@ from gogooku3.model.gating import GatedResidualNetwork
 from gogooku3.model.graph import GraphAttention
 from gogooku3.model.selection import Selection
 from gogooku3.model.temporal import Temporal
-from gogooku3.numerics import key
+from gogooku3.runtime.numerics import key
 
 
 @section

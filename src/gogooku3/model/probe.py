@@ -1,11 +1,11 @@
 """A fixed program whose hash says whether this machine computes the bits that others compute.
 
-The promise of a domain (`gogooku3.numerics`) rests on libraries that can break it: a C library that rounds otherwise,
-a variable that takes threads away, another build of torch. The program runs the network's own blocks, forward, backward
-and through AdamW, at odd and even sizes, sums over a region of `numerics.threads` threads, and the reductions of NumPy.
-`gogooku3/known_probes.json` holds its value for each domain that was seen. The package and the history of a phase
-record the value of the machine that made them. Another version of the network or of a library gives another value:
-`python benchmarks/probe.py` prints the new rows of the file.
+The promise of a domain (`gogooku3.runtime.numerics`) rests on libraries that can break it: a C library that rounds
+otherwise, a variable that takes threads away, another build of torch. The program runs the network's own blocks,
+forward, backward and through AdamW, at odd and even sizes, sums over a region of `numerics.threads` threads, and the
+reductions of NumPy. `gogooku3/known_probes.json` holds its value for each domain that was seen. The package and the
+history of a phase record the value of the machine that made them. Another version of the network or of a library gives
+another value: `python benchmarks/probe.py` prints the new rows of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gogooku3.dataset.schema import EDGE_ATTRIBUTES
 from gogooku3.errors import MachineError
 from gogooku3.model.activations import elu, glu
 from gogooku3.model.network import Architecture, Network
-from gogooku3.numerics import environment, generator, prepare_torch
+from gogooku3.runtime.numerics import environment, generator, prepare_torch
 
 log = logging.getLogger(__name__)
 

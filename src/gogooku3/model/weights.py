@@ -14,8 +14,8 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.files import replaced_file, write_json
 from gogooku3.model.network import Architecture, Network
+from gogooku3.runtime.files import replaced_file, write_json
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.files import write_json
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.probe import domain_here
@@ -18,6 +17,7 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import write_golden
 from gogooku3.package.lineage import Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
+from gogooku3.runtime.files import write_json
 
 METRICS = ("validation", "test", "baselines")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gogooku3.dataset.panel import Panel
-from gogooku3.files import replaced_file
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
 from gogooku3.package.metadata import front_matter
 from gogooku3.package.results import results_section
 from gogooku3.package.walk_forward import walk_forward_section
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.files import replaced_file
 
 _TEMPLATE = """\
 {metadata}

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import read_tensors, write_tensors
+from gogooku3.panel.panel import Panel
 
 INPUTS = Path("golden/inputs.safetensors")
 PREDICTIONS = Path("golden/predictions.safetensors")

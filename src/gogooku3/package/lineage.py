@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from gogooku3.errors import DataError
-from gogooku3.files import write_json
+from gogooku3.runtime.files import write_json
 
 LINEAGE = "lineage.json"
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from gogooku3.errors import DataError, MismatchError
-from gogooku3.files import sha256_file, write_json
+from gogooku3.runtime.files import sha256_file, write_json
 
 MANIFEST = "MANIFEST.json"
 

@@ -11,15 +11,15 @@ import numpy as np
 import polars as pl
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.dataset.panel import Panel, read_panel
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.scoring import score
-from gogooku3.model.table import tabulate
 from gogooku3.model.weights import load
 from gogooku3.package.golden import golden_difference
 from gogooku3.package.manifest import check_manifest
+from gogooku3.panel.panel import Panel, read_panel
+from gogooku3.panel.table import tabulate
 
 
 @dataclass(frozen=True)

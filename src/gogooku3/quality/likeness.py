@@ -1,7 +1,7 @@
 """How alike features are: correlations from a sample of rows, the same bits in any order of the sums, on any machine.
 
-As in `gogooku3.dataset.graph`, values are rounded to integers of at most 2^15 before they are multiplied, so that every
-product and every sum is exact in float64.
+As in `gogooku3.features.graph`, values are rounded to integers of at most 2^15 before they are multiplied, so that
+every product and every sum is exact in float64.
 """
 
 from __future__ import annotations

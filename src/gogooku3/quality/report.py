@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gogooku3.files import replaced_file, write_json
 from gogooku3.quality.checks import Found
 from gogooku3.quality.page import page
 from gogooku3.quality.summary import summary
 from gogooku3.quality.survey import Survey
+from gogooku3.runtime.files import replaced_file, write_json
 
 PAGE, SUMMARY = "data_quality.html", "data_quality.json"
 

@@ -10,9 +10,9 @@ import dataframely as dy
 import polars as pl
 
 from gogooku3.errors import DataError
-from gogooku3.files import write_json, write_parquet
 from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes
 from gogooku3.quotes.table import UNREADABLE, first_line
+from gogooku3.runtime.files import write_json, write_parquet
 
 BARS, LISTED, INDEX, REPORT = "bars.parquet", "listed.parquet", "index.parquet", "rules.json"
 ORACLE_SCORES, ORACLE_SUMMARY = "oracle.parquet", "oracle.json"

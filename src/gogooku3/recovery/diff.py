@@ -18,10 +18,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gogooku3.dataset.feature import Feature
-from gogooku3.dataset.registry import select
-from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError
+from gogooku3.features.feature import Feature
+from gogooku3.features.registry import select
+from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.layout import WORKSPACE
@@ -204,6 +204,6 @@ def _untracked(root: Path) -> list[tuple[str, int, int]]:
 
 
 def _room(path: str) -> str:
-    """`src/gogooku3/training/loop.py` lies in `training`, `src/gogooku3/files.py` in `gogooku3`."""
+    """`src/gogooku3/training/loop.py` lies in `training`, `src/gogooku3/runtime/files.py` in `gogooku3`."""
     parts = PurePosixPath(path).parts[1:-1]
     return "/".join(parts[1:2] or parts) or _SOURCE

@@ -17,8 +17,8 @@ from pathlib import Path
 import polars as pl
 
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
-from gogooku3.files import sha256_frame
 from gogooku3.package.environment import read_numerics
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
@@ -28,8 +28,8 @@ from gogooku3.recovery.sandbox.environment import REQUIREMENTS, Environment, Env
 from gogooku3.recovery.sandbox.program import run, verified
 from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.bring import bring
 from gogooku3.recovery.storage.settings import without_password
+from gogooku3.runtime.files import sha256_frame
 
 PREDICTIONS = Path("data/predictions.parquet")
 

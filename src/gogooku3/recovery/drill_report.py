@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gogooku3.files import replaced_file, write_json
 from gogooku3.recovery.drill import Drill, Rehearsal, Step
+from gogooku3.runtime.files import replaced_file, write_json
 
 
 def write(found: Drill, folder: Path) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gogooku3.errors import DataError
-from gogooku3.files import replaced_file, sha256_file
 from gogooku3.model.weights import WEIGHTS
 from gogooku3.package.lineage import Parent
+from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.fetch import fetch
-from gogooku3.recovery.storage.places import places
 from gogooku3.recovery.storage.store import Store
+from gogooku3.runtime.files import replaced_file, sha256_file
 
 _EXPERIMENTS = "/.dvc/tmp/exps/"
 

@@ -17,10 +17,8 @@ from dvc.repo import Repo
 
 from gogooku3 import config
 from gogooku3.errors import RefusedError, listed
-from gogooku3.evaluation.differences import differences
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
-from gogooku3.files import sha256_file
-from gogooku3.numerics import software
+from gogooku3.metrics.paired_difference import differences
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
@@ -39,6 +37,8 @@ from gogooku3.recovery.releases.record import (
 from gogooku3.recovery.releases.results import sessions, track_record
 from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
+from gogooku3.runtime.files import sha256_file
+from gogooku3.runtime.numerics import software
 
 Progress = Callable[[str], None]
 

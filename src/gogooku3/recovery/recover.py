@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gogooku3.files import sha256_file
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.layout import DATA, PACKAGE, WEIGHTS
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.bring import bring
 from gogooku3.recovery.storage.fetch import Fetched
 from gogooku3.recovery.storage.survey import Progress
+from gogooku3.runtime.files import sha256_file
 
 
 @dataclass(frozen=True)

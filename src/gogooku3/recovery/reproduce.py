@@ -18,6 +18,7 @@ from dvc.stage import PipelineStage
 
 from gogooku3 import source
 from gogooku3.errors import DataError, MachineError, UserError, listed
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
@@ -28,7 +29,6 @@ from gogooku3.recovery.sandbox.environment import HERE, REQUIREMENTS, Environmen
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.sandbox.workspace import keep_apart
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.bring import bring
 from gogooku3.recovery.storage.settings import without_password
 
 Say = Callable[[str], None]

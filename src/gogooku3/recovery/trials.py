@@ -15,8 +15,8 @@ from statistics import variance
 
 import yaml
 
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
-from gogooku3.evaluation.track_record import Trials
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.layout import LOCK, WEIGHTS
 from gogooku3.recovery.releases.record import Readings

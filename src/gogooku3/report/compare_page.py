@@ -8,10 +8,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from gogooku3.evaluation.differences import horizons_of
 from gogooku3.evaluation.plots import SMOOTHED
-from gogooku3.evaluation.returns import cumulative
-from gogooku3.files import replaced_file
+from gogooku3.metrics.paired_difference import horizons_of
+from gogooku3.metrics.returns import cumulative
 from gogooku3.package.results import cells
 from gogooku3.pages.months import Months
 from gogooku3.pages.svg import NARROW, Frame, across, axis, fitting, svg
@@ -20,6 +19,7 @@ from gogooku3.report.curves import compounded
 from gogooku3.report.estimates import gains
 from gogooku3.report.pair import SPLITS, Pair, cautions, headline
 from gogooku3.report.tracks import MODEL, Track, scales
+from gogooku3.runtime.files import replaced_file
 
 _TEMPLATE = "compare.html.j2"
 _SHOWN = "test"

@@ -9,7 +9,6 @@ import polars as pl
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.splits import SPLITS
-from gogooku3.files import replaced_file
 from gogooku3.package.results import cells
 from gogooku3.pages.months import Months, bands, columns
 from gogooku3.pages.svg import NARROW, Frame, fitting, svg
@@ -18,6 +17,7 @@ from gogooku3.report import attribution, curves, estimates, heat_map, ranks
 from gogooku3.report.results import Results
 from gogooku3.report.tracks import ALL
 from gogooku3.report.verdict import judge
+from gogooku3.runtime.files import replaced_file
 
 PAGE = "tier.html"
 _TEMPLATE = "tier.html.j2"

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from gogooku3.config.evaluation import Bootstrap
-from gogooku3.evaluation.bootstrap import interval
-from gogooku3.evaluation.cross_section import Floats, average_ranks, paired
-from gogooku3.evaluation.metrics import quantile_returns
-from gogooku3.evaluation.numbers import estimate, mean
-from gogooku3.evaluation.scored import Scored
+from gogooku3.evaluation.predictions import Scored
+from gogooku3.metrics.bootstrap import interval
+from gogooku3.metrics.cross_section import Floats, average_ranks, paired
+from gogooku3.metrics.estimate import estimate, mean
+from gogooku3.metrics.ranking import quantile_returns
 
 STEPS = 20
 """Of equal size, into which the ranks of a session are cut."""

@@ -12,9 +12,9 @@ import polars as pl
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import DataError
-from gogooku3.evaluation.scored import Scored, read_scored
-from gogooku3.files import sha256_file
+from gogooku3.evaluation.predictions import Scored, read_scored
 from gogooku3.package.lineage import Parent, read_lineage
+from gogooku3.runtime.files import sha256_file
 
 SPLIT = "test"
 """What the page tells of; validation, on which models are chosen, stands beside it in a table."""
@@ -41,7 +41,7 @@ class Results:
     test: dict[str, Any]
     """The same."""
     baselines: dict[str, Any]
-    """By name, on the test split (`gogooku3.evaluation.against`)."""
+    """By name, on the test split (`gogooku3.evaluation.baseline_comparison`)."""
     sessions: pl.DataFrame
     """Session by session, on the test split."""
     tracks: pl.DataFrame

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from gogooku3.evaluation.track_record import CONFIDENCE, MANY_TRIALS
+from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS
 from gogooku3.package.results import TITLES, unreal, verb
 from gogooku3.pages.words import count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.evaluation.track_record import Trials
+from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases.record import Estimate
 from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.trials import count

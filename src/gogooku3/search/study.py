@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.numerics import key
+from gogooku3.runtime.numerics import key
 from gogooku3.search.space import Parameter, Space, Values
 
 _EXPERIMENT, _REASON, _SPACE = "experiment", "reason", "space"

@@ -18,10 +18,10 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from gogooku3.errors import GitError, MachineError, listed
-from gogooku3.files import replaced
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, take_settings
 from gogooku3.recovery.reproduction.pipeline import together
+from gogooku3.runtime.files import replaced
 from gogooku3.search.trial import MARK
 
 _PATIENCE_S = 60.0

@@ -10,8 +10,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from gogooku3 import config, numerics, source
+from gogooku3 import config, source
 from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
+from gogooku3.runtime import numerics
 from gogooku3.stages import removed
 
 STAGES = (

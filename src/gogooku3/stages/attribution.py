@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gogooku3.attribution.attribute import attribute
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.schema import Schema
-from gogooku3.files import write_csv, write_json
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
+from gogooku3.panel.panel import read_panel
 from gogooku3.progress import shown
+from gogooku3.runtime.files import write_csv, write_json
 
 DATASET = Path("data/dataset")
 MODELS = Path("models")

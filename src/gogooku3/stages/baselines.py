@@ -7,8 +7,8 @@ from pathlib import Path
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import to_table
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
-from gogooku3.files import write_parquet
+from gogooku3.panel.panel import read_panel
+from gogooku3.runtime.files import write_parquet
 
 
 def run(params: Params) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gogooku3.assembly.build import build
+from gogooku3.assembly.history import History
 from gogooku3.config import Params
-from gogooku3.dataset.build import build
-from gogooku3.dataset.history import History
-from gogooku3.dataset.workshop import dvc_cache
+from gogooku3.paths import dvc_cache
 
 
 def run(params: Params) -> None:

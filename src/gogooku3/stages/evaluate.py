@@ -6,19 +6,19 @@ from pathlib import Path
 
 from gogooku3.baselines.table import read_scores
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
 from gogooku3.evaluation import checks
-from gogooku3.evaluation.against import against
+from gogooku3.evaluation.baseline_comparison import against
 from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.evaluation.market import conditions_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
-from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.scoring import score
-from gogooku3.model.table import tabulate
 from gogooku3.model.weights import load
+from gogooku3.panel.panel import read_panel
+from gogooku3.panel.table import tabulate
 from gogooku3.quotes.folder import read
+from gogooku3.runtime.files import write_csv, write_json, write_parquet
 
 SPLITS = ("validation", "test")
 METRICS = Path("metrics")

@@ -7,7 +7,7 @@ from pathlib import Path
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import to_table
 from gogooku3.config import Params
-from gogooku3.files import write_parquet
+from gogooku3.runtime.files import write_parquet
 from gogooku3.walk_forward.panel import fold_panel
 
 

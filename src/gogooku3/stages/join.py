@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
-from gogooku3.files import write_csv, write_json
+from gogooku3.panel.panel import read_panel
 from gogooku3.quotes.folder import read
+from gogooku3.runtime.files import write_csv, write_json
+from gogooku3.walk_forward.joined.results import measure
+from gogooku3.walk_forward.joined.series import join
 from gogooku3.walk_forward.plan import read_plan
-from gogooku3.walk_forward.results import measure
-from gogooku3.walk_forward.series import join
 
 FOLDS = Path("data/folds")
 METRICS = Path("metrics")

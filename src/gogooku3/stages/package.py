@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
-from gogooku3.files import replaced
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
 from gogooku3.package.build import build
 from gogooku3.package.lineage import read_lineage
+from gogooku3.panel.panel import read_panel
+from gogooku3.runtime.files import replaced
 
 
 def run(params: Params) -> None:

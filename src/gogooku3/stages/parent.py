@@ -6,9 +6,9 @@ from pathlib import Path
 
 from gogooku3.config import Params
 from gogooku3.config.train import SCRATCH
-from gogooku3.files import replaced
 from gogooku3.package.lineage import write_lineage
 from gogooku3.recovery.parent import bring, repository
+from gogooku3.runtime.files import replaced
 
 FILES = (
     "models/finetune/config.json",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
-from gogooku3.files import replaced, write_json
+from gogooku3.runtime.files import replaced, write_json
 from gogooku3.walk_forward.plan import plan, sessions_of
 from gogooku3.walk_forward.told import tell
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.files import replaced
 from gogooku3.quotes.folder import write
-from gogooku3.quotes.source import make
+from gogooku3.runtime.files import replaced
+from gogooku3.sources.source import make
 
 
 def run(params: Params) -> None:

@@ -1,7 +1,7 @@
 """What DVC removed before a stage ran, and the commands that bring it back: a stage that refuses its input prints them.
 
 DVC removes the outputs of a stage before it runs it. What DVC holds comes back from its cache, what is committed from
-Git; a text file that is not committed is in the run cache, beside the parameters and inputs that it was made from.
+Git. Of metrics and plots the cache has a copy too, which the run cache gives back beside the inputs of that run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from gogooku3 import paths
+
 
 def remedy(root: Path, command: Sequence[str]) -> str:
     """The lines that tell how the outputs of a stage's last run come back; empty where none is gone.
@@ -25,12 +27,16 @@ def remedy(root: Path, command: Sequence[str]) -> str:
     stage, gone = _gone(root, command)
     if not gone:
         return ""
-    held = set(_git(root, "check-ignore", *gone).decode().splitlines())
-    committed = [path for path in gone if path not in held and _md5(_git(root, "show", f":{path}")) == gone[path]]
-    rest = [path for path in gone if path not in held and path not in committed]
+    ignored = set(_git(root, "check-ignore", *gone).decode().splitlines())
+    committed = [path for path in gone if _md5(_git(root, "show", f":{path}")) == gone[path]]
+    cache = paths.dvc_cache()
+    kept = {path for path in gone if cache is not None and paths.cached(cache, gone[path]).exists()} - set(committed)
+    held, rest = sorted(kept & ignored), sorted(kept - ignored)
+    if not committed and not kept:  # in a clone that has never had them
+        return ""
     lines = [f"DVC removed what the last run of `{stage}` made. These commands bring it back:"]
     if held:
-        lines.append(shlex.join(["dvc", "checkout", *sorted(held)]))
+        lines.append(shlex.join(["dvc", "checkout", *held]))
     if committed:
         lines.append(shlex.join(["git", "restore", *committed]))
     if rest:

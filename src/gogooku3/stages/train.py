@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gogooku3.config import Params
-from gogooku3.dataset.panel import read_panel
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.package.lineage import read_lineage
+from gogooku3.panel.panel import read_panel
 from gogooku3.training.group import Group
 from gogooku3.training.launch import together
 from gogooku3.training.phases import PHASES, Phase

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gogooku3.config.train import Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.errors import DataError
-from gogooku3.numerics import generator
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import generator
 from gogooku3.training.fingerprint import short_hash
 
 

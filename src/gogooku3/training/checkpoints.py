@@ -25,7 +25,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from gogooku3.errors import listed
-from gogooku3.files import replaced_file
+from gogooku3.runtime.files import replaced_file
 
 _KEPT = 2
 _SHARE = 0.02

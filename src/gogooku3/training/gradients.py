@@ -24,10 +24,10 @@ from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
 from gogooku3.config.train import Recipe
-from gogooku3.dataset.panel import Panel
 from gogooku3.model.inputs import Block
 from gogooku3.model.network import Network
-from gogooku3.numerics import key
+from gogooku3.panel.panel import Panel
+from gogooku3.runtime.numerics import key
 from gogooku3.training.batches import Batch
 from gogooku3.training.group import Group
 from gogooku3.training.losses import loss, require_targets

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from gogooku3.files import write_csv, write_json
+from gogooku3.runtime.files import write_csv, write_json
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3.config.train import Phase, Recipe
-from gogooku3.files import sha256_file
 from gogooku3.model.network import Architecture
+from gogooku3.runtime.files import sha256_file
 
 _RUNNER = "gogooku3.stages.__main__"
 """Loaded under its name where a stage runs in several processes, and nameless where it runs in one."""

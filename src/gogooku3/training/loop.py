@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gogooku3.config.train import Phase, Recipe
 from gogooku3.errors import DivergenceError, InterruptionError
-from gogooku3.evaluation.metrics import rank_ic
+from gogooku3.metrics.ranking import rank_ic
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score

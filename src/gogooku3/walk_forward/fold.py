@@ -15,12 +15,12 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
-from gogooku3.files import replaced, sha256_file, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import domain_here
 from gogooku3.model.scoring import score
-from gogooku3.model.table import tabulate
 from gogooku3.model.weights import CONFIG, WEIGHTS, load
+from gogooku3.panel.table import tabulate
+from gogooku3.runtime.files import replaced, sha256_file, write_json, write_parquet
 from gogooku3.training.group import ALONE, Group
 from gogooku3.training.phases import PHASES
 from gogooku3.training.task import Task

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3.dataset import preprocess, splits
-from gogooku3.dataset.panel import Panel, read_panel
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import DataError
+from gogooku3.panel.panel import Panel, read_panel
 from gogooku3.walk_forward.plan import AGAIN
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.files import write_json
+from gogooku3.runtime.files import write_json
 
 CODES = ("1301", "1332", "1605")
 MONTHS = {"2024-01": (4, 5), "2024-02": (1, 2), "2024-03": (1, 4)}

@@ -47,7 +47,7 @@ def test_a_file_that_is_executable_here_alone_is_named(clone: Toy) -> None:
 
 
 def test_the_probe_is_held_against_what_is_known(clone: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gogooku3.numerics.pin", lambda numerics: None)  # too late in this process
+    monkeypatch.setattr("gogooku3.runtime.numerics.pin", lambda numerics: None)  # too late in this process
     monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: None)
     finding = probe(clone.folder)
     assert finding.outcome == "noted"

@@ -20,16 +20,16 @@ import yaml
 from gogooku3.config import Params
 from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
-from gogooku3.dataset.panel import Panel
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.files import write_csv, write_json, write_parquet
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import save
-from gogooku3.numerics import prepare_torch
 from gogooku3.package.build import build
+from gogooku3.panel.panel import Panel
 from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.releases.tags import read
+from gogooku3.runtime.files import write_csv, write_json, write_parquet
+from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
 from ...conftest import baselines_like, metrics_like

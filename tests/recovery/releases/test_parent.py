@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from gogooku3.cli.tiers import tiers as tiers_command
 from gogooku3.errors import DataError, MismatchError, RefusedError
-from gogooku3.files import sha256_file
 from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.parent import bring, repository
@@ -22,6 +21,7 @@ from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Record, message, parse
 from gogooku3.recovery.releases.tags import find
 from gogooku3.recovery.storage import lock
+from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.0.0"
 MODEL = "models/finetune/model.safetensors"

@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, StoreError
-from gogooku3.evaluation.track_record import TrackRecord, Trials
-from gogooku3.files import sha256_file
+from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 from gogooku3.model.weights import read_tensors, write_tensors
-from gogooku3.numerics import software
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import complete, promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import run
 from gogooku3.recovery.releases.record import Readings, message, parse
+from gogooku3.runtime.files import sha256_file
+from gogooku3.runtime.numerics import software
 
 COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError, StoreError
+from gogooku3.recovery.bring import bring
 from gogooku3.recovery.storage.access import open_folder
-from gogooku3.recovery.storage.bring import bring
 from gogooku3.recovery.storage.fetch import Fetched, fetch
 from gogooku3.recovery.storage.lock import outputs
 

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 import yaml
 
-from gogooku3.dataset.registry import select
 from gogooku3.dataset.schema import JOINED, Column, Schema
-from gogooku3.files import write_json
+from gogooku3.features.registry import select
 from gogooku3.recovery.checks.features import compare
+from gogooku3.runtime.files import write_json
 
 from .conftest import Delivery
 

@@ -14,9 +14,9 @@ import torch
 from packaging.requirements import Requirement
 
 from gogooku3.config import Params
-from gogooku3.numerics import software
 from gogooku3.recovery.checks.environment import OLDEST, compare, usable
 from gogooku3.recovery.checks.variables import knob
+from gogooku3.runtime.numerics import software
 
 from .conftest import Delivery
 
@@ -115,7 +115,7 @@ def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capab
     script = (
         "from pathlib import Path\n"
         "from gogooku3 import config\n"
-        "from gogooku3.numerics import environment\n"
+        "from gogooku3.runtime.numerics import environment\n"
         "from gogooku3.recovery.checks.environment import compare\n"
         f"here = environment(config.load(Path({str(ROOT / 'params.yaml')!r})).numerics)['exact_on']\n"
         "print(compare({'exact_on': 'x86-64-v3'}, {'exact_on': here})[0].standing)\n"

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gogooku3.dataset.schema import Schema
-from gogooku3.files import write_json
+from gogooku3.runtime.files import write_json
 
 from .conftest import Delivery
 

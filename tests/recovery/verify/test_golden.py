@@ -81,7 +81,7 @@ def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(
 ) -> None:
     delivery.edit_json("environment.json", lambda content: content["versions"].update(safetensors="9.9"))
     delivery.suit_manifest()
-    monkeypatch.setattr("gogooku3.numerics.version", lambda name: "0.4.1")
+    monkeypatch.setattr("gogooku3.runtime.numerics.version", lambda name: "0.4.1")
     report = delivery.verify_alone()
     assert report.failed == {"environment"}
     assert "versions.safetensors 9.9 in the package, 0.4.1 here (breaking)" in report["environment"].found

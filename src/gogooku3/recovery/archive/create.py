@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from gogooku3.errors import DataError
-from gogooku3.files import replaced_file
 from gogooku3.recovery.archive import standalone
 from gogooku3.recovery.archive.bundle import bundle
 from gogooku3.recovery.archive.contents import objects, require_plain, require_released
@@ -27,14 +26,15 @@ from gogooku3.recovery.archive.manifest import (
 )
 from gogooku3.recovery.archive.readme import file_name, readme
 from gogooku3.recovery.archive.tar import end, header, padding
+from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import Record, parse
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.fetch import fetch
-from gogooku3.recovery.storage.places import places
 from gogooku3.recovery.storage.store import Store
 from gogooku3.recovery.storage.survey import Progress
+from gogooku3.runtime.files import replaced_file
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3.errors import DataError
-from gogooku3.files import replaced
 from gogooku3.recovery.archive.contents import disagree, objects, require_released
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, reading
 from gogooku3.recovery.archive.release import cloned
+from gogooku3.recovery.bring import checkout
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, vacant
 from gogooku3.recovery.releases.layout import PACKAGE
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.bring import checkout
+from gogooku3.runtime.files import replaced
 
 CACHE = Path(".dvc/cache")
 _OWN_CACHE = "[cache]\n    dir = cache\n"

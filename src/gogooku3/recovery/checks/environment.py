@@ -27,10 +27,10 @@ from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
 from gogooku3.model.probe import departs, domain_here, known
-from gogooku3.numerics import deciding, prepare_torch, software
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.runtime.numerics import deciding, prepare_torch, software
 
 OLDEST = {"versions.torch": "2.11", "versions.numpy": "2.1", "versions.safetensors": "0.5"}
 """The lower bounds of `pyproject.toml`."""

@@ -6,10 +6,10 @@ import math
 
 import polars as pl
 
-from gogooku3.dataset.registry import select
 from gogooku3.dataset.schema import JOINED, Column, Schema, check_columns, read_json
-from gogooku3.dataset.subsets import SUBSETS
 from gogooku3.errors import DataError, MismatchError, listed
+from gogooku3.features.registry import select
+from gogooku3.features.subsets import SUBSETS
 from gogooku3.model.weights import CONFIG
 from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.verdict import Finding

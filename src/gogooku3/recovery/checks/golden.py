@@ -8,12 +8,12 @@ from torch import Tensor
 from gogooku3.errors import MismatchError
 from gogooku3.model.network import Architecture
 from gogooku3.model.weights import load, read_tensors
-from gogooku3.numerics import prepare_torch
 from gogooku3.package.environment import read_numerics
 from gogooku3.package.golden import INPUTS, PREDICTIONS, golden_difference
 from gogooku3.recovery.checks.environment import differences, usable
 from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.runtime.numerics import prepare_torch
 
 TOLERANCE = {"float32": 1e-4, "bf16": 0.2}
 """Outside the exact domain, of the largest golden score. Float32 carries 6e-8; a network adds up some thousands of such

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from gogooku3.dataset.contents import CONTENTS, Contents
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import DataError, GitError
+from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.layout import DATASET, WORKSPACE
 from gogooku3.recovery.sandbox.workspace import scratch
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.storage.lock import outputs
-from gogooku3.recovery.storage.places import places
 from gogooku3.recovery.storage.store import Store
 
 _PREFIX = "gogooku3-dataset-diff-"

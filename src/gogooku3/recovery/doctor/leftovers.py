@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from gogooku3.dataset.workshop import Workshop
+from gogooku3.assembly.month_cache import Workshop
 from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git

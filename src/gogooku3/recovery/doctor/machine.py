@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from gogooku3 import config, numerics
+from gogooku3 import config
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.lock import outputs
+from gogooku3.runtime import numerics
 
 
 def disk(root: Path) -> Finding:

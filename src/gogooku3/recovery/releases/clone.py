@@ -12,8 +12,8 @@ from dvc.config import Config
 from dvc.config import ConfigError as DvcConfigError
 
 from gogooku3.errors import ConfigError, DataError, RefusedError
-from gogooku3.files import replaced
 from gogooku3.recovery.releases import git, tags
+from gogooku3.runtime.files import replaced
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
-from gogooku3.evaluation.track_record import TrackRecord
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.sharpe_significance import TrackRecord
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Estimate
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import StoreError
+from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.reproduction.divergence import Divergence, diverge
 from gogooku3.recovery.reproduction.pipeline import Stage
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.listing import Entry, entries
-from gogooku3.recovery.storage.places import places
 from gogooku3.recovery.storage.store import Store
 
 

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from gogooku3.recovery.archive.standalone import is_inside  # defined there, for the script goes out alone
-from gogooku3.recovery.storage.lock import OBJECT, Output
+from gogooku3.recovery.storage.lock import OBJECT, Output, is_inside
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from dvc.repo import Repo
 from dvc.scm import Git, SCMError, map_scm_exception
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.archive.standalone import is_inside  # defined there, for the script goes out alone
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
 """An object's name: the MD5 of its bytes, and `.dir` where these list a directory."""
@@ -34,6 +33,15 @@ class Output:
     size: int | None
     nfiles: int | None
     is_dir: bool
+
+
+def is_inside(path: str) -> bool:
+    """Whether an output's path stays in the repository and keeps away from what Git and DVC have there.
+
+    The script in an archive, which goes out alone, has its own copy (`archive.standalone`).
+    """
+    parts = path.lower().split("/")
+    return not {"", ".", "..", ".git", ".dvc"}.intersection(parts) and not {"\\", "\0"}.intersection(path)
 
 
 def outputs(root: Path, rev: str | None) -> list[Output]:

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import DataError, GitError, MismatchError
-from gogooku3.files import sha256_file
 from gogooku3.recovery.archive.create import create
 from gogooku3.recovery.archive.manifest import DOCUMENTS, decode
 from gogooku3.recovery.archive.read import reading
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.listing import entries
+from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.1.0"
 

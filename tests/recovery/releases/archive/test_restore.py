@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import RefusedError
-from gogooku3.files import sha256_file
 from gogooku3.recovery.archive.read import opened
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.archive.restore import restore
@@ -22,6 +21,7 @@ from gogooku3.recovery.releases import git
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.access import open_cache, open_folder
 from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.1.0"
 

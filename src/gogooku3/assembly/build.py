@@ -1,0 +1,115 @@
+"""Builds the dataset's folder from the quotes: every file of it, the same bytes for the same bars.
+
+==================  ================================================================================
+file                content
+==================  ================================================================================
+features/YYYY-MM    `Date`, `Code`, then the features (f32): one row per bar, sorted by `Date`, `Code`
+targets/YYYY-MM     `Date`, `Code`, `target_h` per horizon (f32): the same rows
+graph/YYYY-MM       one row per edge of each graph made in the month; no file where none was made
+schema.json         the ordered features with lookback, scope and definition; ABI; horizons
+preprocess.json     what was fitted on the training sessions, and the clip
+split.json          first and last session of train, validation and test
+contents.json       rows and content hash of each parquet file
+==================  ================================================================================
+
+Features and graphs of a month need no later bar and are made once (`months`). Targets change with the sessions that
+follow and are made anew; so are the JSON files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gogooku3.assembly.fingerprint import recipe
+from gogooku3.assembly.history import History
+from gogooku3.assembly.month_cache import Workshop
+from gogooku3.assembly.months import months, name_of, units
+from gogooku3.assembly.workers import work
+from gogooku3.config.dataset import Dataset
+from gogooku3.dataset import preprocess, splits
+from gogooku3.dataset.contents import CONTENTS, write_frame
+from gogooku3.dataset.schema import Schema, target_name
+from gogooku3.features.month import Month, frame
+from gogooku3.features.registry import chosen
+from gogooku3.features.targets import forward_returns
+from gogooku3.runtime.files import write_json
+
+
+def build(history: History, params: Dataset, target: Path, cache: Path | None = None) -> None:
+    """Builds the dataset and puts it in the place of the one before, when all of it is there.
+
+    A build that was stopped goes on where it was.
+
+    Args:
+        cache: DVC's, from which months come that an earlier dataset had.
+
+    Raises:
+        DataError: there are too few sessions for the splits, or the bars are not what their schema says.
+        MachineError: a process that took part was killed.
+    """
+    features, sessions = chosen(params), history.sessions
+    spans = splits.cut(
+        sessions,
+        params.split,
+        horizon=max(params.horizons),
+        lookback=max(feature.lookback for feature in features),
+    )
+    schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
+    workshop = Workshop(target, cache)
+    work(units(sessions), history, params, workshop)
+    with workshop.turn(*(name_of(unit) for unit in units(sessions))):
+        _assemble(history, params, schema, spans, workshop)
+
+
+def make_share(history: History, params: Dataset, workshop: Workshop, share: int, shares: int) -> list[str]:
+    """Makes one of several shares of the months in a workshop, from which `build` takes them; returns their names.
+
+    Share k of n is every n-th calendar year from the k-th on. Shares can be made by several processes at once, and on
+    several machines whose folders are then copied into one.
+
+    Raises:
+        DataError: the bars are not what their schema says.
+        MachineError: a process that took part was killed.
+    """
+    mine = units(history.sessions)[share - 1 :: shares]
+    work(mine, history, params, workshop)
+    return [month.name for unit in mine for month in unit]
+
+
+def _assemble(
+    history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], workshop: Workshop
+) -> None:
+    """Adds to the months what is made anew each time, and delivers."""
+    sessions, made_from = history.sessions, recipe(chosen(params), params)
+    contents: dict[str, dict[str, int | str]] = {}
+    for month in months(sessions):
+        contents |= workshop.files(month.name, made_from)
+    for unit in units(sessions):
+        contents |= _write_targets(unit, history, params.horizons, workshop.folder)
+    first, last = sessions[list(spans["train"])].tolist()
+    documents = {
+        CONTENTS: dict(sorted(contents.items())),
+        "schema.json": schema.as_json(),
+        "preprocess.json": preprocess.fit(workshop.folder, schema, (first, last), params.clip),
+        "split.json": splits.as_json(spans, sessions, params.split.embargo),
+    }
+    for name, content in documents.items():
+        write_json(content, workshop.folder / name)
+    workshop.deliver({*contents, *documents})
+
+
+def _write_targets(
+    unit: Sequence[Month], history: History, horizons: list[int], folder: Path
+) -> dict[str, dict[str, int | str]]:
+    """Writes the targets of some months; returns their entries in the table of contents."""
+    first = unit[0].start
+    market = history.market(first, unit[-1].stop + max(horizons))
+    y_HTS = forward_returns(market, horizons)
+    entries = {}
+    for month in unit:
+        rows = slice(month.start - first, month.stop - first)
+        name = f"targets/{month.name}.parquet"
+        targets = frame(market, rows, [target_name(horizon) for horizon in horizons], y_HTS[:, rows])
+        entries[name] = write_frame(targets, folder / name)
+    return entries

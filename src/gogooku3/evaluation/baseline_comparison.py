@@ -1,0 +1,66 @@
+"""A model beside its baselines: the same outcome, the same portfolio, and the difference with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gogooku3.config.evaluation import Measures as Params
+from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate, portfolio_metrics, portfolio_sessions
+from gogooku3.evaluation.portfolio import trade
+from gogooku3.evaluation.weights import equal_weights
+from gogooku3.metrics.paired_difference import differences
+
+EQUAL_WEIGHT = "equal_weight"
+"""The baseline without scores: as much of every stock that the model scores, long."""
+
+_SHOWN = (
+    *("sharpe", "annual_return", "annual_volatility", "max_drawdown", "turnover", "capacity"),
+    *("rank_ic", "ic", "mean_rank_ic"),
+)
+"""Of `Evaluation.metrics`, what is said of a baseline."""
+
+
+def against(
+    model: Evaluation,
+    scores_TSH: NDArray[np.floating],
+    baselines: Mapping[str, NDArray[np.floating]],
+    outcome: Outcome,
+    params: Params,
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Measures baselines as the model was measured.
+
+    Args:
+        model: of the scores.
+        scores_TSH: the model's.
+        baselines: scores by name, in the layout of the model's.
+        outcome: what the model was measured against.
+        params: what it was measured with.
+
+    Returns:
+        For JSON, by baseline: its metrics, and under `model_less_this` what `differences` says of the model and it;
+        and `Date`, `track`, `cumulative_net` of the model and of each baseline.
+    """
+    measured = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
+    tables = {name: evaluation.metrics for name, evaluation in measured.items()}
+    tracks = {name: evaluation.sessions for name, evaluation in measured.items()}
+    held = trade(equal_weights(scores_TSH[..., 0]), outcome.of(1), outcome.sessions, params.portfolio)
+    tables[EQUAL_WEIGHT] = portfolio_metrics(held, outcome, params)
+    tracks[EQUAL_WEIGHT] = portfolio_sessions(held, outcome)
+    table = {
+        name: {key: metrics[key] for key in _SHOWN if key in metrics}
+        | {"model_less_this": differences(model.sessions, tracks[name], params.bootstrap)}
+        for name, metrics in tables.items()
+    }
+    return table, _curves({"model": model.sessions} | tracks)
+
+
+def _curves(tracks: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(
+        track.select("Date", pl.lit(name).alias("track"), "cumulative_net").drop_nans("cumulative_net")
+        for name, track in tracks.items()
+    )

@@ -1,0 +1,123 @@
+"""What the market was like, from the bars themselves: what exposures, capacity and regimes are measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gogooku3.dataset.elementwise import log
+from gogooku3.dataset.schema import places
+from gogooku3.errors import DataError
+from gogooku3.metrics.cross_section import Floats
+
+USUAL = 20
+"""Sessions, the present one included, over whose bars the usual traded value and the volatility are taken."""
+
+TREND = 60
+"""Sessions back to the index level that tells whether the market is rising."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """The market over T sessions and S stocks, as known at each session's close."""
+
+    sectors: tuple[str, ...]
+    """S names."""
+    close_TS: Floats
+    """Closes adjusted for splits, of which only ratios mean anything; NaN where a stock has no bar."""
+    traded_value_TS: Floats
+    """Mean value traded in the stock over the last `USUAL` sessions; NaN where it had no bar in them."""
+    next_index_return_T: Floats
+    """Simple return of the market index from this close to the next; NaN where unknown."""
+    trend_T: Floats
+    """Log return of the index over the last `TREND` sessions; NaN where unknown."""
+    volatility_T: Floats
+    """Standard deviation of the index's log returns over the last `USUAL` sessions; NaN where unknown."""
+
+    @classmethod
+    def of_quotes(
+        cls,
+        sessions: NDArray[np.datetime64],
+        codes: Sequence[str],
+        bars: pl.DataFrame,
+        listed: pl.DataFrame,
+        index: pl.DataFrame,
+    ) -> Conditions:
+        """Lays out quotes, in the schema of `gogooku3.quotes`, on sessions and stocks.
+
+        Raises:
+            DataError: a stock or a session with a close is not among them.
+        """
+        factor = pl.col("AdjustmentFactor").cum_prod().over("Code")
+        closes = bars.with_columns(pl.col("Close") / factor).filter(pl.col("Close").is_finite())
+        known, names = pl.Series(sessions), pl.Series(codes, dtype=pl.String)
+        _refuse_strangers(closes, known, names)
+        row, column = places(closes["Date"], known), places(closes["Code"], names)
+        close_TS, value_TS = np.full((2, len(sessions), len(codes)), np.nan)
+        close_TS[row, column] = closes["Close"].to_numpy()
+        value_TS[row, column] = closes["TurnoverValue"].fill_null(np.nan).to_numpy()
+        sector = dict(listed.select("Code", "Sector33").iter_rows())
+        index_T = _levels(index, sessions)
+        level_T = log(index_T)
+        trend_T = np.full(len(level_T), np.nan)
+        trend_T[TREND:] = level_T[TREND:] - level_T[:-TREND]
+        return cls(
+            sectors=tuple(sector.get(code) or "" for code in codes),
+            close_TS=close_TS,
+            traded_value_TS=_usual(value_TS),
+            next_index_return_T=np.append(index_T[1:] / index_T[:-1] - 1, np.nan),
+            trend_T=trend_T,
+            volatility_T=_volatility(level_T),
+        )
+
+    def rows(self, start: int, stop: int) -> Conditions:
+        """The sessions start … stop − 1 alone."""
+        series = ("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T")
+        return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
+
+
+def _refuse_strangers(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> None:
+    strangers = closes.filter(~(pl.col("Code").is_in(codes.implode()) & pl.col("Date").is_in(sessions.implode())))
+    if not strangers.is_empty():
+        stocks = strangers["Code"].unique().sort()
+        raise DataError(
+            f"{strangers.height} bars of the evaluated sessions, of {len(stocks)} stocks such as"
+            f" {', '.join(stocks.head(5))}, have no place in the dataset: a result without them would be a result of"
+            " those that were chosen",
+            hint="make the dataset from the same quotes (`dvc repro dataset`); leave no stock out of it",
+        )
+
+
+def _levels(index: pl.DataFrame, sessions: NDArray[np.datetime64]) -> Floats:
+    dates = pl.DataFrame({"Date": pl.Series(sessions)})
+    joined = dates.join(index.select("Date", "Close"), on="Date", how="left", maintain_order="left")
+    return joined["Close"].fill_null(np.nan).to_numpy()
+
+
+def _usual(value_TS: Floats) -> Floats:
+    """Mean of each session's value and those of the sessions before it, over the bars that there are."""
+    total_TS = _trailing_sum(np.nan_to_num(value_TS, nan=0.0))
+    count_TS = _trailing_sum(np.isfinite(value_TS).astype(np.float64))
+    mean_TS: Floats = np.full(value_TS.shape, np.nan)
+    np.divide(total_TS, count_TS, out=mean_TS, where=count_TS > 0)
+    return mean_TS
+
+
+def _trailing_sum(x_TS: Floats) -> Floats:
+    """Sum over each session and the `USUAL` − 1 before it, or as many as there are."""
+    total_TS = np.cumsum(x_TS, axis=0)
+    total_TS[USUAL:] -= total_TS[:-USUAL].copy()
+    return total_TS
+
+
+def _volatility(level_T: Floats) -> Floats:
+    returns = np.diff(level_T)
+    volatility_T = np.full(len(level_T), np.nan)
+    if len(returns) >= USUAL:
+        windows = np.lib.stride_tricks.sliding_window_view(returns, USUAL)
+        volatility_T[USUAL:] = windows.std(axis=1, ddof=1)
+    return volatility_T

@@ -1,0 +1,215 @@
+"""The market as matrices: one row per session, one column per stock, NaN where there is no bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
+from typing import Concatenate, ParamSpec
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gogooku3.dataset import cross_section
+from gogooku3.dataset.elementwise import Bools, Floats, log
+from gogooku3.dataset.schema import places
+from gogooku3.errors import DataError
+from gogooku3.features.asof import AsOf
+from gogooku3.features.rolling import shift
+
+P = ParamSpec("P")
+
+
+def quantity(compute: Callable[Concatenate[Market, P], Floats]) -> Callable[Concatenate[Market, P], Floats]:
+    """A quantity of a market, computed once for each market and arguments; its result is not to be written to."""
+
+    @wraps(compute)
+    def remembered(market: Market, /, *args: P.args, **kwargs: P.kwargs) -> Floats:
+        key = (compute, args, tuple(sorted(kwargs.items())))
+        if key not in market.memo:
+            values = compute(market, *args, **kwargs)
+            values.flags.writeable = False
+            market.memo[key] = values
+        return market.memo[key]
+
+    return remembered
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Bars adjusted for splits as known at each session, with sectors and the market's index.
+
+    A price at session t is divided, a volume multiplied, by the product of the adjustment factors of the sessions up
+    to and including t: adjusted prices run through a split without a jump, and a later split changes nothing
+    before it. Only ratios of adjusted prices mean anything.
+
+    A bar without a close is no bar. A session is a date on which at least one stock has a bar.
+    """
+
+    sessions: npt.NDArray[np.datetime64]
+    """[T] days, rising."""
+    codes: tuple[str, ...]
+    """S codes, sorted."""
+    open_TS: Floats
+    high_TS: Floats
+    low_TS: Floats
+    close_TS: Floats
+    volume_TS: Floats
+    """Adjusted number of shares."""
+    turnover_TS: Floats
+    """Traded value in yen."""
+    sectors: tuple[str, ...]
+    """S names of sectors."""
+    segments: tuple[str, ...]
+    """S names of market segments."""
+    index_T: Floats
+    """Level of the market index; NaN where it has none."""
+    joined: Mapping[str, AsOf] = field(default_factory=dict)
+    """Values from tables beside the bars, by the name of their feature."""
+    memo: dict[Hashable, Floats] = field(default_factory=dict, init=False, repr=False)
+    """What `quantity` has computed of this market."""
+
+    @classmethod
+    def of_bars(cls, bars: pl.DataFrame, listed: pl.DataFrame, index: pl.DataFrame) -> Market:
+        """Lays out bars, listings and index in the schema of `gogooku3.quotes`.
+
+        Args:
+            bars: with a column `factor`, the product of the code's adjustment factors up to the bar.
+            listed: the codes' sectors and segments.
+            index: the levels of at least the bars' sessions.
+
+        Raises:
+            DataError: no bar has a close, or a stock with bars is not listed.
+        """
+        known = bars.with_columns(pl.col("Close").fill_null(np.nan)).filter(pl.col("Close").is_finite())
+        if known.is_empty():
+            raise DataError("no bar has a close", hint="check the quotes and the period in `params.yaml`")
+        codes, sessions = known["Code"].unique().sort(), known["Date"].unique().sort()
+        row, column = places(known["Date"], sessions), places(known["Code"], codes)
+
+        def matrix(values: pl.Series) -> Floats:
+            laid_TS = np.full((len(sessions), len(codes)), np.nan)
+            laid_TS[row, column] = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+            return laid_TS
+
+        return cls(
+            sessions=sessions.to_numpy().astype("datetime64[D]"),
+            codes=tuple(codes),
+            open_TS=matrix(known["Open"] / known["factor"]),
+            high_TS=matrix(known["High"] / known["factor"]),
+            low_TS=matrix(known["Low"] / known["factor"]),
+            close_TS=matrix(known["Close"] / known["factor"]),
+            volume_TS=matrix(known["Volume"] * known["factor"]),
+            turnover_TS=matrix(known["TurnoverValue"]),
+            sectors=_groups(listed, "Sector33", codes),
+            segments=_groups(listed, "MarketSegment", codes),
+            index_T=_levels(index, sessions),
+        )
+
+    def rows(self, start: int, stop: int) -> Market:
+        """The sessions start … stop − 1 alone, adjusted as in the whole."""
+        series = ("sessions", "open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS", "index_T")
+        return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
+
+    def columns(self, start: int, stop: int) -> Market:
+        """The stocks start … stop − 1 alone, in the same sectors beside the same others."""
+        series = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS")
+        taken = {name: np.ascontiguousarray(getattr(self, name)[:, start:stop]) for name in series}
+        groups = {name: getattr(self, name)[start:stop] for name in ("sectors", "segments")}
+        part = replace(self, codes=self.codes[start:stop], **taken, **groups)  # type: ignore[arg-type]
+        # What the whole sector did cannot be seen from a part of it.
+        part.__dict__["sector_return_TS"] = self.sector_return_TS[:, start:stop]
+        return part
+
+    @cached_property
+    def present_TS(self) -> Bools:
+        """True where the stock has a bar."""
+        return ~np.isnan(self.close_TS)
+
+    @cached_property
+    def sector_S(self) -> npt.NDArray[np.intp]:
+        """Number of the stock's sector among the sorted sectors."""
+        return _numbers(self.sectors)
+
+    @cached_property
+    def segment_S(self) -> npt.NDArray[np.intp]:
+        """Number of the stock's market segment among the sorted segments."""
+        return _numbers(self.segments)
+
+    @cached_property
+    def return_TS(self) -> Floats:
+        """Log return from the last session's close; NaN unless the stock has a bar in both sessions."""
+        return self.log_close_TS - shift(self.log_close_TS, 1)
+
+    @cached_property
+    def overnight_TS(self) -> Floats:
+        """Log return from the last session's close to the open."""
+        return self.log_open_TS - shift(self.log_close_TS, 1)
+
+    @cached_property
+    def intraday_TS(self) -> Floats:
+        """Log return from the open to the close."""
+        return self.log_close_TS - self.log_open_TS
+
+    @cached_property
+    def sector_return_TS(self) -> Floats:
+        """Mean log return of the stock's sector, itself included."""
+        return cross_section.group_mean(self.return_TS, self.sector_S)
+
+    @cached_property
+    def log_open_TS(self) -> Floats:
+        """Logarithm of the adjusted open."""
+        return log(self.open_TS)
+
+    @cached_property
+    def log_high_TS(self) -> Floats:
+        """Logarithm of the adjusted high."""
+        return log(self.high_TS)
+
+    @cached_property
+    def log_low_TS(self) -> Floats:
+        """Logarithm of the adjusted low."""
+        return log(self.low_TS)
+
+    @cached_property
+    def log_close_TS(self) -> Floats:
+        """Logarithm of the adjusted close."""
+        return log(self.close_TS)
+
+    @cached_property
+    def log_volume_TS(self) -> Floats:
+        """Logarithm of the adjusted volume; NaN where nothing was traded."""
+        return log(self.volume_TS)
+
+    @cached_property
+    def index_return_T(self) -> Floats:
+        """Log return of the market index from the last session."""
+        level_T = log(self.index_T)
+        return level_T - shift(level_T, 1)
+
+    @cached_property
+    def index_return_TS(self) -> Floats:
+        """The index return beside every stock's own."""
+        return np.broadcast_to(self.index_return_T[:, None], self.close_TS.shape)
+
+
+def _groups(listed: pl.DataFrame, column: str, codes: pl.Series) -> tuple[str, ...]:
+    of_code = dict(listed.select("Code", column).iter_rows())
+    strangers = [code for code in codes if code not in of_code]
+    if strangers:
+        raise DataError(
+            f"{len(strangers)} stocks have bars and are not in `listed`: {', '.join(strangers[:5])}",
+            hint="make the quotes anew with `dvc repro quotes`",
+        )
+    return tuple(of_code[code] or "" for code in codes)
+
+
+def _numbers(names: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    number = {name: place for place, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], np.intp)
+
+
+def _levels(index: pl.DataFrame, sessions: pl.Series) -> Floats:
+    level = dict(index.select("Date", "Close").drop_nulls().iter_rows())
+    return np.array([level.get(session, np.nan) for session in sessions], np.float64)

@@ -1,0 +1,123 @@
+"""What a Sharpe ratio proves: probabilistic and deflated Sharpe ratio, minimum track record length.
+
+Ratios in here are per session, not annualised.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.distributions import normal_cdf, normal_quantile
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR, sharpe
+
+CONFIDENCE = 0.95
+"""Probability of skill from which on a track record counts as significant."""
+
+MANY_TRIALS = 1_000_000
+"""Trials beyond which `TrackRecord.trials_survived` does not count."""
+
+_EULER_MASCHERONI = 0.5772156649015329
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What a result is the best of."""
+
+    count: int
+    """Independent trials, the result itself among them."""
+    variance: float = 0.0
+    """Sample variance of their Sharpe ratios per session; 0 where fewer than two are known."""
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """All that the significance of a Sharpe ratio depends on, beside the trials that it was chosen from."""
+
+    ratio: float
+    """Sharpe ratio per session; NaN where it is undefined, and then everything below is."""
+    sessions: int
+    skewness: float
+    kurtosis: float
+    """3 for a normal distribution."""
+
+    @classmethod
+    def of(cls, returns_T: Floats) -> TrackRecord:
+        """Measures session returns."""
+        ratio = float(sharpe(returns_T)) / math.sqrt(SESSIONS_PER_YEAR)
+        if math.isnan(ratio):
+            return cls(ratio, len(returns_T), math.nan, math.nan)
+        deviation_T = returns_T - returns_T.mean()
+        deviation_T = deviation_T / np.abs(deviation_T).max()
+        squared_T = deviation_T * deviation_T
+        variance = float(squared_T.mean())
+        skewness = float((squared_T * deviation_T).mean()) / (variance * math.sqrt(variance))
+        kurtosis = float((squared_T * squared_T).mean()) / (variance * variance)
+        return cls(ratio, len(returns_T), skewness, kurtosis)
+
+    def probabilistic(self, benchmark: float = 0.0) -> float:
+        """Probability that the true Sharpe ratio exceeds a benchmark (Bailey and López de Prado, 2012, eq. 11).
+
+        NaN when a moment is NaN or the moments leave the estimate no variance.
+        """
+        variance = self._variance
+        if not variance > 0:
+            return math.nan
+        return normal_cdf((self.ratio - benchmark) * math.sqrt(self.sessions - 1) / math.sqrt(variance))
+
+    def deflated(self, trials: Trials) -> float:
+        """Probability that the true Sharpe ratio exceeds what the best of some trials shows by luck.
+
+        Bailey and López de Prado (2014), with the variance of the trials' Sharpe ratios, but at least 1/(T − 1): that
+        of estimates of a true ratio of zero over as many sessions. Trials that truly differ vary more. Few trials, or
+        trials that resemble each other, may show less, and would make luck seem small. With one trial it is the
+        probabilistic Sharpe ratio against 0.
+        """
+        variance = max(trials.variance, 1 / (self.sessions - 1))
+        return self.probabilistic(expected_maximum_sharpe(trials.count, variance))
+
+    def minimum_length(self, benchmark: float = 0.0) -> float:
+        """Sessions from which on this Sharpe ratio would exceed a benchmark with `CONFIDENCE`.
+
+        The minimum track record length of Bailey and López de Prado (2012, eq. 13). NaN where no number of sessions
+        would do: the ratio is not above the benchmark.
+        """
+        variance = self._variance
+        if not (variance > 0 and self.ratio > benchmark):
+            return math.nan
+        deviations = normal_quantile(CONFIDENCE) / (self.ratio - benchmark)
+        return 1 + variance * deviations * deviations
+
+    @property
+    def trials_survived(self) -> int:
+        """The most trials of which this could be the best and still have a deflated Sharpe ratio of `CONFIDENCE`.
+
+        0 where it is not significant as the only trial; at most `MANY_TRIALS`. The trials are taken to differ by luck
+        alone, with variance 1/(T − 1): a run does not know them. Of trials that truly differ it survives fewer.
+        """
+        low, high = 0, MANY_TRIALS + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.deflated(Trials(middle)) >= CONFIDENCE else (low, middle)
+        return low
+
+    @property
+    def _variance(self) -> float:
+        """Of the estimated ratio, times sessions − 1 (Mertens, 2002)."""
+        return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio * self.ratio
+
+
+def expected_maximum_sharpe(trials: int, variance: float) -> float:
+    """Sharpe ratio that the best of independent trials without any skill is expected to show.
+
+    Bailey and López de Prado (2014), eq. 1: √variance ((1 − γ) Φ⁻¹(1 − 1/n) + γ Φ⁻¹(1 − 1/(n e))), γ the
+    Euler–Mascheroni constant and `variance` that of the trials' Sharpe ratios. Of one trial it is 0.
+    """
+    if trials == 1:
+        return 0.0
+    typical = normal_quantile(1 - 1 / trials)
+    extreme = normal_quantile(1 - 1 / (trials * math.e))
+    return math.sqrt(variance) * ((1 - _EULER_MASCHERONI) * typical + _EULER_MASCHERONI * extreme)

@@ -1,0 +1,97 @@
+"""The panel: a dataset read back as dense arrays, checked against its schema and its table of contents.
+
+The arrays lie on disk (`layout`) and are read as they are used: opening one takes seconds at any size, and it need not
+fit in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gogooku3.dataset import splits
+from gogooku3.dataset.contents import Contents
+from gogooku3.dataset.schema import Schema, read_json
+from gogooku3.errors import MismatchError
+from gogooku3.panel.layout import lay_out
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Sessions × stocks × features, with targets, graphs and splits.
+
+    Shape letters: T sessions, S stocks, F features, H horizons, G graphs, K neighbours, E edge attributes.
+    """
+
+    sessions: npt.NDArray[np.datetime64]
+    """[T], days, rising."""
+    codes: tuple[str, ...]
+    """S codes, sorted."""
+    features: tuple[str, ...]
+    """F names, in the schema's order."""
+    abi: str
+    """SHA-256 of the ordered features: what a model's weights belong to."""
+    x_TSF: npt.NDArray[np.float32]
+    """Normalised features; NaN where a value is missing or the stock has no bar."""
+    present_TS: npt.NDArray[np.bool_]
+    """True where the stock has a bar with a close."""
+    y_TSH: npt.NDArray[np.float32]
+    """Simple forward returns, close to close; NaN where unknown."""
+    horizons: tuple[int, ...]
+    """H horizons in sessions."""
+    neighbours_GSK: npt.NDArray[np.int32]
+    """Neighbours by falling correlation, as positions in `codes`; −1 where there is none."""
+    edges_GSKE: npt.NDArray[np.float32]
+    """Edge attributes (`schema.EDGE_ATTRIBUTES`); 0 where there is no neighbour."""
+    graph_of_T: npt.NDArray[np.int32]
+    """The last graph known at each session's close; −1 before the first."""
+    split: dict[str, tuple[int, int]]
+    """`train`, `validation`, `test`: first and last session, both inside."""
+
+
+def read_panel(folder: Path, preprocess: dict[str, Any] | None = None, split: Path | None = None) -> Panel:
+    """Reads a dataset.
+
+    Args:
+        folder: what `gogooku3.assembly.build.build` wrote.
+        preprocess: the content of the `preprocess.json` that a model was trained with; None takes the dataset's own.
+        split: a file in the form of `split.json`; None takes the dataset's own.
+
+    Raises:
+        DataError: a file is absent, unreadable, or not listed.
+        MismatchError: columns, rows or values are not what the schema and the table of contents say, or `preprocess`
+            belongs to other features.
+        MachineError: the folder beside the dataset cannot be written to.
+    """
+    schema = Schema.read(folder / "schema.json")
+    own = read_json(folder / "preprocess.json")
+    preprocess = own if preprocess is None else preprocess
+    _check_preprocess(preprocess, own, schema)
+    laid = lay_out(Contents.read(folder), schema, preprocess)
+    sessions = laid.axes.sessions.to_numpy().astype("datetime64[D]")
+    return Panel(
+        sessions=sessions,
+        codes=tuple(laid.axes.codes),
+        features=schema.names,
+        abi=schema.abi,
+        horizons=schema.horizons,
+        split=splits.read(folder / "split.json" if split is None else split, sessions),
+        **laid.arrays,
+    )
+
+
+def _check_preprocess(preprocess: dict[str, Any], own: dict[str, Any], schema: Schema) -> None:
+    if preprocess["abi"] != schema.abi:
+        raise MismatchError(
+            f"`preprocess.json` belongs to features of ABI {preprocess['abi']}, the dataset has {schema.abi}",
+            hint="use the dataset that the model was trained with, or one of the same `dataset.features`",
+        )
+    if preprocess["clip"] != own["clip"]:
+        raise MismatchError(
+            f"`preprocess.json` clips at {preprocess['clip']}, the dataset was built with {own['clip']}",
+            hint="build the dataset with the model's `dataset.clip`",
+        )

@@ -1,0 +1,1 @@
+"""What every stage stands on: how files are written, and the settings that decide the bits."""

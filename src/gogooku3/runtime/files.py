@@ -1,0 +1,96 @@
+"""How files are written: the same bytes for the same content, and never half of them.
+
+A folder or file under its final name is whole. Whatever fails while it is made leaves what stood there before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True, "row_group_size": 1 << 20}
+"""How parquet files are written: these settings and the version of Polars decide their bytes."""
+
+_PARTIAL = ".partial"
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `target` when the block ends without an error."""
+    partial = target.with_name(f".{target.name}{_PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+
+
+@contextmanager
+def replaced_file(target: Path) -> Iterator[Path]:
+    """A new file that takes the place of `target` when the block ends without an error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}{_PARTIAL}")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_parquet(frame: pl.DataFrame, target: Path) -> None:
+    """Writes a frame as one deterministic parquet file: fixed codec, level and row groups, no clock, no host."""
+    with replaced_file(target) as partial:
+        frame.write_parquet(partial, **PARQUET)
+
+
+def write_json(content: Any, target: Path) -> None:
+    """Writes JSON with two-space indent, keys in the order given and one newline at the end; NaN is refused."""
+    with replaced_file(target) as partial:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(frame: pl.DataFrame, target: Path) -> None:
+    """Writes a frame as CSV with the shortest decimals that give the same floats back."""
+    with replaced_file(target) as partial:
+        frame.write_csv(partial)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def md5_file(path: Path) -> str:
+    """MD5 of a file's bytes, in hexadecimal: the name under which DVC's cache keeps it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def sha256_frame(frame: pl.DataFrame) -> str:
+    """SHA-256 of a frame's content, in hexadecimal: column names, types and values in the order given.
+
+    It does not depend on how a writer of some version lays the content out in a file.
+    """
+    digest = hashlib.sha256()
+    for column in frame.iter_columns():
+        digest.update(f"{column.name}\0{column.dtype}\0{len(column)}\0".encode())
+        if column.dtype == pl.String:
+            digest.update("\0".join(column.to_list()).encode())
+        elif column.dtype == pl.Date:
+            digest.update(column.to_physical().to_numpy().astype("<i4", order="C", copy=False).data)
+        else:
+            values = column.to_numpy()
+            digest.update(values.astype(values.dtype.newbyteorder("<"), order="C", copy=False).data)
+    return digest.hexdigest()

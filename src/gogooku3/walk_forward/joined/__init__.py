@@ -1,0 +1,1 @@
+"""The tests of all folds as one out-of-sample series, and what it is worth."""

@@ -1,0 +1,151 @@
+"""What can befall a dataset's folder is caught when it is read, and named; a build then puts the right file back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gogooku3.assembly.build import build
+from gogooku3.config.dataset import Dataset
+from gogooku3.dataset.schema import Column, Schema
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.panel.panel import read_panel
+
+from .conftest import Frames, bytes_of
+
+Spoil = Callable[[Path], None]
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "dataset"))
+
+
+@pytest.fixture(scope="module")
+def older(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of the bars until the middle of March, one of which was corrected since."""
+    at = (pl.col("Date") == date(2022, 2, 1)) & (pl.col("Code") == "1308")
+    bars = frames.bars.with_columns(pl.when(at).then(pl.col("Open") * 1.01).otherwise(pl.col("Open")))
+    folder = tmp_path_factory.mktemp("older") / "dataset"
+    build(frames.with_bars(bars).until(date(2022, 3, 16)).history(), params, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("features/2022-03.parquet", "has 168 rows, `contents.json` says 322"),
+        ("features/2022-02.parquet", "holds other values than were written"),
+        ("targets/2022-03.parquet", "has 168 rows, `contents.json` says 322"),
+        ("graph/2022-03.parquet", "has 84 rows, `contents.json` says"),
+    ],
+)
+def test_a_month_of_an_older_dataset_in_its_place_is_named(copy: Path, older: Path, name: str, told: str) -> None:
+    shutil.copyfile(older / name, copy / name)
+    with pytest.raises(MismatchError, match=f"{name}` {told}"):
+        read_panel(copy)
+
+
+def test_targets_that_were_still_open_in_place_of_known_ones_are_named(
+    frames: Frames, params: Dataset, copy: Path, tmp_path: Path
+) -> None:
+    """The same rows: at the end of March the last five sessions' targets were not known."""
+    build(frames.until(date(2022, 3, 31)).history(), params, tmp_path / "march")
+    shutil.copyfile(tmp_path / "march/targets/2022-03.parquet", copy / "targets/2022-03.parquet")
+    with pytest.raises(MismatchError, match=r"targets/2022-03\.parquet` holds other values than were written"):
+        read_panel(copy)
+
+
+@pytest.mark.parametrize("kind", ["features", "targets", "graph"])
+@pytest.mark.parametrize("left", [0, 4, 0.5, -1])
+def test_a_half_written_file_is_named(copy: Path, kind: str, left: float) -> None:
+    path = copy / f"{kind}/2022-03.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(left * len(content)) if 0 < left < 1 else int(left)])
+    with pytest.raises(DataError, match=rf"{kind}/2022-03\.parquet` cannot be read"):
+        read_panel(copy)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+spoilt = pytest.mark.parametrize("spoil", [_cut, _flip, Path.unlink], ids=["cut off", "a bit turned", "lost"])
+
+
+@pytest.fixture(scope="module")
+def core(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a small dataset was built."""
+    made = tmp_path_factory.mktemp("core")
+    build(frames.history(), replace(params, features="core99"), made / "dataset")
+    return made
+
+
+@spoilt
+@pytest.mark.parametrize("kind", ["features", "targets", "graph"])
+def test_the_next_build_puts_the_right_file_back(
+    kind: str, spoil: Spoil, core: Path, frames: Frames, params: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(core, tmp_path, dirs_exist_ok=True)
+    spoil(tmp_path / f"dataset/{kind}/2022-03.parquet")
+    build(frames.history(), replace(params, features="core99"), tmp_path / "dataset")
+    assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
+
+
+@spoilt
+@pytest.mark.parametrize("name", ["whole/features/2021-06.parquet", "months/2021-06.json"])
+def test_what_a_stopped_build_left_is_not_believed_but_checked(
+    name: str, spoil: Spoil, core: Path, frames: Frames, params: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(core, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "dataset").rename(tmp_path / ".dataset.partial/whole")
+    spoil(tmp_path / ".dataset.partial" / name)
+    build(frames.history(), replace(params, features="core99"), tmp_path / "dataset")
+    assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
+
+
+Columns = list[dict[str, Any]]
+
+
+def _edited(path: Path, change: Callable[[Columns], object]) -> str:
+    """Changes the features of a schema and gives it the ABI that they make."""
+    content = json.loads(path.read_text())
+    change(content["features"])
+    columns = tuple(Column(**column) for column in content["features"])
+    content["abi"] = Schema(columns, tuple(content["horizons"]), content["neighbours"]).abi
+    path.write_text(json.dumps(content))
+    return str(content["abi"])
+
+
+def test_a_feature_that_the_schema_names_twice_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
+    _edited(copy / "schema.json", lambda features: features.append(features[2]))
+    with pytest.raises(MismatchError, match="names 1 features twice: ret_3"):
+        read_panel(copy)
+
+
+def test_a_schema_of_another_type_does_not_fit_what_was_fitted_for_the_features(copy: Path) -> None:
+    abi = _edited(copy / "schema.json", lambda features: features[3].update(dtype="float64"))
+    with pytest.raises(MismatchError, match=f"belongs to features of ABI .*, the dataset has {abi}"):
+        read_panel(copy)
+
+
+def test_a_schema_in_another_order_is_refused_by_file_and_column_even_with_the_abi_of_that_order(copy: Path) -> None:
+    abi = _edited(copy / "schema.json", lambda features: features.insert(0, features.pop(1)))
+    own = json.loads((copy / "preprocess.json").read_text())
+    (copy / "preprocess.json").write_text(json.dumps({**own, "abi": abi}))
+    with pytest.raises(MismatchError, match=r"features/2021-01\.parquet` .* 2 reordered: ret_1 where ret_2 belongs"):
+        read_panel(copy)

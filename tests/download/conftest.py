@@ -1,0 +1,76 @@
+"""A small exchange that is served on this machine, and runs of the download against it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gogooku3.download.api import Api, connect
+from gogooku3.download.download import Added, download
+from gogooku3.download.transport import Patience
+from gogooku3.sources.jquants.raw import RawFolder
+
+from ..jquants import KEY, Exchange, serving, small
+
+QUICK = Patience(limited=(0.0, 0.0, 0.0), failing=(0.0, 0.0))
+FAST = 1e6
+"""Requests per minute."""
+
+Run = Callable[..., list[Added]]
+
+
+@pytest.fixture(autouse=True)
+def _own_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A key in the environment, and no settings of the machine's own."""
+    monkeypatch.setenv("JQUANTS_API_KEY", KEY)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("JQUANTS_API_CLIENT_CONFIG_FILE", raising=False)
+    monkeypatch.delenv("JQUANTS_API_URL", raising=False)
+    (tmp_path / "home").mkdir()
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    with serving(small()) as running:
+        yield running
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    """What a run told of waits, and of sessions that are not there yet."""
+    return []
+
+
+@pytest.fixture
+def api(exchange: Exchange, heard: list[str]) -> Api:
+    return connect(exchange.address, FAST, heard.append, QUICK)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def run(folder: Path, api: Api, heard: list[str]) -> Run:
+    """Downloads a period into the folder, and returns what was added."""
+
+    def go(first: str = "2024-01-29", last: str = "2024-02-06", *, again: bool = False) -> list[Added]:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last)
+        steps = download(RawFolder(folder), api, begin, end, again=again, progress=lambda *_: None, say=heard.append)
+        return list(steps)
+
+    return go
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder, by its path."""
+    return {
+        str(Path(root, name).relative_to(folder)): Path(root, name).read_bytes()
+        for root, _, names in os.walk(folder)
+        for name in names
+    }

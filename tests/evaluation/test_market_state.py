@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.evaluation.market_state import TREND, USUAL, Conditions
+
+from .conftest import sessions_of
+
+T = 70
+SESSIONS = sessions_of(T)
+CODES = ("1301", "1302", "1303")
+LISTED = pl.DataFrame({"Code": CODES, "Sector33": ["Foods", "Mining", None]})
+
+
+def bars_of(close_TS: np.ndarray, value_TS: np.ndarray, factor_TS: np.ndarray | None = None) -> pl.DataFrame:
+    factor_TS = np.ones_like(close_TS) if factor_TS is None else factor_TS
+    row, column = np.nonzero(np.isfinite(close_TS))
+    return pl.DataFrame(
+        {
+            "Date": SESSIONS[row],
+            "Code": np.array(CODES)[column],
+            "Close": close_TS[row, column],
+            "TurnoverValue": value_TS[row, column],
+            "AdjustmentFactor": factor_TS[row, column],
+        }
+    )
+
+
+def index_of(level_T: np.ndarray) -> pl.DataFrame:
+    return pl.DataFrame({"Date": SESSIONS, "Close": level_T})
+
+
+@pytest.fixture
+def walk() -> np.ndarray:
+    return 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal((T, 3)), axis=0))
+
+
+def made(close_TS: np.ndarray, **changes: pl.DataFrame) -> Conditions:
+    quotes = {
+        "bars": bars_of(close_TS, 1e6 * np.ones_like(close_TS)),
+        "listed": LISTED,
+        "index": index_of(close_TS[:, 0]),
+    }
+    return Conditions.of_quotes(SESSIONS, CODES, **(quotes | changes))
+
+
+def test_closes_run_through_a_split_without_a_jump(walk):
+    as_traded, factor = walk.copy(), np.ones_like(walk)
+    as_traded[30:, 1] /= 2
+    factor[30, 1] = 0.5
+    found = made(walk, bars=bars_of(as_traded, np.ones_like(walk), factor)).close_TS
+    np.testing.assert_allclose(found[1:] / found[:-1], walk[1:] / walk[:-1])
+
+
+def test_the_usual_value_is_the_mean_over_the_bars_of_the_last_sessions(walk):
+    value = np.random.default_rng(1).uniform(1e6, 1e9, walk.shape)
+    close = walk.copy()
+    close[5:50, 2] = np.nan
+    found = made(close, bars=bars_of(close, value)).traded_value_TS
+    np.testing.assert_allclose(found[40, 0], value[40 - USUAL + 1 : 41, 0].mean())
+    np.testing.assert_allclose(found[3, 0], value[:4, 0].mean())
+    np.testing.assert_allclose(found[10, 2], value[:5, 2].mean())
+    assert np.isnan(found[30, 2])
+    np.testing.assert_allclose(found[60, 2], value[50:61, 2].mean())
+
+
+def test_trend_and_volatility_of_the_index_look_back_alone(walk):
+    found = made(walk)
+    log_index = np.log(walk[:, 0])
+    np.testing.assert_allclose(found.trend_T[TREND:], log_index[TREND:] - log_index[:-TREND])
+    assert np.isnan(found.trend_T[:TREND]).all()
+    np.testing.assert_allclose(found.volatility_T[40], np.diff(log_index)[40 - USUAL : 40].std(ddof=1))
+    assert np.isnan(found.volatility_T[:USUAL]).all()
+    np.testing.assert_allclose(found.next_index_return_T[:-1], walk[1:, 0] / walk[:-1, 0] - 1)
+    assert np.isnan(found.next_index_return_T[-1])
+    cut = walk.copy()
+    cut[51:] = 1.0
+    later = made(cut)
+    for name in ("trend_T", "volatility_T"):
+        np.testing.assert_array_equal(getattr(later, name)[:51], getattr(found, name)[:51])
+
+
+def test_a_session_without_a_level_is_unknown_and_not_a_fall_to_nothing(walk):
+    found = made(walk, index=index_of(walk[:, 0]).filter(pl.col("Date") != SESSIONS[10].item()))
+    assert np.isnan(found.next_index_return_T[[9, 10]]).all()
+    assert np.isfinite(found.next_index_return_T[[8, 11]]).all()
+
+
+def test_sectors_stand_by_stock_and_rows_are_cut_together(walk):
+    found = made(walk)
+    assert found.sectors == ("Foods", "Mining", "")
+    part = found.rows(10, 15)
+    np.testing.assert_array_equal(part.close_TS, found.close_TS[10:15])
+    np.testing.assert_array_equal(part.next_index_return_T, found.next_index_return_T[10:15])
+    assert np.isfinite(part.next_index_return_T[-1])
+
+
+def test_a_stock_with_bars_that_the_dataset_left_out_is_named(walk):
+    """A filter for survivors: the stock that was delisted is not among those that were scored."""
+    bars = bars_of(walk, np.ones_like(walk))
+    with pytest.raises(DataError, match=rf"{T} bars .* of 1 stocks such as 1302, have no place in the dataset"):
+        Conditions.of_quotes(SESSIONS, ("1301", "1303"), bars, LISTED, index_of(walk[:, 0]))
+    with pytest.raises(DataError, match=r"3 bars .* of 3 stocks"):
+        Conditions.of_quotes(SESSIONS[:-1], CODES, bars, LISTED, index_of(walk[:, 0]))
+
+
+def test_a_bar_without_a_close_is_no_bar(walk):
+    bars = bars_of(walk, np.ones_like(walk))
+    hole = (pl.col("Code") == "1301") & (pl.col("Date") == date(2023, 5, 3))
+    found = made(walk, bars=bars.with_columns(pl.when(~hole).then("Close")))
+    assert np.isnan(found.close_TS[2, 0])
+    assert np.isfinite(found.close_TS).sum() == 3 * T - 1

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gogooku3.errors import ConfigError
+from gogooku3.features import registry
+from gogooku3.features.feature import Feature
+from gogooku3.features.market import Market
+from gogooku3.features.registry import FAMILIES, select
+
+
+def _feature(name: str, lookback: int = 1) -> Feature:
+    return Feature("returns", "stock", name, lookback, "C_t", lambda market: market.close_TS)
+
+
+def test_each_set_holds_as_many_features_as_its_name_says_and_the_one_before_it() -> None:
+    core, extended, full = (select(subset) for subset in ("core99", "extended220", "full395"))
+    assert (len(core), len(extended), len(full)) == (99, 220, 395)
+    assert set(core) < set(extended) < set(full)
+
+
+@pytest.mark.parametrize("subset", ["core99", "extended220", "full395"])
+def test_a_set_takes_every_family_in_order_and_features_in_the_order_of_their_file(subset: str) -> None:
+    features = select(subset)
+    assert list(dict.fromkeys(feature.family for feature in features)) == list(FAMILIES)
+    every = [feature for family in FAMILIES.values() for feature in family]
+    assert list(features) == sorted(features, key=every.index)
+
+
+def test_a_set_that_names_no_feature_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.FAMILIES, "candles", ())
+    with pytest.raises(ConfigError, match="`core99` names body_1, close_place_1, gap_share_20, lower_shadow_1"):
+        select("core99")
+
+
+def test_every_feature_names_its_family_and_gives_one_line_of_definition() -> None:
+    for family, features in FAMILIES.items():
+        for feature in features:
+            assert feature.family == family
+            assert feature.definition.strip()
+            assert "\n" not in feature.definition
+
+
+def test_ranks_and_session_features_stand_in_their_own_families() -> None:
+    scopes = {family: {feature.scope for feature in features} for family, features in FAMILIES.items()}
+    assert scopes.pop("rank") == {"rank"}
+    assert scopes.pop("calendar") == scopes.pop("climate") == {"session"}
+    assert set.union(*scopes.values()) == {"stock"}
+
+
+def test_two_features_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.FAMILIES, "rank", (_feature("ret_1"),))
+    with pytest.raises(ConfigError, match="1 feature names stand twice: ret_1"):
+        select("full395")
+
+
+@pytest.mark.parametrize("name", ["Ret", "1_ret", "ret-1", "", "ret 1", "リターン", "ret\n"])
+def test_a_name_outside_the_grammar_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a feature"):
+        _feature(name)
+
+
+@pytest.mark.parametrize("name", ["target", "target_1", "targets_mean"])
+def test_a_name_that_reads_as_a_forward_return_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="named as a forward return, which is never an input"):
+        _feature(name)
+
+
+def test_a_feature_without_a_session_to_look_at_is_refused() -> None:
+    with pytest.raises(ConfigError, match="looks back on 0 sessions"):
+        _feature("ret", lookback=0)
+
+
+def test_a_feature_is_unknown_until_its_lookback_is_full(market: Market) -> None:
+    values = _feature("close", lookback=4).values(market)
+    assert np.isnan(values[:3]).all()
+    assert not np.isnan(values[3:]).any()

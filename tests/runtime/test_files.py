@@ -1,0 +1,81 @@
+"""A file or folder under its final name is whole; what fails leaves what stood there."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gogooku3.runtime.files import replaced, replaced_file, sha256_frame, write_json, write_parquet
+
+
+def test_a_new_folder_takes_the_old_ones_place_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with replaced(target) as folder:
+        (folder / "new").write_text("new")
+        assert [path.name for path in target.iterdir()] == ["old"]
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(RuntimeError), replaced(target) as folder:
+        (folder / "new").write_text("half")
+        raise RuntimeError
+    assert (target / "old").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_an_earlier_crash_left_half_made_is_not_taken_up(tmp_path: Path) -> None:
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial/stale").write_text("stale")
+    with replaced(tmp_path / "out"):
+        pass
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replaced_file(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_json_refuses_what_json_has_no_word_for(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json({"x": float("nan")}, tmp_path / "x.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_of_a_frame_is_that_of_its_content_and_not_of_its_file(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"Date": [date(2024, 1, 4)] * 9, "Code": list("abcdefghi"), "x": [0.5 * i for i in range(9)]})
+    write_parquet(frame, tmp_path / "one.parquet")
+    frame.write_parquet(tmp_path / "other.parquet", compression="uncompressed", row_group_size=2)
+    one, other = (tmp_path / "one.parquet", tmp_path / "other.parquet")
+    assert one.read_bytes() != other.read_bytes()
+    assert sha256_frame(pl.read_parquet(one)) == sha256_frame(pl.read_parquet(other)) == sha256_frame(frame)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pl.DataFrame({"a": ["x", "yz"], "b": [1.0, 3.0]}),
+        pl.DataFrame({"a": ["xy", "z"], "b": [1.0, 2.0]}),
+        pl.DataFrame({"a": ["x", "yz"], "c": [1.0, 2.0]}),
+        pl.DataFrame({"b": [1.0, 2.0], "a": ["x", "yz"]}),
+        pl.DataFrame({"a": ["x", "yz"], "b": [1.0, 2.0]}, schema_overrides={"b": pl.Float32}),
+        pl.DataFrame({"a": ["yz", "x"], "b": [2.0, 1.0]}),
+    ],
+)
+def test_the_hash_of_a_frame_sees_values_names_types_and_orders(other: pl.DataFrame) -> None:
+    assert sha256_frame(other) != sha256_frame(pl.DataFrame({"a": ["x", "yz"], "b": [1.0, 2.0]}))

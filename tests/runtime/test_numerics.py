@@ -1,0 +1,189 @@
+"""Where the bits come from: keys, threads, instruction set."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gogooku3.config import Params
+from gogooku3.errors import MachineError
+from gogooku3.runtime.numerics import environment, generator, key, pin, prepare_torch
+
+ROOT = Path(__file__).parents[2]
+
+SCRIPT = """
+import json, sys
+from gogooku3.runtime import numerics
+from gogooku3.config.numerics import Numerics
+wanted = Numerics("cpu", 2, sys.argv[1], "float32", 1, 1, "fixed")
+numerics.pin(wanted)
+import numpy, torch
+numerics.prepare_torch(wanted)
+from numpy._core._multiarray_umath import __cpu_features__ as features
+from threadpoolctl import threadpool_info
+blas = {library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"}
+kernels = torch.backends.cpu.get_cpu_capability(), features.get("X86_V4", False), *blas
+print(json.dumps([torch.get_num_threads(), *kernels, numerics.environment(wanted)]))
+"""
+
+
+def pinned(instruction_set: str, *before: str) -> list[Any]:
+    """Threads, kernels of torch and NumPy, and environment of a new process, in which other settings stood before."""
+    done = subprocess.run(
+        [*before, sys.executable, "-W", "error", "-c", SCRIPT, instruction_set],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Prescott"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def processor(entry: str) -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(": ")[1] for line in lines if line.startswith(entry))
+
+
+@pytest.mark.parametrize(
+    ("instruction_set", "cores", "exact_on"),
+    [
+        ("portable", (), "x86-64-v3"),
+        ("portable", ("taskset", "-c", "0"), "x86-64-v3"),
+        ("avx2", (), f"x86-64-v3 {processor('vendor_id')}"),
+    ],
+)
+def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_machine_has(
+    instruction_set: str, cores: tuple[str, ...], exact_on: str
+) -> None:
+    *found, domain = pinned(instruction_set, *cores)
+    assert found == [2, "AVX2", False, "Haswell"]
+    assert domain["exact_on"] == exact_on
+
+
+def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest.MonkeyPatch, demo: Params) -> None:
+    families = (
+        "OMP_",
+        "GOMP_",
+        "KMP_",
+        "MKL_",
+        "OPENBLAS_",
+        "NPY_",
+        "ATEN_",
+        "TORCH_",
+        "PYTORCH_",
+        "CUBLAS_",
+        "CUDNN_",
+    )
+    for family in families:
+        monkeypatch.setenv(f"{family}OF_TOMORROW", "1")
+    for name in ("OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", "NVIDIA_TF32_OVERRIDE", "NPY_ENABLE_CPU_FEATURES"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", dict(os.environ))
+        pin(demo.numerics)
+        left = {name for name in os.environ if name.startswith((*families, "NVIDIA_TF32"))}
+    assert left == {
+        *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "MKL_DYNAMIC"),
+        *("MKL_CBWR", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "ATEN_CPU_CAPABILITY"),
+        *("CUBLAS_WORKSPACE_CONFIG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
+    }
+
+
+@pytest.mark.parametrize("variable", ["OMP_THREAD_LIMIT=1", "OMP_MAX_ACTIVE_LEVELS=0"])
+def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) -> None:
+    """Which libgomp reads when it loads: here before anything could be cleared."""
+    code = (
+        "import torch; from gogooku3 import config; from gogooku3.runtime.numerics import prepare_torch;"
+        " prepare_torch(config.load().numerics)"
+    )
+    name, _, value = variable.partition("=")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True
+    )
+    assert "an operation gets 1 threads here, and `numerics.threads` is 2" in done.stderr
+
+
+def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:
+    _, kernels, *_, domain = pinned("native")
+    assert kernels != "DEFAULT"  # which the environment asked for
+    assert domain["exact_on"] == f"{processor('model name')} {kernels}"
+
+
+def test_the_domain_names_parameters_precision_flags_and_versions_and_no_place_or_time() -> None:
+    domain = pinned("portable")[-1]
+    assert domain["numerics"] == {
+        "device": "cpu",
+        "threads": 2,
+        "instruction_set": "portable",
+        "precision": "float32",
+        "shares": 1,
+        "reduction": "fixed",
+    }
+    assert domain["precision"] == "float32"
+    assert domain["flags"] == {
+        "deterministic_algorithms": True,
+        "mkldnn": False,
+        "tf32": False,
+        "cudnn_benchmark": False,
+    }
+    assert domain["versions"]["torch"] == torch.__version__
+    assert domain == pinned("portable", "taskset", "-c", "0")[-1]
+
+
+def test_the_number_of_processes_is_part_of_the_domain_where_the_order_of_sums_depends_on_it(demo: Params) -> None:
+    fixed, fast = (replace(demo.numerics, processes=2, shares=4, reduction=each) for each in ("fixed", "fast"))
+    assert environment(fixed) == environment(replace(fixed, processes=4))
+    assert environment(fast) != environment(replace(fast, processes=4))
+    assert environment(fixed) != environment(replace(fixed, shares=2))
+
+
+def test_another_precision_is_another_domain(demo: Params) -> None:
+    found = environment(replace(demo.numerics, precision="bf16"))
+    assert found["precision"] == found["numerics"]["precision"] == "bf16"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_on_a_gpu_the_domain_is_its_model(demo: Params) -> None:
+    domain = environment(replace(demo.numerics, device="cuda"))
+    assert domain["exact_on"] == torch.cuda.get_device_name()
+    assert domain["versions"]["cuda"] == torch.version.cuda
+
+
+@pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__", "gogooku3.stages.worker"])
+def test_what_is_pinned_is_loaded_after_the_pinning(runner: str) -> None:
+    code = f"import sys, {runner}; print([name for name in ('numpy', 'torch') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
+def test_a_device_that_is_not_here_is_refused(demo: Params) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(MachineError, match=r"`numerics.device` is cuda"):
+        prepare_torch(replace(demo.numerics, device="cuda"))
+
+
+def test_a_key_depends_on_every_part_and_its_type() -> None:
+    assert len({key("a", 1), key("a", "1"), key("a1"), key(1, "a"), key("a", 1, "")}) == 5
+    assert all(0 <= key(i) < 2**63 for i in range(100))
+
+
+def test_a_generator_is_the_same_in_every_process() -> None:
+    code = "from gogooku3.runtime.numerics import generator; print(generator(1, 'x').integers(1 << 60))"
+    drawn = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
+        ).stdout.strip()
+        for seed in ("0", "1", "random")
+    }
+    assert drawn == {str(generator(1, "x").integers(1 << 60))}

@@ -1,0 +1,113 @@
+"""An answer that is not as documented is refused by what differs in it; nothing of its month is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.sources.jquants.raw import RawFolder
+
+from ...download.conftest import Run
+from ...jquants import Answer, Exchange
+
+
+def each(kind: str, change: Callable[[dict[str, Any]], object]) -> Callable[[Exchange], None]:
+    """Changes every row of a kind on the last session of January."""
+
+    def apply(exchange: Exchange) -> None:
+        of_day = getattr(exchange, kind)["2024-01-31"]
+        for row in [of_day] if kind == "topix" else of_day.values():
+            change(row)
+
+    return apply
+
+
+def one(kind: str, **values: Any) -> Callable[[Exchange], None]:
+    """Changes one row of a kind on the last session of January."""
+
+    def apply(exchange: Exchange) -> None:
+        of_day = getattr(exchange, kind)["2024-01-31"]
+        (of_day if kind == "topix" else of_day["13010"]).update(values)
+
+    return apply
+
+
+def answered(path: str, body: str | dict[str, Any]) -> Callable[[Exchange], None]:
+    def apply(exchange: Exchange) -> None:
+        exchange.faults.append(lambda request: Answer(200, body) if request.path == path else None)
+
+    return apply
+
+
+def renamed(row: dict[str, Any]) -> None:
+    row["Factor"] = row.pop("AdjFactor")
+
+
+def twice(exchange: Exchange) -> None:
+    """A page that comes again."""
+    rows = [{"Date": "2024-01-31", "Code": code} | row for code, row in exchange.bars["2024-01-31"].items()]
+    exchange.faults.append(
+        lambda request: Answer(200, {"data": [*rows, rows[0]]}) if request.query.get("date") == "2024-01-31" else None
+    )
+
+
+DAILY, MASTER, CALENDAR = "/v2/equities/bars/daily", "/v2/equities/master", "/v2/markets/calendar"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (each("bars", lambda row: row.pop("AdjFactor")), "the bars of 2024-01-31 lack `AdjFactor`"),
+        (each("bars", renamed), "lack `AdjFactor`; what they have instead may be among `AdjO`"),
+        (each("bars", renamed), "`Factor`"),
+        (one("bars", C="102"), "in the bars of 2024-01-31, `C` holds '102', not a number"),
+        (one("bars", C=True), "`C` holds True, not a number"),
+        (one("bars", UL=1), "`UL` holds 1, not a text"),
+        (one("bars", Date="n/a"), "`Date` holds no value, not a date"),
+        (one("bars", Date="2024-01-30"), "the bars of 2024-01-31 are of 2024-01-30"),
+        (one("bars", Code=None), "`Code` holds no value, not a text"),
+        (one("bars", Code=13010), "`Code` holds 13010, not a text"),
+        (twice, "the bars of 2024-01-31 have 2 rows that share their key, such as 2024-01-31, 13010"),
+        (
+            each("listed", lambda row: row.pop("S33")),
+            "its client cannot read the listing of 2024-01-31: \"['S33'] not in index\"",
+        ),
+        (one("listed", Mkt=None), "in the listing of 2024-01-31, `Mkt` holds no value, not a text"),
+        (one("topix", C="2500"), "in TOPIX from 2024-01-29 to 2024-01-31, `C` holds '2500', not a number"),
+        (answered(CALENDAR, {"data": [{"Date": "2024-01-29", "Division": "1"}]}), "lack `HolDiv`"),
+        (answered(DAILY, "<html>"), "the bars of 2024-01-29 are not JSON"),
+        (answered(DAILY, "[]"), "its client cannot read the bars of 2024-01-29: 'list' object"),
+        (answered(MASTER, {"data": ["13010"]}), "its client cannot read the listing of 2024-01-29"),
+    ],
+)
+def test_an_answer_that_is_not_as_documented_is_refused(
+    exchange: Exchange, run: Run, folder: Path, change: Callable[[Exchange], None], said: str
+) -> None:
+    change(exchange)
+    with pytest.raises(DataError) as caught:
+        run()
+    assert "J-Quants does not answer as its documentation says: " in caught.value.message
+    assert said in caught.value.message
+    assert "https://jpx-jquants.com/en/spec" in caught.value.hint
+    assert not folder.exists()
+
+
+def test_columns_that_are_new_change_nothing(exchange: Exchange, run: Run, folder: Path) -> None:
+    run(last="2024-01-31")
+    first = RawFolder(folder).read("bars", "2024-01")
+    for day in exchange.bars.values():
+        for row in day.values():
+            row["New"] = {"of": "any kind"}
+    assert run(last="2024-01-31", again=True) == []
+    assert RawFolder(folder).read("bars", "2024-01").equals(first)
+
+
+def test_numbers_may_be_whole_or_missing(exchange: Exchange, run: Run, folder: Path) -> None:
+    one("bars", O=100, Va=None, AdjFactor=None, LL=None)(exchange)
+    run()
+    row = RawFolder(folder).read("bars", "2024-01").filter(Code="13010").row(-1, named=True)
+    assert (row["O"], row["Va"], row["AdjFactor"], row["LL"]) == (100.0, None, None, None)

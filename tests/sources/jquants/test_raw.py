@@ -1,0 +1,79 @@
+"""A folder that is not as the download left it is refused by the file that differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.sources.jquants.raw import RawFolder
+
+from ...download.conftest import Run
+
+FILE = "bars/2024-01.1.parquet"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.unlink(), "cannot be read: "),
+        (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not as it was downloaded"),
+        (
+            lambda file: file.write_bytes((file.parent / "2024-02.1.parquet").read_bytes()),
+            "is not as it was downloaded",
+        ),
+    ],
+    ids=["lost", "cut", "another month"],
+)
+def test_a_file_that_is_not_as_it_was_is_named(
+    run: Run, folder: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    run()
+    damage(folder / FILE)
+    with pytest.raises(DataError, match=rf"{FILE}` {said}(?s:.)*`dvc checkout"):
+        RawFolder(folder).read("bars", "2024-01")
+    with pytest.raises(DataError, match=f"{FILE}` {said}"):
+        run(again=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not a manifest"),
+        ('{"format": 2, "months": {}}', "format"),
+        ('{"format": 1, "months": {"../2024": []}}', "months"),
+        ('{"format": 1, "months": {}, "more": 1}', "more"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(folder: Path, content: str, said: str) -> None:
+    folder.mkdir()
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(DataError, match=rf"manifest\.json` is not a manifest.*{said}|{said}"):
+        RawFolder(folder)
+
+
+def test_the_manifest_says_what_is_in_every_file(run: Run, folder: Path) -> None:
+    run()
+    months = json.loads((folder / "manifest.json").read_text())["months"]
+    assert list(months) == ["2024-01", "2024-02"]
+    (revision,) = months["2024-01"]
+    assert revision["corrects"] == []
+    assert {kind: file["rows"] for kind, file in revision["files"].items()} == {"bars": 18, "listed": 18, "topix": 3}
+    assert all(file["sessions"] == ["2024-01-29", "2024-01-30", "2024-01-31"] for file in revision["files"].values())
+
+
+def test_a_folder_of_something_else_is_not_written_into(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    with pytest.raises(DataError, match=r"holds `notes\.txt` and no `manifest\.json`"):
+        run()
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_in_the_folders_place_is_refused(folder: Path) -> None:
+    folder.touch()
+    with pytest.raises(DataError, match="is a file"):
+        RawFolder(folder)

@@ -1,0 +1,110 @@
+"""What the series is worth: as one portfolio over all folds, beside its baselines, and fold by fold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
+from gogooku3.errors import DataError
+from gogooku3.evaluation.evaluate import Outcome, evaluate
+from gogooku3.evaluation.market import conditions_of
+from gogooku3.metrics.returns import sharpe
+from gogooku3.walk_forward.joined.results import Results, measure
+from gogooku3.walk_forward.joined.series import join
+from gogooku3.walk_forward.plan import Fold
+
+from ..conftest import FOLDS, Market
+
+PARAMS = Measures(Portfolio(5, 1, 5.0, 50.0, 0.3, None, False, 0.05), 5, Bootstrap(200, 5, 0))
+
+
+def measured(market: Market, folder: Path, folds: list[Fold] = FOLDS) -> Results:
+    series = join(market.panel, folds, *market.write(folder, folds))
+    return measure(market.panel, market.quotes, folds, series, PARAMS)
+
+
+@pytest.fixture(scope="module")
+def results(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return measured(market, tmp_path_factory.mktemp("folds"))
+
+
+def test_folds_of_one_model_are_worth_what_it_is_on_all_their_sessions(market: Market, results: Results) -> None:
+    """Positions go over the border: with a limit on trades, setting up anew in fold 2 would show."""
+    panel, rows = market.panel, slice(65, 125)
+    conditions = conditions_of(panel, market.quotes, 65, 124)
+    whole = evaluate(
+        market.scores["model"][rows],
+        Outcome(panel.y_TSH[rows], panel.sessions[rows], panel.horizons, conditions),
+        PARAMS,
+    )
+    assert {name: results.metrics[name] for name in whole.metrics} == whole.metrics
+    assert results.evaluation.sessions.equals(whole.sessions, null_equal=True)
+    assert results.metrics["gaps"] == []
+    assert json.loads(json.dumps(results.metrics, allow_nan=False)) == results.metrics
+
+
+def test_each_fold_is_told_by_its_own_sessions(market: Market, results: Results) -> None:
+    days = market.panel.sessions
+    track = results.evaluation.sessions
+    assert [fold["fold"] for fold in results.metrics["folds"]] == [1, 2]
+    for told, fold in zip(results.metrics["folds"], FOLDS, strict=True):
+        first, last = fold.spans["test"]
+        assert told["test"] == {"first": str(days[first]), "last": str(days[last]), "sessions": 30}
+        own = track.filter(pl.col("Date").is_between(days[first].item(), days[last].item()))
+        assert told["sharpe"]["value"] == pytest.approx(float(sharpe(own["net"].drop_nans().to_numpy())), rel=1e-12)
+        means = [own[f"rank_ic_{h}"].drop_nans().mean() for h in (1, 5)]
+        assert told["mean_rank_ic"]["value"] == pytest.approx(np.mean(means), rel=1e-12)
+        gain = told["mean_rank_ic"]["value"] - told["baselines"]["lightgbm"]
+        assert told["model_less_lightgbm"]["value"] == pytest.approx(gain, rel=1e-9)
+        assert told["model_less_lightgbm"]["low"] < gain < told["model_less_lightgbm"]["high"]
+        validation = FOLDS[told["fold"] - 1].rows("validation")
+        assert -1 < told["validation_rank_ic"] < 1
+        assert validation.stop - validation.start == told["validation"]["sessions"]
+
+
+def test_the_baselines_stand_beside_the_series(results: Results) -> None:
+    names = ["ridge", "lightgbm", "reversal", "momentum", "equal_weight"]
+    assert [each["name"] for each in results.metrics["baselines"]] == names
+    for each in results.metrics["baselines"]:
+        assert each["model_less_this"]["sessions"] == results.metrics["sessions"] == 59
+    assert results.curves["track"].unique(maintain_order=True).to_list() == ["model", *names]
+    # The model sees twice as much of what moves the next return as ridge and the trees do, the factors nothing.
+    value = {each["name"]: each["mean_rank_ic"]["value"] for each in results.metrics["baselines"][:4]}
+    assert results.metrics["mean_rank_ic"]["value"] > value["lightgbm"] > max(value["reversal"], value["momentum"])
+    assert results.folds.height == 2 * 5
+    assert results.folds["Date"].unique(maintain_order=True).to_list() == [
+        results.metrics["folds"][place]["test"]["first"] for place in (0, 1)
+    ]
+
+
+def test_in_a_gap_the_portfolio_holds_nothing(market: Market, tmp_path: Path) -> None:
+    later = Fold(3, {"train": (35, 74), "validation": (80, 94), "test": (105, 134)})
+    free = replace(PARAMS, portfolio=replace(PARAMS.portfolio, max_turnover=None))
+    series = join(market.panel, [FOLDS[0], later], *market.write(tmp_path, [FOLDS[0], later]))
+    found = measure(market.panel, market.quotes, [FOLDS[0], later], series, free)
+    # Positions of the last tested session are traded a session later, and there is none to follow them.
+    held = found.evaluation.sessions["gross"].to_numpy()[31:41]
+    np.testing.assert_array_equal(held, 0.0)
+    assert found.metrics["flat_sessions"] == 10
+    assert found.metrics["gaps"][0]["sessions"] == 10
+
+
+def test_a_bar_without_a_score_is_refused(market: Market, tmp_path: Path) -> None:
+    holed = market.scores["lightgbm"].copy()
+    holed[100, 7] = np.nan
+    with pytest.raises(DataError, match=r"1 bars of 1 stocks \(1307\) have no score of lightgbm, the first on"):
+        measured(replace(market, scores=market.scores | {"lightgbm": holed}), tmp_path)
+
+
+def test_targets_that_are_not_the_returns_of_the_bars_are_refused(market: Market, tmp_path: Path) -> None:
+    """A label shifted by a session, in one fold alone."""
+    y_TSH = market.panel.y_TSH.copy()
+    y_TSH[100:110] = y_TSH[101:111]
+    with pytest.raises(DataError, match="targets of horizon 1 are not what the bars returned"):
+        measured(replace(market, panel=replace(market.panel, y_TSH=y_TSH)), tmp_path)
