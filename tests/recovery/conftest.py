@@ -35,6 +35,21 @@ stages:
           cache: false
 """
 
+UNSTABLE = """
+stages:
+  draw:
+    cmd: python -c "import os; open('draw.bin', 'wb').write(os.urandom(8)); open('same.txt', 'w').write('same')"
+    deps: [seed.txt]
+    params: [level]
+    outs: [draw.bin, same.txt]
+  measure:
+    cmd:
+      - mkdir -p measured
+      - cat seed.txt machine.txt > measured/all.txt
+    deps: [seed.txt]
+    outs: [measured]
+"""
+
 
 @dataclass(frozen=True)
 class Toy:
@@ -130,6 +145,29 @@ def toy(toy_source: Toy, bucket: Bucket, tmp_path: Path) -> Toy:
     copy = Toy(tmp_path / "toy")
     shutil.copytree(toy_source.folder, copy.folder, symlinks=True)
     copy.point_at(bucket)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def unstable_source(toy_source: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """A repository whose stage `draw` gives other bytes each time, and whose stage `measure` reads a file that it does
+    not declare; both have run once."""
+    copy = Toy(tmp_path_factory.mktemp("unstable") / "source")
+    shutil.copytree(toy_source.folder, copy.folder, symlinks=True, ignore=shutil.ignore_patterns("cache", "dvc.lock"))
+    (copy.folder / "dvc.yaml").write_text(UNSTABLE)
+    (copy.folder / "params.yaml").write_text("level: 1.0e-05\n")
+    (copy.folder / "machine.txt").write_text("one machine\n")
+    (copy.folder / ".gitignore").write_text("/machine.txt\n")
+    copy.run("dvc", "repro", "--quiet")
+    copy.commit("Unstable stages", tag="unstable@v1.0.0")
+    return copy
+
+
+@pytest.fixture
+def unstable(unstable_source: Toy, tmp_path: Path) -> Toy:
+    """A copy of the repository with unstable stages; its run cache records one run of each."""
+    copy = Toy(tmp_path / "unstable")
+    shutil.copytree(unstable_source.folder, copy.folder, symlinks=True)
     return copy
 
 

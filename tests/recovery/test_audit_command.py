@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -116,6 +117,64 @@ def test_local_audits_the_cache(run, pushed):
     pushed.spoil_cached(pushed.object_of(MODEL), "altered")
     assert run("--local").exit_code == 1
     assert run("--local", "--repair").exit_code == 0
+
+
+@pytest.fixture
+def run_unstable(unstable, monkeypatch):
+    """`gogooku3 audit --local …` where the stage `draw` has given two results, of which the second is the newer."""
+    unstable.run("dvc", "repro", "--quiet", "--force")
+    monkeypatch.chdir(unstable.folder)
+    return lambda *arguments: CliRunner().invoke(main, ["audit", "--local", *arguments])
+
+
+def test_local_counts_the_runs(run, pushed):
+    runs = [*(pushed.folder / ".dvc/cache/runs").glob("*/*/*")]
+    counted = f"{pushed.folder}/.dvc/cache/runs: {len(runs)} run{'s' * (len(runs) != 1)} recorded, none in conflict"
+    assert run("--local").stdout.splitlines()[1:] == [counted]
+
+
+def test_a_stage_that_gave_two_results_exits_with_1_and_names_both(run_unstable, unstable):
+    done = run_unstable()
+    assert done.exit_code == 1
+    runs = {
+        str(file): re.search(r"path: draw.bin\n +hash: md5\n +md5: (\S+)", file.read_text())[1]
+        for file in (unstable.folder / ".dvc/cache/runs").glob("*/*/*")
+        if "draw.bin" in file.read_text()
+    }
+    newest, oldest = sorted(runs, key=lambda path: Path(path).stat().st_mtime, reverse=True)
+    told = done.stdout.splitlines()
+    assert told[0].startswith("`python -c ")
+    assert told[0].endswith(
+        "` of stage `draw` gave different outputs from the same dependencies and parameters; DVC restores the newest:"
+    )
+    for lines, path in ((told[1:4], newest), (told[4:7], oldest)):
+        assert lines[0] == f"  {path}"
+        assert re.fullmatch(r"    written \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", lines[1])
+        assert lines[2] == f"    draw.bin: {runs[path]}"
+    assert told[7].startswith("hint: `dvc repro --single-item --force draw` ")
+    assert told[-1] == f"{unstable.folder}/.dvc/cache/runs: 3 runs recorded, of them 2 in conflict"
+
+
+def test_json_says_which_runs_differ(run_unstable, unstable):
+    done = run_unstable("--json")
+    assert done.exit_code == 1
+    result = json.loads(done.stdout)
+    assert result["passed"] is False
+    found = result["run_cache"]
+    assert (found["folder"], found["recorded"], found["damaged"]) == (f"{unstable.folder}/.dvc/cache/runs", 3, [])
+    [conflict] = found["conflicts"]
+    assert set(conflict) == {"key", "command", "stage", "outputs", "runs", "hint"}
+    assert (conflict["stage"], conflict["outputs"], len(conflict["runs"])) == ("draw", ["draw.bin"], 2)
+
+
+def test_a_damaged_run_is_named_with_what_removes_it(run, pushed):
+    file = next((pushed.folder / ".dvc/cache/runs").glob("*/*/*"))
+    file.write_bytes(b"\xff")
+    done = run("--local")
+    assert done.exit_code == 1
+    assert f"`{file}` in the run cache is damaged: it is not an entry as in `dvc.lock`\n" in done.stdout
+    assert f"hint: remove it: `rm -r {file}`; " in done.stdout
+    assert done.stdout.endswith(" recorded, of them 1 damaged\n")
 
 
 def test_a_bucket_that_is_gone_is_one_message_in_under_30_seconds(toy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,13 +18,14 @@ from gogooku3.progress import shown
 
 if TYPE_CHECKING:
     from gogooku3.recovery.audit import Audit, Problem
+    from gogooku3.recovery.run_cache import Conflict, RunCache
 
 
 @click.command()
 @click.argument("revs", metavar="[REV]...", nargs=-1)
 @click.option("--all-tags", is_flag=True, help="Every tag at which a dvc.lock stands.")
 @click.option("--deep", is_flag=True, help="Download and hash every object, whatever the store says of it.")
-@click.option("--local", is_flag=True, help="Audit the local cache instead of the remote.")
+@click.option("--local", is_flag=True, help="Audit the local cache and DVC's run cache instead of the remote.")
 @click.option(
     "--repair",
     is_flag=True,
@@ -37,8 +39,11 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
     nothing is downloaded but directory listings and objects for which the remote knows no MD5. Only a good copy,
     hashed on the way, ever replaces an object, and nothing is deleted.
 
-    Exit codes: 0 all is whole (after --repair: again), 1 something is missing, truncated or altered, 3 a revision
-    cannot be read, 7 the remote cannot be used.
+    The run cache is what DVC records of past runs. Two records of one run with different outputs prove that a stage is
+    not deterministic. --repair leaves them as they are.
+
+    Exit codes: 0 all is whole (after --repair: again), 1 something is missing, truncated or altered, or a run is
+    recorded with two results, 3 a revision cannot be read, 7 the remote cannot be used.
     """
     from gogooku3.recovery.audit import audit as run
     from gogooku3.recovery.storage.lock import locked_tags
@@ -64,6 +69,8 @@ def _print(found: Audit) -> None:
     for title, problems in (("Repaired", found.repaired), ("Damaged", found.problems)):
         if problems:
             console.print(_table(title, problems))
+    if found.run_cache is not None:
+        _print_findings(found.run_cache)
     damaged = len({problem.object for problem in found.problems})
     mended = len({problem.object for problem in found.repaired})
     verdict = f"{damaged:,} damaged" if damaged else "all whole"
@@ -71,6 +78,8 @@ def _print(found: Audit) -> None:
         f"{found.store}: {found.objects:,} objects of {len(found.revs)} revision{'s' * (len(found.revs) != 1)}, "
         f"{found.hashed:,} of them read and hashed: {verdict}" + (f", {mended:,} repaired" if mended else "")
     )
+    if found.run_cache is not None:
+        click.echo(_counts(found.run_cache))
 
 
 def _table(title: str, problems: tuple[Problem, ...]) -> Table:
@@ -83,3 +92,30 @@ def _table(title: str, problems: tuple[Problem, ...]) -> Table:
         of = " of ".join("?" if size is None else f"{size:,}" for size in sizes) if any(sizes) else ""
         table.add_row(problem.rev, problem.path, damage.kind, of, problem.object, problem.note)
     return table
+
+
+def _print_findings(run_cache: RunCache) -> None:
+    for conflict in run_cache.conflicts:
+        _print_conflict(conflict)
+    for damaged in run_cache.damaged:
+        click.echo(f"`{damaged.path}` in the run cache is damaged: {damaged.reason}\nhint: {damaged.hint}")
+
+
+def _print_conflict(conflict: Conflict) -> None:
+    """Each path is alone in its line, as it is typed after `rm`."""
+    stage = f" of stage `{conflict.stage}`" if conflict.stage else ""
+    told = "gave different outputs from the same dependencies and parameters; DVC restores the newest:"
+    click.echo(f"`{conflict.command}`{stage} {told}")
+    for run in conflict.runs:
+        click.echo(f"  {shlex.quote(run.path)}\n    written {run.written}")
+        for path in conflict.outputs:
+            click.echo(f"    {path}: {run.outputs.get(path, 'not recorded')}")
+    click.echo(f"hint: {conflict.hint}")
+
+
+def _counts(run_cache: RunCache) -> str:
+    conflicting = sum(len(conflict.runs) for conflict in run_cache.conflicts)
+    counts = {"in conflict": conflicting, "damaged": len(run_cache.damaged)}
+    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    runs = f"{run_cache.recorded:,} run{'s' * (run_cache.recorded != 1)} recorded"
+    return f"{run_cache.folder}: {runs}{f', of them {found}' if found else ', none in conflict'}"

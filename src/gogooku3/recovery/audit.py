@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases.layout import WORKSPACE
+from gogooku3.recovery.run_cache import RunCache, audit_runs
 from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.lock import Output, outputs
 from gogooku3.recovery.storage.repair import mend
@@ -42,11 +43,13 @@ class Audit:
     hashed: int
     problems: tuple[Problem, ...]
     repaired: tuple[Problem, ...]
+    run_cache: RunCache | None
+    """What the local cache records of runs; None where a remote was audited."""
 
     @property
     def passed(self) -> bool:
-        """Whether every object is there, whole."""
-        return not self.problems
+        """Whether every object is there, whole, and no run is recorded with two results."""
+        return not self.problems and (self.run_cache is None or self.run_cache.passed)
 
 
 def audit(
@@ -60,9 +63,10 @@ def audit(
 ) -> Audit:
     """Checks the remote of the repository in `root` against the outputs of Git revisions (None: the working tree).
 
-    `deep` downloads and hashes every object, whatever the store says of it. `local` checks the local cache instead.
-    `repair` brings again what is damaged, from the local cache to the remote (`local`: from the remote to the cache),
-    hashed on the way, and then looks again. Nothing is ever deleted; an object is replaced only by a good one.
+    `deep` downloads and hashes every object, whatever the store says of it. `local` checks the local cache instead, and
+    DVC's run cache. `repair` brings again what is damaged, from the local cache to the remote (`local`: from the remote
+    to the cache), hashed on the way, and then looks again; the run cache stays as it is. Nothing is ever deleted; an
+    object is replaced only by a good one.
 
     Raises `DataError` for a revision that cannot be read or keeps nothing in a store, `StoreError` for a remote that
     cannot be used.
@@ -83,7 +87,8 @@ def audit(
         seen = look(store, others, every, deep=deep, progress=progress)
         problems = [_without_copy(problem, other.name) for problem in _problems(recorded, seen)]
         repaired = [problem for problem in found if problem.object not in seen.damage]
-    return Audit(store.name, tuple(recorded), seen.objects, seen.hashed, tuple(problems), tuple(repaired))
+    run_cache = audit_runs(root, revs, progress) if local else None
+    return Audit(store.name, tuple(recorded), seen.objects, seen.hashed, tuple(problems), tuple(repaired), run_cache)
 
 
 def _recorded(root: Path, rev: str | None) -> list[Output]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.storage.lock import Output, locked_tags, outputs
+from gogooku3.recovery.storage.lock import Output, locked_tags, outputs, run_keys
 
 CONFIG, MODEL = "models/package/config.json", "models/package/model.bin"
 
@@ -73,7 +73,7 @@ def test_an_unknown_revision_is_named(toy):
 
 def test_a_folder_without_dvc_is_named(tmp_path: Path):
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    for read in (lambda: outputs(tmp_path, None), lambda: locked_tags(tmp_path)):
+    for read in (lambda: outputs(tmp_path, None), lambda: run_keys(tmp_path, None), lambda: locked_tags(tmp_path)):
         with pytest.raises(DataError, match="cannot be read"):
             read()
 
@@ -109,3 +109,37 @@ def test_hashes_of_dvc_2_are_refused_with_the_way_to_migrate(toy):
     with pytest.raises(DataError, match="DVC 2") as refused:
         outputs(toy.folder, None)
     assert "dvc cache migrate" in refused.value.hint
+
+
+def recorded_keys(toy) -> set[str]:
+    return {folder.name for folder in (toy.folder / ".dvc/cache/runs").glob("*/*")}
+
+
+def test_the_keys_of_runs_are_the_names_that_dvc_gives_them(unstable):
+    keys = run_keys(unstable.folder, None)
+    assert set(keys) == recorded_keys(unstable)
+    assert sorted(keys.values()) == ["draw", "measure"]
+    (unstable.folder / "seed.txt").write_text("other inputs\n")
+    unstable.run("dvc", "repro", "--quiet")
+    assert run_keys(unstable.folder, "HEAD") == keys
+    assert set(run_keys(unstable.folder, None)) == recorded_keys(unstable) - set(keys)
+
+
+def test_a_stage_of_another_folder_is_named_as_dvc_repro_takes_it(unstable):
+    nested = unstable.folder / "nested"
+    nested.mkdir()
+    stages = "stages:\n  each:\n    matrix: {kind: [x]}\n    cmd: echo ${item.kind} > out.txt\n"
+    (nested / "dvc.yaml").write_text(f"{stages}    deps: [../seed.txt]\n    outs: [out.txt]\n")
+    before = recorded_keys(unstable)
+    unstable.run("dvc", "repro", "--quiet", "nested/dvc.yaml:each@x")
+    unstable.commit("Nested")
+    [key] = recorded_keys(unstable) - before
+    assert run_keys(unstable.folder, None)[key] == run_keys(unstable.folder, "HEAD")[key] == "nested/dvc.yaml:each@x"
+
+
+def test_a_stage_that_never_ran_hides_no_other(unstable):
+    yaml = unstable.folder / "dvc.yaml"
+    yaml.write_text(
+        f"{yaml.read_text()}  new:\n    cmd: echo\n    deps: [measured]\n    params: [level]\n    outs: [new.txt]\n"
+    )
+    assert sorted(run_keys(unstable.folder, None).values()) == ["draw", "measure", "new"]

@@ -60,6 +60,12 @@ def open_cache(root: Path) -> Store:
         return Store(repo.cache.local, str(repo.cache.local.path))
 
 
+def run_cache_folder(root: Path) -> Path:
+    """Where the repository in `root` keeps its run cache; the folder may not exist."""
+    with _repo(root) as repo:
+        return Path(repo.stage_cache.cache_dir)
+
+
 def open_folder(folder: Path, name: str | None = None) -> Store:
     """A folder that is laid out as a local cache or as a remote; `name` is what messages call it."""
     odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]

@@ -12,6 +12,9 @@ from dvc.exceptions import DvcException
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
 from dvc.scm import Git, SCMError, map_scm_exception
+from dvc.stage import PipelineStage
+from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils import dict_sha256
 
 from gogooku3.errors import DataError
 
@@ -55,6 +58,29 @@ def outputs(root: Path, rev: str | None) -> list[Output]:
         kept = [out for out in repo.index.outs if out.use_cache and out.can_push and not out.stage.is_repo_import]
         read = [_output(out, str(repo.fs.relpath(out.fs_path, repo.root_dir)), place) for out in kept]
     return sorted(read, key=lambda output: output.path)
+
+
+def run_keys(root: Path, rev: str | None) -> dict[str, str]:
+    """The stages of a Git revision, or of the working tree (`rev` None), by the key of their run in the run cache.
+
+    The key is DVC's: the hash of the command, of the dependencies and parameters that `dvc.lock` records, and of the
+    outputs' paths. Raises `DataError` where the revision cannot be read.
+    """
+    place = "the working tree" if rev is None else f"`{rev}`"
+    with _readable(root, place), Repo(str(root), rev=rev) as repo:
+        stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+        return {_run_key(stage): _address(stage, str(repo.fs.relpath(stage.path, repo.root_dir))) for stage in stages}
+
+
+def _address(stage: PipelineStage, pipeline: str) -> str:
+    """What `dvc repro` calls a stage of a `dvc.yaml`, in the repository's root."""
+    return str(stage.name) if pipeline == "dvc.yaml" else f"{pipeline}:{stage.name}"
+
+
+def _run_key(stage: PipelineStage) -> str:
+    entry = to_single_stage_lockfile(stage)
+    entry["outs"] = [out["path"] for out in entry.get("outs", [])]
+    return str(dict_sha256(entry, exclude=["size", "nfiles"]))
 
 
 def locked_tags(root: Path) -> list[str]:
