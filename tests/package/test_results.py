@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gogooku3.package.results import results_section, verdict
+from gogooku3.package.results import cells, results_section, verdict
 
 from ..conftest import baselines_like, metrics_like
 
@@ -58,6 +58,28 @@ def test_a_horizon_that_one_split_lacks_is_undefined_there():
     tables = results()
     tables["test"] = tables["test"] | {"rank_ic": {"1": tables["test"]["rank_ic"]["1"]}}
     assert "| RankIC, 5 session(s) | undefined | undefined |" in results_section(PORTFOLIO, tables)
+
+
+def test_a_metric_that_the_table_does_not_hold_is_a_dash():
+    table = results()["test"]
+    for name in ("capacity", "mean_rank_ic"):
+        del table[name]
+    table |= {"sharpe": {"value": 1.25, "low": 0.5}, "universe": {"stocks": 12, "left": 2}, "ic": {"1": {"low": 0.5}}}
+    table["exposure"] = {"size": None}
+    found = cells(table)
+    assert {title: cell for title, cell in found.items() if "–" in cell} == {
+        "RankIC, mean over horizons": "–",
+        "IC, 1 session(s)": "–",
+        "probability of skill": "–",
+        "track record needed, sessions": "–",
+        "trials survived": "–",
+        "capacity": "–",
+        "beta to the index": "–",
+        "stocks: all, joined, left": "12, –, 2",
+    }
+    assert (found["Sharpe"], found["exposure to size"]) == ("1.250", "undefined")
+    assert cells({}).keys() == {title for title in found if "session(s)" not in title}
+    assert set(cells({}).values()) == {"–"}
 
 
 def test_the_baselines_stand_beside_the_model():

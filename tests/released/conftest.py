@@ -107,6 +107,29 @@ def holds(root: Path, outputs: dict[str, bytes]) -> bool:
     return all((root / path).read_bytes() == content for path, content in outputs.items())
 
 
+def begin(root: Path) -> None:
+    """Makes a folder a repository of today's parameters."""
+    git.run(root, "init", "--quiet")
+    git.run(root, "config", "user.name", "Test")
+    git.run(root, "config", "user.email", "test@example.com")
+    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
+
+
+def commit(root: Path, metrics: Path) -> str:
+    """Commits the metrics of a folder as those of the project."""
+    shutil.rmtree(root / "metrics", ignore_errors=True)
+    shutil.copytree(metrics, root / "metrics")
+    git.run(root, "add", "--all")
+    git.run(root, "commit", "--quiet", "--message", "The demo")
+    return git.commit_of(root, "HEAD")
+
+
+def release(root: Path, commit: str, message: str) -> None:
+    """Gives a commit the tags of the first and best version."""
+    content = git.tag_object(root, TAG, commit, message)
+    git.create_tags(root, {TAG: content, STAGE_TAG: git.renamed(content, STAGE_TAG)})
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
 def kept(request: pytest.FixtureRequest) -> Kept:
     return Kept(HERE / request.param)
@@ -133,13 +156,6 @@ def clone(kept: Kept, unpacked: Unpacked, tmp_path_factory: pytest.TempPathFacto
 def repository(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of today's parameters in which the demo's metrics and tag are from then."""
     root = tmp_path_factory.mktemp("repository")
-    shutil.copytree(kept.metrics, root / "metrics")
-    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
-    git.run(root, "init", "--quiet")
-    git.run(root, "config", "user.name", "Test")
-    git.run(root, "config", "user.email", "test@example.com")
-    git.run(root, "add", "--all")
-    git.run(root, "commit", "--quiet", "--message", "The demo")
-    content = git.tag_object(root, TAG, git.commit_of(root, "HEAD"), kept.message)
-    git.create_tags(root, {TAG: content, STAGE_TAG: git.renamed(content, STAGE_TAG)})
+    begin(root)
+    release(root, commit(root, kept.metrics), kept.message)
     return root

@@ -39,11 +39,11 @@ from gogooku3.recovery.parent import bring
 from gogooku3.recovery.places import places
 from gogooku3.recovery.promote import complete
 from gogooku3.recovery.recover import require_recorded
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
 from gogooku3.recovery.releases.origin import Origin, origin, way_to_dataset
 from gogooku3.recovery.releases.record import SPLITS, Record, measured, message, parse
-from gogooku3.recovery.releases.results import mean_rank_ic, sessions, track_record
+from gogooku3.recovery.releases.results import mean_rank_ic, track_record
 from gogooku3.recovery.reproduction import comparison, divergence, pipeline
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.access import open_cache
@@ -157,8 +157,10 @@ def test_a_lost_stage_tag_is_made_again_to_the_byte(repository: Path, tmp_path: 
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_results_of_the_tag_are_read(kept: Kept, repository: Path, split: str) -> None:
     metrics = read(kept.metrics / f"{split}.json")
-    assert mean_rank_ic(repository, TAG, split).value == metrics["mean_rank_ic"]["value"]
-    track, days = track_record(repository, TAG, split), sessions(repository, TAG, split)
+    mean = mean_rank_ic(repository, TAG, split)
+    assert mean is not None
+    assert mean.value == metrics["mean_rank_ic"]["value"]
+    track, days = track_record(repository, TAG, split), sessions.read(repository, TAG, split)
     assert track is not None
     assert track.sessions == metrics["sessions"]
     assert days is not None

@@ -21,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A commit, and three experiments on it: a good one, one with other metrics, one without."""
+    """A commit, and four experiments on it: a good one, one with other metrics, two with none."""
     folder = tmp_path / "repository"
     (folder / "metrics").mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -30,7 +30,8 @@ def root(tmp_path: Path) -> Path:
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "Nothing yet")
     base = git(folder, "rev-parse", "HEAD")
     (folder / "params.yaml").write_text("train: {rate: 1e-05, phases: {gat: {epochs: 2}}}\n")
-    for name, metrics in (("good-0", json.dumps(METRICS)), ("other-0", '{"sharpe": 1}'), ("bad-0", "none")):
+    texts = {"good-0": json.dumps(METRICS), "other-0": '{"sessions": 1}', "bad-0": "none", "bad-1": '{"sharpe": 1}'}
+    for name, metrics in texts.items():
         (folder / "metrics/validation.json").write_text(metrics)
         git(folder, "add", "--all")
         git(folder, "commit", "--quiet", "--message", name)
@@ -51,8 +52,10 @@ def test_an_experiment_is_found_by_its_name_and_the_commit_that_it_changes(root:
 
 def test_an_experiment_without_its_result_is_one_clear_error(root: Path) -> None:
     base = git(root, "rev-parse", "HEAD")
-    with pytest.raises(DataError, match=r"`bad-0` has no `metrics/validation.json`(?s:.*)`dvc exp remove bad-0`"):
-        find(root, base, "bad-0")
+    for name, why in (("bad-0", "it is not JSON: "), ("bad-1", "it is not a table of metrics: sharpe: ")):
+        message = rf"`{name}` has no `metrics/validation.json` that could be read: {why}(?s:.*)`dvc exp remove {name}`"
+        with pytest.raises(DataError, match=message):
+            find(root, base, name)
     other = find(root, base, "other-0")
     assert other is not None
     for metric in ("sharpe", "mean_rank_ic"):

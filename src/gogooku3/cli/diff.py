@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
 from gogooku3.recovery.releases.record import Estimate
 
@@ -35,9 +36,10 @@ _TITLES = {
 def diff(old: str, new: str, as_json: bool) -> None:
     """Show in what B differs from A: parameters first, then split, features, data, environment, code and metrics.
 
-    A and B are tags, commits, branches, or `workspace` (the default of B). Metrics stand with their 95 % intervals.
+    A and B are tags, commits, branches, or `workspace` (the default of B). Metrics stand with their 95 % intervals; `–`
+    stands for one that a side did not measure.
 
-    Exit codes: 0 whether they differ or not; 3 a lock file cannot be read; 8 a name is no revision.
+    Exit codes: 0 whether they differ or not; 3 a lock file or metrics cannot be read; 8 a name is no revision.
     """
     from gogooku3.recovery.diff import diff as compare
 
@@ -94,9 +96,9 @@ def _cell(value: Any, style: str) -> Text:
 
 
 def _number(value: Any) -> str:
-    """A number, or an estimate with its interval."""
+    """A number, or an estimate with its interval; `ABSENT` without either."""
     if isinstance(value, dict):
         return str(Estimate(value["value"], value.get("low"), value.get("high")))
     if value is None:
-        return "absent"
+        return ABSENT
     return f"{value:.4f}" if isinstance(value, float) else str(value)

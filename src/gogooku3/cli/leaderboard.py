@@ -15,10 +15,10 @@ def leaderboard(check: bool) -> None:
     """Write `docs/leaderboard.md` from the tags: one row per version, best first.
 
     Each with its RankIC and Sharpe ratio with 95 % intervals, deflated Sharpe, commit, hash of the model, and the mark
-    of the best of its tier.
+    of the best of its tier. `–` stands for a metric that the version did not measure.
 
-    Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 8 Git
-    failed.
+    Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 3 the
+    metrics of a version are damaged; 8 Git failed.
     """
     from gogooku3.recovery.leaderboard import PAGE
     from gogooku3.recovery.leaderboard import leaderboard as written

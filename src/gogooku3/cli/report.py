@@ -22,11 +22,12 @@ def report(old: str, new: str, output: Path | None) -> None:
     """Write a page that puts B beside A: the verdict on their difference, their parameters, their curves.
 
     A and B are tags, commits, branches, or `workspace` (the default of B). The difference is taken over the sessions
-    that both have, by stationary bootstrap, with its 95 % interval. `dvc repro` writes the page of one model,
+    that both have, by stationary bootstrap, with its 95 % interval. A metric that an older version did not measure
+    reads `–`; where it wrote no sessions, there is no difference. `dvc repro` writes the page of one model,
     `reports/tier.html`.
 
-    Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics, or they have
-    too few sessions in common; 4 another clone's source is installed; 8 a name is no revision.
+    Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics or damaged ones,
+    or they have too few sessions in common; 4 another clone's source is installed; 8 a name is no revision.
     """
     from gogooku3.recovery.compare import compare
     from gogooku3.report.compare_page import write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _SPLITS = ("validation", "test")
@@ -16,6 +17,10 @@ TITLES = {
 """Baselines, as people call them."""
 _RIVAL = "lightgbm"
 """The baseline that a network must beat to be worth its cost."""
+
+ABSENT = "–"
+"""In place of a metric that a table does not hold, as those of older versions, which measured less; one that was
+measured and has no value is `undefined`."""
 
 _PLAIN = (
     ("probability of skill", ("sharpe", "probabilistic"), "{:.4f}"),
@@ -93,9 +98,11 @@ def verdict(difference: dict[str, Any]) -> str:
     return f"Over the {difference['sessions']} sessions of the test split, the model {told}."
 
 
-def interval(estimate: dict[str, Any]) -> str:
-    """A value with its interval, as far as they are defined."""
-    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+def interval(estimate: Mapping[str, Any]) -> str:
+    """A value with its interval, as far as they are defined; `ABSENT` without a value, no interval without a bound."""
+    if "value" not in estimate:
+        return ABSENT
+    value, low, high = (estimate.get(name) for name in ("value", "low", "high"))
     if value is None:
         return "undefined"
     if low is None or high is None:
@@ -140,26 +147,40 @@ def _rows(results: dict[str, Any]) -> list[str]:
     return [f"| {title} | {cell} | {test.get(title, 'undefined')} |" for title, cell in validation.items()]
 
 
-def cells(metrics: dict[str, Any]) -> dict[str, str]:
-    """What stands in a split's column, by the title of the row."""
+def cells(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """What stands in a split's column, by the title of the row; `ABSENT` where the table does not hold the metric.
+
+    The rows of a horizon are there where the table has the horizon.
+    """
     told = {
-        "Sharpe": interval(metrics["sharpe"]),
-        "RankIC, mean over horizons": interval(metrics["mean_rank_ic"]),
+        "Sharpe": _told(metrics, ("sharpe",), interval),
+        "RankIC, mean over horizons": _told(metrics, ("mean_rank_ic",), interval),
     }
     for name, title in (("rank_ic", "RankIC"), ("ic", "IC")):
-        told |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics[name].items()}
-    told |= {title: _formatted(metrics, path, form) for title, path, form in _PLAIN}
-    return told | {"stocks: all, joined, left": "{stocks}, {joined}, {left}".format(**metrics["universe"])}
+        told |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics.get(name, {}).items()}
+    told |= {title: _told(metrics, path, form.format) for title, path, form in _PLAIN}
+    return told | {"stocks: all, joined, left": _told(metrics, ("universe",), _universe)}
 
 
-def _formatted(metrics: Any, path: tuple[str, ...], form: str) -> str:
+def _told(metrics: Any, path: tuple[str, ...], tell: Callable[[Any], str]) -> str:
+    """What stands at a path of a table, in words."""
     for name in path:
+        if name not in metrics:
+            return ABSENT
         metrics = metrics[name]
-    return "undefined" if metrics is None else form.format(metrics)
+    return "undefined" if metrics is None else tell(metrics)
+
+
+def _universe(counts: Mapping[str, int]) -> str:
+    return ", ".join(_told(counts, (name,), str) for name in ("stocks", "joined", "left"))
 
 
 def _baseline(name: str, table: dict[str, Any]) -> str:
     less = table["model_less_this"]
     rank_ic = [table["mean_rank_ic"], less["mean_rank_ic"]] if "mean_rank_ic" in table else []
-    cells = [interval(table["sharpe"]), interval(less["sharpe"]), *(map(interval, rank_ic) if rank_ic else ("–", "–"))]
+    cells = [
+        interval(table["sharpe"]),
+        interval(less["sharpe"]),
+        *(map(interval, rank_ic) if rank_ic else (ABSENT, ABSENT)),
+    ]
     return f"| {TITLES[name]} | {' | '.join(cells)} |"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import polars as pl
 from gogooku3 import config
 from gogooku3.errors import DataError
 from gogooku3.recovery.diff import differing_parameters
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, metrics, sessions
 from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.report.pair import SPLITS, Pair, Parameter, Side
 from gogooku3.report.pair import compare as weigh
@@ -20,11 +19,13 @@ from gogooku3.report.pair import compare as weigh
 def compare(root: Path, old: str, new: str = WORKSPACE) -> Pair:
     """Puts two revisions, or a revision and the working tree (`workspace`), side by side.
 
-    The bootstrap is that of the working tree's parameters, as `promote` has it.
+    A revision may be of an older version, which measured less: what it lacks is absent from its side. The bootstrap is
+    that of the working tree's parameters, as `promote` has it.
 
     Raises:
         GitError: a name is no revision.
-        DataError: one has no metrics, or they have too few sessions in common.
+        DataError: one has no metrics or damaged ones, the working tree has no sessions, or they have too few sessions
+            in common.
         ConfigError: the working tree's parameters are wrong.
     """
     parameters = [Parameter(change.name, change.old, change.new) for change in differing_parameters(root, old, new)]
@@ -34,34 +35,46 @@ def compare(root: Path, old: str, new: str = WORKSPACE) -> Pair:
 
 def _side(root: Path, name: str) -> Side:
     commit = None if name == WORKSPACE else git.commit_of(root, name)
-    return Side(
-        name=name,
-        commit=commit,
-        metrics={split: _metrics(root, name, commit, f"metrics/{split}.json") for split in SPLITS},
-        sessions={split: _sessions(root, name, commit, f"metrics/sessions/{split}.csv") for split in SPLITS},
-    )
+    tables = {split: _metrics(root, name, commit, metrics.path_of(split)) for split in SPLITS}
+    tracks = {split: _sessions(root, name, commit, sessions.path_of(split)) for split in SPLITS}
+    return Side(name, commit, tables, {split: track for split, track in tracks.items() if track is not None})
 
 
 def _metrics(root: Path, name: str, commit: str | None, path: str) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(_text(root, name, commit, path))
-    except ValueError as error:
-        raise DataError(f"`{path}` of `{name}` is not JSON: {error}", hint="`dvc repro evaluate` writes it") from None
-    return content
-
-
-def _sessions(root: Path, name: str, commit: str | None, path: str) -> pl.DataFrame:
-    return pl.read_csv(_text(root, name, commit, path).encode(), try_parse_dates=True)
-
-
-def _text(root: Path, name: str, commit: str | None, path: str) -> str:
-    file = root / path
-    if commit is not None:
-        text = git.show(root, commit, path)
-    else:
-        text = file.read_text(encoding="utf-8") if file.is_file() else None
+    text = _text(root, commit, path)
     if text is None:
-        raise DataError(
-            f"`{path}` is not in `{name}`", hint="`dvc repro evaluate` writes it; compare commits that have it"
-        )
-    return text
+        raise _absent(name, path)
+    try:
+        return metrics.parse(text)
+    except ValueError as error:
+        raise _damaged(name, path, error) from None
+
+
+def _sessions(root: Path, name: str, commit: str | None, path: str) -> pl.DataFrame | None:
+    """None where the version of a commit did not write them; the working tree's version does."""
+    text = _text(root, commit, path)
+    if text is None and commit is None:
+        raise _absent(name, path)
+    try:
+        return None if text is None else sessions.parse(text)
+    except ValueError as error:
+        raise _damaged(name, path, error) from None
+
+
+def _text(root: Path, commit: str | None, path: str) -> str | None:
+    if commit is not None:
+        return git.show(root, commit, path)
+    file = root / path
+    return file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else None
+
+
+def _absent(name: str, path: str) -> DataError:
+    return DataError(
+        f"`{path}` is not in `{name}`", hint="`dvc repro evaluate` writes it; compare commits that have it"
+    )
+
+
+def _damaged(name: str, path: str, error: ValueError) -> DataError:
+    return DataError(
+        f"`{path}` of `{name}` is {error}", hint="`dvc repro evaluate` writes it; compare commits that have it whole"
+    )

@@ -6,7 +6,6 @@ A side is a Git revision or the working tree (None). Everything is read from the
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from gogooku3.features.feature import Feature
 from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
@@ -61,7 +60,8 @@ class Diff:
     """Locked versions by library."""
     code: list[RoomChange]
     metrics: list[Change]
-    """Dotted names that begin with the split's; an estimate is one value with its interval."""
+    """Dotted names that begin with the split's; an estimate is one value with its interval, None one that a side did
+    not measure."""
 
 
 def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
@@ -163,10 +163,10 @@ def _locked_versions(text: str | None) -> dict[str, str]:
 def _metrics(root: Path, side: str | None) -> dict[str, Any]:
     found = {}
     for split in SPLITS:
-        path = f"metrics/{split}.json"
-        if text := _text(root, side, path):
+        path = metrics.path_of(split)
+        if (text := _text(root, side, path)) is not None:
             with _readable(side, path):
-                found[split] = json.loads(text)
+                found[split] = metrics.parse(text)
     return _flat(found)
 
 

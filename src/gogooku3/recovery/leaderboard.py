@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.record import Record
 from gogooku3.recovery.releases.results import mean_rank_ic
 from gogooku3.recovery.tiers import Tier, tiers
@@ -29,7 +30,11 @@ _COLUMNS = (
 
 
 def leaderboard(root: Path) -> str:
-    """The page, in Markdown: the same for the same tags."""
+    """The page, in Markdown: the same for the same tags.
+
+    Raises:
+        DataError: the metrics of a version are damaged.
+    """
     rows = sorted(tiers(root), key=_rank)
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
     table = "\n".join([*head, *(_row(root, row) for row in rows)])
@@ -43,7 +48,7 @@ def _rank(row: Tier) -> tuple[str, float]:
 
 
 def _row(root: Path, row: Tier) -> str:
-    metrics = ["not recorded"] * 5 + ["–"] if row.record is None else _metrics(root, row, row.record)
+    metrics = ["not recorded"] * 5 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
     *told, model = metrics
     cells = [f"`{row.tag}`", "**best**" if row.best else "", *told, f"`{row.commit[:_HASH]}`", model]
     return f"| {' | '.join(cells)} |"
@@ -53,10 +58,15 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
     trials = "not recorded" if record.trials is None else f"{deflated} of {record.trials}"
     return [
-        str(mean_rank_ic(root, row.commit, "validation")),
+        _rank_ic(root, row, "validation"),
         str(record.validation.sharpe),
         trials,
-        str(mean_rank_ic(root, row.commit, "test")),
+        _rank_ic(root, row, "test"),
         str(record.test.sharpe),
         f"`{record.model_sha256[:_HASH]}`",
     ]
+
+
+def _rank_ic(root: Path, row: Tier, split: str) -> str:
+    found = mean_rank_ic(root, row.commit, split)
+    return ABSENT if found is None else str(found)

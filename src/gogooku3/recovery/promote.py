@@ -22,19 +22,20 @@ from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE, WEIGHTS
 from gogooku3.recovery.releases.record import (
     Comparison,
     Estimate,
     Measured,
     Record,
+    compared,
     gain,
     measured,
     message,
     parse,
 )
-from gogooku3.recovery.releases.results import sessions, track_record
+from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
 from gogooku3.runtime.files import sha256_file
@@ -233,7 +234,7 @@ def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validatio
     best = registry.best(tier)
     if best is None:
         return None
-    its = measured(root, best.commit, "validation")
+    its = compared(root, best.commit)
     if its.mean_rank_ic is None:
         raise RefusedError(
             f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {its.basis}",
@@ -245,11 +246,12 @@ def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validatio
 
 def _gain(root: Path, commit: str, best: str) -> Estimate | None:
     """Mean validation RankIC of a commit less that of another, session by session; None where one lacks them."""
-    ours, theirs = (sessions(root, rev, "validation") for rev in (commit, best))
+    ours, theirs = (sessions.read(root, rev, "validation") for rev in (commit, best))
     if ours is None or theirs is None:
         return None
     bootstrap = config.load(root / config.PARAMS).evaluation.bootstrap
-    return Estimate(**differences(ours, theirs, bootstrap)["mean_rank_ic"])
+    found = differences(ours, theirs, bootstrap)
+    return Estimate(**found["mean_rank_ic"]) if "mean_rank_ic" in found else None
 
 
 def _require_reproduced(root: Path) -> None:

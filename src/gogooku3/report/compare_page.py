@@ -9,9 +9,9 @@ import altair as alt
 import polars as pl
 
 from gogooku3.evaluation.plots import SMOOTHED
-from gogooku3.metrics.paired_difference import horizons_of
-from gogooku3.metrics.returns import cumulative
-from gogooku3.package.results import cells
+from gogooku3.evaluation.returns import cumulative
+from gogooku3.files import replaced_file
+from gogooku3.package.results import ABSENT, cells
 from gogooku3.pages.months import Months
 from gogooku3.pages.svg import NARROW, Frame, across, axis, fitting, svg
 from gogooku3.pages.template import drawn, environment
@@ -26,6 +26,7 @@ _SHOWN = "test"
 """The split whose curves are drawn."""
 _OLD = "old"
 _ROOM_FOR_TITLES = 118
+_UNDEFINED = {"value": None, "low": None, "high": None}
 
 
 def write(pair: Pair, target: Path) -> None:
@@ -39,6 +40,7 @@ def page(pair: Pair) -> str:
     """The page as HTML that needs no other file, no network and no script."""
     told, level = headline(pair, _SHOWN)
     sides = [Track(MODEL, pair.new.name, 0), Track(_OLD, pair.old.name, 1)]
+    metrics = {split: _side_by_side(pair, split) for split in SPLITS}
     return (
         environment(Path(__file__).parent)
         .get_template(_TEMPLATE)
@@ -51,21 +53,24 @@ def page(pair: Pair) -> str:
             sides=sides,
             measures=_measures(pair),
             charts=drawn(_charts(pair, sides)),
-            metrics={split: _side_by_side(pair, split) for split in SPLITS},
+            metrics=metrics,
+            lacking=any(ABSENT in cell for rows in metrics.values() for _, *both in rows for cell in both),
         )
     )
 
 
 def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
-    charts = {"cumulative": fitting(lambda frame: _cumulative(pair, sides, frame))}
-    for split in SPLITS:
-        found = pair.differences[split]
+    charts = {}
+    for split, found in pair.differences.items():
         charts[f"sharpe_{split}"] = gains([{"title": "Sharpe ratio", **found["sharpe"]}], "Sharpe ratio", titled)
         rank_ics = [{"title": f"RankIC {horizon}", **cell} for horizon, cell in found.get("rank_ic", {}).items()]
         if rank_ics:
             rank_ics.append({"title": "mean RankIC", **found["mean_rank_ic"]})
             charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
+    if _SHOWN not in pair.differences:
+        return charts
+    charts["cumulative"] = fitting(lambda frame: _cumulative(pair, sides, frame))
     if "mean_rank_ic" in pair.differences[_SHOWN]:
         curves = smoothed_rank_ic(pair)
         if curves["rank_ic"].count():
@@ -73,15 +78,20 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
     return charts
 
 
-def _measures(pair: Pair) -> list[tuple[str, list[Any]]]:
-    """Title of each measure that both have, and its difference by split."""
-    found = [pair.differences[split] for split in SPLITS]
-    rows = [("Sharpe ratio", [each["sharpe"] for each in found])]
-    if all("mean_rank_ic" in each for each in found):
-        rows.append(("mean RankIC", [each["mean_rank_ic"] for each in found]))
-        horizons = found[0]["rank_ic"]
-        rows += [(f"RankIC {horizon}", [each["rank_ic"][horizon] for each in found]) for horizon in horizons]
-    return rows
+def _measures(pair: Pair) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Title of each measure of which there is a difference, and this by split: undefined on one that has none."""
+    found = {split: _titled(table) for split, table in pair.differences.items()}
+    titles = dict.fromkeys(title for cells in found.values() for title in cells)
+    return [(title, [found.get(split, {}).get(title, _UNDEFINED) for split in SPLITS]) for title in titles]
+
+
+def _titled(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The differences on a split by their titles."""
+    told = {"Sharpe ratio": found["sharpe"]}
+    if "mean_rank_ic" in found:
+        told["mean RankIC"] = found["mean_rank_ic"]
+        told |= {f"RankIC {horizon}": cell for horizon, cell in found["rank_ic"].items()}
+    return told
 
 
 def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
@@ -138,5 +148,5 @@ def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
 def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:
     """Title, and what the old and the new have."""
     old, new = (cells(side.metrics[split]) for side in (pair.old, pair.new))
-    titles = [*old, *(title for title in new if title not in old)]
-    return [(title, old.get(title, "–"), new.get(title, "–")) for title in titles]
+    titles = [*new, *(title for title in old if title not in new)]
+    return [(title, old.get(title, ABSENT), new.get(title, ABSENT)) for title in titles]

@@ -9,6 +9,7 @@ import polars as pl
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.errors import DataError
+from gogooku3.evaluation.differences import differences, horizons_of
 from gogooku3.evaluation.evaluate import MIN_SESSIONS
 from gogooku3.metrics.paired_difference import differences
 from gogooku3.package.results import verb
@@ -25,9 +26,9 @@ class Side:
     commit: str | None
     """None for the working tree."""
     metrics: dict[str, dict[str, Any]]
-    """By split."""
+    """By split; older versions measured less."""
     sessions: dict[str, pl.DataFrame]
-    """By split."""
+    """By split, of those for which its version wrote them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Pair:
     new: Side
     parameters: list[Parameter]
     differences: dict[str, dict[str, Any]]
-    """The new less the old by split, over the sessions that both have."""
+    """The new less the old, over the sessions that both have; by split, of those for which both have any."""
 
     def shared(self, split: str) -> pl.DataFrame:
         """Sessions in which both held a portfolio, the columns of the old with `_old` at the end."""
@@ -61,10 +62,16 @@ def compare(old: Side, new: Side, parameters: list[Parameter], bootstrap: Bootst
     Raises:
         DataError: they have fewer than `MIN_SESSIONS` sessions of a split in common.
     """
-    for split in SPLITS:
+    comparable = _comparable(old, new)
+    for split in comparable:
         _require_overlap(old, new, split)
-    found = {split: differences(new.sessions[split], old.sessions[split], bootstrap) for split in SPLITS}
+    found = {split: differences(new.sessions[split], old.sessions[split], bootstrap) for split in comparable}
     return Pair(old, new, parameters, found)
+
+
+def _comparable(old: Side, new: Side) -> list[str]:
+    """The splits of which both have sessions."""
+    return [split for split in SPLITS if split in old.sessions and split in new.sessions]
 
 
 def _require_overlap(old: Side, new: Side, split: str) -> None:
@@ -85,12 +92,14 @@ def _require_overlap(old: Side, new: Side, split: str) -> None:
 
 def headline(pair: Pair, split: str) -> tuple[str, str]:
     """What the differences on a split say in few words, and how grave that is for the new one."""
+    old, new = pair.old.name, pair.new.name
+    if split not in pair.differences:
+        return f"{old} and {new} cannot be compared session by session", "note"
     found = pair.differences[split]
     measures = {"mean RankIC": found.get("mean_rank_ic"), "Sharpe ratio": found["sharpe"]}
     verbs = {name: verb(gain) for name, gain in measures.items() if gain is not None}
     better = [name for name, told in verbs.items() if told == "beats"]
     worse = [name for name, told in verbs.items() if told == "is beaten by"]
-    old, new = pair.old.name, pair.new.name
     if better and worse:
         return f"{new} beats {old} by {better[0]}, and is beaten by {worse[0]}", "note"
     if better:
@@ -101,13 +110,29 @@ def headline(pair: Pair, split: str) -> tuple[str, str]:
 
 
 def cautions(pair: Pair) -> list[str]:
-    """What else than the models the differences may come from."""
+    """What else than the models the differences may come from, and what cannot be compared."""
     sections = {parameter.name.split(".")[0] for parameter in pair.parameters}
     told = []
     if sections & {"quotes", "dataset"}:
         told.append("Quotes or dataset differ: the two were measured on other stocks, features or sessions too.")
     if any(parameter.name.startswith("evaluation.portfolio") for parameter in pair.parameters):
         told.append("The portfolio differs: so the returns would differ with the same scores.")
-    if "mean_rank_ic" not in pair.differences["test"]:
+    return told + _incomparable(pair)
+
+
+def _incomparable(pair: Pair) -> list[str]:
+    """Of what there is no difference, and why."""
+    told = []
+    for side in (pair.old, pair.new):
+        if absent := [split for split in SPLITS if split not in side.sessions]:
+            told.append(
+                f"{side.name} records no sessions of {' and '.join(absent)}, as early versions did not: there the two"
+                " cannot be compared session by session."
+            )
+        if absent := [split for split, table in side.sessions.items() if not horizons_of(table)]:
+            told.append(f"{side.name} records no RankIC by session of {' and '.join(absent)}: it cannot be compared.")
+    splits = _comparable(pair.old, pair.new)
+    horizons = [[horizons_of(side.sessions[split]) for side in (pair.old, pair.new)] for split in splits]
+    if any(old and new and old != new for old, new in horizons):
         told.append("Their horizons differ: their RankIC cannot be compared.")
     return told

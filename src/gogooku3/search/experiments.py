@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from yaml import YAMLError
 
 from gogooku3 import config
 from gogooku3.errors import ConfigError, DataError, GitError
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.record import Estimate
 from gogooku3.search.space import leaves
 
@@ -67,10 +66,10 @@ def find(root: Path, commit: str, name: str) -> Experiment | None:
     except GitError:
         return None
     try:
-        metrics = json.loads(git.show(root, made, _RESULT) or "")
+        found = metrics.parse(git.show(root, made, _RESULT) or "")
     except ValueError as error:
-        raise _unreadable(name, str(error)) from None
-    return Experiment(name, made, leaves(parameters(root, made)), metrics)
+        raise _unreadable(name, f"it is {error}") from None
+    return Experiment(name, made, leaves(parameters(root, made)), found)
 
 
 def bring(root: Path, source: Path, commit: str, name: str) -> None:

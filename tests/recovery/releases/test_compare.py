@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -87,6 +91,89 @@ def test_what_has_no_metrics_is_refused_by_name(compared: Any) -> None:
         compare(compared.folder, "before")
     with pytest.raises(GitError, match="`tier7` names no commit here"):
         compare(compared.folder, "tier7")
+
+
+def edit(compared: Any, edit: Callable[[Path], object], name: str) -> None:
+    """Commits and tags other metrics than those of `after`, which remain in the working tree."""
+    edit(compared.folder / "metrics")
+    compared.commit("Other metrics")
+    compared.run("git", "tag", name)
+    compared.run("git", "checkout", "--quiet", "after")
+
+
+def without_capacity(metrics: Path) -> None:
+    table = json.loads((metrics / "test.json").read_text())
+    del table["capacity"]
+    (metrics / "test.json").write_text(json.dumps(table))
+
+
+def without_columns(pattern: str) -> Callable[[Path], None]:
+    def drop(metrics: Path) -> None:
+        for path in (metrics / "sessions").iterdir():
+            frame = pl.read_csv(path)
+            frame.drop([name for name in frame.columns if re.fullmatch(pattern, name)]).write_csv(path)
+
+    return drop
+
+
+def test_a_metric_that_one_lacks_is_a_dash_beside_the_whole_difference(compared: Any) -> None:
+    edit(compared, without_capacity, "older")
+    printed = CliRunner().invoke(command, ["older"])
+    assert (printed.exit_code, printed.exception) == (0, None)
+    page = (compared.folder / "logs/compare.html").read_text()
+    row = re.search(r">capacity</th>(.*?)</tr>", page.split("<h3>test</h3>")[1])
+    assert row is not None
+    assert re.findall(r"–|\d+", row[1]) == ["–", "0"]
+    assert compare(compared.folder, "older").differences == compare(compared.folder, "after").differences
+    assert "Returns after costs" in page
+
+
+def test_a_version_that_wrote_no_sessions_is_compared_by_its_metrics_alone(compared: Any) -> None:
+    edit(compared, lambda metrics: (metrics / "sessions/test.csv").unlink(), "older")
+    printed = CliRunner().invoke(command, ["older"])
+    assert printed.stdout.splitlines()[:2] == [
+        "validation: No difference between older and workspace is shown",
+        "test: older and workspace cannot be compared session by session",
+    ]
+    page = (compared.folder / "logs/compare.html").read_text()
+    text = Elements(page).text
+    assert "older records no sessions of test, as early versions did not" in text
+    assert "Returns after costs" not in text
+    difference = page.split('<section id="difference">')[1].split("</table>")[0]
+    rows = [re.sub(r"<.*?>", " ", row).split() for row in difference.split("<tr>")[2:]]
+    assert [row[0] for row in rows] == ["Sharpe", "mean", "RankIC", "RankIC"]
+    assert all(row[-1] == "–" and row[-2].endswith("]") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("columns", "split", "says"),
+    [
+        ("net", "cannot be compared session by session", "older records no sessions of validation and test"),
+        ("rank_ic_.*", "No difference between", "older records no RankIC by session of validation and test"),
+        ("rank_ic_5", "No difference between", "Their horizons differ"),
+    ],
+)
+def test_a_column_that_one_lacks_is_left_out(compared: Any, columns: str, split: str, says: str) -> None:
+    edit(compared, without_columns(columns), "older")
+    printed = CliRunner().invoke(command, ["older"])
+    assert (printed.exit_code, printed.exception) == (0, None)
+    assert split in printed.stdout
+    assert says in Elements((compared.folder / "logs/compare.html").read_text()).text
+    gains = compare(compared.folder, "older").differences.get("test", {})
+    assert ("sharpe" in gains, "mean_rank_ic" in gains) == (columns != "net", False)
+
+
+@pytest.mark.parametrize("content", ["", "net\n0.1\n", "Date,net\n2024-01-01,high\n", "<<<<<<< HEAD\nDate,net\n"])
+@pytest.mark.parametrize("committed", [True, False])
+def test_sessions_that_are_damaged_are_refused_by_name(compared: Any, content: str, committed: bool) -> None:
+    sides = ("older", "after") if committed else ("after", "workspace")
+    if committed:
+        edit(compared, lambda metrics: (metrics / "sessions/test.csv").write_text(content), "older")
+    else:
+        (compared.folder / "metrics/sessions/test.csv").write_text(content)
+    name = "older" if committed else "workspace"
+    with pytest.raises(DataError, match=rf"`metrics/sessions/test\.csv` of `{name}` is not a table of sessions: "):
+        compare(compared.folder, *sides)
 
 
 def test_other_data_and_another_portfolio_are_cautioned_against(compared: Any) -> None:

@@ -143,3 +143,12 @@ def test_a_file_that_cannot_be_read_is_named(lab: Any, path: str, content: bytes
     (lab.folder / path).write_bytes(content)
     with pytest.raises(DataError, match=f"`{path}` of the working tree cannot be read"):
         diff(lab.folder, "HEAD")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"sharpe": 1.5}', '{"sharpe": {"value": "high"}}', '{"rank_ic": {"1": {}}, "ic": []}']
+)
+def test_metrics_that_are_none_are_no_metrics_that_an_older_version_lacked(lab: Any, content: str) -> None:
+    (lab.folder / "metrics/test.json").write_text(content)
+    with pytest.raises(DataError, match=r"`metrics/test\.json` of the working tree cannot be read: not "):
+        diff(lab.folder, "HEAD")

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gogooku3.cli import main
 from gogooku3.cli.leaderboard import leaderboard as command
 from gogooku3.recovery.leaderboard import PAGE
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.git import create_tags, tag_object
 from gogooku3.recovery.releases.record import parse
 
 
@@ -60,6 +62,22 @@ def test_a_page_that_is_behind_the_tags_is_found(released: Any) -> None:
     assert (behind.exit_code, "`gogooku3 leaderboard` writes it anew" in behind.stderr) == (1, True)
     CliRunner().invoke(command)
     assert [row[1] for row in rows(released)] == ["", "**best**", ""]
+
+
+def test_a_metric_that_the_version_did_not_measure_is_a_dash_and_damaged_metrics_are_an_error(released: Any) -> None:
+    message = tags.read(released.folder).find("tier1@v1.1.0").tag.message
+    for name, text in (("tier1@v1.2.0", '{"sessions": 100}'), ("tier1@v1.3.0", "{")):
+        (released.folder / "metrics/validation.json").write_text(text)
+        commit = released.commit("Other metrics")
+        create_tags(released.folder, {name: tag_object(released.folder, name, commit, message)})
+        done = CliRunner().invoke(main, ["leaderboard"])
+        if text == "{":
+            assert done.exit_code == 3
+            assert f"error: `metrics/validation.json` of `{commit}` is not JSON" in done.stderr
+            assert "hint: `git log" in done.stderr
+        else:
+            (row,) = (row for row in rows(released) if row[0] == f"`{name}`")
+            assert (row[2], row[5]) == ("–", "0.050 [-0.050, 0.150]")
 
 
 def test_without_a_release_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

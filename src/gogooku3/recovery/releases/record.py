@@ -17,7 +17,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.lineage import Parent
-from gogooku3.recovery.releases import git
+from gogooku3.package.results import ABSENT
+from gogooku3.recovery.releases import metrics
 
 SPLITS = ("validation", "test")
 
@@ -119,25 +120,24 @@ class Record:
 
 def measured(root: Path, rev: str, split: str) -> Measured:
     """Reads a revision's own metrics file of a split; raises `DataError` when it does not have what is compared."""
-    path = f"metrics/{split}.json"
-    text = git.show(root, rev, path)
-    if text is None:
+    found = _metrics(root, rev, split)
+    if not (found.first and found.last and found.sharpe != metrics.Sharpe() and found.rank_ic):
         raise DataError(
-            f"`{path}` is not in commit {rev[:10]}", hint="`dvc repro` writes it; commit it with `dvc.lock`"
-        )
-    try:
-        table = json.loads(text)
-        return Measured(
-            str(table["from"]),
-            str(table["to"]),
-            _estimate(table["sharpe"]),
-            {str(horizon): _estimate(cell) for horizon, cell in table["rank_ic"].items()},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataError(
-            f"`{path}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe, rank_ic",
+            f"`{metrics.path_of(split)}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe,"
+            " rank_ic",
             hint="`dvc repro evaluate` writes it anew",
-        ) from None
+        )
+    return _measured(found)
+
+
+def compared(root: Path, rev: str) -> Measured:
+    """What an earlier release measured on validation, as far as its version did; raises `DataError` without a file."""
+    return _measured(_metrics(root, rev, "validation"))
+
+
+def estimate(cell: metrics.Cell) -> Estimate:
+    """A metric of a file; undefined where the file does not hold it."""
+    return Estimate(cell.value, cell.low, cell.high)
 
 
 def message(record: Record) -> str:
@@ -204,8 +204,23 @@ def parse(text: str) -> Record | None:
         return None
 
 
-def _estimate(cell: dict[str, Any]) -> Estimate:
-    return Estimate(cell["value"], cell["low"], cell["high"])
+def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:
+    found = metrics.read(root, rev, split)
+    if found is None:
+        raise DataError(
+            f"`{metrics.path_of(split)}` is not in commit {rev[:10]}",
+            hint="`dvc repro` writes it; commit it with `dvc.lock`",
+        )
+    return found
+
+
+def _measured(found: metrics.Metrics) -> Measured:
+    return Measured(
+        found.first or ABSENT,
+        found.last or ABSENT,
+        estimate(found.sharpe),
+        {horizon: estimate(cell) for horizon, cell in found.rank_ic.items()},
+    )
 
 
 def _origin(parent: Parent | None) -> str:

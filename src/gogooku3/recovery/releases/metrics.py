@@ -1,0 +1,132 @@
+"""The metrics of a split, `metrics/<split>.json`, as any version wrote them.
+
+Later versions measure more. A metric that the file does not hold is absent from what is read here, and no value takes
+its place: it is shown as `–` and left out of comparisons. What the file holds must be what the evaluation writes;
+otherwise the file is damaged, and that is an error.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from gogooku3.errors import DataError
+from gogooku3.recovery.releases import git
+
+_CHECKED = ConfigDict(extra="ignore", strict=True)
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Cell:
+    """A metric with its interval."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Sharpe(Cell):
+    """A Sharpe ratio, and what it proves."""
+
+    probabilistic: float | None = None
+    min_track_record: float | None = None
+    trials_survived: int | None = None
+    skewness: float | None = None
+    kurtosis: float | None = None
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Market:
+    """Exposure to the market."""
+
+    beta: float | None = None
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Exposure:
+    """What the portfolio is exposed to."""
+
+    market: Market = field(default_factory=Market)
+    size: float | None = None
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Universe:
+    """How many stocks."""
+
+    stocks: int | None = None
+    joined: int | None = None
+    left: int | None = None
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Metrics:
+    """Of `gogooku3.evaluation.evaluate.Evaluation.metrics`, what is read from files; None where undefined or absent."""
+
+    sessions: int | None = None
+    first: str | None = Field(default=None, alias="from")
+    last: str | None = Field(default=None, alias="to")
+    sharpe: Sharpe = field(default_factory=Sharpe)
+    annual_return: float | None = None
+    annual_volatility: float | None = None
+    max_drawdown: float | None = None
+    turnover: float | None = None
+    break_even_bps: float | None = None
+    capacity: float | None = None
+    rank_ic: dict[str, Cell] = field(default_factory=dict)
+    ic: dict[str, Cell] = field(default_factory=dict)
+    mean_rank_ic: Cell | None = None
+    exposure: Exposure = field(default_factory=Exposure)
+    universe: Universe = field(default_factory=Universe)
+
+
+_ADAPTER = TypeAdapter(Metrics)
+
+
+def path_of(split: str) -> str:
+    """Where the metrics of a split stand in the repository."""
+    return f"metrics/{split}.json"
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The content of a metrics file: what its version measured, and no more.
+
+    Raises:
+        ValueError: it is not JSON, or not what the evaluation writes; the message completes "the file is …".
+    """
+    _known(text)
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def read(root: Path, rev: str, split: str) -> Metrics | None:
+    """The metrics of a split at a revision; None where it has no such file.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = path_of(split)
+    text = git.show(root, rev, path)
+    try:
+        return None if text is None else _known(text)
+    except ValueError as error:
+        raise DataError(
+            f"`{path}` of `{rev}` is {error}", hint=f"`git log {rev} -- {path}` shows who changed it"
+        ) from None
+
+
+def _known(text: str) -> Metrics:
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        if found["type"] == "json_invalid":
+            raise ValueError(f"not JSON: {found['ctx']['error']}") from None
+        told = [".".join(str(part) for part in found["loc"]), found["msg"]]
+        raise ValueError(f"not a table of metrics: {': '.join(filter(None, told))}") from None

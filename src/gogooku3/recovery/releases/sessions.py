@@ -1,0 +1,53 @@
+"""What the metrics of a split are means of, `metrics/sessions/<split>.csv`, as any version wrote it.
+
+Early versions wrote no such file. A column that a version did not write is absent from what is read here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from gogooku3.errors import DataError
+from gogooku3.evaluation.differences import horizons_of
+from gogooku3.recovery.releases import git
+
+
+def path_of(split: str) -> str:
+    """Where the sessions of a split stand in the repository."""
+    return f"metrics/sessions/{split}.csv"
+
+
+def parse(text: str) -> pl.DataFrame | None:
+    """`Evaluation.sessions` as far as a version wrote it; None without `net`, by which sessions are compared.
+
+    Raises:
+        ValueError: it is not such a table; the message completes "the file is …".
+    """
+    try:
+        frame = pl.read_csv(text.encode(), try_parse_dates=True)
+        if frame.schema.get("Date") != pl.Date:
+            raise ValueError("no column `Date` of dates")
+        numbers = [name for name in ("net", *(f"rank_ic_{h}" for h in horizons_of(frame))) if name in frame.columns]
+        numeric = frame.with_columns(pl.col(numbers).cast(pl.Float64))
+    except (PolarsError, ValueError) as error:
+        raise ValueError(f"not a table of sessions: {str(error).splitlines()[0]}") from None
+    return numeric if "net" in numbers else None
+
+
+def read(root: Path, rev: str, split: str) -> pl.DataFrame | None:
+    """The sessions of a split at a revision; None where its version did not write them.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = path_of(split)
+    text = git.show(root, rev, path)
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise DataError(
+            f"`{path}` of `{rev}` is {error}", hint=f"`git log {rev} -- {path}` shows who changed it"
+        ) from None

@@ -1,0 +1,85 @@
+"""A metrics file is read as its version wrote it; what is no such file is an error that says where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gogooku3.errors import DataError
+from gogooku3.recovery.releases import metrics
+from gogooku3.recovery.releases.metrics import Cell, Metrics, Sharpe
+
+Commit = Callable[[str, str], str]
+
+DAMAGED = {
+    "": "not JSON: ",
+    "{": "not JSON: ",
+    "[" * 100_000: "not JSON: ",
+    "\udcff": "not a table of metrics: Input should be a valid string",
+    "[]": "not a table of metrics: Input should be an object",
+    "1.5": "not a table of metrics: Input should be an object",
+    '{"sharpe": 1.5}': "not a table of metrics: sharpe: ",
+    '{"sharpe": null}': "not a table of metrics: sharpe: ",
+    '{"sharpe": {"value": "high"}}': "not a table of metrics: sharpe.value: Input should be a valid number",
+    '{"rank_ic": {"5": {"low": true}}}': "not a table of metrics: rank_ic.5.low: ",
+    '{"capacity": "1e9"}': "not a table of metrics: capacity: ",
+    '{"universe": {"left": 0.5}}': "not a table of metrics: universe.left: ",
+    '{"from": 20240104}': "not a table of metrics: from: ",
+}
+"""Content, and what is said of it."""
+
+
+@pytest.fixture
+def commit(tmp_path: Path) -> Commit:
+    """Commits a file in a new repository; gives the commit."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    git("config", "user.name", "Test")
+    git("config", "user.email", "test@example.com")
+
+    def write(path: str, text: str) -> str:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, errors="surrogateescape")
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "Metrics")
+        return git("rev-parse", "HEAD")
+
+    return write
+
+
+def test_what_a_file_holds_is_read_and_nothing_is_added(commit: Commit, tmp_path: Path) -> None:
+    table = {
+        "sharpe": {"value": 1, "low": None, "deflated": 0.9},
+        "rank_ic": {"5": {"value": 0.25}},
+        "to": "2024-02-29",
+        "later": [1],
+    }
+    text = json.dumps(table)
+    assert metrics.parse(text) == table
+    rev = commit("metrics/test.json", text)
+    assert metrics.read(tmp_path, rev, "test") == Metrics(
+        **{"to": "2024-02-29"}, sharpe=Sharpe(value=1.0), rank_ic={"5": Cell(value=0.25)}
+    )
+    assert metrics.read(tmp_path, rev, "validation") is None
+
+
+@pytest.mark.parametrize(("text", "says"), DAMAGED.items(), ids=range(len(DAMAGED)))
+def test_a_file_that_no_version_wrote_is_an_error_that_names_it(
+    text: str, says: str, commit: Commit, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"^{says}"):
+        metrics.parse(text)
+    rev = commit("metrics/test.json", text)
+    with pytest.raises(DataError) as refused:
+        metrics.read(tmp_path, rev, "test")
+    assert refused.value.message.startswith(f"`metrics/test.json` of `{rev}` is not ")
+    assert f"git log {rev} -- metrics/test.json" in refused.value.hint

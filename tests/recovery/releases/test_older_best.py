@@ -1,0 +1,99 @@
+"""A best whose metrics an older version wrote is compared by what that version measured, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gogooku3.errors import RefusedError
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.git import create_tags, renamed, tag_object
+from gogooku3.recovery.releases.record import comparison
+
+RELEASED = Path(__file__).parents[2] / "released"
+TAG, STAGE_TAG = "tier1@v1.0.0", "tier1#best#1"
+
+
+def keep_what_was_measured_before_baselines(table: dict[str, Any]) -> None:
+    known = json.loads((RELEASED / "metrics/before-baselines/validation.json").read_text())
+    for part, names in ((table, known.keys()), (table["sharpe"], known["sharpe"].keys())):
+        for name in part.keys() - names:
+            del part[name]
+
+
+def without(name: str) -> Callable[[dict[str, Any]], None]:
+    def edit(table: dict[str, Any]) -> None:
+        del table[name]
+
+    return edit
+
+
+def release_as_older(lab: Any, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Releases a model, then moves the tags to a commit with edited metrics and without sessions."""
+    promote(lab.folder, "tier1")
+    message = tags.read(lab.folder).find(TAG).tag.message
+    for split in ("validation", "test"):
+        path = lab.folder / f"metrics/{split}.json"
+        table = json.loads(path.read_text())
+        edit(table)
+        path.write_text(json.dumps(table))
+    shutil.rmtree(lab.folder / "metrics/sessions")
+    commit = lab.commit("As an older version wrote it")
+    lab.run("git", "tag", "--delete", TAG, STAGE_TAG)
+    content = tag_object(lab.folder, TAG, commit, message)
+    create_tags(lab.folder, {TAG: content, STAGE_TAG: renamed(content, STAGE_TAG)})
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (keep_what_was_measured_before_baselines, "the sessions are not recorded for both, or too few"),
+        (without("sharpe"), "the sessions are not recorded for both, or too few"),
+        (without("from"), "the sessions or horizons are not the same"),
+    ],
+    ids=["before-baselines", "no Sharpe ratio", "no first session"],
+)
+def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
+    lab: Any, edit: Callable[[dict[str, Any]], None], why: str
+) -> None:
+    release_as_older(lab, edit)
+    lab.train(2, 0.06)
+    made = promote(lab.folder, "tier1")
+    assert made.tags == ("tier1@v1.1.0", "tier1#best#2")
+    told = comparison(made.record)
+    assert told.startswith(f"{TAG}, 0.0550 (")
+    assert told.endswith(f"gain 0.010, of which there is no interval: {why}")
+
+
+def test_a_worse_model_is_refused_beside_it_too(lab: Any) -> None:
+    release_as_older(lab, keep_what_was_measured_before_baselines)
+    lab.train(2, 0.04)
+    with pytest.raises(RefusedError, match=r"gain -0\.010, of which there is no interval"):
+        promote(lab.folder, "tier1")
+
+
+def test_without_a_rank_ic_it_cannot_be_compared_with(lab: Any) -> None:
+    release_as_older(lab, without("rank_ic"))
+    lab.train(2, 0.06)
+    with pytest.raises(RefusedError, match=r"RankIC of the best, `tier1@v1\.0\.0`, is undefined") as refused:
+        promote(lab.folder, "tier1")
+    assert "gto deprecate tier1 v1.0.0 best" in refused.value.hint
+
+
+@pytest.mark.parametrize("column", ["rank_ic_5", "net"])
+def test_sessions_that_lack_a_column_give_no_interval(lab: Any, column: str) -> None:
+    track = lab.folder / "made/metrics/sessions/validation.csv"
+    pl.read_csv(track).drop(column).write_csv(track)
+    lab.reproduce()
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.06)
+    compared = promote(lab.folder, "tier1").record.compared_with
+    assert compared is not None
+    assert (compared.tag, compared.gain) == (TAG, None)
