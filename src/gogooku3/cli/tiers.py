@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
@@ -77,8 +78,12 @@ def _identity(row: Tier) -> Text:
 def _metrics(record: Record) -> tuple[str, Text, Text]:
     """Names, and the values of both splits, line by line."""
     splits = (record.validation, record.test)
-    names = ["RankIC mean", *(f"RankIC {horizon:>4}" for horizon in record.validation.rank_ic), "Sharpe"]
-    values = ([_mean(split), *map(str, split.rank_ic.values()), str(split.sharpe)] for split in splits)
+    horizons = list(dict.fromkeys(horizon for split in splits for horizon in split.rank_ic))
+    names = ["RankIC mean", *(f"RankIC {horizon:>4}" for horizon in horizons), "Sharpe"]
+    values = (
+        [_mean(split), *(str(split.rank_ic.get(horizon, ABSENT)) for horizon in horizons), str(split.sharpe)]
+        for split in splits
+    )
     validation, test = (Text("\n".join(lines)) for lines in values)
     return "\n".join(names), validation, test
 

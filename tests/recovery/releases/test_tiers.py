@@ -80,6 +80,24 @@ def test_the_table_shows_metrics_with_intervals_for_people_in_80_columns(
     assert "not recorded" in printed.stdout
 
 
+def test_a_horizon_that_one_split_lacks_is_a_dash_there(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lab.folder / "made/metrics/test.json"
+    table = json.loads(path.read_text())
+    table["rank_ic"] = {"5": table["rank_ic"]["5"], "20": table["rank_ic"]["1"]}
+    path.write_text(json.dumps(table))
+    lab.reproduce()
+    promote(lab.folder, "tier1")
+    monkeypatch.chdir(lab.folder)
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = CliRunner().invoke(command).stdout
+    rows = [re.split(r" *│ *| {2,}", line.strip())[-4:] for line in printed.splitlines() if "RankIC  " in line]
+    assert [row[1:] for row in rows] == [
+        ["1", "0.050 [-0.100, 0.100]", "–"],
+        ["5", "0.060 [-0.100, 0.100]", "0.040 [-0.120, 0.080]"],
+        ["20", "–", "0.030 [-0.120, 0.080]"],
+    ]
+
+
 def test_json_has_the_whole_record(released: Any) -> None:
     rows = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
     assert rows[1]["record"]["compared_with"]["tag"] == "tier1@v1.0.0"
