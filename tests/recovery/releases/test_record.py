@@ -145,6 +145,12 @@ def test_a_record_from_before_trials_were_counted_reads_back_without_them():
     assert "test: how many results had been seen is not recorded" in message(record)
 
 
+def test_a_record_from_before_a_training_could_start_from_a_release_says_scratch():
+    older = message(EXAMPLE).replace('"parent": null, ', "")
+    assert "parent" not in older
+    assert parse(older) == EXAMPLE
+
+
 def test_a_model_that_was_measured_again_on_test_is_said_to_be_so():
     told = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
     assert told.startswith("3 different results of this model and 11 of tier1 had been seen")

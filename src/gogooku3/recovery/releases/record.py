@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,8 @@ class Record:
     tier: str
     version: str
     model_sha256: str
-    parent: Parent | None
-    """The release that its training started from; None from scratch."""
+    parent: Parent | None = field(default=None, kw_only=True)
+    """The release that its training started from; None from scratch, as all were before a record named it."""
     environment: dict[str, Any]
     """The package's `environment.json`."""
     validation: Measured
