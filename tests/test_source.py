@@ -259,9 +259,9 @@ def test_a_clone_is_known_from_the_folders_in_it_and_ends_at_another_repository(
 def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
     shutil.rmtree(clone / "src")
     shutil.copytree(ROOT / "src", clone / "src")
-    for name, leads in (("errors.py", "/dev/zero"), ("files.py", "nowhere")):
+    for name, leads in (("errors.py", "/dev/zero"), ("progress.py", "nowhere")):
         (clone / "src/gogooku3" / name).unlink()
         (clone / "src/gogooku3" / name).symlink_to(leads)
-    (clone / "src/gogooku3/runtime/numerics.py").unlink()
-    os.mkfifo(clone / "src/gogooku3/runtime/numerics.py")
-    assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "files", "numerics")]
+    (clone / "src/gogooku3/startup.py").unlink()
+    os.mkfifo(clone / "src/gogooku3/startup.py")
+    assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "progress", "startup")]

@@ -110,11 +110,11 @@ def test_the_two_last_used_layouts_are_kept(copy: Path) -> None:
     assert opened(2.0) & two == first
 
 
-@pytest.mark.parametrize("module", ["arrays.py", "normalise.py"])
+@pytest.mark.parametrize("module", ["panel/arrays.py", "dataset/normalise.py"])
 def test_a_layout_that_other_code_made_is_not_taken(copy: Path, tmp_path: Path, module: str) -> None:
     read_panel(copy)
     package = Path(shutil.copytree(Path(gogooku3.__file__).parent, tmp_path / "other/gogooku3"))
-    with (package / "dataset" / module).open("a") as code:
+    with (package / module).open("a") as code:
         code.write("# an edit\n")
     environment = os.environ | {"PYTHONPATH": str(package.parent)}
     script = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,20 @@ class Workspace:
     def copy(self, target: Path) -> Workspace:
         shutil.copytree(self.folder, target, symlinks=True)
         return Workspace(target)
+
+
+def bring_back(workspace: Workspace, done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Runs the commands that a refusal printed, as they were printed; returns their first two words."""
+    lines = done.stderr.splitlines()
+    begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed what the last run of"))
+    commands = []
+    for line in lines[begin + 1 :]:
+        if not line.startswith("  "):
+            break
+        commands.append(shlex.split(line, comments=True))
+    for command in commands:
+        workspace.run(*command)
+    return [" ".join(command[:2]) for command in commands]
 
 
 def checkout(target: Path) -> Workspace:

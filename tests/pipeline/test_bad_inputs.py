@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.runtime.files import write_json
 
-from .conftest import SMALL, Workspace
+from .conftest import SMALL, Workspace, bring_back
 
 MADE = ("data", "models", "metrics", "plots", "reports")
 BARS = "data/raw/bars.parquet"
@@ -62,20 +61,6 @@ def one_error(done: CompletedProcess[str]) -> str:
     starts, hints = ([row for row, line in enumerate(lines) if line.startswith(mark)] for mark in ("error: ", "hint: "))
     assert (len(starts), len(hints)) == (1, 1), done.stderr
     return "\n".join(lines[starts[0] : hints[0] + 1])
-
-
-def bring_back(workspace: Workspace, done: CompletedProcess[str]) -> list[str]:
-    """Runs the commands that a refusal printed, as they were printed; returns their first two words."""
-    lines = done.stderr.splitlines()
-    begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed what the last run of"))
-    commands = []
-    for line in lines[begin + 1 :]:
-        if not line.startswith("  "):
-            break
-        commands.append(shlex.split(line, comments=True))
-    for command in commands:
-        workspace.run(*command)
-    return [" ".join(command[:2]) for command in commands]
 
 
 def the_tools_error(done: CompletedProcess[str]) -> str:

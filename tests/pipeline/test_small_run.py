@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from .conftest import SMALL, Workspace
+from .conftest import SMALL, Workspace, bring_back
 
 MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots", "reports")
 
@@ -167,6 +167,7 @@ def test_a_key_that_no_stage_knows_is_refused(workspace: Workspace) -> None:
     done = workspace.run("dvc", "repro", check=False)
     assert done.returncode != 0
     assert "`surprise`: Unexpected keyword argument" in done.stderr
+    assert bring_back(workspace, done) == ["git restore"]
     assert workspace.bytes_of(*MADE) == before
 
 
@@ -192,6 +193,9 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
         ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
         ("src/gogooku3/baselines/trees.py", ["baselines"]),
         ("src/gogooku3/export.py", []),
+        ("src/gogooku3/download/api.py", []),
+        ("src/gogooku3/cli/feature_reference.py", []),
+        ("src/gogooku3/sources/jquants/convert.py", ["quotes"]),
         ("src/gogooku3/features/families/returns.py", ["dataset"]),
     ],
 )

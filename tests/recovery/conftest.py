@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import KINDS, Bucket
+from .lab import lab, trained, training  # noqa: F401
 
 PIPELINE = """
 stages:

@@ -19,7 +19,6 @@ from click.testing import CliRunner
 
 from gogooku3.cli import main
 from gogooku3.config import Params
-from gogooku3.files import write_json
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.record import SPLITS, Estimate, compared, measured, message, parse
@@ -28,6 +27,7 @@ from gogooku3.recovery.trials import count
 from gogooku3.recovery.verify import verify
 from gogooku3.report import compare_page
 from gogooku3.report.pair import Side, compare
+from gogooku3.runtime.files import write_json
 
 from .conftest import HERE, ROOT, TAG, VERSIONS, begin, commit, release
 

@@ -9,6 +9,7 @@ processes may work in one folder: a unit of work belongs to one at a time.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -63,7 +64,8 @@ class Workshop:
         for name, frame in frames.items():
             entry = write_frame(frame, self.folder / name)
             files[name] = entry | {"md5": md5_file(self.folder / name)}
-        write_json({"recipe": recipe, "inputs": inputs, "files": files}, self._record_path(month))
+        record = {"recipe": recipe, "inputs": inputs, "files": files}
+        write_json(record | {"sha256": _digest(record)}, self._record_path(month))
 
     def files(self, month: str, recipe: str) -> dict[str, dict[str, int | str]]:
         """The entries in the table of contents of a month that is done.
@@ -105,12 +107,12 @@ class Workshop:
         return self.root / "months" / f"{month}.json"
 
     def _record(self, month: str) -> dict[str, Any] | None:
+        """What is known of a month; None where nothing is, or a record that is damaged or of an earlier version."""
         try:
             record: dict[str, Any] = json.loads(self._record_path(month).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        # Earlier versions recorded SHA-256, by which DVC's cache cannot be asked.
-        return record if all("md5" in file for file in record["files"].values()) else None
+        return record if isinstance(record, dict) and record.pop("sha256", None) == _digest(record) else None
 
     def _taken(self, name: str, md5: str) -> bool:
         """Whether a file with this content is here; one that is not is taken over from where it is."""
@@ -124,6 +126,10 @@ class Workshop:
                     _link(source, path)
                 return True
         return False
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _link(source: Path, target: Path) -> None:

@@ -7,13 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from gogooku3.errors import DataError, MismatchError
+
+if TYPE_CHECKING:  # NumPy reads the settings of `numerics` when it loads: who only reads a schema must not load it
+    import numpy as np
+    import numpy.typing as npt
 
 T = TypeVar("T")
 
@@ -200,4 +202,4 @@ def _some(names: Sequence[str]) -> str:
 
 def places(values: pl.Series, known: pl.Series) -> npt.NDArray[np.intp]:
     """Position in `known` of each value."""
-    return values.replace_strict(known, range(len(known)), return_dtype=pl.Int64).to_numpy().astype(np.intp)
+    return values.replace_strict(known, range(len(known)), return_dtype=pl.Int64).to_numpy().astype("intp")

@@ -9,9 +9,9 @@ import polars as pl
 
 from gogooku3 import config
 from gogooku3.errors import DataError
-from gogooku3.recovery.diff import differing_parameters
 from gogooku3.recovery.releases import git, metrics, sessions
 from gogooku3.recovery.releases.layout import WORKSPACE
+from gogooku3.recovery.releases.parameters import differing_parameters
 from gogooku3.report.pair import SPLITS, Pair, Parameter, Side
 from gogooku3.report.pair import compare as weigh
 

@@ -7,28 +7,19 @@ A side is a Git revision or the working tree (None). Everything is read from the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from gogooku3.errors import DataError
 from gogooku3.features.feature import Feature
 from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.layout import WORKSPACE
+from gogooku3.recovery.releases.parameters import differing_parameters, flat, readable, sides, text
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
-
-PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
-"""Sections of the parameters, those that most often explain another result first."""
 
 _SPLIT = "dataset.split."
 _DATA = ("data/quotes", "data/dataset")
@@ -71,67 +62,18 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
         GitError: a name is no revision.
         DataError: a `dvc.lock`, parameters or metrics cannot be read.
     """
-    sides = _sides(root, old, new)
+    both = sides(root, old, new)
     parameters = differing_parameters(root, old, new)
-    objects = [_objects(root, side) for side in sides]
+    objects = [_objects(root, side) for side in both]
     return Diff(
         parameters=[change for change in parameters if not change.name.startswith(_SPLIT)],
         split=[change for change in parameters if change.name.startswith(_SPLIT)],
         features=_features(parameters) + changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
         data=changes(*({path: side.get(path) for path in _DATA} for side in objects)),
-        environment=changes(*(_locked_versions(_text(root, side, "requirements.lock")) for side in sides)),
-        code=_code(root, *sides),
-        metrics=changes(*(_metrics(root, side) for side in sides)),
+        environment=changes(*(_locked_versions(text(root, side, "requirements.lock")) for side in both)),
+        code=_code(root, *both),
+        metrics=changes(*(_metrics(root, side) for side in both)),
     )
-
-
-def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Change]:
-    """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
-    parameters = (_parameters(root, side) for side in _sides(root, old, new))
-    return sorted(changes(*parameters), key=_rank)
-
-
-def _sides(root: Path, *names: str) -> list[str | None]:
-    return [None if name == WORKSPACE else git.commit_of(root, name) for name in names]
-
-
-def _text(root: Path, side: str | None, path: str) -> str | None:
-    if side is not None:
-        return git.show(root, side, path)
-    file = root / path
-    return file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else None
-
-
-@contextmanager
-def _readable(side: str | None, path: str) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise DataError(
-            f"`{path}` of {side[:10] if side else 'the working tree'} cannot be read: {' '.join(str(error).split())}",
-            hint="`git log` shows who changed it; `git restore --source REV` brings it from another commit",
-        ) from None
-
-
-def _parameters(root: Path, side: str | None) -> dict[str, Any]:
-    text = _text(root, side, "params.yaml")
-    with _readable(side, "params.yaml"):
-        return _flat(OmegaConf.to_container(OmegaConf.create(text))) if text else {}
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves by dotted key; a list is one leaf, and so is an estimate, which is a `value` and what belongs to it."""
-    if not isinstance(tree, dict) or "value" in tree:
-        return {prefix: tree}
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        leaves |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return leaves
-
-
-def _rank(change: Change) -> int:
-    section = change.name.split(".")[0]
-    return PARAMETER_ORDER.index(section) if section in PARAMETER_ORDER else len(PARAMETER_ORDER)
 
 
 def _features(parameters: list[Change]) -> list[Change]:
@@ -149,7 +91,7 @@ def _set(name: Any) -> tuple[Feature, ...]:
 
 def _objects(root: Path, side: str | None) -> dict[str, str]:
     """Hashes of the stored outputs by path."""
-    if _text(root, side, "dvc.lock") is None:
+    if text(root, side, "dvc.lock") is None:
         return {}
     return {output.path: output.md5 for output in lock.outputs(root, side)}
 
@@ -164,10 +106,10 @@ def _metrics(root: Path, side: str | None) -> dict[str, Any]:
     found = {}
     for split in SPLITS:
         path = metrics.path_of(split)
-        if (text := _text(root, side, path)) is not None:
-            with _readable(side, path):
-                found[split] = metrics.parse(text)
-    return _flat(found)
+        if (content := text(root, side, path)) is not None:
+            with readable(side, path):
+                found[split] = metrics.parse(content)
+    return flat(found)
 
 
 def _code(root: Path, old: str | None, new: str | None) -> list[RoomChange]:

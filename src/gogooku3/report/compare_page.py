@@ -9,8 +9,8 @@ import altair as alt
 import polars as pl
 
 from gogooku3.evaluation.plots import SMOOTHED
-from gogooku3.evaluation.returns import cumulative
-from gogooku3.files import replaced_file
+from gogooku3.metrics.paired_difference import horizons_of
+from gogooku3.metrics.returns import cumulative
 from gogooku3.package.results import ABSENT, cells
 from gogooku3.pages.months import Months
 from gogooku3.pages.svg import NARROW, Frame, across, axis, fitting, svg

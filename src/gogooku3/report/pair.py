@@ -9,9 +9,8 @@ import polars as pl
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.errors import DataError
-from gogooku3.evaluation.differences import differences, horizons_of
 from gogooku3.evaluation.evaluate import MIN_SESSIONS
-from gogooku3.metrics.paired_difference import differences
+from gogooku3.metrics.paired_difference import differences, horizons_of
 from gogooku3.package.results import verb
 
 SPLITS = ("validation", "test")

@@ -20,7 +20,7 @@ from gogooku3.recovery.promote import promote
 from gogooku3.recovery.storage import store as stores
 from gogooku3.recovery.storage.access import open_remote
 
-from ..releases.conftest import Lab, trained, training  # noqa: F401
+from ..lab import Lab
 from .conftest import Bucket, Toy
 from .proxy import SILENCE, STALL_MIDWAY, Proxy, after, always, error
 
@@ -110,7 +110,7 @@ def still_waiting() -> set[asyncio.Task[object]]:
 
 
 @pytest.fixture(scope="module")
-def released(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:  # noqa: F811
+def released(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A laboratory with a version in its local bucket, so that `tiers --check` has something to ask for."""
     lab = trained.copy(tmp_path_factory.mktemp("released"))
     promote(lab.folder, "tier1")
@@ -121,7 +121,7 @@ VERBS = pytest.mark.parametrize("verb", [("audit",), ("tiers", "--check"), ("pro
 
 
 @pytest.fixture
-def asking(verb, trained, released, tmp_path, bucket):  # noqa: F811
+def asking(verb, trained, released, tmp_path, bucket):
     """Lets a verb ask for the bucket at an endpoint, in a laboratory where it gets as far as that."""
 
     def ask(endpoint: str) -> str:

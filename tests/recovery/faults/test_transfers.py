@@ -11,7 +11,6 @@ from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.fetch import fetch
 from gogooku3.recovery.storage.lock import outputs
 
-from ..releases.conftest import trained, training  # noqa: F401
 from . import proxy as faults
 from .proxy import error, every, first
 
@@ -95,7 +94,7 @@ def test_dvc_and_repair_at_the_pace_of_every_day(sender, proxy, bucket, pushed_o
 @pytest.mark.parametrize(
     "fault", [BUSY, RESET, TRUNCATED, STALLED, UNANSWERED], ids=["503", "reset", "cut", "stall", "silence"]
 )
-def test_recover(trained, proxy, bucket, tmp_path, fault):  # noqa: F811
+def test_recover(trained, proxy, bucket, tmp_path, fault):
     lab = trained.copy(tmp_path)
     remote = f"['remote \"store\"']\n    url = {bucket.url}\n    allow_anonymous_login = true\n    endpointurl = "
     (lab.folder / ".dvc/config.local").write_text(f"{remote}{bucket.endpoint}\n")

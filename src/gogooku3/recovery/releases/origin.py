@@ -11,9 +11,9 @@ from typing import Any
 
 from gogooku3.errors import GitError
 from gogooku3.package.manifest import MANIFEST
-from gogooku3.recovery.diff import differing_parameters
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.layout import DATASET, LOCK
+from gogooku3.recovery.releases.parameters import differing_parameters
 
 
 @dataclass(frozen=True)

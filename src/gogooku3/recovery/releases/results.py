@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from gogooku3.evaluation.returns import SESSIONS_PER_YEAR
-from gogooku3.evaluation.track_record import TrackRecord
+from gogooku3.metrics.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.sharpe_significance import TrackRecord
 from gogooku3.recovery.releases import metrics
 from gogooku3.recovery.releases.record import Estimate, estimate
 

@@ -11,7 +11,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from gogooku3.errors import DataError
-from gogooku3.evaluation.differences import horizons_of
+from gogooku3.metrics.paired_difference import horizons_of
 from gogooku3.recovery.releases import git
 
 

@@ -29,7 +29,7 @@ def test_a_whole_package_passes_every_check(delivery: Delivery) -> None:
 
 def test_a_package_is_made_of_the_files_that_the_pipeline_names() -> None:
     outs = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["package"]["outs"]
-    assert {name for out in outs for name in out} == {f"models/package/{name}" for name in FILES}
+    assert set(outs) == {f"models/package/{name}" for name in FILES}
 
 
 def test_without_lock_and_dataset_their_checks_are_skipped_and_say_so(delivery: Delivery) -> None:

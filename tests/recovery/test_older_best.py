@@ -17,7 +17,7 @@ from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import create_tags, renamed, tag_object
 from gogooku3.recovery.releases.record import comparison
 
-RELEASED = Path(__file__).parents[2] / "released"
+RELEASED = Path(__file__).parents[1] / "released"
 TAG, STAGE_TAG = "tier1@v1.0.0", "tier1#best#1"
 
 

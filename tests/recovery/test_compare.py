@@ -16,7 +16,7 @@ from gogooku3.cli.report import report as command
 from gogooku3.errors import DataError, GitError
 from gogooku3.recovery.compare import compare
 
-from ...pages.elements import Elements, check_that_it_needs_nothing_but_itself
+from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
 
 
 @pytest.fixture(scope="module")

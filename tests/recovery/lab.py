@@ -32,9 +32,9 @@ from gogooku3.runtime.files import write_csv, write_json, write_parquet
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
-from ...conftest import baselines_like, metrics_like
+from ..conftest import baselines_like, metrics_like
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 NATIVE = Numerics("cpu", 1, "native", "float32", processes=1, shares=1, reduction="fixed")
 
 STAGES = {

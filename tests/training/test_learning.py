@@ -33,6 +33,7 @@ from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import load, save, write_tensors
 from gogooku3.panel.panel import Panel, read_panel
+from gogooku3.sources.source import make
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.loop import train
 from gogooku3.training.phases import PHASES, Phase
@@ -67,7 +68,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
     """Makes the panel of a market in which one effect is planted."""
 
     @cache
-    def make(effect: str, strength: float) -> Panel:
+    def panel_of(effect: str, strength: float) -> Panel:
         nothing = dict.fromkeys(("slow", "reversal", "frequency", "neighbours"), 0.0)
         made = make(
             SyntheticQuotes(
@@ -105,7 +106,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
         kept = [panel.features.index(name) for name in FEATURES]
         return replace(panel, features=FEATURES, x_TSF=np.ascontiguousarray(panel.x_TSF[..., kept]))
 
-    return make
+    return panel_of
 
 
 def shuffled(panel: Panel) -> Panel:

@@ -14,7 +14,7 @@ from gogooku3.config import Params
 from gogooku3.errors import DataError
 from gogooku3.stages.quality import run
 
-from .conftest import QUOTES, Harm
+from ..quality.conftest import QUOTES, Harm
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from gogooku3.recovery.recover import recover
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.storage import lock
 
-from ...conftest import KINDS
+from ..conftest import KINDS
 
 
 @dataclass(frozen=True)

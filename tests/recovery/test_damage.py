@@ -19,7 +19,7 @@ from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.verify import verify
 
-from ...conftest import KINDS
+from ..conftest import KINDS
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     replace(params, "    learning_rate: 0.0005", "    learning_rate: 0.0005\n      warm_up: true")
     replace(lab.folder / "requirements.lock", "click==", "click==99.")
     (lab.folder / "src/gogooku3/training/code.py").write_text("one\n2\nthree\nfour\n")
-    (lab.folder / "src/gogooku3/runtime/files.py").write_text("new\n")
+    (lab.folder / "src/gogooku3/files.py").write_text("new\n")
     lab.make(lab.folder / "made", 2, 0.03)
     (lab.folder / "made/quotes/bars.txt").write_text("other bars\n")
     lab.reproduce()

@@ -19,6 +19,7 @@ import pytest
 
 from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
 from gogooku3.evaluation.evaluate import Outcome, evaluate
+from gogooku3.sources.source import make
 from gogooku3.sources.synthetic import shocks, universe
 from gogooku3.sources.synthetic.planted import HORIZONS
 
@@ -53,7 +54,7 @@ def measured() -> Callable[..., tuple[dict, dict]]:
     """The metrics of a market's oracle, and what the market says of it."""
 
     @cache
-    def make(*planted: str) -> tuple[dict, dict]:
+    def measures_of(*planted: str) -> tuple[dict, dict]:
         made = make(market(*planted))
         assert made.oracle is not None
         shape = (made.index.height, STOCKS)
@@ -64,7 +65,7 @@ def measured() -> Callable[..., tuple[dict, dict]]:
         outcome = Outcome(forward_returns(returns_TS, HORIZONS), sessions, HORIZONS, calm(*shape))
         return evaluate(scores_TSH, outcome, FREE, scores_TSH).metrics, made.oracle.summary["horizons"]
 
-    return make
+    return measures_of
 
 
 def theory(*planted: str) -> float:

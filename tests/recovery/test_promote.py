@@ -359,7 +359,7 @@ def test_a_lost_stage_tag_is_made_again_to_the_byte(lab: Any) -> None:
 
 
 def start(lab: Any, *options: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     return subprocess.Popen(
         [*COMMAND, *options], cwd=lab.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

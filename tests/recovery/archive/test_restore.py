@@ -98,7 +98,7 @@ def test_a_package_that_does_not_verify_is_brought_and_named(archived: Path, tmp
 
 def broken(folder: Path) -> Path:
     """A copy of the project that scores otherwise."""
-    source = Path(__file__).parents[4] / "src"
+    source = Path(__file__).parents[3] / "src"
     shutil.copytree(source / "gogooku3", folder / "src/gogooku3", ignore=shutil.ignore_patterns("__pycache__"))
     golden = folder / "src/gogooku3/recovery/checks/golden.py"
     golden.write_text(golden.read_text() + "\n\ndef golden(subject):\n    raise ValueError('other scores')\n")
