@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.utils.hydra import compose_and_dump
@@ -167,3 +169,13 @@ def workspace(small_run: Workspace, tmp_path: Path) -> Workspace:
 def fresh(tmp_path: Path) -> Callable[[], Workspace]:
     """The project's files in a repository in which nothing was run yet."""
     return lambda: checkout(tmp_path / "gogooku3")
+
+
+def exactness(report: Path, *groups: str, kills: int = 0) -> dict[str, dict[str, Any]]:
+    """Rows of some groups of the exactness matrix, by name (`benchmarks/exactness.py`)."""
+    command = [sys.executable, str(ROOT / "benchmarks/exactness.py"), "--only", *groups]
+    done = subprocess.run(
+        [*command, "--kills", str(kills), "--json", str(report)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {row["row"]: row for row in json.loads(report.read_text())["rows"]}

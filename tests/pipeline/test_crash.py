@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,14 +15,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from measures.chroot import CHROOTS
 
 from gogooku3.training.phases import PHASES
 
-from .conftest import ROOT, Workspace
+from .conftest import Workspace
 
 RUNNER = """
 import json, os, resource, runpy, signal, sys
@@ -290,29 +287,3 @@ def test_dvc_killed_and_interrupted_goes_on_and_locks_the_same(
     workspace.run("dvc", "repro")
     assert (workspace.folder / "dvc.lock").read_bytes() == (small_run.folder / "dvc.lock").read_bytes()
     assert workspace.changes() == ""
-
-
-@pytest.mark.slow
-def test_the_exactness_matrix_holds_on_this_processor(tmp_path: Path) -> None:
-    """Every row that this machine can run was run; among them 25 kills, most of which leave a state to go on from."""
-    report = tmp_path / "matrix.json"
-    command = [sys.executable, str(ROOT / "benchmarks/exactness.py"), "--kills", "25", "--json", str(report)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows: dict[str, dict[str, Any]] = {row["row"]: row for row in json.loads(report.read_text())["rows"]}
-    (elsewhere,) = (name for name in rows if name.startswith("a folder with spaces"))
-    runnable = {"rerun", "another time zone", "another locale", "another PYTHONHASHSEED", "fresh clone", elsewhere}
-    if shutil.which("taskset"):
-        runnable |= {"1 core", "2 cores"} if len(os.sched_getaffinity(0)) > 1 else {"1 core"}
-    somebody = ("unshare", "--user", "--map-user=1234", "--map-group=1234", "true")
-    if shutil.which("unshare") and subprocess.run(somebody, capture_output=True, check=False).returncode == 0:
-        runnable.add("another user")
-    if (CHROOTS / "trixie").exists():  # the matrix makes it where it can
-        runnable |= {"Debian trixie", "Debian trixie, 1 core"}
-    disturbed = ("killed 25 times", "killed, and the newest state cut off", "out of disk in the middle")
-    for name in (*runnable, *disturbed):
-        assert (rows[name]["promised"], rows[name]["held"]) == (True, True), rows[name]
-    for name in disturbed:
-        states = re.search(r"with a state to go on from: (\d+)$", rows[name]["outcome"])
-        assert states is not None
-        assert int(states[1]) > 0, rows[name]
