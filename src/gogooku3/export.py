@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, RefusedError
 from gogooku3.evaluation.predictions import Scored, read_scored
 from gogooku3.metrics.ranking import quantiles_of
@@ -46,8 +47,8 @@ def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, in
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"`{folder}` is in the way", hint="name another folder, or remove it")
-    track = _output(root / f"metrics/sessions/{split}.csv")
-    quotes, scored = read(root / "data/quotes"), read_scored(root, split)
+    track = _output(root / paths.sessions_of(split))
+    quotes, scored = read(root / paths.QUOTES), read_scored(root, split)
     sectors = dict(quotes.listed.select("Code", "Sector33").iter_rows())
     frames = {
         f"alphalens/score_{horizon}.parquet": _factor(scored, place, quantiles, sectors)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.errors import MachineError, listed
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -29,8 +30,8 @@ def command(module: str) -> list[str]:
 def around(folder: Path) -> Path | None:
     """The source of the clone that a folder lies in; None outside of a clone, and in one without a source."""
     for place in (folder.absolute(), *folder.absolute().parents):
-        if (place / "src" / _PACKAGE / "__init__.py").is_file():
-            return place / "src"
+        if (place / paths.SOURCE / _PACKAGE / "__init__.py").is_file():
+            return place / paths.SOURCE
         if (place / ".git").exists():
             return None
     return None

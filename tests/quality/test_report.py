@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from gogooku3 import paths
 from gogooku3.quality import charts
 from gogooku3.quality.checks import judge
 from gogooku3.quality.page import spans
-from gogooku3.quality.report import PAGE, SUMMARY, write
+from gogooku3.quality.report import write
 
 from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
 from .conftest import QUOTES, Harm, surveyed
@@ -23,7 +24,9 @@ from .conftest import QUOTES, Harm, surveyed
 def reported(folder: Path, target: Path, quotes: dict[str, Any] = QUOTES) -> tuple[str, dict[str, Any]]:
     survey = surveyed(folder, quotes)
     write(survey, judge(survey), target)
-    return (target / PAGE).read_text(), json.loads((target / SUMMARY).read_text(), parse_constant=pytest.fail)
+    return (target / paths.QUALITY_PAGE.name).read_text(), json.loads(
+        (target / paths.QUALITY_SUMMARY.name).read_text(), parse_constant=pytest.fail
+    )
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_faults_are_told_first_and_named(faulty: Path, tmp_path: Path) -> None:
 def test_the_same_dataset_gives_the_same_bytes(faulty: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         reported(faulty, tmp_path / name)
-    for file in (PAGE, SUMMARY):
+    for file in (paths.QUALITY_PAGE.name, paths.QUALITY_SUMMARY.name):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 

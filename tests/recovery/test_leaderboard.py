@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.cli.leaderboard import leaderboard as command
-from gogooku3.recovery.leaderboard import PAGE
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import create_tags, tag_object
@@ -28,7 +28,7 @@ def released(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def rows(lab: Any) -> list[list[str]]:
-    table = [line for line in (lab.folder / PAGE).read_text().splitlines() if line.startswith("|")]
+    table = [line for line in (lab.folder / paths.LEADERBOARD).read_text().splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
@@ -83,5 +83,5 @@ def test_a_metric_that_the_version_did_not_measure_is_a_dash_and_damaged_metrics
 def test_without_a_release_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(lab.folder)
     assert CliRunner().invoke(command).exit_code == 0
-    assert "No tier was released yet" in (lab.folder / PAGE).read_text()
+    assert "No tier was released yet" in (lab.folder / paths.LEADERBOARD).read_text()
     assert rows(lab) == []

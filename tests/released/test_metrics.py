@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.config import Params
 from gogooku3.package.manifest import write_manifest
@@ -236,7 +237,7 @@ def thinned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(root / "metrics/sessions")
     for name in TABLE:
         for split, table in tables.items():
-            (root / metrics.path_of(split)).write_text(json.dumps(without(table, (name,))))
+            (root / paths.metrics_of(split)).write_text(json.dumps(without(table, (name,))))
         git.run(root, "commit", "--quiet", "--all", "--message", name)
         git.run(root, "tag", f"without/{name}")
     return root

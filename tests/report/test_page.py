@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.package.lineage import Parent
-from gogooku3.report.page import PAGE, page, write
+from gogooku3.report.page import page, write
 from gogooku3.report.results import Results
 
 from ..evaluation.conftest import HORIZONS
@@ -51,7 +52,9 @@ def test_the_numbers_are_those_of_the_metrics(drawn: str, skilled: Results) -> N
 def test_the_same_results_give_the_same_bytes(skilled: Results, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(skilled, tmp_path / name)
-    assert (tmp_path / "one" / PAGE).read_bytes() == (tmp_path / "two" / PAGE).read_bytes()
+    assert (tmp_path / "one" / paths.TIER_PAGE.name).read_bytes() == (
+        tmp_path / "two" / paths.TIER_PAGE.name
+    ).read_bytes()
 
 
 def test_a_parent_is_named_with_its_hash(skilled: Results) -> None:

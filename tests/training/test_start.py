@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gogooku3.config.model import Model
+from gogooku3.config.train import LAST_PHASE, Phases
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.errors import MismatchError
 from gogooku3.model.inputs import PanelOnDevice
@@ -58,6 +59,11 @@ def parent(tmp_path: Path, network: Callable[..., Network], architecture: Callab
     leave(made, folder, 7.0)
     write_json(SCHEMA.as_json(), folder / "schema.json")
     return folder
+
+
+def test_the_parameters_name_the_phases_in_their_order() -> None:
+    assert list(PHASES) == [field.name for field in fields(Phases)]
+    assert LAST_PHASE not in {phase.previous for phase in PHASES.values()}
 
 
 def of_block(tensors: dict[str, Tensor], block: str) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from gogooku3.attribution.importance import Importance, families
 from gogooku3.attribution.phases import gains
 from gogooku3.attribution.weighed import KINDS, Weighed, weigh
 from gogooku3.config.evaluation import Bootstrap
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.model.inputs import PanelOnDevice
@@ -66,7 +67,7 @@ def attribute(
         schema: of the panel's dataset.
         show: is told what is being done, how many things are done, and of how many.
     """
-    network, panel, members = left_by("finetune"), inputs.panel, families(schema)
+    network, panel, members = left_by(LAST_PHASE), inputs.panel, families(schema)
     steps, total = count(), len(members) + len(PHASES) + 5
 
     def tell(what: str) -> None:

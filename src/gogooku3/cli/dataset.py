@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.errors import listed
 from gogooku3.progress import shown
 
@@ -97,10 +97,9 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     from gogooku3.assembly.build import make_share
     from gogooku3.assembly.history import History
     from gogooku3.assembly.month_cache import Workshop
-    from gogooku3.paths import dvc_cache
 
-    workshop = Workshop(Path("data/dataset"), dvc_cache())
-    months = make_share(History.read(Path("data/quotes")), params.dataset, workshop, *share)
+    workshop = Workshop(paths.DATASET, paths.dvc_cache())
+    months = make_share(History.read(paths.QUOTES), params.dataset, workshop, *share)
     if as_json:
         content = {"share": share[0], "shares": share[1], "months": months, "folder": str(workshop.root)}
         click.echo(json.dumps(content, indent=2))

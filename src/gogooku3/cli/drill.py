@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
+from gogooku3 import paths
 from gogooku3.cli.around import around, from_option, settings_option
 
 
@@ -21,7 +22,7 @@ from gogooku3.cli.around import around, from_option, settings_option
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("logs"),
+    default=paths.LOGS,
     show_default=True,
     help="Folder for drill.md and drill.json.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gogooku3 import source
+from gogooku3 import paths, source
 
 if TYPE_CHECKING:
     from gogooku3.config import Params
@@ -40,9 +40,8 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     from gogooku3.walk_forward.plan import plan, sessions_of
     from gogooku3.walk_forward.told import tell
 
-    dataset = Path("data/dataset")
-    sessions, walk, split = sessions_of(dataset), params.evaluation.walk_forward, params.dataset.split
-    planned = plan(sessions, Schema.read(dataset / "schema.json"), walk, split)
+    sessions, walk, split = sessions_of(paths.DATASET), params.evaluation.walk_forward, params.dataset.split
+    planned = plan(sessions, Schema.read(paths.DATASET / "schema.json"), walk, split)
     if as_json:
         click.echo(json.dumps([fold.as_json(sessions) for fold in planned], indent=2))
     else:
@@ -59,9 +58,9 @@ def _composed(settings: tuple[str, ...]) -> Params:
 
     root = Path.cwd()
     with TemporaryDirectory() as folder:
-        target = Path(folder) / "params.yaml"
+        target = Path(folder) / paths.PARAMS
         try:
-            compose_and_dump(target, str(root / "conf"), None, "config", str(root), list(settings))
+            compose_and_dump(target, str(root / paths.CONF), None, "config", str(root), list(settings))
         except HydraException as error:
             raise ConfigError(
                 f"`conf/` cannot be composed with {' '.join(settings)}: {error}",

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3 import paths
 from gogooku3.progress import shown
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gogooku3.sources.jquants.raw import RawFolder
 
 _DAY = click.DateTime(["%Y-%m-%d"])
-_folder = click.argument("folder", type=click.Path(path_type=Path), default=Path("data/raw/jquants"))
+_folder = click.argument("folder", type=click.Path(path_type=Path), default=paths.RAW_JQUANTS)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print what was added, or is there, as JSON.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gogooku3 import paths
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -20,18 +21,17 @@ def leaderboard(check: bool) -> None:
     Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 3 the
     metrics of a version are damaged; 8 Git failed.
     """
-    from gogooku3.recovery.leaderboard import PAGE
     from gogooku3.recovery.leaderboard import leaderboard as written
     from gogooku3.runtime.files import replaced_file
 
     root = toplevel(Path.cwd())
-    text, page = written(root), root / PAGE
+    text, page = written(root), root / paths.LEADERBOARD
     if not check:
         with replaced_file(page) as partial:
             partial.write_text(text, encoding="utf-8")
         click.echo(page.relative_to(root))
     elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        click.echo(f"`{PAGE}` is not what the tags say: `gogooku3 leaderboard` writes it anew", err=True)
+        click.echo(f"`{paths.LEADERBOARD}` is not what the tags say: `gogooku3 leaderboard` writes it anew", err=True)
         raise SystemExit(1)
     else:
-        click.echo(f"`{PAGE}` is what the tags say")
+        click.echo(f"`{paths.LEADERBOARD}` is what the tags say")

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
+from gogooku3 import paths
 from gogooku3.runtime import numerics
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path), default=Path("models/package"))
+@click.argument("package", type=click.Path(path_type=Path), default=paths.PACKAGE)
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path),
-    default=Path("data/dataset"),
+    default=paths.DATASET,
     show_default=True,
     help="Dataset folder.",
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.releases.git import toplevel
 from gogooku3.runtime import numerics
@@ -39,7 +39,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     # What checks would else be another code than the commit holds that the tag names.
     source.require(root)
     # The libraries that verify the package read the pinned settings when they load.
-    numerics.pin(read_numerics(root / "models/package"))
+    numerics.pin(read_numerics(root / paths.PACKAGE))
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.promote import publish
     from gogooku3.recovery.releases.record import comparison, readings, trials

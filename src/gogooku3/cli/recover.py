@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gogooku3 import paths
 from gogooku3.cli.around import around, from_option, settings_option
 from gogooku3.cli.findings import tell
 from gogooku3.progress import shown
@@ -66,7 +67,7 @@ def _print(found: Recovery) -> None:
     click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
     if not tell(found.verdict):
         return
-    dataset = "data/dataset" if found.data else "DATASET"
+    dataset = paths.DATASET if found.data else "DATASET"
     click.echo(
         f"go on:    cd {shlex.quote(found.folder)}\n"
         f"predict:  gogooku3 predict models/package --dataset {dataset} --output scores.parquet\n"

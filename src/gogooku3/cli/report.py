@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -36,7 +36,7 @@ def report(old: str, new: str, output: Path | None) -> None:
     root = toplevel(Path.cwd())
     source.require(root)
     pair = compare(root, old, new)
-    target = output or root / "logs/compare.html"
+    target = output or root / paths.COMPARISON_PAGE
     write(pair, target)
     for split in ("validation", "test"):
         click.echo(f"{split}: {headline(pair, split)[0]}")

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from gogooku3 import paths
 from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
 from gogooku3.runtime import numerics
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path), default=Path("models/package"))
+@click.argument("package", type=click.Path(path_type=Path), default=paths.PACKAGE)
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path),

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
+from gogooku3 import paths
 from gogooku3.config.baselines import Baselines
 from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
@@ -25,8 +26,6 @@ from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
 from gogooku3.config.section import require, section
 from gogooku3.config.train import SCRATCH, Train
 from gogooku3.errors import ConfigError
-
-PARAMS = Path("params.yaml")
 
 T = TypeVar("T")
 
@@ -73,7 +72,7 @@ class Params:
         )
 
 
-def load(path: Path = PARAMS) -> Params:
+def load(path: Path = paths.PARAMS) -> Params:
     """Reads and checks a parameter file.
 
     Raises:
@@ -112,7 +111,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     parts = [str(part) for part in location]
     if len(parts) > 1 and parts[0] == "quotes":
         del parts[1]
-    return ".".join(parts) or "params.yaml"
+    return ".".join(parts) or str(paths.PARAMS)
 
 
 def _given(fault: ErrorDetails) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from gogooku3.config.section import require, section
 
@@ -88,6 +88,10 @@ class Phases:
     adaptive_norm: Phase
     gat: Phase
     finetune: Phase
+
+
+LAST_PHASE = fields(Phases)[-1].name
+"""The phase that leaves the model."""
 
 
 @section

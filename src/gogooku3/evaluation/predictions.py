@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from gogooku3 import paths
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.schema import Schema, places, read_json, target_name
 from gogooku3.errors import DataError
@@ -37,7 +38,7 @@ def read_scored(root: Path, split: str) -> Scored:
         DataError: an output of the run is absent, or cannot be read.
         MismatchError: the dataset is not what its schema and table of contents say.
     """
-    dataset, predictions = root / "data/dataset", root / "data/predictions.parquet"
+    dataset, predictions = root / paths.DATASET, root / paths.PREDICTIONS
     schema = Schema.read(dataset / "schema.json")
     bounds = read_json(dataset / "split.json")[split]
     first, last = (date.fromisoformat(bounds[name]) for name in ("first", "last"))

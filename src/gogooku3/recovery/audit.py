@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.releases.layout import WORKSPACE
+from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.run_cache import RunCache, audit_runs
 from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.lock import Output, outputs

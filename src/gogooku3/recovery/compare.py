@@ -7,16 +7,15 @@ from typing import Any
 
 import polars as pl
 
-from gogooku3 import config
+from gogooku3 import config, paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git, metrics, sessions
-from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.parameters import differing_parameters
 from gogooku3.report.pair import SPLITS, Pair, Parameter, Side
 from gogooku3.report.pair import compare as weigh
 
 
-def compare(root: Path, old: str, new: str = WORKSPACE) -> Pair:
+def compare(root: Path, old: str, new: str = git.WORKSPACE) -> Pair:
     """Puts two revisions, or a revision and the working tree (`workspace`), side by side.
 
     A revision may be of an older version, which measured less: what it lacks is absent from its side. The bootstrap is
@@ -29,18 +28,18 @@ def compare(root: Path, old: str, new: str = WORKSPACE) -> Pair:
         ConfigError: the working tree's parameters are wrong.
     """
     parameters = [Parameter(change.name, change.old, change.new) for change in differing_parameters(root, old, new)]
-    bootstrap = config.load(root / config.PARAMS).evaluation.bootstrap
+    bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
     return weigh(_side(root, old), _side(root, new), parameters, bootstrap)
 
 
 def _side(root: Path, name: str) -> Side:
-    commit = None if name == WORKSPACE else git.commit_of(root, name)
-    tables = {split: _metrics(root, name, commit, metrics.path_of(split)) for split in SPLITS}
-    tracks = {split: _sessions(root, name, commit, sessions.path_of(split)) for split in SPLITS}
+    commit = None if name == git.WORKSPACE else git.commit_of(root, name)
+    tables = {split: _metrics(root, name, commit, paths.metrics_of(split)) for split in SPLITS}
+    tracks = {split: _sessions(root, name, commit, paths.sessions_of(split)) for split in SPLITS}
     return Side(name, commit, tables, {split: track for split, track in tracks.items() if track is not None})
 
 
-def _metrics(root: Path, name: str, commit: str | None, path: str) -> dict[str, Any]:
+def _metrics(root: Path, name: str, commit: str | None, path: Path) -> dict[str, Any]:
     text = _text(root, commit, path)
     if text is None:
         raise _absent(name, path)
@@ -50,7 +49,7 @@ def _metrics(root: Path, name: str, commit: str | None, path: str) -> dict[str, 
         raise _damaged(name, path, error) from None
 
 
-def _sessions(root: Path, name: str, commit: str | None, path: str) -> pl.DataFrame | None:
+def _sessions(root: Path, name: str, commit: str | None, path: Path) -> pl.DataFrame | None:
     """None where the version of a commit did not write them; the working tree's version does."""
     text = _text(root, commit, path)
     if text is None and commit is None:
@@ -61,20 +60,20 @@ def _sessions(root: Path, name: str, commit: str | None, path: str) -> pl.DataFr
         raise _damaged(name, path, error) from None
 
 
-def _text(root: Path, commit: str | None, path: str) -> str | None:
+def _text(root: Path, commit: str | None, path: Path) -> str | None:
     if commit is not None:
         return git.show(root, commit, path)
     file = root / path
     return file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else None
 
 
-def _absent(name: str, path: str) -> DataError:
+def _absent(name: str, path: Path) -> DataError:
     return DataError(
         f"`{path}` is not in `{name}`", hint="`dvc repro evaluate` writes it; compare commits that have it"
     )
 
 
-def _damaged(name: str, path: str, error: ValueError) -> DataError:
+def _damaged(name: str, path: Path, error: ValueError) -> DataError:
     return DataError(
         f"`{path}` of `{name}` is {error}", hint="`dvc repro evaluate` writes it; compare commits that have it whole"
     )

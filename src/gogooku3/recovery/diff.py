@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gogooku3 import paths
 from gogooku3.features.feature import Feature
 from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git, metrics
-from gogooku3.recovery.releases.layout import WORKSPACE
 from gogooku3.recovery.releases.parameters import differing_parameters, flat, readable, sides, text
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
 
 _SPLIT = "dataset.split."
-_DATA = ("data/quotes", "data/dataset")
-_SCHEMA = "models/package/schema.json"
-_SOURCE = "src"
+_DATA = (str(paths.QUOTES), str(paths.DATASET))
+_SCHEMA = str(paths.PACKAGE / "schema.json")
+_SOURCE = str(paths.SOURCE)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Diff:
     not measure."""
 
 
-def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
+def diff(root: Path, old: str, new: str = git.WORKSPACE) -> Diff:
     """Compares two revisions, or a revision and the working tree (`workspace`).
 
     Raises:
@@ -70,7 +70,7 @@ def diff(root: Path, old: str, new: str = WORKSPACE) -> Diff:
         split=[change for change in parameters if change.name.startswith(_SPLIT)],
         features=_features(parameters) + changes(*({_SCHEMA: side.get(_SCHEMA)} for side in objects)),
         data=changes(*({path: side.get(path) for path in _DATA} for side in objects)),
-        environment=changes(*(_locked_versions(text(root, side, "requirements.lock")) for side in both)),
+        environment=changes(*(_locked_versions(text(root, side, paths.REQUIREMENTS)) for side in both)),
         code=_code(root, *both),
         metrics=changes(*(_metrics(root, side) for side in both)),
     )
@@ -91,7 +91,7 @@ def _set(name: Any) -> tuple[Feature, ...]:
 
 def _objects(root: Path, side: str | None) -> dict[str, str]:
     """Hashes of the stored outputs by path."""
-    if text(root, side, "dvc.lock") is None:
+    if text(root, side, paths.LOCK) is None:
         return {}
     return {output.path: output.md5 for output in lock.outputs(root, side)}
 
@@ -105,7 +105,7 @@ def _locked_versions(text: str | None) -> dict[str, str]:
 def _metrics(root: Path, side: str | None) -> dict[str, Any]:
     found = {}
     for split in SPLITS:
-        path = metrics.path_of(split)
+        path = paths.metrics_of(split)
         if (content := text(root, side, path)) is not None:
             with readable(side, path):
                 found[split] = metrics.parse(content)
@@ -141,8 +141,8 @@ def _count(lines: str) -> int:
 
 
 def _untracked(root: Path) -> list[tuple[str, int, int]]:
-    paths = git.run(root, "ls-files", "--others", "--exclude-standard", "--", _SOURCE).splitlines()
-    return [(path, (root / path).read_bytes().count(b"\n"), 0) for path in paths]
+    names = git.run(root, "ls-files", "--others", "--exclude-standard", "--", _SOURCE).splitlines()
+    return [(name, (root / name).read_bytes().count(b"\n"), 0) for name in names]
 
 
 def _room(path: str) -> str:

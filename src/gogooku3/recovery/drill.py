@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.bring import bring
@@ -23,15 +24,12 @@ from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
-from gogooku3.recovery.releases.layout import DATASET, PACKAGE
-from gogooku3.recovery.sandbox.environment import REQUIREMENTS, Environment, Environments
+from gogooku3.recovery.sandbox.environment import Environment, Environments
 from gogooku3.recovery.sandbox.program import run, verified
 from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
 from gogooku3.runtime.files import sha256_frame
-
-PREDICTIONS = Path("data/predictions.parquet")
 
 Say = Callable[[str], None]
 
@@ -181,32 +179,32 @@ def _clone(stage: _Stage) -> str:
 
 def _environment(stage: _Stage) -> str:
     stage.environment, new = stage.environments.of(stage.clone)
-    return f"built from `{REQUIREMENTS}`" if new else f"as built before, from the same `{REQUIREMENTS}`"
+    return f"built from `{paths.REQUIREMENTS}`" if new else f"as built before, from the same `{paths.REQUIREMENTS}`"
 
 
 def _package(stage: _Stage) -> str:
-    said = _pull(stage, [PACKAGE])
+    said = _pull(stage, [paths.PACKAGE])
     require_recorded(stage.clone, stage.release)
     return f"{said}; the weights are those that the tag names"
 
 
 def _data(stage: _Stage) -> str:
-    return _pull(stage, [DATASET, PREDICTIONS])
+    return _pull(stage, [paths.DATASET, paths.PREDICTIONS])
 
 
-def _pull(stage: _Stage, paths: Sequence[Path]) -> str:
+def _pull(stage: _Stage, wanted: Sequence[Path]) -> str:
     """Brings outputs from the remotes, hashed on the way."""
     outs = [
         output
         for output in lock.outputs(stage.clone, None)
-        if any(Path(output.path).is_relative_to(path) for path in paths)
+        if any(Path(output.path).is_relative_to(path) for path in wanted)
     ]
     fetched = bring(stage.clone, outs)
     return ", ".join(f"{count} objects from {place}" for place, count in fetched.brought.items())
 
 
 def _verify(stage: _Stage) -> str:
-    verdict = verified(stage.clone / PACKAGE, str(stage.environment.python), stage.variables)
+    verdict = verified(stage.clone / paths.PACKAGE, str(stage.environment.python), stage.variables)
     checks = {check["name"]: check for check in verdict["checks"]}
     if not verdict["good"]:
         failed = [f"{name}: {check['found']}" for name, check in checks.items() if check["outcome"] == "failed"]
@@ -218,14 +216,14 @@ def _verify(stage: _Stage) -> str:
 def _predict(stage: _Stage) -> str:
     """Scores the sessions of the evaluation again."""
     first, last = (
-        pl.read_parquet(stage.clone / PREDICTIONS).select(pl.col("Date").min(), last=pl.col("Date").max()).row(0)
+        pl.read_parquet(stage.clone / paths.PREDICTIONS).select(pl.col("Date").min(), last=pl.col("Date").max()).row(0)
     )
     done = run(
         "predict",
-        str(stage.clone / PACKAGE),
+        str(stage.clone / paths.PACKAGE),
         *(
             "--dataset",
-            str(stage.clone / DATASET),
+            str(stage.clone / paths.DATASET),
             "--output",
             str(stage.scores),
             "--from",
@@ -245,10 +243,10 @@ def _predict(stage: _Stage) -> str:
 
 def _compare(stage: _Stage) -> str:
     """The scores are those of the evaluation: to the bit where these are promised, within a tolerance elsewhere."""
-    promised, found = pl.read_parquet(stage.clone / PREDICTIONS), pl.read_parquet(stage.scores)
+    promised, found = pl.read_parquet(stage.clone / paths.PREDICTIONS), pl.read_parquet(stage.scores)
     if promised.schema != found.schema or not promised.select("Date", "Code").equals(found.select("Date", "Code")):
         raise MismatchError(
-            f"`{PREDICTIONS}` has {promised.height} rows of {', '.join(promised.columns)}; predicted were"
+            f"`{paths.PREDICTIONS}` has {promised.height} rows of {', '.join(promised.columns)}; predicted were"
             f" {found.height} rows of {', '.join(found.columns)}, or other stocks or sessions",
             hint="package, dataset and predictions are not of one run: train anew (`dvc repro`)",
         )
@@ -262,7 +260,7 @@ def _compare(stage: _Stage) -> str:
     # Its tolerance, and with it torch, is needed only here, where nothing is computed with torch.
     from gogooku3.recovery.checks.golden import TOLERANCE
 
-    bound = TOLERANCE[read_numerics(stage.clone / PACKAGE).precision] * _largest(promised.select(scores))
+    bound = TOLERANCE[read_numerics(stage.clone / paths.PACKAGE).precision] * _largest(promised.select(scores))
     if not gap <= bound:
         raise MismatchError(f"{told}, tolerance {bound:.3g}", hint="rehearse where `environment.json` says")
     return f"{told}, tolerance {bound:.3g}: equal bits are not promised here"

@@ -9,8 +9,6 @@ from gogooku3.recovery.releases.record import Record
 from gogooku3.recovery.releases.results import mean_rank_ic
 from gogooku3.recovery.tiers import Tier, tiers
 
-PAGE = Path("docs/leaderboard.md")
-
 _HASH = 12
 _TEMPLATE = """\
 # Leaderboard

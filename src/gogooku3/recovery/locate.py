@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from gogooku3.errors import DataError, StoreError
+from gogooku3.paths import PACKAGE
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.releases.layout import PACKAGE
 from gogooku3.recovery.remedy import Place, remedy
 from gogooku3.recovery.storage.access import open_cache, open_remote, remotes
 from gogooku3.recovery.storage.listing import Entry, entries

@@ -15,7 +15,7 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from gogooku3 import config
+from gogooku3 import config, paths
 from gogooku3.errors import RefusedError, listed
 from gogooku3.metrics.paired_difference import differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
@@ -23,7 +23,6 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.releases import git, sessions, tags
-from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE, WEIGHTS
 from gogooku3.recovery.releases.record import (
     Comparison,
     Estimate,
@@ -132,7 +131,7 @@ def _require_still(root: Path, commit: str) -> None:
 
 
 def _require_tier(root: Path, tier: str) -> None:
-    configured = config.load(root / config.PARAMS).tier
+    configured = config.load(root / paths.PARAMS).tier
     if configured != tier:
         raise RefusedError(
             f"`params.yaml` configures tier `{configured}`, not `{tier}`",
@@ -190,9 +189,9 @@ def _record(
     return Record(
         tier=tier,
         version=str(version),
-        model_sha256=sha256_file(root / WEIGHTS),
+        model_sha256=sha256_file(root / paths.PACKAGED_WEIGHTS),
         parent=_parent(root, registry),
-        environment=json.loads((root / PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
+        environment=json.loads((root / paths.PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
         validation=validation,
         test=measured(root, commit, "test"),
         compared_with=compared_with,
@@ -208,20 +207,20 @@ def _record(
 
 def _parent(root: Path, registry: tags.Registry) -> Parent | None:
     """The release that the package was trained from, as the tags here know it too."""
-    parent = read_lineage(root / PACKAGE)
+    parent = read_lineage(root / paths.PACKAGE)
     if parent is None:
         return None
     release = next((release for release in registry.releases if release.tag.name == parent.tag), None)
     record = None if release is None else parse(release.tag.message)
     if release is None or record is None:
         raise RefusedError(
-            f"`{PACKAGE}` was trained from `{parent.tag}`, which no tag here records as a release",
+            f"`{paths.PACKAGE}` was trained from `{parent.tag}`, which no tag here records as a release",
             hint="`git fetch --tags` brings the tags of the remote",
         )
     known = Parent(release.tag.name, release.commit, record.model_sha256)
     if known != parent:
         raise RefusedError(
-            f"`{PACKAGE}` was trained from a `{parent.tag}` of commit {parent.commit[:10]} with SHA-256"
+            f"`{paths.PACKAGE}` was trained from a `{parent.tag}` of commit {parent.commit[:10]} with SHA-256"
             f" {parent.model_sha256}; the tag here is at {known.commit[:10]} and records {known.model_sha256}",
             hint="a tag is never moved: find out which of the two is the release, then train anew from it"
             " (`dvc repro --force parent`)",
@@ -249,7 +248,7 @@ def _gain(root: Path, commit: str, best: str) -> Estimate | None:
     ours, theirs = (sessions.read(root, rev, "validation") for rev in (commit, best))
     if ours is None or theirs is None:
         return None
-    bootstrap = config.load(root / config.PARAMS).evaluation.bootstrap
+    bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
     found = differences(ours, theirs, bootstrap)
     return Estimate(**found["mean_rank_ic"]) if "mean_rank_ic" in found else None
 
@@ -271,13 +270,13 @@ def _require_reproduced(root: Path) -> None:
 
 
 def _require_verified(root: Path) -> None:
-    dataset = root / DATASET
-    verdict = verify(root / PACKAGE, dataset=dataset if dataset.is_dir() else None, lock=root / LOCK)
+    dataset = root / paths.DATASET
+    verdict = verify(root / paths.PACKAGE, dataset=dataset if dataset.is_dir() else None, lock=root / paths.LOCK)
     if not verdict.good:
         failed = (f"{check.name}: {check.finding.found}" for check in verdict.failed)
         raise RefusedError(
-            f"`{PACKAGE}` does not verify: {listed(failed, separator='; ')}",
-            hint=f"`gogooku3 verify {PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
+            f"`{paths.PACKAGE}` does not verify: {listed(failed, separator='; ')}",
+            hint=f"`gogooku3 verify {paths.PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
         )
 
 

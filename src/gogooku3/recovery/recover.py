@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gogooku3 import paths
 from gogooku3.recovery.bring import bring
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.clone import clone
-from gogooku3.recovery.releases.layout import DATA, PACKAGE, WEIGHTS
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
@@ -68,14 +68,14 @@ def recover(
     """
     progress("cloning", 0, 1)
     release = clone(url, name, target, settings)
-    outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(DATA)]
+    outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(paths.DATA)]
     fetched = bring(target, outs, also, progress)
     require_recorded(target, release)
     progress("verifying", 0, 1)
-    return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / PACKAGE))
+    return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / paths.PACKAGE))
 
 
 def require_recorded(root: Path, release: tags.Release) -> None:
     """Raises `MismatchError` where the package's weights are not those that the tag records, if it records any."""
     if record := parse(release.tag.message):
-        require_model(release.tag.name, record.model_sha256, sha256_file(root / WEIGHTS))
+        require_model(release.tag.name, record.model_sha256, sha256_file(root / paths.PACKAGED_WEIGHTS))

@@ -16,16 +16,15 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.errors import DataError, MachineError, UserError, listed
 from gogooku3.recovery.bring import bring
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
-from gogooku3.recovery.releases.layout import LOCK, PACKAGE
 from gogooku3.recovery.reproduction.comparison import ComparedStage, Difference, compare, explain
 from gogooku3.recovery.reproduction.pipeline import stages, together
-from gogooku3.recovery.sandbox.environment import HERE, REQUIREMENTS, Environment, build, differing
+from gogooku3.recovery.sandbox.environment import HERE, Environment, build, differing
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.sandbox.workspace import keep_apart
 from gogooku3.recovery.storage import lock
@@ -96,7 +95,7 @@ def reproduce(
         missing = _missing(folder)
         # DVC leaves stages in the lock file that the pipeline no longer has, such as folds of another scheme.
         recorded = [
-            stage for stage in stages(git.show(folder, release.commit, str(LOCK)) or "") if stage.name in missing
+            stage for stage in stages(git.show(folder, release.commit, paths.LOCK) or "") if stage.name in missing
         ]
         absent = {stage: inputs for stage, inputs in missing.items() if inputs}
         _take(folder, absent, also, say)
@@ -104,7 +103,7 @@ def reproduce(
         say(_told(domain))
         try:
             _run(folder, environment, [stage.name for stage in recorded if stage.name not in absent], say)
-            here = stages((folder / LOCK).read_text(encoding="utf-8"))
+            here = stages((folder / paths.LOCK).read_text(encoding="utf-8"))
             compared = compare(recorded, here, absent)
             first = next((stage for stage in compared if not stage.same), None)
             differences = explain(folder, release.commit, first, also) if first else ()
@@ -125,7 +124,7 @@ def _temporary(cleanup: ExitStack) -> Path:
 
 def _environment(folder: Path, new: bool, say: Say) -> Environment:
     if new:
-        say(f"installing {REQUIREMENTS} into {folder / '.venv'}")
+        say(f"installing {paths.REQUIREMENTS} into {folder / '.venv'}")
         return build(folder / ".venv", folder)
     others = differing(folder)
     if others:
@@ -174,11 +173,11 @@ def _domain(root: Path, environment: Environment, also: Sequence[Path]) -> Findi
 
     Where the repository has no source, ours is asked: an environment may have any installed.
     """
-    package = [output for output in lock.outputs(root, None) if Path(output.path).is_relative_to(PACKAGE)]
+    package = [output for output in lock.outputs(root, None) if Path(output.path).is_relative_to(paths.PACKAGE)]
     try:
         bring(root, package, also)
         asked = () if source.around(root) is None else (str(environment.python), environment.variables(root))
-        verdict = verified(root / PACKAGE, *asked)
+        verdict = verified(root / paths.PACKAGE, *asked)
     except UserError as error:
         return Finding("skipped", f"the released package cannot be asked: {error.message}", error.hint)
     check = next(check for check in verdict["checks"] if check["name"] == "environment")

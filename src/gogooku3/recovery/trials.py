@@ -15,10 +15,10 @@ from statistics import variance
 
 import yaml
 
+from gogooku3 import paths
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.layout import LOCK, WEIGHTS
 from gogooku3.recovery.releases.record import Readings
 
 _Result = tuple[float | None, ...] | str
@@ -50,8 +50,8 @@ def readings(root: Path, tier: str, rev: str) -> Readings:
         rev: the revision that holds the model; its result is counted however it was committed.
     """
     runs = [*_runs(root, "test"), rev]
-    digest = hashlib.md5((root / WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
-    locks = git.blobs(root, runs, str(LOCK))
+    digest = hashlib.md5((root / paths.PACKAGED_WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
+    locks = git.blobs(root, runs, paths.LOCK)
     holds = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
     of_model = [run for run in runs if holds.get(locks.get(run, ""))]
     of_tier = _of_tier(root, runs, tier, rev)
@@ -64,24 +64,21 @@ def _runs(root: Path, split: str) -> list[str]:
     The lock file tells a run that gave what stood there already: the package depends on every parameter, the tier
     among them. A commit of parameters alone measured nothing: what it has is of the parameters before.
     """
-    return git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", _metrics(split), str(LOCK)).split()
+    files = (str(paths.metrics_of(split)), str(paths.LOCK))
+    return git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", *files).split()
 
 
 def _of_tier(root: Path, runs: list[str], tier: str, rev: str | None) -> list[str]:
     """Those that were made with the parameters of a tier, and a revision of which that is known."""
-    parameters = git.blobs(root, runs, "params.yaml")
+    parameters = git.blobs(root, runs, paths.PARAMS)
     tiers = {blob: _tier(git.read_blob(root, blob)) for blob in {*parameters.values()}}
     return [run for run in runs if tiers.get(parameters.get(run, "")) == tier] + ([] if rev is None else [rev])
 
 
 def _results(root: Path, runs: list[str], split: str) -> set[_Result]:
     """The different results on a split."""
-    blobs = {*git.blobs(root, runs, _metrics(split)).values()}
+    blobs = {*git.blobs(root, runs, paths.metrics_of(split)).values()}
     return {_measured(git.read_blob(root, blob)) for blob in blobs}
-
-
-def _metrics(split: str) -> str:
-    return f"metrics/{split}.json"
 
 
 def _tier(text: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, UserError
 from gogooku3.recovery.checks.contents import contents, manifest
 from gogooku3.recovery.checks.environment import environment
@@ -17,7 +18,6 @@ from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.variables import variables as old_knobs
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
-from gogooku3.recovery.releases.layout import DATASET, LOCK, PACKAGE
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables:
 def beside(package: Path) -> tuple[Path | None, Path | None]:
     """Dataset and lock file of the repository in which a package stands as `models/package`; None where none is."""
     place = package.resolve()
-    if not place.as_posix().endswith(f"/{PACKAGE}"):
+    if not place.as_posix().endswith(f"/{paths.PACKAGE}"):
         return None, None
     root = place.parents[1]
-    dataset, lock = root / DATASET, root / LOCK
+    dataset, lock = root / paths.DATASET, root / paths.LOCK
     return dataset if dataset.is_dir() else None, lock if lock.is_file() else None
 
 

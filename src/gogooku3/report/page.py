@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from gogooku3 import paths
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.splits import SPLITS
 from gogooku3.package.results import cells
@@ -19,7 +20,6 @@ from gogooku3.report.tracks import ALL
 from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import replaced_file
 
-PAGE = "tier.html"
 _TEMPLATE = "tier.html.j2"
 _ROOM_FOR_TITLES = 118
 
@@ -27,7 +27,7 @@ _ROOM_FOR_TITLES = 118
 def write(results: Results, folder: Path) -> None:
     """Writes the page into a folder, the same bytes for the same results."""
     text = page(results)
-    with replaced_file(folder / PAGE) as partial:
+    with replaced_file(folder / paths.TIER_PAGE.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from gogooku3 import paths
 from gogooku3.config import Params
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import DataError
 from gogooku3.evaluation.predictions import Scored, read_scored
@@ -92,33 +94,33 @@ def read_results(root: Path, params: Params) -> Results:
         MismatchError: the dataset is not what its schema and table of contents say.
     """
     phases = asdict(params)["train"]["phases"]
-    trained = root / "models" / list(phases)[-1]
-    attribution, asked = root / "metrics/attribution.json", asdict(params)["evaluation"]
-    hashed = ("data/dataset/contents.json", "data/predictions.parquet")
+    trained = root / paths.model_of(LAST_PHASE)
+    attribution, asked = root / paths.ATTRIBUTION, asdict(params)["evaluation"]
+    hashed = (paths.DATASET / "contents.json", paths.PREDICTIONS)
     return Results(
         params=asdict(params),
-        validation=_json(root / "metrics/validation.json"),
-        test=_json(root / "metrics/test.json"),
-        baselines=_json(root / "metrics/baselines.json")[SPLIT],
-        sessions=_csv(root / f"metrics/sessions/{SPLIT}.csv"),
-        tracks=_csv(root / "plots/baselines.csv"),
-        rank_ic=_csv(root / "plots/rank_ic.csv"),
-        training={phase: _csv(root / f"plots/training/{phase}.csv") for phase in phases},
+        validation=_json(root / paths.metrics_of("validation")),
+        test=_json(root / paths.metrics_of(SPLIT)),
+        baselines=_json(root / paths.BASELINE_METRICS)[SPLIT],
+        sessions=_csv(root / paths.sessions_of(SPLIT)),
+        tracks=_csv(root / paths.plot_of("baselines")),
+        rank_ic=_csv(root / paths.plot_of("rank_ic")),
+        training={phase: _csv(root / paths.learning_curve(phase)) for phase in phases},
         scored=read_scored(root, SPLIT),
-        quality=_json(root / "reports/data_quality.json"),
-        split=_json(root / "data/dataset/split.json"),
-        schema=Schema.read(root / "data/dataset/schema.json"),
-        parent=read_lineage(root / "models/parent"),
+        quality=_json(root / paths.QUALITY_SUMMARY),
+        split=_json(root / paths.DATASET / "split.json"),
+        schema=Schema.read(root / paths.DATASET / "schema.json"),
+        parent=read_lineage(root / paths.PARENT),
         environment=_json(trained / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
         walk_forward=_walk_forward(root) if asked.get("scheme") == "walk_forward" else None,
         hashes={"model.safetensors": sha256_file(_there(trained / "model.safetensors"))}
-        | {Path(name).name: sha256_file(_there(root / name)) for name in hashed},
+        | {path.name: sha256_file(_there(root / path)) for path in hashed},
     )
 
 
 def _walk_forward(root: Path) -> WalkForward:
-    return WalkForward(_json(root / "metrics/walk_forward.json"), _csv(root / "plots/walk_forward.csv"))
+    return WalkForward(_json(root / paths.metrics_of("walk_forward")), _csv(root / paths.plot_of("walk_forward")))
 
 
 def _there(path: Path) -> Path:

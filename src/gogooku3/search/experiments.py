@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gogooku3 import config
+from gogooku3 import paths
 from gogooku3.errors import ConfigError, DataError, GitError
 from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.record import Estimate
 from gogooku3.search.space import leaves
 
-_RESULT = "metrics/validation.json"
+_RESULT = paths.metrics_of("validation")
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Experiment:
 def parameters(root: Path, rev: str) -> dict[str, Any]:
     """The content of a revision's `params.yaml`; raises `ConfigError` where it has none that could be read."""
     try:
-        tree = OmegaConf.to_container(OmegaConf.create(git.show(root, rev, str(config.PARAMS)) or ""))
+        tree = OmegaConf.to_container(OmegaConf.create(git.show(root, rev, paths.PARAMS) or ""))
     except (YAMLError, OmegaConfBaseException) as error:
         raise ConfigError(
-            f"`{config.PARAMS}` of commit {rev[:10]} cannot be read: {' '.join(str(error).split())}",
+            f"`{paths.PARAMS}` of commit {rev[:10]} cannot be read: {' '.join(str(error).split())}",
             hint="`dvc exp run` composes it; commit it",
         ) from None
     return tree if isinstance(tree, dict) else {}  # type: ignore[return-value]

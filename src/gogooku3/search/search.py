@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, listed
 from gogooku3.recovery.releases import git
 from gogooku3.search import experiments, trial
@@ -20,10 +21,7 @@ from gogooku3.search.space import Space, Values, check, leaves
 from gogooku3.search.study import Known, Study
 from gogooku3.search.workspace import Workspace
 
-FOLDER = Path("logs/search")
-"""Where a search keeps its memory, its clone, and what its trials print."""
-
-_OF_A_TRIAL = ("params.yaml", "dvc.yaml", "locks", "src", ":(glob)**/*.dvc")
+_OF_A_TRIAL = (*map(str, (paths.PARAMS, paths.PIPELINE, paths.LIBRARIES, paths.SOURCE)), ":(glob)**/*.dvc")
 """What a trial takes from the commit; the data that DVC keeps are those of the commit's `*.dvc`."""
 
 Progress = Callable[[str, float, int], None]
@@ -60,7 +58,7 @@ def search(
     check(space, tree)
     _require_name(root, commit, name)
     _require_committed(root)
-    folder = root / FOLDER / name
+    folder = root / paths.SEARCHES / name
     with _alone(folder, name), trial.Stop() as stop:
         study = Study(folder / "study.sqlite3", commit, space)
         committed = leaves(tree)
@@ -90,7 +88,7 @@ class _Trials:
     ) -> None:
         self._root, self._commit, self._name, self._objective = root, commit, name, objective
         self._study, self._first, self._stop = study, first, stop
-        self._folder = root / FOLDER / name
+        self._folder = root / paths.SEARCHES / name
         self.workspace = Workspace(root, self._folder / "workspace", commit)
         self._prepared = False
 

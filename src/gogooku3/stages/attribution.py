@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.attribution.attribute import attribute
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
@@ -15,21 +14,18 @@ from gogooku3.panel.panel import read_panel
 from gogooku3.progress import shown
 from gogooku3.runtime.files import write_csv, write_json
 
-DATASET = Path("data/dataset")
-MODELS = Path("models")
-
 
 def run(params: Params) -> None:
     """Writes `metrics/attribution.json`, and its charts' series into `plots/`."""
     device = prepare(params.numerics)
-    panel, schema = read_panel(DATASET), Schema.read(DATASET / "schema.json")
+    panel, schema = read_panel(paths.DATASET), Schema.read(paths.DATASET / "schema.json")
     inputs = PanelOnDevice(panel, params.model.backbone.window, device)
 
     def left_by(phase: str) -> Network:
-        return load(MODELS / phase).placed(device, params.numerics)
+        return load(paths.model_of(phase)).placed(device, params.numerics)
 
     with shown() as show:
         found = attribute(left_by, inputs, schema, params.evaluation.bootstrap, show)
-    write_json(found.table, Path("metrics/attribution.json"))
+    write_json(found.table, paths.ATTRIBUTION)
     for name, frame in found.frames.items():
-        write_csv(frame, Path(f"plots/{name}.csv"))
+        write_csv(frame, paths.plot_of(name))

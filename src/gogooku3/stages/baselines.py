@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import to_table
 from gogooku3.config import Params
@@ -13,6 +12,6 @@ from gogooku3.runtime.files import write_parquet
 
 def run(params: Params) -> None:
     """Writes `data/baselines.parquet`."""
-    panel = read_panel(Path("data/dataset"))
+    panel = read_panel(paths.DATASET)
     scores, first = score(panel, params.baselines, params.numerics.threads)
-    write_parquet(to_table(panel, scores, first), Path("data/baselines.parquet"))
+    write_parquet(to_table(panel, scores, first), paths.BASELINES)

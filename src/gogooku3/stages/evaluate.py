@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.baselines.table import read_scores
 from gogooku3.config import Params
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.baseline_comparison import against
 from gogooku3.evaluation.evaluate import Outcome, evaluate
@@ -21,22 +21,21 @@ from gogooku3.quotes.folder import read
 from gogooku3.runtime.files import write_csv, write_json, write_parquet
 
 SPLITS = ("validation", "test")
-METRICS = Path("metrics")
 
 
 def run(params: Params) -> None:
     """Writes `data/predictions.parquet`, `metrics/` and `plots/`."""
     device = prepare(params.numerics)
-    panel = read_panel(Path("data/dataset"))
-    network = load(Path("models/finetune")).placed(device, params.numerics)
+    panel = read_panel(paths.DATASET)
+    network = load(paths.model_of(LAST_PHASE)).placed(device, params.numerics)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores_TSP = score(network, inputs, first, last)
-    quotes = read(Path("data/quotes"))
+    quotes = read(paths.QUOTES)
     conditions = conditions_of(panel, quotes, first, last)
     span = slice(first, last + 1)
     checks.targets_of_bars(panel.y_TSH[span], panel.horizons, panel.sessions[span], panel.codes, conditions)
-    baselines = read_scores(panel, Path("data/baselines.parquet"))
+    baselines = read_scores(panel, paths.BASELINES)
     all_scores = {"the model": scores_TSP} | {name: scores[span] for name, scores in baselines.items()}
     for whose, scores_of_all in all_scores.items():
         checks.scored_stocks(whose, scores_of_all, panel.sessions[span], panel.codes, conditions)
@@ -56,9 +55,9 @@ def run(params: Params) -> None:
         results[split] = evaluate(scores_of_split, outcome, params.evaluation, oracle_of_split)
         baselines_of_split = {name: scores[begin:end] for name, scores in baselines.items()}
         tables[split] = against(results[split], scores_of_split, baselines_of_split, outcome, params.evaluation)
-    write_parquet(tabulate(panel, scores_TSP, first), Path("data/predictions.parquet"))
+    write_parquet(tabulate(panel, scores_TSP, first), paths.PREDICTIONS)
     for split, result in results.items():
-        write_json(result.metrics, METRICS / f"{split}.json")
-        write_csv(result.sessions, METRICS / "sessions" / f"{split}.csv")
-    write_json({split: table for split, (table, _) in tables.items()}, METRICS / "baselines.json")
-    write_plots(results["test"], tables["test"][1], Path("plots"))
+        write_json(result.metrics, paths.metrics_of(split))
+        write_csv(result.sessions, paths.sessions_of(split))
+    write_json({split: table for split, (table, _) in tables.items()}, paths.BASELINE_METRICS)
+    write_plots(results["test"], tables["test"][1], paths.PLOTS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.model.probe import prepare
 from gogooku3.training.group import Group
@@ -18,12 +17,12 @@ def run(params: Params, number: str = "") -> None:
 
 def _make(params: Params, number: str, group: Group) -> None:
     make(
-        plan=Path("data/folds/plan") / f"{number}.json",
-        dataset=Path("data/dataset"),
+        plan=paths.fold_plan(number),
+        dataset=paths.DATASET,
         params=params,
         device=prepare(params.numerics),
-        model=Path("models/folds") / number,
-        scores=Path("data/folds/scores") / f"{number}.parquet",
-        logs=Path("logs/training") / f"fold_{number}",
+        model=paths.fold_model(number),
+        scores=paths.fold_scores(number),
+        logs=paths.fold_logs(number),
         group=group,
     )

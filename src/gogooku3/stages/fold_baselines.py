@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import to_table
 from gogooku3.config import Params
@@ -13,6 +12,6 @@ from gogooku3.walk_forward.panel import fold_panel
 
 def run(params: Params, number: str = "") -> None:
     """Writes `data/folds/baselines/<number>.parquet`."""
-    panel = fold_panel(Path("data/folds/plan") / f"{number}.json", Path("data/dataset"))
+    panel = fold_panel(paths.fold_plan(number), paths.DATASET)
     scores, first = score(panel, params.baselines, params.numerics.threads)
-    write_parquet(to_table(panel, scores, first), Path("data/folds/baselines") / f"{number}.parquet")
+    write_parquet(to_table(panel, scores, first), paths.fold_baselines(number))

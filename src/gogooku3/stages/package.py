@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.config import Params
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
@@ -17,9 +17,9 @@ from gogooku3.runtime.files import replaced
 def run(params: Params) -> None:
     """Writes `models/package/`."""
     device = prepare(params.numerics)
-    trained, dataset = Path("models/finetune"), Path("data/dataset")
+    trained = paths.model_of(LAST_PHASE)
     network = load(trained).placed(device, params.numerics)
-    inputs = PanelOnDevice(read_panel(dataset), network.architecture.backbone.window, device)
-    parent = read_lineage(Path("models/parent"))
-    with replaced(Path("models/package")) as folder:
-        build(network, inputs, trained, dataset, Path("metrics"), params, parent, folder)
+    inputs = PanelOnDevice(read_panel(paths.DATASET), network.architecture.backbone.window, device)
+    parent = read_lineage(paths.PARENT)
+    with replaced(paths.PACKAGE) as folder:
+        build(network, inputs, trained, paths.DATASET, paths.METRICS, params, parent, folder)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.config import Params
-from gogooku3.config.train import SCRATCH
+from gogooku3.config.train import LAST_PHASE, SCRATCH
 from gogooku3.package.lineage import write_lineage
 from gogooku3.recovery.parent import bring, repository
 from gogooku3.runtime.files import replaced
 
+_TRAINED = paths.model_of(LAST_PHASE)
+
 FILES = (
-    "models/finetune/config.json",
-    "models/finetune/model.safetensors",
-    "models/finetune/state.safetensors",
-    "models/package/schema.json",
+    str(_TRAINED / "config.json"),
+    str(_TRAINED / "model.safetensors"),
+    str(_TRAINED / "state.safetensors"),
+    str(paths.PACKAGE / "schema.json"),
 )
 """What training goes on from, of all that a release keeps in the store."""
 
@@ -22,6 +25,6 @@ FILES = (
 def run(params: Params) -> None:
     """Writes `models/parent/`."""
     name = params.train.start_from
-    with replaced(Path("models/parent")) as folder:
+    with replaced(paths.PARENT) as folder:
         parent = None if name == SCRATCH else bring(repository(Path.cwd()), name, FILES, folder)
         write_lineage(parent, folder)

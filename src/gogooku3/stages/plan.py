@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.runtime.files import replaced, write_json
 from gogooku3.walk_forward.plan import plan, sessions_of
 from gogooku3.walk_forward.told import tell
 
-DATASET = Path("data/dataset")
-
 
 def run(params: Params) -> None:
     """Writes `data/folds/plan/` and tells what stands there."""
-    sessions, schema = sessions_of(DATASET), Schema.read(DATASET / "schema.json")
+    sessions, schema = sessions_of(paths.DATASET), Schema.read(paths.DATASET / "schema.json")
     walk, split = params.evaluation.walk_forward, params.dataset.split
     folds = plan(sessions, schema, walk, split)
-    with replaced(Path("data/folds/plan")) as folder:
+    with replaced(paths.FOLD_PLANS) as folder:
         for fold in folds:
             write_json(fold.as_json(sessions), folder / f"{fold.number}.json")
     tell(folds, sessions, walk, split)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 
+from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.pages.words import count
 from gogooku3.quality.checks import judge, total
-from gogooku3.quality.report import PAGE, write
+from gogooku3.quality.report import write
 from gogooku3.quality.survey import survey
 from gogooku3.quotes.folder import read_report
-
-REPORTS = Path("reports")
 
 
 def run(_params: Params) -> None:
     """Writes `reports/`; what is wrong with the data stops no stage, but is said."""
-    surveyed = survey(Path("data/dataset"), read_report(Path("data/quotes")))
+    surveyed = survey(paths.DATASET, read_report(paths.QUOTES))
     found = judge(surveyed)
-    write(surveyed, found, REPORTS)
+    write(surveyed, found, paths.REPORTS)
     faults = total(found, "fault")
     if faults:
-        Console(stderr=True, highlight=False).print(f"{count(faults, 'fault')} in the dataset: see {REPORTS / PAGE}")
+        Console(stderr=True, highlight=False).print(
+            f"{count(faults, 'fault')} in the dataset: see {paths.QUALITY_PAGE}"
+        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.quotes.folder import write
 from gogooku3.runtime.files import replaced
@@ -13,5 +12,5 @@ from gogooku3.sources.source import make
 def run(params: Params) -> None:
     """Writes `data/quotes/`."""
     quotes = make(params.quotes)
-    with replaced(Path("data/quotes")) as folder:
+    with replaced(paths.QUOTES) as folder:
         write(quotes, folder)

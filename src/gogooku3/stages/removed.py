@@ -46,7 +46,7 @@ def remedy(root: Path, command: Sequence[str]) -> str:
 
 def _gone(root: Path, command: Sequence[str]) -> tuple[str, dict[str, str]]:
     """The stage of a command, and the MD5 of each of its recorded outputs that is not there."""
-    lock = root / "dvc.lock"
+    lock = root / paths.LOCK
     stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.is_file() else {}
     for stage, entry in stages.items():
         if shlex.split(entry["cmd"])[2:] == ["stages", *command]:

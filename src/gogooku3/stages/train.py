@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.config import Params
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import ConfigError
 from gogooku3.model.inputs import PanelOnDevice
@@ -18,10 +19,6 @@ from gogooku3.training.phases import PHASES, Phase
 from gogooku3.training.start import require_match
 from gogooku3.training.task import Task
 
-DATASET = Path("data/dataset")
-MODELS = Path("models")
-PARENT = MODELS / "parent"
-
 
 def run(params: Params, phase_name: str = "") -> None:
     """Writes `models/<phase>/` and the phase's curve under `plots/training/`, with as many processes as asked for."""
@@ -32,19 +29,19 @@ def run(params: Params, phase_name: str = "") -> None:
 
 def _train(params: Params, phase: Phase, group: Group) -> None:
     device = prepare(params.numerics)
-    parent = read_lineage(PARENT)
+    parent = read_lineage(paths.PARENT)
     task = Task(
         phase,
         params,
-        Schema.read(DATASET / "schema.json"),
-        MODELS,
-        None if parent is None else PARENT,
+        Schema.read(paths.DATASET / "schema.json"),
+        paths.MODELS,
+        None if parent is None else paths.PARENT,
         # of the dataset the files that hold the hashes of all others
-        [*DATASET.glob("*.json"), *PARENT.glob("[!.]*")],
+        [*paths.DATASET.glob("*.json"), *paths.PARENT.glob("[!.]*")],
     )
     if parent is not None:
-        last = replace(task, phase=PHASES["finetune"])
-        require_match(PARENT, parent.tag, last.architecture, task.schema)
+        last = replace(task, phase=PHASES[LAST_PHASE])
+        require_match(paths.PARENT, parent.tag, last.architecture, task.schema)
     with group.leader_first():  # it lays the panel out where that is not done yet
-        panel = PanelOnDevice(read_panel(DATASET), params.model.backbone.window, device)
-    task.carry_out(panel, Path("logs/training"), Path("plots/training") / f"{phase.name}.csv", group)
+        panel = PanelOnDevice(read_panel(paths.DATASET), params.model.backbone.window, device)
+    task.carry_out(panel, paths.TRAINING_LOGS, paths.learning_curve(phase.name), group)

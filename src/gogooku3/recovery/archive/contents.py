@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.recovery.archive.manifest import Manifest
 from gogooku3.recovery.archive.standalone import FILE_MODES
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.layout import WEIGHTS
 from gogooku3.recovery.releases.record import require_model
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.storage.lock import Output
@@ -50,7 +50,7 @@ def require_plain(root: Path, commit: str) -> None:
 
 def require_released(manifest: Manifest) -> None:
     """Raises `MismatchError` where the weights among the outputs are not those that the tag names."""
-    oid = manifest.outputs.get(WEIGHTS.as_posix())
+    oid = manifest.outputs.get(str(paths.PACKAGED_WEIGHTS))
     require_model(manifest.tag, manifest.model_sha256, None if oid is None else manifest.objects[oid].sha256)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.archive import standalone
 from gogooku3.recovery.archive.bundle import bundle
@@ -118,10 +119,10 @@ def _record(release: tags.Release) -> Record:
 
 def _documents(root: Path, release: tags.Release, record: Record) -> dict[str, bytes]:
     """What stands before the objects, in order."""
-    requirements = git.show(root, release.commit, REQUIREMENTS)
+    requirements = git.show(root, release.commit, paths.REQUIREMENTS)
     if requirements is None:
         raise DataError(
-            f"`{REQUIREMENTS}` is not in commit {release.commit[:10]}",
+            f"`{paths.REQUIREMENTS}` is not in commit {release.commit[:10]}",
             hint="archive a release that locks its libraries",
         )
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.archive.contents import disagree, objects, require_released
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
@@ -16,7 +17,6 @@ from gogooku3.recovery.archive.release import cloned
 from gogooku3.recovery.bring import checkout
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, vacant
-from gogooku3.recovery.releases.layout import PACKAGE
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
 from gogooku3.runtime.files import replaced
@@ -69,7 +69,7 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         progress("outputs")
         checkout(folder, outs)
         progress("verifying")
-        verdict = _moved(verified(folder / PACKAGE), folder, target)
+        verdict = _moved(verified(folder / paths.PACKAGE), folder, target)
     return Restored(str(target), manifest.tag, manifest.commit, len(manifest.objects), verdict)
 
 
@@ -86,8 +86,8 @@ def _require_own(folder: Path) -> None:
 def _require_same_lock(archive: Archive, folder: Path) -> None:
     """The lock file beside the repository is the one inside."""
     member = next(member for member in archive.manifest.files if member.path == REQUIREMENTS)
-    if (git.show(folder, "HEAD", REQUIREMENTS) or "").encode() != archive.read(member):
-        raise disagree(f"its `{REQUIREMENTS}` is not that of its commit")
+    if (git.show(folder, "HEAD", paths.REQUIREMENTS) or "").encode() != archive.read(member):
+        raise disagree(f"its `{paths.REQUIREMENTS}` is not that of its commit")
 
 
 def _outputs(archive: Archive, folder: Path) -> list[lock.Output]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import yaml
 
+from gogooku3 import paths
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.recovery.checks.subject import Subject
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.releases.layout import PACKAGE
 
-TRAINED = "models/finetune"
+TRAINED = paths.model_of(LAST_PHASE)
 """Where the pipeline leaves the model that it then packages."""
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
@@ -25,10 +26,14 @@ def lock(subject: Subject) -> Finding:
     if subject.lock is None:
         return Finding("skipped", "no `dvc.lock` at hand", "name one with `--lock` to hold the package against it")
     recorded = _outputs(subject.lock)
-    promised = {Path(path).relative_to(PACKAGE).as_posix(): path for path in recorded if path.startswith(f"{PACKAGE}/")}
+    promised = {
+        Path(path).relative_to(paths.PACKAGE).as_posix(): path
+        for path in recorded
+        if path.startswith(f"{paths.PACKAGE}/")
+    }
     if not promised:
         raise MismatchError(
-            f"`{subject.lock}` records nothing under `{PACKAGE}`",
+            f"`{subject.lock}` records nothing under `{paths.PACKAGE}`",
             hint="run `dvc repro`, or name the package's own lock",
         )
     found = {

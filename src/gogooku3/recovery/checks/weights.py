@@ -8,12 +8,14 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from gogooku3 import config
+from gogooku3 import config, paths
 from gogooku3.errors import ConfigError, DataError, MismatchError, listed
 from gogooku3.model.network import Architecture, Network
 from gogooku3.model.weights import CONFIG, WEIGHTS, fill
 from gogooku3.recovery.checks.subject import FETCH, Subject
 from gogooku3.recovery.checks.verdict import Finding
+
+_PARAMS = str(paths.PARAMS)
 
 
 def weights(subject: Subject) -> Finding:
@@ -59,13 +61,13 @@ def _misfit(subject: Subject, told: str) -> Finding:
     """The parameters on which configuration and weights disagree; what follows for single tensors comes last."""
     asked, built, params = _asked(subject.architecture), _built(subject.weights), _params(subject)
     details = tuple(
-        {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), "params.yaml": params.get(name)}
+        {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), _PARAMS: params.get(name)}
         for name, value in asked.items()
         if name in built and built[name] != value
     )
     faults = [
         f"`{each['parameter']}` is {each[CONFIG]} in `{CONFIG}`, {each[WEIGHTS]} in the weights"
-        + (f", {each['params.yaml']} in `params.yaml`" if each["params.yaml"] else "")
+        + (f", {each[_PARAMS]} in `{_PARAMS}`" if each[_PARAMS] else "")
         for each in details
     ]
     return Finding("failed", "; ".join([*faults, told]), f"they come from different runs: {FETCH}", details)
@@ -117,7 +119,7 @@ def _params(subject: Subject) -> dict[str, str]:
     if subject.lock is None:
         return {}
     with suppress(ConfigError):
-        params = config.load(subject.lock.with_name(config.PARAMS.name))
+        params = config.load(subject.lock.with_name(_PARAMS))
         named = {
             f"{block}.{name}": value for block, part in asdict(params.model).items() for name, value in part.items()
         }

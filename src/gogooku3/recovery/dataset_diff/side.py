@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from gogooku3 import paths
 from gogooku3.dataset.contents import CONTENTS, Contents
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import DataError, GitError
 from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.layout import DATASET, WORKSPACE
 from gogooku3.recovery.sandbox.workspace import scratch
 from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.listing import entries
@@ -123,14 +123,14 @@ def opened(name: str, here: Path) -> Iterator[Side]:
         return
     try:
         root = git.toplevel(here)
-        commit = None if name == WORKSPACE else git.commit_of(root, name)
+        commit = None if name == git.WORKSPACE else git.commit_of(root, name)
     except GitError as error:
         raise GitError(
             f"`{name}` is neither a folder nor a revision: {error.message}",
             hint="name the folder of a dataset, a tag, a commit or a branch, or `workspace`",
         ) from None
     if commit is None:
-        yield Folder(root / DATASET)
+        yield Folder(root / paths.DATASET)
         return
     with scratch(_PREFIX) as folder, places(root) as remotes:
         stores = Stores(root, remotes)
@@ -140,16 +140,17 @@ def opened(name: str, here: Path) -> Iterator[Side]:
 
 def _listing(root: Path, name: str, commit: str, stores: Stores, place: Path) -> dict[str, str]:
     """The objects of a recorded dataset by the names of its files."""
-    recorded = next((output for output in outputs(root, commit) if Path(output.path) == DATASET), None)
+    recorded = next((output for output in outputs(root, commit) if Path(output.path) == paths.DATASET), None)
     if recorded is None:
         raise DataError(
-            f"`{name}` recorded no `{DATASET}`", hint="name a revision whose `dvc.lock` has one: `gogooku3 tiers`"
+            f"`{name}` recorded no `{paths.DATASET}`", hint="name a revision whose `dvc.lock` has one: `gogooku3 tiers`"
         )
     stores.bring(recorded.md5, place)
     listing = entries(recorded.md5, place.read_bytes())
     if listing is None:
         raise DataError(
-            f"the listing of `{DATASET}` at `{name}` ({recorded.md5}) is none", hint="trust nothing of this revision"
+            f"the listing of `{paths.DATASET}` at `{name}` ({recorded.md5}) is none",
+            hint="trust nothing of this revision",
         )
     return {entry.path: entry.md5 for entry in listing}
 

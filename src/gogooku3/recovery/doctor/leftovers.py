@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from gogooku3 import paths
 from gogooku3.assembly.month_cache import Workshop
 from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.layout import DATASET
 
 _TMP = Path(".dvc/tmp")
 _UNVISITED = frozenset({".git", ".venv", "cache"})
@@ -63,7 +63,7 @@ def partials(root: Path) -> Finding:
 
 
 def _partials(root: Path) -> Iterator[str]:
-    workshop = Workshop(root / DATASET)
+    workshop = Workshop(root / paths.DATASET)
     if workshop.folder.exists():  # what is beside it are records of the months that are done: they stay
         yield workshop.folder.relative_to(root).as_posix()
     for folder, folders, files in os.walk(root):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from gogooku3 import config
+from gogooku3 import config, paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.storage.access import open_cache
@@ -48,7 +48,7 @@ def disk(root: Path) -> Finding:
 
 def device(root: Path) -> Finding:
     """Torch sees the device that `numerics.device` names."""
-    wanted = config.load(root / config.PARAMS).numerics
+    wanted = config.load(root / paths.PARAMS).numerics
     numerics.pin(wanted)
     import torch
 
@@ -68,7 +68,7 @@ def device(root: Path) -> Finding:
 
 def probe(root: Path) -> Finding:
     """The numerics probe gives what is known of the domain that the parameters and this machine name."""
-    wanted = config.load(root / config.PARAMS).numerics
+    wanted = config.load(root / paths.PARAMS).numerics
     numerics.pin(wanted)
     from gogooku3.model import probe
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.errors import listed
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.sandbox.environment import REQUIREMENTS, differing, locked
+from gogooku3.recovery.sandbox.environment import differing, locked
 
 OLDEST_GIT = Version("2.30")
 
@@ -63,11 +63,11 @@ def libraries(root: Path) -> Finding:
     """Every library that `requirements.lock` pins for this platform is installed in that version."""
     pinned, other = len(locked(root)), differing(root)
     if not other:
-        return Finding("passed", f"all {pinned} as `{REQUIREMENTS}` pins them")
+        return Finding("passed", f"all {pinned} as `{paths.REQUIREMENTS}` pins them")
     return Finding(
         "failed",
         f"{len(other)} of {pinned} differ: {listed(other)}",
-        f"`pip install -r {REQUIREMENTS}`",
+        f"`pip install -r {paths.REQUIREMENTS}`",
         tuple(asdict(library) for library in other),
     )
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from gogooku3.errors import GitError
 
+WORKSPACE = "workspace"
+"""How the working tree is named beside revisions."""
+
 _ELSEWHERE = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -94,14 +97,14 @@ def changes(root: Path) -> list[str]:
     return run(root, "status", "--porcelain", "--untracked-files=all").splitlines()
 
 
-def show(root: Path, rev: str, path: str) -> str | None:
+def show(root: Path, rev: str, path: Path | str) -> str | None:
     """Text of a file at a revision; None where the revision has no such file."""
-    if not run(root, "ls-tree", "--name-only", rev, "--", path):
+    if not run(root, "ls-tree", "--name-only", rev, "--", str(path)):
         return None
     return run(root, "show", f"{rev}:./{path}")
 
 
-def blobs(root: Path, commits: list[str], path: str) -> dict[str, str]:
+def blobs(root: Path, commits: list[str], path: Path | str) -> dict[str, str]:
     """Hash of a file's content by commit, of those that have the file."""
     asked = "".join(f"{commit}:./{path}\n" for commit in commits)
     answers = run(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked).splitlines()

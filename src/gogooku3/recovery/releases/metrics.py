@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git
 
@@ -89,11 +90,6 @@ class Metrics:
 _ADAPTER = TypeAdapter(Metrics)
 
 
-def path_of(split: str) -> str:
-    """Where the metrics of a split stand in the repository."""
-    return f"metrics/{split}.json"
-
-
 def parse(text: str) -> dict[str, Any]:
     """The content of a metrics file: what its version measured, and no more.
 
@@ -111,7 +107,7 @@ def read(root: Path, rev: str, split: str) -> Metrics | None:
     Raises:
         DataError: the file is damaged.
     """
-    path = path_of(split)
+    path = paths.metrics_of(split)
     text = git.show(root, rev, path)
     try:
         return None if text is None else _known(text)

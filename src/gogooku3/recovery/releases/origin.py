@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gogooku3 import paths
 from gogooku3.errors import GitError
 from gogooku3.package.manifest import MANIFEST
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.releases.layout import DATASET, LOCK
 from gogooku3.recovery.releases.parameters import differing_parameters
 
 
@@ -49,8 +49,8 @@ def origin(package: Path, *nearby: Path) -> Origin | None:
 
 def way_to_dataset(made: Origin, dataset: Path) -> str:
     """How to have the dataset that a package was trained on: its commit's, or other parameters here."""
-    told = f"{made} recorded this package: `git checkout {made.name} && dvc pull {DATASET}`"
-    if dataset.resolve() != made.root / DATASET:
+    told = f"{made} recorded this package: `git checkout {made.name} && dvc pull {paths.DATASET}`"
+    if dataset.resolve() != made.root / paths.DATASET:
         return told
     changes = [each for each in differing_parameters(made.root, made.commit) if each.name.startswith("dataset.")]
     if not changes:
@@ -64,10 +64,10 @@ def way_to_dataset(made: Origin, dataset: Path) -> str:
 def _recording(root: Path, digest: str) -> Origin | None:
     """The newest release whose lock file holds a hash, or the commit that first did."""
     for release in reversed(tags.read(root).releases):
-        if digest in (git.show(root, release.commit, str(LOCK)) or ""):
+        if digest in (git.show(root, release.commit, paths.LOCK) or ""):
             return Origin(root, release.commit, release.tag.name)
     # Listed are the commits that added or removed it, the newest first.
-    commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(LOCK)).split()
+    commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)).split()
     return Origin(root, commits[-1], commits[-1][:10]) if commits else None
 
 

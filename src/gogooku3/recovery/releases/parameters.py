@@ -11,16 +11,16 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.layout import WORKSPACE
 
 PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
 """Sections of the parameters, those that most often explain another result first."""
 
 
-def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Change]:
+def differing_parameters(root: Path, old: str, new: str = git.WORKSPACE) -> list[Change]:
     """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
     parameters = (_parameters(root, side) for side in sides(root, old, new))
     return sorted(changes(*parameters), key=_rank)
@@ -28,10 +28,10 @@ def differing_parameters(root: Path, old: str, new: str = WORKSPACE) -> list[Cha
 
 def sides(root: Path, *names: str) -> list[str | None]:
     """The commits that names stand for; None is the working tree. Raises `GitError` when a name is no revision."""
-    return [None if name == WORKSPACE else git.commit_of(root, name) for name in names]
+    return [None if name == git.WORKSPACE else git.commit_of(root, name) for name in names]
 
 
-def text(root: Path, side: str | None, path: str) -> str | None:
+def text(root: Path, side: str | None, path: Path) -> str | None:
     """What a file of a side holds; None where there is none."""
     if side is not None:
         return git.show(root, side, path)
@@ -40,7 +40,7 @@ def text(root: Path, side: str | None, path: str) -> str | None:
 
 
 @contextmanager
-def readable(side: str | None, path: str) -> Iterator[None]:
+def readable(side: str | None, path: Path) -> Iterator[None]:
     """Raises `DataError` where the block cannot read a file of a side."""
     try:
         yield
@@ -52,8 +52,8 @@ def readable(side: str | None, path: str) -> Iterator[None]:
 
 
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:
-    content = text(root, side, "params.yaml")
-    with readable(side, "params.yaml"):
+    content = text(root, side, paths.PARAMS)
+    with readable(side, paths.PARAMS):
         return flat(OmegaConf.to_container(OmegaConf.create(content))) if content else {}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.lineage import Parent
 from gogooku3.package.results import ABSENT
@@ -123,7 +124,7 @@ def measured(root: Path, rev: str, split: str) -> Measured:
     found = _metrics(root, rev, split)
     if not (found.first and found.last and found.sharpe != metrics.Sharpe() and found.rank_ic):
         raise DataError(
-            f"`{metrics.path_of(split)}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe,"
+            f"`{paths.metrics_of(split)}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe,"
             " rank_ic",
             hint="`dvc repro evaluate` writes it anew",
         )
@@ -208,7 +209,7 @@ def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:
     found = metrics.read(root, rev, split)
     if found is None:
         raise DataError(
-            f"`{metrics.path_of(split)}` is not in commit {rev[:10]}",
+            f"`{paths.metrics_of(split)}` is not in commit {rev[:10]}",
             hint="`dvc repro` writes it; commit it with `dvc.lock`",
         )
     return found

@@ -10,14 +10,10 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.metrics.paired_difference import horizons_of
 from gogooku3.recovery.releases import git
-
-
-def path_of(split: str) -> str:
-    """Where the sessions of a split stand in the repository."""
-    return f"metrics/sessions/{split}.csv"
 
 
 def parse(text: str) -> pl.DataFrame | None:
@@ -43,7 +39,7 @@ def read(root: Path, rev: str, split: str) -> pl.DataFrame | None:
     Raises:
         DataError: the file is damaged.
     """
-    path = path_of(split)
+    path = paths.sessions_of(split)
     text = git.show(root, rev, path)
     try:
         return None if text is None else parse(text)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError
-
-REQUIREMENTS = Path("requirements.lock")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Environment:
         """What a process needs to find this environment's programs and a project's own code before all others."""
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
         path = os.pathsep.join((str(self.python.parent), os.environ.get("PATH", os.defpath)))
-        return kept | {"PATH": path, "PYTHONPATH": str(project / "src")}
+        return kept | {"PATH": path, "PYTHONPATH": str(project / paths.SOURCE)}
 
 
 HERE = Environment(Path(sys.executable))
@@ -48,7 +47,7 @@ HERE = Environment(Path(sys.executable))
 
 def locked(project: Path) -> list[Requirement]:
     """The lines of a project's `requirements.lock` that apply to this Python; raises `DataError` when it has none."""
-    file = project / REQUIREMENTS
+    file = project / paths.REQUIREMENTS
     try:
         lines = [line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
         requirements = [Requirement(line) for line in lines if line]
@@ -82,7 +81,7 @@ def build(folder: Path, project: Path) -> Environment:
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
     environment = Environment(folder / "bin" / "python")
     # torch comes by itself first, as in the Makefile: an index that carries its CPU build is asked for nothing else.
-    for wanted in (torch, ["--requirement", str(project / REQUIREMENTS)]):
+    for wanted in (torch, ["--requirement", str(project / paths.REQUIREMENTS)]):
         if wanted:
             _pip(environment, *wanted)
     install(environment, project)
@@ -103,7 +102,7 @@ class Environments:
 
     def of(self, project: Path) -> tuple[Environment, bool]:
         """The environment of a project's lock file with this project in it, and whether it was built just now."""
-        key = hashlib.sha256((project / REQUIREMENTS).read_bytes()).hexdigest()
+        key = hashlib.sha256((project / paths.REQUIREMENTS).read_bytes()).hexdigest()
         if key in self._built:
             install(self._built[key], project)
             return self._built[key], False

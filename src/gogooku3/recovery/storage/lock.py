@@ -16,6 +16,7 @@ from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import dict_sha256
 
+from gogooku3 import paths
 from gogooku3.errors import DataError
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
@@ -74,7 +75,7 @@ def run_keys(root: Path, rev: str | None) -> dict[str, str]:
 
 def _address(stage: PipelineStage, pipeline: str) -> str:
     """What `dvc repro` calls a stage of a `dvc.yaml`, in the repository's root."""
-    return str(stage.name) if pipeline == "dvc.yaml" else f"{pipeline}:{stage.name}"
+    return str(stage.name) if pipeline == str(paths.PIPELINE) else f"{pipeline}:{stage.name}"
 
 
 def _run_key(stage: PipelineStage) -> str:
@@ -95,7 +96,7 @@ def locked_tags(root: Path) -> list[str]:
 def _holds_lock(scm: Git, tag: str) -> bool:
     try:
         with map_scm_exception():
-            return bool(scm.get_fs(tag).exists("/dvc.lock"))
+            return bool(scm.get_fs(tag).exists(f"/{paths.LOCK}"))
     except SCMError:  # a tag may name a single file or a folder
         return False
 

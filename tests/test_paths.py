@@ -1,0 +1,125 @@
+"""The pipeline's outputs are where `paths` says, and no other module of the source spells a path of the repository."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gogooku3 import paths
+
+ROOT = Path(__file__).parents[1]
+CODE = ROOT / "src/gogooku3"
+
+CONSTANTS = {name: value for name, value in vars(paths).items() if isinstance(value, Path)}
+COMPLETED = {
+    name: function
+    for name, function in inspect.getmembers(paths, inspect.isfunction)
+    if len(inspect.signature(function).parameters) == 1
+}
+"""Functions that complete a path by the name of a split, a phase, a fold or a chart."""
+
+SPELLED_ELSEWHERE = {
+    # It goes out alone with an archive, and imports nothing.
+    "recovery/archive/standalone.py": {"models/package/model.safetensors"},
+    # The name of a file in an archive, which stays when the repository calls it otherwise.
+    "recovery/archive/manifest.py": {"requirements.lock"},
+}
+
+
+def _outputs() -> Iterator[Path]:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    for stage in (definition.get("do", definition) for definition in stages):
+        for entry in chain(*(stage.get(kind, []) for kind in ("outs", "metrics", "plots"))):
+            path = entry if isinstance(entry, str) else next(iter(entry))
+            yield Path(re.sub(r"\$\{.*?\}", "*", path))
+
+
+OUTPUTS = sorted({*_outputs()})
+"""Of every stage; `*` stands for a name that `foreach` gives."""
+
+FOLDERS = [str(path) for path in (paths.DATA, paths.MODELS, paths.METRICS, paths.PLOTS, paths.REPORTS)]
+BELOW = {
+    name: path
+    for name, path in (CONSTANTS | {name: function("*") for name, function in COMPLETED.items()}).items()
+    if path.parts[0] in FOLDERS and len(path.parts) > 1
+}
+"""The paths below the folders in which outputs are, by name."""
+
+
+def is_in(path: Path, other: Path) -> bool:
+    """Whether a path is another one or lies in it; the other may have `*`."""
+    return any(place.match(str(other)) for place in (path, *path.parents))
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=str)
+def test_every_output_of_the_pipeline_is_one_of_the_paths_or_in_one(output: Path) -> None:
+    assert any(is_in(output, path) for path in BELOW.values())
+
+
+@pytest.mark.parametrize("name", sorted(BELOW.keys() - {"RAW_JQUANTS"}))
+def test_every_path_where_outputs_are_is_one_or_in_one_or_holds_one(name: str) -> None:
+    assert any(is_in(output, BELOW[name]) or is_in(BELOW[name], output) for output in OUTPUTS)
+
+
+def spelled(source: str) -> set[str]:
+    """The paths of the repository among the strings of a module, docstrings left out.
+
+    The name of a folder of the root is a word like any other, and a path only where it is used as one.
+    """
+    tree = ast.parse(source)
+    nodes = [*ast.walk(tree)]
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    used = {id(part) for node in nodes for part in _joined(node)}
+    whole = {str(path) for path in CONSTANTS.values() if path.parent != Path() or path.suffix}
+    words = {str(path) for path in CONSTANTS.values()} - whole
+    return {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        if node.value in whole
+        or (node.value in words and id(node) in used)
+        or node.value.startswith(tuple(f"{path}/" for path in whole | words))
+    }
+
+
+def _joined(node: ast.AST) -> list[ast.expr]:
+    """What an expression makes a path of."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return [node.left, node.right]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("Path", "PurePosixPath", "joinpath"):
+        return node.args
+    return []
+
+
+def test_no_other_module_spells_a_path_of_the_repository() -> None:
+    modules = {path.relative_to(CODE).as_posix(): spelled(path.read_text()) for path in CODE.rglob("*.py")}
+    assert "data" in modules.pop("paths.py")
+    assert {module: found for module, found in modules.items() if found} == SPELLED_ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'Path("data/dataset")',
+        'root / "models"',
+        'root / "models/finetune/config.json"',
+        'f"metrics/{split}.json"',
+        'text(root, "params.yaml")',
+    ],
+)
+def test_a_spelled_path_is_found(expression: str) -> None:
+    assert spelled(f"print({expression})")
+
+
+@pytest.mark.parametrize(
+    "expression", ['{"data": 1}', 'help="by default `data/dataset`"', 'folder / "metrics.json"', '"dataset"']
+)
+def test_a_word_or_a_message_is_no_path(expression: str) -> None:
+    assert not spelled(f"print({expression})")
