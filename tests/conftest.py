@@ -29,6 +29,7 @@ from gogooku3 import config, source
 from gogooku3.config import Params
 from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.model.network import Network
+from gogooku3.package.results import _PLAIN
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
@@ -131,7 +132,7 @@ def metrics_like(rank_ic: dict[str, dict[str, float]], sharpe: dict[str, float])
         "to": "2024-02-29",
         "sharpe": sharpe
         | {"probabilistic": 0.9, "min_track_record": 250.5, "trials_survived": 12, "skewness": 0.1, "kurtosis": 4.0},
-        **dict.fromkeys(("annual_return", "annual_volatility", "max_drawdown", "break_even_bps", "capacity"), 0.125),
+        **{path[0]: 0.125 for _, path, _ in _PLAIN if len(path) == 1},
         "turnover": 0.25,
         "rank_ic": rank_ic,
         "ic": rank_ic,

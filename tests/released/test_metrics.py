@@ -21,6 +21,7 @@ from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.config import Params
 from gogooku3.package.manifest import write_manifest
+from gogooku3.package.results import _PLAIN
 from gogooku3.recovery.releases import git, metrics
 from gogooku3.recovery.releases.record import SPLITS, Estimate, compared, measured, message, parse
 from gogooku3.recovery.releases.results import mean_rank_ic, track_record
@@ -182,17 +183,7 @@ TITLES = {
     **{f"ic.{horizon}": f"IC, {horizon} session(s)" for horizon in TABLE["ic"]},
     "sharpe": "Sharpe",
     "mean_rank_ic": "RankIC, mean over horizons",
-    "sharpe.probabilistic": "probability of skill",
-    "sharpe.min_track_record": "track record needed, sessions",
-    "sharpe.trials_survived": "trials survived",
-    "annual_return": "annual return",
-    "annual_volatility": "annual volatility",
-    "max_drawdown": "largest drawdown",
-    "turnover": "turnover per session",
-    "break_even_bps": "cost at which nothing is left, basis points",
-    "capacity": "capacity",
-    "exposure.market.beta": "beta to the index",
-    "exposure.size": "exposure to size",
+    **{".".join(path): title for title, path, _ in _PLAIN},
     "universe": "stocks: all, joined, left",
 }
 """The row of each metric that the page shows."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError
+from gogooku3.package.results import _PLAIN
 from gogooku3.recovery.releases import metrics
 from gogooku3.recovery.releases.metrics import Cell, Metrics, Sharpe
 
@@ -83,3 +84,12 @@ def test_a_file_that_no_version_wrote_is_an_error_that_names_it(
         metrics.read(tmp_path, rev, "test")
     assert refused.value.message.startswith(f"`metrics/test.json` of `{rev}` is not ")
     assert f"git log {rev} -- metrics/test.json" in refused.value.hint
+
+
+@pytest.mark.parametrize("place", [path for _, path, _ in _PLAIN], ids=".".join)
+def test_every_metric_that_a_page_shows_is_checked_when_it_is_read(place: tuple[str, ...]) -> None:
+    table: object = "high"
+    for name in reversed(place):
+        table = {name: table}
+    with pytest.raises(ValueError, match=rf"^not a table of metrics: {'.'.join(place)}: "):
+        metrics.parse(json.dumps(table))
