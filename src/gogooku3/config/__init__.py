@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from omegaconf import OmegaConf
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
@@ -22,14 +22,12 @@ from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
 from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
-from gogooku3.config.quotes import FileQuotes, JQuantsQuotes, SyntheticQuotes
+from gogooku3.config.quotes import Quotes
 from gogooku3.config.section import require, section
 from gogooku3.config.train import SCRATCH, Train
 from gogooku3.errors import ConfigError
 
 T = TypeVar("T")
-
-Quotes = Annotated[SyntheticQuotes | FileQuotes | JQuantsQuotes, Field(discriminator="source")]
 
 
 @section

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from gogooku3.config.section import require, section
 
@@ -196,3 +198,7 @@ class JQuantsQuotes:
             f"`quotes.inputs` names `{self.inputs.bars}`, `{self.inputs.listed}` and `{self.inputs.index}`",
             "name the one folder that `gogooku3 jquants download` filled",
         )
+
+
+Quotes = Annotated[SyntheticQuotes | FileQuotes | JQuantsQuotes, Field(discriminator="source")]
+"""Section `quotes`, by its `source`."""
