@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from gogooku3.attribution.attribute import attribute
+from gogooku3.training.phases import PHASES
 
 from .conftest import BOOTSTRAP
 
@@ -72,7 +73,7 @@ def test_the_series_are_those_of_the_table(found):
     )
     assert frames["attention"]["weight"].to_list() == table["attention"]
     assert frames["phases"].select("split", "phase").rows() == [
-        (split, phase) for split in ("validation", "test") for phase in ("adaptive_norm", "gat", "finetune")
+        (split, phase) for split in ("validation", "test") for phase in list(PHASES)[1:]
     ]
 
 

@@ -10,14 +10,16 @@ from gogooku3.training.phases import PHASES
 
 from .conftest import BOOTSTRAP
 
+FIRST, *CLOSED, LAST = PHASES
+
 
 @pytest.fixture
 def left_by(network, skilled):
     """A baseline that learnt something; behind it phases of closed gates, and a last one that was opened."""
-    made = {name: network(name) for name in ("adaptive_norm", "gat")} | {"finetune": network("finetune", opened=True)}
+    made = {name: network(name, opened=name == LAST) for name in (*CLOSED, LAST)}
     for phase in made.values():
         phase.load_state_dict({**phase.state_dict(), **skilled.state_dict()})
-    return (made | {"baseline": skilled}).__getitem__
+    return (made | {FIRST: skilled}).__getitem__
 
 
 def test_phases_are_measured_one_against_the_one_before(left_by, inputs, skilled):
@@ -27,12 +29,12 @@ def test_phases_are_measured_one_against_the_one_before(left_by, inputs, skilled
     for split, phases in table.items():
         expected = validate(skilled, inputs, split)
         for horizon, value in expected.items():
-            assert phases["baseline"]["rank_ic"][horizon]["value"] == pytest.approx(value, rel=1e-12)
-        assert phases["baseline"]["gain"] is None
-        for closed in ("adaptive_norm", "gat"):
+            assert phases[FIRST]["rank_ic"][horizon]["value"] == pytest.approx(value, rel=1e-12)
+        assert phases[FIRST]["gain"] is None
+        for closed in CLOSED:
             assert phases[closed]["gain"]["mean_rank_ic"] == {"value": 0.0, "low": 0.0, "high": 0.0}
-        gain = phases["finetune"]["gain"]["mean_rank_ic"]
-        change = phases["finetune"]["mean_rank_ic"]["value"] - phases["gat"]["mean_rank_ic"]["value"]
+        gain = phases[LAST]["gain"]["mean_rank_ic"]
+        change = phases[LAST]["mean_rank_ic"]["value"] - phases[CLOSED[-1]]["mean_rank_ic"]["value"]
         assert gain["value"] == pytest.approx(change)
         assert gain["value"] != 0
     assert list(table) == ["validation", "test"]

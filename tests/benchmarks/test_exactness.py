@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from measures import clone
 from measures.matrix import Row, markdown
+from steps import device_report
+
+from gogooku3.training.phases import PHASES
 
 ROWS = [
     Row("rerun", "20 files, the same bytes", "x86-64-v3", True, True),
@@ -25,3 +29,8 @@ def test_the_document_has_a_line_for_each_row_and_the_cost_of_each_instruction_s
     assert "| GPU rerun | not run | no CUDA device | the model of the GPU |" in document
     assert "| `portable` | 0.750 | 1.50 |" in document
     assert "## What it costs" not in markdown(ROWS, {}, "c0ffee", "qemu 8")
+
+
+def test_the_benchmarks_train_every_phase() -> None:
+    assert tuple(PHASES) == clone.PHASES == device_report.PHASES
+    assert {f"train.phases.{phase}.epochs" for phase in PHASES} <= clone.SETTINGS.keys()

@@ -202,11 +202,12 @@ def test_an_unreadable_file_is_one_clear_error(tmp_path: Path, content: str | No
 
 def test_after_a_release_a_phase_may_have_no_epochs_but_not_every_phase(tree: dict[str, Any]) -> None:
     change(tree, "train.start_from", "tier1@v1.0.0")
-    for phase in ("baseline", "adaptive_norm", "gat"):
+    *before, last = tree["train"]["phases"]
+    for phase in before:
         change(tree, f"train.phases.{phase}.epochs", 0)
     assert config.parse(tree).train.start_from == "tier1@v1.0.0"
     with pytest.raises(ConfigError, match=r"nothing would be trained(?s:.*)`gogooku3 recover tier1@v1\.0\.0`"):
-        config.parse(change(tree, "train.phases.finetune.epochs", 0))
+        config.parse(change(tree, f"train.phases.{last}.epochs", 0))
 
 
 @given(st.from_regex(tags.VERSION_TAG, fullmatch=True, alphabet=st.characters(codec="ascii")))

@@ -21,6 +21,7 @@ from gogooku3.model.scoring import score
 from gogooku3.model.weights import load
 from gogooku3.panel.panel import read_panel
 from gogooku3.runtime.files import write_json
+from gogooku3.training.phases import PHASES
 
 from .conftest import ROOT, Workspace, checkout
 
@@ -80,7 +81,7 @@ def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) ->
             yield path.relative_to(folder).as_posix(), frame
 
     write_json({name: write_frame(frame, folder / name) for name, frame in list(frames())}, folder / CONTENTS)
-    for phase in ("baseline", "adaptive_norm", "gat", "finetune"):
+    for phase in PHASES:
         shuffled.run("python", "src/gogooku3", "stages", "train", phase)
     # The pipeline itself refuses to measure targets that are not what the bars returned.
     refused = shuffled.run("python", "src/gogooku3", "stages", "evaluate", check=False)

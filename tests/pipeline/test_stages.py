@@ -7,12 +7,16 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import grimp
 import pytest
 from grimp import ImportGraph
 from omegaconf import OmegaConf
 from packaging.utils import canonicalize_name
+
+from gogooku3.stages.__main__ import STAGES as RUNNABLE
+from gogooku3.training.phases import PHASES
 
 from .conftest import Workspace
 
@@ -38,7 +42,8 @@ COMES_WITH = {
 """Libraries that others compute with, or that decide their bytes."""
 
 LIBRARIES = "locks/libs.yaml"
-STAGES = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[call-overload,index]
+PIPELINE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))
+STAGES = PIPELINE["stages"]
 
 
 def belongs(module: str, packages: Iterable[str]) -> bool:
@@ -86,6 +91,22 @@ def libraries(stage: str) -> set[str]:
         canonicalize_name(distributions[package][0]) for package in packages if package.split(".")[0] != "gogooku3"
     }
     return (names | {other for name in names for other in COMES_WITH.get(name, [])}) - COMPUTES_NOTHING.keys()
+
+
+def test_the_runner_knows_the_stages_of_the_pipeline_and_no_other() -> None:
+    assert sorted(STAGES) == sorted(RUNNABLE)
+
+
+def test_every_phase_is_trained_measured_and_shown() -> None:
+    trained = STAGES["train"]["foreach"]
+    assert {name: phase["after"] for name, phase in trained.items()} == {
+        phase.name: f"models/{phase.previous}" if phase.previous else "data/dataset" for phase in PHASES.values()
+    }
+    curves = {f"plots/training/{phase}.csv" for phase in PHASES}
+    models = {f"models/{phase}/{name}" for phase in PHASES for name in ("config.json", "model.safetensors")}
+    assert models - {*STAGES["attribution"]["deps"]} == set()
+    assert curves - {*STAGES["report"]["deps"]} == set()
+    assert curves == {*PIPELINE["plots"][0]["learning"]["y"]}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from gogooku3.training.phases import PHASES
+
 from ..conftest import Bucket
 
-RATES = [f"train.phases.{phase}.learning_rate" for phase in ("baseline", "adaptive_norm", "gat", "finetune")]
+RATES = [f"train.phases.{phase}.learning_rate" for phase in PHASES]
 SLOW_LEARNER = dict.fromkeys(RATES, 1e-7)
 """Learns nothing: whatever comes later is better."""
 LEARNER = dict.fromkeys(RATES, 3e-3)

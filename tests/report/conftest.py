@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,8 @@ def lay_out(
     write_json({"validation": table, "test": table}, root / "metrics/baselines.json")
     write_plots(model, tracks, root / "plots")
     curve = pl.DataFrame({"epoch": [0, 1], "train_loss": [1.5, 1.2], "validation_rank_ic": [0.05, 0.06]})
-    for phase, epochs in (("baseline", 2), ("adaptive_norm", 0), ("gat", 2), ("finetune", 1)):
-        write_csv(curve.head(epochs), root / f"plots/training/{phase}.csv")
+    for phase in asdict(params.train.phases):
+        write_csv(curve.head({"adaptive_norm": 0, "finetune": 1}.get(phase, 2)), root / f"plots/training/{phase}.csv")
     write_json(quality(findings or []), root / "reports/data_quality.json")
     domain = {"exact_on": "x86-64-v3", "numerics": {"threads": 2}}
     write_json({"environment": domain}, root / "models/finetune/history.json")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gogooku3.stages.__main__ import STAGES
+from gogooku3.training.phases import PHASES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,13 +29,9 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (
-            (),
-            "the stages are quotes, dataset, quality, parent, train, baselines, evaluate, attribution, plan, fold,"
-            " fold_baselines, join, report, package",
-        ),
+        ((), f"the stages are {', '.join(STAGES)}"),
         (("os",), "`os` names no stage"),
-        (("train",), "the phases are baseline, adaptive_norm, gat, finetune"),
+        (("train",), f"the phases are {', '.join(PHASES)}"),
         (("train", "warmup"), "`warmup` is no phase of training"),
     ],
 )
