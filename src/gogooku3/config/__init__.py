@@ -65,7 +65,7 @@ class Params:
         require(
             self.evaluation.scheme == "split" or self.train.start_from == SCRATCH,
             f"`train.start_from` is {self.train.start_from}: that model may have learnt from sessions that the folds of"
-            " `evaluation.scheme` walk_forward test",
+            f" `evaluation.scheme` {self.evaluation.scheme} test",
             f"walk forward from `{SCRATCH}`, or evaluate on the split alone (`-S evaluation.scheme=split`)",
         )
 

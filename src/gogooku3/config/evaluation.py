@@ -122,7 +122,7 @@ class Evaluation(Measures):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        folds = self.walk_forward.folds if self.scheme == "walk_forward" else []
+        folds = [] if self.scheme == "split" else self.walk_forward.folds
         require(
             self.stages.folds == folds,
             f"`evaluation.stages.folds` is {self.stages.folds}, where `evaluation.scheme` {self.scheme} makes {folds}",

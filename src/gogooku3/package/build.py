@@ -44,7 +44,7 @@ def build(
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
         shutil.copyfile(source, folder / source.name)
-    beside = ("walk_forward",) if params.evaluation.scheme == "walk_forward" else ()
+    beside = () if params.evaluation.scheme == "split" else ("walk_forward",)
     results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + beside}
     write_json(results, folder / "metrics.json")
     domain = domain_here(params.numerics)

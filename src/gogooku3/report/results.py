@@ -95,7 +95,7 @@ def read_results(root: Path, params: Params) -> Results:
     """
     phases = asdict(params)["train"]["phases"]
     trained = root / paths.model_of(LAST_PHASE)
-    attribution, asked = root / paths.ATTRIBUTION, asdict(params)["evaluation"]
+    attribution = root / paths.ATTRIBUTION
     hashed = (paths.DATASET / "contents.json", paths.PREDICTIONS)
     return Results(
         params=asdict(params),
@@ -113,7 +113,7 @@ def read_results(root: Path, params: Params) -> Results:
         parent=read_lineage(root / paths.PARENT),
         environment=_json(trained / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
-        walk_forward=_walk_forward(root) if asked.get("scheme") == "walk_forward" else None,
+        walk_forward=None if params.evaluation.scheme == "split" else _walk_forward(root),
         hashes={"model.safetensors": sha256_file(_there(trained / "model.safetensors"))}
         | {path.name: sha256_file(_there(root / path)) for path in hashed},
     )
