@@ -22,6 +22,8 @@ from steps.comparison import OURS, PEERS, PHASES, compare, fed
 from steps.report import Figures, markdown
 from steps.shape import Shape
 
+from gogooku3.features.registry import select
+
 
 @dataclass(frozen=True)
 class Size:
@@ -32,10 +34,11 @@ class Size:
     """Of the panel on disk."""
 
 
-TIER1 = Shape(features=395, window=60, sessions=16, stocks=64, hidden=64, heads=4, piece=64, threads=2, product=4096)
+EVERY = len(select("full"))
+TIER1 = Shape(features=EVERY, window=60, sessions=16, stocks=64, hidden=64, heads=4, piece=64, threads=2, product=4096)
 SMALL = Shape(features=4, window=10, sessions=4, stocks=8, hidden=16, heads=2, piece=8, threads=2, product=512)
 SIZES = {
-    "full": Size(tuple(replace(TIER1, features=f, window=w) for f in (50, 395) for w in (20, 60)), 3800),
+    "full": Size(tuple(replace(TIER1, features=f, window=w) for f in (50, EVERY) for w in (20, 60)), 3800),
     "small": Size((SMALL, replace(SMALL, features=6, window=20)), 40),
 }
 

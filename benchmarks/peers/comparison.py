@@ -51,7 +51,7 @@ class Comparison:
 
 def panel_of(market: Market) -> Panel:
     """The bars of a market, adjusted for splits."""
-    lookback = {feature.name: feature.lookback for feature in select("full395")}
+    lookback = {feature.name: feature.lookback for feature in select("full")}
     windows = [lookback[definition.name] for definition in DEFINITIONS]
     return Panel(
         sessions=market.sessions,

@@ -48,7 +48,7 @@ def computed(market: Market, features: list[Feature]) -> tuple[Floats, float]:
 def main(panel: str, result: str) -> None:
     read = Panel.read(Path(panel))
     market = market_of(read)
-    of_name = {feature.name: feature for feature in select("full395")}
+    of_name = {feature.name: feature for feature in select("full")}
     features = [of_name[definition.name] for definition in DEFINITIONS]
     alone = [computed(market, [feature])[1] for feature in features]
     values_DTS, together = computed(market, features)

@@ -150,7 +150,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Frames:
 def params() -> Dataset:
     """Every feature, over the sessions of `frames`."""
     return Dataset(
-        features="full395",
+        features="full",
         clip=5.0,
         horizons=[1, 5],
         graph=Graph(window=20, neighbours=3, refresh=5),

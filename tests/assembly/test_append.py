@@ -148,7 +148,7 @@ def test_a_stock_that_changed_its_sector_makes_its_months_anew(frames: Frames, s
     [
         (lambda p: replace(p, clip=4.0), True),
         (lambda p: replace(p, graph=replace(p.graph, neighbours=2)), True),
-        (lambda p: replace(p, features="core99"), True),
+        (lambda p: replace(p, features="core"), True),
         (lambda p: replace(p, horizons=[1, 2]), False),
         (lambda p: replace(p, split=replace(p.split, embargo=6)), False),
     ],

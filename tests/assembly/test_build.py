@@ -37,7 +37,7 @@ from gogooku3.assembly.build import build
 from gogooku3.assembly.history import History
 frames = [pl.read_parquet(Path(sys.argv[1]) / f"{name}.parquet") for name in ("bars", "listed", "index")]
 split = Split(date(2021, 1, 4), date(2022, 1, 24), date(2022, 2, 21), 5)
-params = Dataset("full395", 5.0, [1, 5], Graph(20, 3, 5), split, Joined("", {}))
+params = Dataset("full", 5.0, [1, 5], Graph(20, 3, 5), split, Joined("", {}))
 build(History(frames[0].lazy(), *frames[1:]), params, Path(sys.argv[2]))
 """
 

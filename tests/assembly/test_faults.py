@@ -91,7 +91,7 @@ spoilt = pytest.mark.parametrize("spoil", [_cut, _flip, Path.unlink], ids=["cut 
 def core(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a small dataset was built."""
     made = tmp_path_factory.mktemp("core")
-    build(frames.history(), replace(params, features="core99"), made / "dataset")
+    build(frames.history(), replace(params, features="core"), made / "dataset")
     return made
 
 
@@ -102,7 +102,7 @@ def test_the_next_build_puts_the_right_file_back(
 ) -> None:
     shutil.copytree(core, tmp_path, dirs_exist_ok=True)
     spoil(tmp_path / f"dataset/{kind}/2022-03.parquet")
-    build(frames.history(), replace(params, features="core99"), tmp_path / "dataset")
+    build(frames.history(), replace(params, features="core"), tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
 
 
@@ -114,7 +114,7 @@ def test_what_a_stopped_build_left_is_not_believed_but_checked(
     shutil.copytree(core, tmp_path, dirs_exist_ok=True)
     (tmp_path / "dataset").rename(tmp_path / ".dataset.partial/whole")
     spoil(tmp_path / ".dataset.partial" / name)
-    build(frames.history(), replace(params, features="core99"), tmp_path / "dataset")
+    build(frames.history(), replace(params, features="core"), tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
 
 

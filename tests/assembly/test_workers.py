@@ -83,7 +83,7 @@ GIB = 1 << 30
 def test_a_large_one_by_as_many_as_there_are_cores_years_and_memory_for(
     gib: float, room: int, history: History, params: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five years of 4,000 stocks and 395 features: 2.3 GB and a process's own half for each year under way."""
+    """Five years of 4,000 stocks and all features: about 2.3 GB and a process's own half for each year under way."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=int(gib * GIB)))
     large = History(history.bars, history.listed.sample(4000, with_replacement=True, seed=1), history.index)
     years = [[Month(f"{year}-01", 245 * n, 245 * (n + 1))] for n, year in enumerate(range(2020, 2025))]

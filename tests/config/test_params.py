@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from gogooku3 import config
+from gogooku3.config import renames
 from gogooku3.errors import ConfigError
 from gogooku3.recovery.releases import tags
 
@@ -120,6 +121,8 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("numerics.processes", 0, "`numerics.processes` is 0"),
         ("numerics.processes", 2, "`numerics.shares` is 1, which 2 processes cannot divide evenly"),
         ("numerics.reduction", "slow", "`numerics.reduction`: Input should be 'fixed' or 'fast'"),
+        ("dataset.features", "all", "`dataset.features`: Input should be 'core', 'extended' or 'full', given 'all'"),
+        ("dataset.features", ["core99"], "`dataset.features`: Input should be 'core', 'extended' or 'full'"),
         ("dataset.split.embargo", 19, "shorter than the longest horizon, 20"),
         ("dataset.split.test_from", "2022-01-04", "must follow each other"),
         ("dataset.horizons", [5, 1], "`dataset.horizons` is [5, 1]"),
@@ -174,6 +177,39 @@ def test_impossible_parameters_are_refused_by_name(tree: dict[str, Any], key: st
         config.parse(change(tree, key, value))
     assert message in str(caught.value)
     assert "\nhint: " in str(caught.value)
+
+
+FORMER_SETS = pytest.mark.parametrize(
+    ("former", "today"), [("core99", "core"), ("extended220", "extended"), ("full395", "full")]
+)
+
+
+@FORMER_SETS
+def test_a_set_of_features_by_its_former_name_is_refused_with_todays(
+    tree: dict[str, Any], former: str, today: str
+) -> None:
+    with pytest.raises(
+        ConfigError, match=f"`dataset.features` is `{former}`: that set is called `{today}` now"
+    ) as caught:
+        config.parse(change(tree, "dataset.features", former))
+    assert f"`dvc exp run -S dataset.features={today}`" in caught.value.hint
+
+
+@FORMER_SETS
+def test_a_released_file_with_a_former_name_is_read(
+    tmp_path: Path, tree: dict[str, Any], former: str, today: str
+) -> None:
+    released, working = tmp_path / "released.yaml", tmp_path / "params.yaml"
+    OmegaConf.save(change(tree, "dataset.features", former), released)
+    OmegaConf.save(change(tree, "dataset.features", today), working)
+    assert config.load_released(released) == config.load_released(working) == config.load(working)
+    with pytest.raises(ConfigError):
+        config.load(released)
+
+
+@pytest.mark.parametrize("tree", [None, [], "core99", {"dataset": "core99"}, {"dataset": {"features": ["core99"]}}])
+def test_what_holds_no_set_of_features_has_no_former_name(tree: object) -> None:
+    assert renames.current(tree) == tree
 
 
 def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[str, Any]) -> None:

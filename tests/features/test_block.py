@@ -7,7 +7,7 @@ from gogooku3.features.block import feature_block
 from gogooku3.features.market import Market
 from gogooku3.features.registry import select
 
-EVERY = select("full395")
+EVERY = select("full")
 CLIP = 3.0
 ROWS = slice(300, 330)
 

@@ -15,7 +15,7 @@ from gogooku3.features.market import Market
 from gogooku3.features.registry import select
 from gogooku3.features.targets import forward_returns
 
-EVERY = select("full395")
+EVERY = select("full")
 SERIES = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS", "index_T")
 PRICES = ("open_TS", "high_TS", "low_TS", "close_TS")
 

@@ -125,7 +125,7 @@ def joined(params: Dataset, tmp_path: Path) -> Dataset:
     one = JoinedTable(code="LocalCode", published="DisclosedDate", values=values, lag=1, stale_after=100)
     folder = tmp_path / "tables"
     folder.mkdir()
-    return replace(params, features="core99", joined=Joined(folder=str(folder), tables={"statements": one}))
+    return replace(params, features="core", joined=Joined(folder=str(folder), tables={"statements": one}))
 
 
 def write(table: pl.DataFrame, joined: Dataset) -> None:
@@ -143,7 +143,7 @@ def test_the_values_become_the_last_features_normalised_as_all_others(
     write(table, joined)
     made(frames, joined, tmp_path / "dataset")
     panel = read_panel(tmp_path / "dataset")
-    names = tuple(feature.name for feature in select("core99"))
+    names = tuple(feature.name for feature in select("core"))
     assert panel.features == (*names, "joined_statements_eps", "joined_statements_dividend")
     raw_TS = np.full((len(panel.sessions), len(panel.codes)), np.nan)
     for code, day, value, _ in table.sort("DisclosedDate").iter_rows():

@@ -28,7 +28,7 @@ def panel(make_frames: Callable[..., Any]) -> Panel:
 
 @pytest.fixture(scope="module")
 def expected(panel: Panel) -> Result:
-    of_name = {feature.name: feature for feature in select("full395")}
+    of_name = {feature.name: feature for feature in select("full")}
     features = [of_name[definition.name] for definition in DEFINITIONS]
     return Result(ours.computed(ours.market_of(panel), features)[0], [], 0.0, {})
 

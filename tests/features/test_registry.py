@@ -1,26 +1,39 @@
 from __future__ import annotations
 
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 
+from gogooku3.config.dataset import Dataset
 from gogooku3.errors import ConfigError
 from gogooku3.features import registry
 from gogooku3.features.feature import Feature
 from gogooku3.features.market import Market
 from gogooku3.features.registry import FAMILIES, select
+from gogooku3.features.subsets import SUBSETS
 
 
 def _feature(name: str, lookback: int = 1) -> Feature:
     return Feature("returns", "stock", name, lookback, "C_t", lambda market: market.close_TS)
 
 
-def test_each_set_holds_as_many_features_as_its_name_says_and_the_one_before_it() -> None:
-    core, extended, full = (select(subset) for subset in ("core99", "extended220", "full395"))
-    assert (len(core), len(extended), len(full)) == (99, 220, 395)
+def test_each_set_holds_the_one_before_it_and_the_last_all_features() -> None:
+    core, extended, full = (select(subset) for subset in ("core", "extended", "full"))
     assert set(core) < set(extended) < set(full)
+    assert full == tuple(feature for features in FAMILIES.values() for feature in features)
 
 
-@pytest.mark.parametrize("subset", ["core99", "extended220", "full395"])
+def test_a_set_holds_every_feature_that_it_names() -> None:
+    for subset, names in SUBSETS.items():
+        assert names is None or {feature.name for feature in select(subset)} == names
+
+
+def test_the_sets_are_those_that_the_parameters_may_name() -> None:
+    assert tuple(SUBSETS) == get_args(get_type_hints(Dataset)["features"])
+
+
+@pytest.mark.parametrize("subset", SUBSETS)
 def test_a_set_takes_every_family_in_order_and_features_in_the_order_of_their_file(subset: str) -> None:
     features = select(subset)
     assert list(dict.fromkeys(feature.family for feature in features)) == list(FAMILIES)
@@ -30,8 +43,8 @@ def test_a_set_takes_every_family_in_order_and_features_in_the_order_of_their_fi
 
 def test_a_set_that_names_no_feature_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.FAMILIES, "candles", ())
-    with pytest.raises(ConfigError, match="`core99` names body_1, close_place_1, gap_share_20, lower_shadow_1"):
-        select("core99")
+    with pytest.raises(ConfigError, match="`core` names body_1, close_place_1, gap_share_20, lower_shadow_1"):
+        select("core")
 
 
 def test_every_feature_names_its_family_and_gives_one_line_of_definition() -> None:
@@ -52,7 +65,7 @@ def test_ranks_and_session_features_stand_in_their_own_families() -> None:
 def test_two_features_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.FAMILIES, "rank", (_feature("ret_1"),))
     with pytest.raises(ConfigError, match="1 feature names stand twice: ret_1"):
-        select("full395")
+        select("full")
 
 
 @pytest.mark.parametrize("name", ["Ret", "1_ret", "ret-1", "", "ret 1", "リターン", "ret\n"])

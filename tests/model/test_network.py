@@ -121,11 +121,11 @@ def test_the_order_of_the_stocks_has_no_meaning(network: Callable[..., Network],
     torch.testing.assert_close(permuted, scores(made, block)[:, order], rtol=1e-5, atol=1e-6)
 
 
-def test_tier1_has_about_five_and_a_half_million_parameters(tmp_path: Path) -> None:
+def test_tier1_has_about_fourteen_thousand_parameters_a_feature(tmp_path: Path) -> None:
     compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), ["tier=tier1"])
     params = config.load(tmp_path / "params.yaml")
     features = len(select(params.dataset.features))
-    assert (features, params.model.backbone.hidden_size) == (395, 64)
+    assert (params.dataset.features, params.model.backbone.hidden_size) == ("full", 64)
     tier1 = PHASES["finetune"].architecture("", features, params.dataset.horizons, params.model)
     count = sum(parameter.numel() for parameter in Network(tier1, 0).parameters())
-    assert count == pytest.approx(5.6e6, rel=0.02)
+    assert count / features == pytest.approx(14_000, rel=0.02)

@@ -1,4 +1,4 @@
-"""No look-ahead in any of the 395 features: the stages `quotes` and `dataset` with and without the future.
+"""No look-ahead in any feature: the stages `quotes` and `dataset` with and without the future.
 
 On the synthetic market, which is made until an earlier day, and on real bars from a file, which is cut off.
 """
@@ -30,7 +30,7 @@ EVERY = 5
 SYNTHETIC_SETTINGS = [
     "quotes.stocks=60",
     "quotes.end=2023-03-31",
-    "dataset.features=full395",
+    "dataset.features=full",
     "dataset.split.validation_from=2021-12-01",
     "dataset.split.test_from=2022-03-01",
 ]
@@ -42,7 +42,7 @@ FILE_SETTINGS = [
     "quotes.rules.missing_value=drop",
     "quotes.rules.high_below_low=drop",
     "quotes.rules.outside_range=drop",
-    "dataset.features=full395",
+    "dataset.features=full",
     "dataset.split.train_from=2013-02-08",
     "dataset.split.validation_from=2014-05-01",
     "dataset.split.test_from=2014-08-01",

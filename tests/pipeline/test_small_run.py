@@ -132,7 +132,7 @@ def test_predict_refuses_an_altered_package_and_writes_nothing(workspace: Worksp
 
 
 def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.compose(SMALL | {"dataset.features": "extended220"})
+    workspace.compose(SMALL | {"dataset.features": "extended"})
     workspace.run("python", "src/gogooku3", "stages", "dataset")
     done = workspace.run("gogooku3", "predict", "--output", str(tmp_path / "p.csv"), check=False)
     assert done.returncode == 5

@@ -32,7 +32,7 @@ Harm = Callable[..., Path]
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of 330 sessions of 40 stocks, from 2021-01 to 2022-04; prices in yen, so that some do not move."""
     params = Dataset(
-        features="core99",
+        features="core",
         clip=5.0,
         horizons=[1, 5],
         graph=Graph(window=20, neighbours=3, refresh=5),

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gogooku3 import paths
+from gogooku3.features.registry import select
 from gogooku3.quality import charts
 from gogooku3.quality.checks import judge
 from gogooku3.quality.page import spans
@@ -49,7 +50,7 @@ def test_a_sound_dataset_is_told_so(sound: Path, tmp_path: Path) -> None:
         "findings": [],
     }
     assert summary["dataset"]["rows"] == 330 * 40
-    assert (len(summary["months"]), len(summary["features"])) == (16, 99)
+    assert (len(summary["months"]), len(summary["features"])) == (16, len(select("core")))
 
 
 def test_faults_are_told_first_and_named(faulty: Path, tmp_path: Path) -> None:

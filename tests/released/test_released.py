@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ import polars as pl
 import pytest
 import torch
 
+from gogooku3 import config
 from gogooku3.dataset.schema import Schema
 from gogooku3.export import export
+from gogooku3.features.registry import select
 from gogooku3.model.weights import load, read_architecture, read_tensors
 from gogooku3.package.environment import read_numerics
 from gogooku3.package.lineage import Parent, read_lineage
@@ -28,6 +32,7 @@ from gogooku3.package.manifest import check_manifest
 from gogooku3.package.predict import predict
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.audit import audit
+from gogooku3.recovery.changes import Change
 from gogooku3.recovery.checks.environment import usable
 from gogooku3.recovery.checks.golden import TOLERANCE
 from gogooku3.recovery.compare import compare
@@ -281,6 +286,44 @@ def test_it_differs_from_the_commit_before_it(clone: Clone) -> None:
     metrics = {change.name: change.new for change in found.metrics}
     for split in SPLITS:
         assert metrics[f"{split}.sharpe"]["value"] == getattr(clone.record, split).sharpe.value
+
+
+def test_its_parameters_are_read_by_todays_names(clone: Clone) -> None:
+    assert config.load_released(clone.root / "params.yaml").dataset.features == "core"
+
+
+@pytest.fixture
+def renamed(clone: Clone, tmp_path: Path) -> Clone:
+    """A clone of the release in which `params.yaml` calls the set of features by its name of today."""
+    git.run(tmp_path, "clone", "--quiet", str(clone.root), "clone")
+    root = tmp_path / "clone"
+    git.run(root, "checkout", "--quiet", TAG)
+    name_set(root, "core")
+    return replace(clone, root=root)
+
+
+def name_set(root: Path, name: str) -> None:
+    params = root / "params.yaml"
+    text, changes = re.subn(r"^  features: \w+$", f"  features: {name}", params.read_text(), flags=re.MULTILINE)
+    assert changes == 1
+    params.write_text(text)
+
+
+def test_a_set_of_features_by_another_name_is_no_difference(renamed: Clone) -> None:
+    found = diff(renamed.root, TAG)
+    assert (found.parameters, found.features) == ([], [])
+    made = Origin(renamed.root, renamed.commit, TAG)
+    assert "the parameters here are the same" in way_to_dataset(made, renamed.dataset)
+
+
+def test_another_set_of_features_is_told_by_todays_names(renamed: Clone) -> None:
+    name_set(renamed.root, "extended")
+    found = diff(renamed.root, TAG)
+    assert found.parameters == [Change("dataset.features", "core", "extended")]
+    old, new = (Counter(feature.family for feature in select(name)) for name in ("core", "extended"))
+    assert found.features == [Change(name, old[name], count) for name, count in new.items() if old[name] != count]
+    made = Origin(renamed.root, renamed.commit, TAG)
+    assert "or here `dvc exp run -S dataset.features=core dataset`" in way_to_dataset(made, renamed.dataset)
 
 
 def test_a_history_that_differs_is_told_by_its_first_number(clone: Clone, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
         "model.backbone.hidden_size: {low: 8, high: 2048, step: 8}",
         "evaluation.portfolio.max_turnover: {choices: [null, 0.2]}",
         "evaluation.portfolio.sector_neutral: {choices: [true, false]}",
-        "dataset.features: {choices: [core99, full395]}",
+        "dataset.features: {choices: [core, full]}",
         "train.recipe.loss.horizons: {choices: [[1, 1, 1, 1], [0, 1.5, 0, 0]]}",
         'quotes.start: {choices: ["2020-07-01", "2020-10-01"]}',
     ]

@@ -88,7 +88,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
             )
         )
         params = Dataset(
-            features="core99",
+            features="core",
             clip=5.0,
             horizons=[1, 5],
             graph=Graph(window=60, neighbours=8, refresh=5),

@@ -11,10 +11,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import source
+from gogooku3.features.subsets import SUBSETS
 
 
 @click.command()
-@click.option("--set", "subset", type=click.Choice(["core99", "extended220", "full395"]), default="full395")
+@click.option("--set", "subset", type=click.Choice(tuple(SUBSETS)), default="full")
 @click.option("--family", help="List this family alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the features as JSON.")
 @click.option("--markdown", "as_page", is_flag=True, help="Print the whole reference, docs/features.md.")

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
 from gogooku3 import paths
+from gogooku3.config import renames
 from gogooku3.config.baselines import Baselines
 from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
@@ -77,6 +78,15 @@ def load(path: Path = paths.PARAMS) -> Params:
         ConfigError: the file is absent or unreadable, names an unknown key, lacks one, gives a value of the
             wrong type, or combines values that cannot go together.
     """
+    return parse(_tree(path))
+
+
+def load_released(path: Path) -> Params:
+    """Reads a parameter file that may be of an earlier version's release; raises `ConfigError` as `load` does."""
+    return parse(renames.current(_tree(path)))
+
+
+def _tree(path: Path) -> object:
     try:
         tree = OmegaConf.load(path)
     except FileNotFoundError:
@@ -85,7 +95,7 @@ def load(path: Path = paths.PARAMS) -> Params:
         ) from None
     except YAMLError as error:
         raise ConfigError(f"`{path}` is not YAML: {error}", hint=f"restore it with `git checkout {path}`") from None
-    return parse(OmegaConf.to_container(tree))
+    return OmegaConf.to_container(tree)
 
 
 def parse(tree: object) -> Params:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator
+
+from gogooku3.config import renames
 from gogooku3.config.section import require, section
 
 
@@ -77,11 +80,22 @@ class Joined:
     tables: dict[str, JoinedTable]
 
 
+def _refuse_former(name: Any) -> Any:
+    """A set has one name in working trees: to DVC, which compares values as they are written, two were two sets."""
+    today = renames.FEATURE_SETS.get(name) if isinstance(name, str) else None
+    require(
+        today is None,
+        f"`dataset.features` is `{name}`: that set is called `{today}` now",
+        f"use its new name, in `params.yaml` or by `dvc exp run -S dataset.features={today}`",
+    )
+    return name
+
+
 @section
 class Dataset:
     """Section `dataset`."""
 
-    features: Literal["core99", "extended220", "full395"]
+    features: Annotated[Literal["core", "extended", "full"], BeforeValidator(_refuse_former)]
     """The named set of features; `gogooku3 features` lists them."""
     clip: float
     """Bound of the robust z-score, in robust standard deviations."""

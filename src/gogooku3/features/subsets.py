@@ -49,8 +49,8 @@ index_ret_5 index_ret_20 index_vol_60 index_high_distance_250 breadth_20 dispers
 """
 
 SUBSETS: dict[str, frozenset[str] | None] = {
-    "core99": frozenset(_CORE.split()),
-    "extended220": frozenset(_CORE.split() + _EXTENDED.split()),
-    "full395": None,
+    "core": frozenset(_CORE.split()),
+    "extended": frozenset(_CORE.split() + _EXTENDED.split()),
+    "full": None,
 }
 """The names of each; None stands for every feature that there is."""

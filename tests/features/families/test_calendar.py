@@ -10,7 +10,7 @@ import pytest
 from gogooku3.features.market import Market
 from gogooku3.features.registry import select
 
-BY_NAME = {feature.name: feature for feature in select("full395")}
+BY_NAME = {feature.name: feature for feature in select("full")}
 
 
 def _on(market: Market, name: str, day: date) -> float:

@@ -13,7 +13,7 @@ from ...assembly.conftest import Frames
 from .bars import Session
 from .references import ACROSS, SESSION, STOCK, reference, references
 
-EVERY = select("full395")
+EVERY = select("full")
 ROWS = {"whole": (329,), "holed": (260, 318, 320), "still": (260, 329)}
 
 

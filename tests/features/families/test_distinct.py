@@ -17,7 +17,7 @@ from gogooku3.features.registry import select
 
 from ...assembly.conftest import Frames, random_frames
 
-EVERY = select("full395")
+EVERY = select("full")
 SESSIONS = 70
 
 

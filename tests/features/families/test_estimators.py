@@ -10,7 +10,7 @@ import pytest
 from gogooku3.features.market import Market
 from gogooku3.features.registry import select
 
-BY_NAME = {feature.name: feature for feature in select("full395")}
+BY_NAME = {feature.name: feature for feature in select("full")}
 TRADES = 1000
 """In a session; the range of so many is 3 % narrower than that of a path without gaps."""
 DAY, NIGHT, SPREAD = 0.02, 0.01, 0.01

@@ -114,7 +114,7 @@ INDICATORS: dict[str, Callable[..., Floats]] = {
 }
 FITTING = {
     feature: (indicator, [int(number) for number in found.groups()])
-    for feature in select("full395")
+    for feature in select("full")
     for pattern, indicator in INDICATORS.items()
     if (found := re.fullmatch(re.sub(r"\{\w+\}", r"(\\d+)", pattern), feature.name))
 }

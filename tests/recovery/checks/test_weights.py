@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from .conftest import Delivery
 
@@ -57,8 +57,11 @@ def test_a_configuration_of_which_no_network_can_be_built_is_told_too(delivery: 
     assert "`backbone.window` is 10 in `config.json`, 8 in the weights" in delivery.verify_alone()["shapes"].found
 
 
-def test_the_parameters_at_hand_are_the_third_side(delivery: Delivery) -> None:
-    shutil.copyfile(ROOT / "params.yaml", delivery.root / "params.yaml")
+@pytest.mark.parametrize("features", ["core", "core99"], ids=["of today", "of version 0.1.0"])
+def test_the_parameters_at_hand_are_the_third_side(delivery: Delivery, features: str) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["dataset"]["features"] = features
+    (delivery.root / "params.yaml").write_text(yaml.safe_dump(params))
     delivery.edit_json("config.json", lambda content: put(content, "backbone.window", 12))
     found = delivery.verify()["shapes"].found
     assert "`backbone.window` is 12 in `config.json`, 8 in the weights, 16 in `params.yaml`" in found

@@ -122,7 +122,7 @@ def _kind(column: Column) -> str:
 
 
 def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Schema) -> str:
-    """How many of each kind, then which: whole families by their name, so that 395 columns read as well as six."""
+    """How many of each kind, then which: whole families by their name, so that hundreds read as well as six."""
     kinds: dict[str, list[dict[str, str | None]]] = {}
     for change in differences:
         kinds.setdefault(str(change["change"]), []).append(change)

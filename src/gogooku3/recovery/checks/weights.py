@@ -119,7 +119,7 @@ def _params(subject: Subject) -> dict[str, str]:
     if subject.lock is None:
         return {}
     with suppress(ConfigError):
-        params = config.load(subject.lock.with_name(_PARAMS))
+        params = config.load_released(subject.lock.with_name(_PARAMS))
         named = {
             f"{block}.{name}": value for block, part in asdict(params.model).items() for name, value in part.items()
         }

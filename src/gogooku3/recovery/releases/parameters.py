@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gogooku3 import paths
+from gogooku3.config import renames
 from gogooku3.errors import DataError
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
@@ -52,9 +53,10 @@ def readable(side: str | None, path: Path) -> Iterator[None]:
 
 
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:
+    """By today's names: an experiment that differs from another in the version alone has the same parameters."""
     content = text(root, side, paths.PARAMS)
     with readable(side, paths.PARAMS):
-        return flat(OmegaConf.to_container(OmegaConf.create(content))) if content else {}
+        return flat(renames.current(OmegaConf.to_container(OmegaConf.create(content)))) if content else {}
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
