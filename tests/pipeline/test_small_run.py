@@ -52,6 +52,13 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
     assert sections == ["Intended use", "Recipe", "Data", "Results", "Limits", "Lineage", "Verify", "Predict"]
 
 
+def test_every_file_that_was_written_is_an_output_of_a_stage(small_run: Workspace) -> None:
+    stages = yaml.safe_load((small_run.folder / "dvc.lock").read_text())["stages"].values()
+    outs = {out["path"] for stage in stages for out in stage["outs"]}
+    written = [path for path in small_run.bytes_of(*MADE) if Path(path).name != ".gitignore"]
+    assert [path for path in written if outs.isdisjoint({path, *map(str, Path(path).parents)})] == []
+
+
 def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_path: Path) -> None:
     shown = json.loads(small_run.run("dvc", "metrics", "show", "--json").stdout)
     assert "metrics/test.json" in shown[""]["data"]
