@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sys
 import threading
@@ -9,12 +10,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from dvc_data.hashfile.db import HashFileDB
+from dvc_objects.fs.base import ObjectFileSystem
+from fsspec.asyn import get_loop, sync
 
 from gogooku3.errors import StoreError
 from gogooku3.recovery.storage import store as stores
 from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.repair import deliver
-from gogooku3.recovery.storage.store import Held
+from gogooku3.recovery.storage.store import Held, Store
 
 
 def oid(content: bytes) -> str:
@@ -53,6 +57,23 @@ def answering(status: int | None, body: str = "") -> Iterator[str]:
 def use(toy, name: str, **settings: str) -> None:
     toy.local("core", remote=name)
     toy.local(f"'remote \"{name}\"'", **settings)
+
+
+def test_a_client_of_another_kind_is_made_outside_the_loop_that_it_waits_for(toy, bucket):
+    of_google = open_remote(toy.folder)._odb
+
+    class Waiting(ObjectFileSystem):
+        protocol = "waiting"
+
+        @property
+        def fs(self):
+            sync(get_loop(), asyncio.sleep, 0)
+            return of_google.fs.fs
+
+    store = Store(HashFileDB(Waiting(), of_google.path, hash_name="md5"), "waiting")
+    store.reach()
+    bucket.write(bucket.at(oid(b"parts")), b"parts")
+    assert store.look_up([oid(b"parts")]) == {oid(b"parts"): Held(5, oid(b"parts"))}
 
 
 def test_the_bucket_tells_size_and_md5_without_a_download(toy, bucket):

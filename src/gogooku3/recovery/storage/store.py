@@ -67,7 +67,7 @@ class Store:
             return
         with self._asking():
             try:
-                self._conversation.ask(self._client, ANSWER_WITHIN)
+                self._connect()
             except SilenceError as error:
                 raise StoreError(
                     f"no credentials for `{self.name}` were found in {ANSWER_WITHIN} s",
@@ -114,8 +114,15 @@ class Store:
         with ThreadPoolExecutor(max_workers=self._fs.jobs) as pool:
             yield from pool.map(work, items)
 
+    def _connect(self) -> None:
+        """Makes the client, which DVC makes when it is first asked for."""
+        if self._fs.protocol == "gs":  # it searches for credentials, for as long as that takes
+            self._conversation.ask(self._client, ANSWER_WITHIN)
+        else:  # such as S3's, which waits for the loop that it would be made in
+            _ = self._fs.fs
+
     async def _client(self, _: Callback) -> Any:
-        return self._fs.fs  # made when first asked for
+        return self._fs.fs
 
     @contextmanager
     def _opened(self, oid: str) -> Iterator[BinaryIO]:
