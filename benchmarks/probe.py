@@ -12,8 +12,9 @@ import argparse
 import json
 import sys
 import time
+from typing import get_args
 
-from gogooku3.config.numerics import Numerics
+from gogooku3.config.numerics import Numerics, Precision
 from gogooku3.runtime import numerics
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--instruction-set", choices=["portable", "avx2", "native"], default="portable")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     options = parser.parse_args()
     wanted = Numerics(options.device, options.threads, options.instruction_set, options.precision, 1, 1, "fixed")
     # The libraries read these settings when they load.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from measures import clone
 from measures.matrix import Row, markdown
-from steps import device_report
+from steps import ceilings, device_report
 
+from gogooku3.config.numerics import Precision
 from gogooku3.training.phases import PHASES
 
 ROWS = [
@@ -29,6 +32,10 @@ def test_the_document_has_a_line_for_each_row_and_the_cost_of_each_instruction_s
     assert "| GPU rerun | not run | no CUDA device | the model of the GPU |" in document
     assert "| `portable` | 0.750 | 1.50 |" in document
     assert "## What it costs" not in markdown(ROWS, {}, "c0ffee", "qemu 8")
+
+
+def test_the_benchmarks_know_the_rate_of_every_precision() -> None:
+    assert ceilings._PRECISIONS.keys() == {*get_args(Precision)}
 
 
 def test_the_benchmarks_train_every_phase() -> None:

@@ -1,15 +1,17 @@
-"""A network in bfloat16: near the one in float32, repeatable, float32 where it must be."""
+"""A network in another precision: near the one in float32, repeatable, float32 where it must be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from gogooku3.config import Params
+from gogooku3.config.numerics import Precision
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
@@ -23,10 +25,10 @@ def inputs(panel: Panel) -> PanelOnDevice:
     return PanelOnDevice(panel, 8, CPU)
 
 
-@pytest.fixture
-def pair(network: Callable[..., Network], demo: Params) -> tuple[Network, Network]:
-    """The same weights in float32 and in bfloat16."""
-    numerics = replace(demo.numerics, precision="bf16")
+@pytest.fixture(params=[precision for precision in get_args(Precision) if precision != "float32"])
+def pair(request: pytest.FixtureRequest, network: Callable[..., Network], demo: Params) -> tuple[Network, Network]:
+    """The same weights in float32 and in another precision."""
+    numerics = replace(demo.numerics, precision=request.param)
     return network("finetune", opened=True), network("finetune", opened=True).placed(CPU, numerics)
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from gogooku3.config.section import require, section
 
+Precision = Literal["float32", "bf16"]
+
 
 @section
 class Numerics:
@@ -17,7 +19,7 @@ class Numerics:
     instruction_set: Literal["native", "avx2", "portable"]
     """`portable`: AVX2 kernels that agree across x86-64 makers; `avx2`: those that agree on one maker's processors;
     `native`: whatever this processor does best."""
-    precision: Literal["float32", "bf16"]
+    precision: Precision
     """Of the network's matrix products; weights, moments, softmax, statistics and loss are float32 in either."""
     processes: int
     """That train together: on a GPU each has one of its own, on a CPU each has `threads` threads."""

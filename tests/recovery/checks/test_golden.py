@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
+from gogooku3.config.numerics import Precision
 from gogooku3.model.probe import probe
+from gogooku3.recovery.checks.golden import TOLERANCE
 
 from .conftest import NATIVE, Delivery
 
@@ -74,6 +76,10 @@ def test_golden_predictions_are_computed_in_the_precision_that_the_package_names
     assert report["environment"].outcome == "passed"
     assert report.failed == {"golden"}
     assert "in the domain in which they are promised to the bit" in report["golden"].found
+
+
+def test_every_precision_has_a_tolerance() -> None:
+    assert TOLERANCE.keys() == {*get_args(Precision)}
 
 
 def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(
