@@ -51,6 +51,7 @@ def test_the_library_in_between_is_heard(workspace: Workspace, preloaded: str) -
     assert moved[1] != true[1]
 
 
+@pytest.mark.slow
 def test_no_file_of_any_stage_depends_on_the_last_bits_of_the_c_library(
     workspace: Workspace, preloaded: str, tmp_path: Path
 ) -> None:

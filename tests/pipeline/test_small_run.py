@@ -89,6 +89,7 @@ def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
     assert small_run.changes() == ""
 
 
+@pytest.mark.slow
 def test_a_forced_rerun_elsewhere_gives_the_same_bytes(small_run: Workspace, tmp_path: Path) -> None:
     """Another folder, one core, another hash seed, time zone and locale; no cache to take anything from."""
     other = small_run.copy(tmp_path / "a folder" / "elsewhere")
@@ -178,6 +179,7 @@ def test_a_key_that_no_stage_knows_is_refused(workspace: Workspace) -> None:
     assert workspace.bytes_of(*MADE) == before
 
 
+@pytest.mark.slow
 def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Workspace) -> None:
     workspace.compose(SMALL | {"train.phases.finetune.learning_rate": "1e-4"})
     output = workspace.run("dvc", "repro").stdout

@@ -384,6 +384,7 @@ def test_an_empty_reason_is_refused(lab: Any) -> None:
     assert not lab.tags()
 
 
+@pytest.mark.slow
 def test_killed_before_any_step_it_leaves_no_tag_and_the_next_run_completes(lab: Any) -> None:
     for step in ("`dvc status`", "package", "push", "bucket"):
         with start(lab) as process:
