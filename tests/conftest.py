@@ -50,6 +50,12 @@ KINDS = {
 }
 """What can befall an object."""
 
+SMALL = Model(
+    Backbone(window=8, hidden_size=8, heads=2, dropout=0.1),
+    AdaptiveNorm(components=2, slice_length=4),
+    GraphAttention(heads=2),
+)
+
 _names = count()
 
 
@@ -70,11 +76,7 @@ def _deterministic(demo: Params) -> None:
 
 @pytest.fixture(scope="session")
 def small() -> Model:
-    return Model(
-        Backbone(window=8, hidden_size=8, heads=2, dropout=0.1),
-        AdaptiveNorm(components=2, slice_length=4),
-        GraphAttention(heads=2),
-    )
+    return SMALL
 
 
 @pytest.fixture(scope="session")

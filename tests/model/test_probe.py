@@ -18,6 +18,7 @@ import torch
 from gogooku3.config.numerics import Numerics
 from gogooku3.errors import MachineError
 from gogooku3.model import activations, probe
+from gogooku3.model.network import Architecture, Network
 
 ROOT = Path(__file__).parents[2]
 NATIVE = Numerics("cpu", 2, "native", "float32", 1, 1, "fixed")
@@ -88,6 +89,14 @@ def test_it_is_repeatable_and_leaves_random_numbers_as_they_were() -> None:
     probe.probe.cache_clear()
     with torch.no_grad():
         assert probe.probe(NATIVE) == first
+
+
+def test_its_networks_have_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Architecture] = []
+    monkeypatch.setattr(probe, "Network", lambda of, seed: made.append(of) or Network(of, seed))
+    probe.probe(NATIVE)
+    assert made
+    assert [name for architecture in made for name, block in vars(architecture).items() if block is None] == []
 
 
 def test_one_rounding_of_one_block_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from grimp import ImportGraph
 from omegaconf import OmegaConf
 from packaging.utils import canonicalize_name
 
+from gogooku3.config.model import Model
 from gogooku3.stages.__main__ import STAGES as RUNNABLE
 from gogooku3.training.phases import PHASES
 
@@ -101,6 +103,10 @@ def test_every_phase_is_trained_measured_and_shown() -> None:
     trained = STAGES["train"]["foreach"]
     assert {name: phase["after"] for name, phase in trained.items()} == {
         phase.name: f"models/{phase.previous}" if phase.previous else "data/dataset" for phase in PHASES.values()
+    }
+    blocks = {field.name for field in fields(Model)} - {"backbone"}
+    assert {name: phase["adds"] for name, phase in trained.items()}.items() >= {
+        (phase.name, block) for phase in PHASES.values() for block in phase.adds if block in blocks
     }
     curves = {f"plots/training/{phase}.csv" for phase in PHASES}
     models = {f"models/{phase}/{name}" for phase in PHASES for name in ("config.json", "model.safetensors")}

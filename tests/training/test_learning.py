@@ -22,7 +22,6 @@ from gogooku3.assembly.build import build
 from gogooku3.assembly.history import History
 from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.config.evaluation import Bootstrap
-from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
 from gogooku3.config.train import Loss, Recipe
 from gogooku3.config.train import Phase as Pace
@@ -39,16 +38,14 @@ from gogooku3.training.loop import train
 from gogooku3.training.phases import PHASES, Phase
 from gogooku3.training.start import STATE, start
 
+from ..conftest import SMALL
+
 pytestmark = pytest.mark.slow
 
 STOCKS = 72
 FEATURES = ("ret_1", "ret_overnight_1", "vol_close_20", "log_turnover_1")
 """What the effects are seen in, and the last return; nothing that compares turnover with its own past."""
-MODEL = Model(
-    Backbone(window=16, hidden_size=8, heads=2, dropout=0.1),
-    AdaptiveNorm(components=2, slice_length=4),
-    GraphAttention(heads=2),
-)
+MODEL = replace(SMALL, backbone=replace(SMALL.backbone, window=16))
 RECIPE = Recipe(
     seed=1,
     batch_size=16 * STOCKS,

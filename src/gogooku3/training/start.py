@@ -78,8 +78,7 @@ def require_match(parent: Path, tag: str, architecture: Architecture, schema: Sc
 
 def _parameters(architecture: Architecture) -> dict[str, Any]:
     """What shapes a network, by the names that `params.yaml` gives it; a block that is off has nothing."""
-    whole = asdict(architecture)
-    blocks = {block: whole[block] for block in ("backbone", "adaptive_norm", "graph") if whole[block] is not None}
+    blocks = {block: values for block, values in asdict(architecture).items() if isinstance(values, dict)}
     shape = {f"model.{block}.{name}": value for block, values in blocks.items() for name, value in values.items()}
     return {"dataset.horizons": architecture.horizons, **shape}
 

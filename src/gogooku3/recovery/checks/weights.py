@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -59,7 +60,8 @@ def shapes(subject: Subject) -> Finding:
 
 def _misfit(subject: Subject, told: str) -> Finding:
     """The parameters on which configuration and weights disagree; what follows for single tensors comes last."""
-    asked, built, params = _asked(subject.architecture), _built(subject.weights), _params(subject)
+    asked, params = _asked(subject.architecture), _params(subject)
+    built = _built(subject.weights, _switched(subject.architecture))
     details = tuple(
         {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), _PARAMS: params.get(name)}
         for name, value in asked.items()
@@ -82,15 +84,18 @@ def _asked(architecture: Architecture) -> dict[str, int | str]:
         "backbone.hidden_size": backbone.hidden_size,
         "backbone.heads": backbone.heads,
         "backbone.window": backbone.window,
-        "adaptive_norm": _block(norm is not None),
-        "graph": _block(graph is not None),
+        **{name: _block(there) for name, there in _switched(architecture).items()},
         **({} if norm is None else {"adaptive_norm.slice_length": norm.slice_length}),
         **({} if graph is None else {"graph.heads": graph.heads}),
     }
 
 
-def _built(tensors: dict[str, Tensor]) -> dict[str, int | str]:
-    """What the tensors' shapes say of the same parameters, as far as they do."""
+def _built(tensors: dict[str, Tensor], blocks: Iterable[str]) -> dict[str, int | str]:
+    """What the tensors' shapes say of the same parameters, as far as they do.
+
+    Args:
+        blocks: those that a network may have.
+    """
 
     def size(name: str, axis: int) -> int:
         return tensors[name].shape[axis] if name in tensors and tensors[name].dim() > axis else 0
@@ -106,8 +111,14 @@ def _built(tensors: dict[str, Tensor]) -> dict[str, int | str]:
         "adaptive_norm.slice_length": 2 * window // statistics if statistics else 0,
         "graph.heads": size("graph.attention_aD", 0),
     }
-    blocks = {name: _block(any(each.startswith(f"{name}.") for each in tensors)) for name in ("adaptive_norm", "graph")}
-    return {name: value for name, value in sizes.items() if value} | blocks
+    there = {name: _block(any(each.startswith(f"{name}.") for each in tensors)) for name in blocks}
+    return {name: value for name, value in sizes.items() if value} | there
+
+
+def _switched(architecture: Architecture) -> dict[str, bool]:
+    """The blocks that a network may have, and whether this one has them."""
+    blocks = {name: value for name, value in asdict(architecture).items() if value is None or isinstance(value, dict)}
+    return {name: value is not None for name, value in blocks.items() if name != "backbone"}
 
 
 def _block(there: bool) -> str:
