@@ -55,7 +55,7 @@ def test_another_clone_takes_what_was_run_from_the_bucket(workspace: Workspace, 
     clone.compose(changes)
     pulled = clone.run("dvc", "repro", "--pull")
     assert ran(pulled.stdout) == {"evaluate", "attribution", "report"}
-    assert {"quotes", "dataset", "train@baseline", "train@finetune", "package"} <= restored(pulled.stdout)
+    assert restored(pulled.stdout) == {"train@finetune", "package"}  # the others are those of the lock file
     assert made(clone) == made(workspace)
 
 
