@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from .conftest import SMALL, Workspace
+from .conftest import SMALL, Workspace, bring_back
 
 FOLDER = "data/raw/joined"
 TABLE = "{code:LocalCode,published:DisclosedDate,values:{eps:EPS,bps:BPS},lag:1,stale_after:null}"
@@ -60,4 +60,5 @@ def test_a_table_is_an_input_of_the_dataset_and_each_row_is_known_after_its_day(
     done = workspace.run("dvc", "repro", "dataset", check=False)
     assert f"error: `{FOLDER}/statements.parquet` has 6 rows that share code and day of publication" in done.stderr
     assert "Traceback" not in done.stderr
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of("data/dataset") | {"lock": (workspace.folder / "dvc.lock").read_bytes()} == before
