@@ -61,7 +61,7 @@ def code(stage: str) -> list[Path]:
 
 def graph(stage: str, *, libraries: bool = False) -> ImportGraph:
     """What imports what, without code in `NAMED_BY_HASH`."""
-    graph = grimp.build_graph("gogooku3", include_external_packages=libraries)
+    graph = grimp.build_graph("gogooku3", include_external_packages=libraries, cache_dir=None)
     if stage in NAMED_BY_HASH:
         graph.squash_module(NAMED_BY_HASH[stage])
         graph.remove_module(NAMED_BY_HASH[stage])
