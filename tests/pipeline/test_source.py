@@ -104,7 +104,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone
     clone.mark("before")
     stage = clone.folder / STAGE
     ran = stage.read_text()
-    stage.write_text(f"{ran}        Path({STAGE!r}).write_text({ran!r})\n")
+    stage.write_text(f"{ran}        open({STAGE!r}, 'w').write({ran!r})\n")
     clone.compose(SMALL)
     done = clone.run("dvc", "repro", "quotes", check=False)
     assert done.returncode == 255
