@@ -20,6 +20,7 @@ import yaml
 from gogooku3.config import Params
 from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -40,14 +41,14 @@ NATIVE = Numerics("cpu", 1, "native", "float32", processes=1, shares=1, reductio
 STAGES = {
     "quotes": ["data/quotes"],
     "dataset": ["data/dataset"],
-    "finetune": ["models/finetune/config.json", "models/finetune/model.safetensors"],
+    LAST_PHASE: [f"models/{LAST_PHASE}/config.json", f"models/{LAST_PHASE}/model.safetensors"],
     "package": [f"models/package/{name}" for name in sorted(FILES)],
     "metrics": [
         *("metrics/baselines.json", "metrics/test.json", "metrics/validation.json"),
         *("metrics/sessions/test.csv", "metrics/sessions/validation.csv"),
     ],
 }
-PLACES = {"quotes": "data", "dataset": "data", "finetune": "models", "package": "models", "metrics": "."}
+PLACES = {"quotes": "data", "dataset": "data", LAST_PHASE: "models", "package": "models", "metrics": "."}
 ARTIFACTS = {name: {"path": "models/package", "type": "model"} for name in ("demo", "tier1", "tier2")}
 
 Train = Callable[[Path, int, float], None]
@@ -115,7 +116,7 @@ def track_like(seed: int, rank_ic: float, horizons: tuple[int, ...]) -> pl.DataF
 def training(panel: Panel, small: Model, demo: Params) -> Train:
     columns = tuple(Column(f"feature_{i}", "returns", 1, "stock", "", "float32") for i in range(len(panel.features)))
     schema = Schema(columns, panel.horizons, panel.neighbours_GSK.shape[-1])
-    architecture = PHASES["finetune"].architecture(schema.abi, len(columns), list(panel.horizons), small)
+    architecture = PHASES[LAST_PHASE].architecture(schema.abi, len(columns), list(panel.horizons), small)
 
     def make(made: Path, seed: int, rank_ic: float) -> None:
         shutil.rmtree(made, ignore_errors=True)
@@ -129,7 +130,7 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(0.1)
-        save(network, made / "finetune")
+        save(network, made / LAST_PHASE)
         for split, shift in (("validation", 0.0), ("test", -0.02 * seed)):
             estimates = {
                 str(h): {"value": rank_ic + shift + i / 100, "low": shift - 0.1, "high": shift + 0.1}
@@ -142,7 +143,7 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         inputs = PanelOnDevice(dataclasses.replace(panel, abi=schema.abi), small.backbone.window, device)
         params = dataclasses.replace(demo, numerics=NATIVE)
         (made / "package/golden").mkdir(parents=True)
-        build(network, inputs, made / "finetune", made / "dataset", made / "metrics", params, None, made / "package")
+        build(network, inputs, made / LAST_PHASE, made / "dataset", made / "metrics", params, None, made / "package")
 
     return make
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gogooku3.cli.tiers import tiers as tiers_command
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError, MismatchError, RefusedError
 from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
@@ -24,8 +25,8 @@ from gogooku3.recovery.storage import lock
 from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.0.0"
-MODEL = "models/finetune/model.safetensors"
-PATHS = ("models/finetune/config.json", MODEL, "models/package/schema.json")
+MODEL = f"models/{LAST_PHASE}/model.safetensors"
+PATHS = (f"models/{LAST_PHASE}/config.json", MODEL, "models/package/schema.json")
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +120,8 @@ def test_a_tag_that_records_no_model_is_refused(released: Any, folder: Path) -> 
 
 
 def test_a_release_of_another_pipeline_is_refused_by_file(released: Any, folder: Path) -> None:
-    with pytest.raises(DataError, match=r"does not record `models/finetune/state\.safetensors`\n"):
-        bring(released.folder, TAG, (*PATHS, "models/finetune/state.safetensors"), folder)
+    with pytest.raises(DataError, match=rf"does not record `models/{LAST_PHASE}/state\.safetensors`\n"):
+        bring(released.folder, TAG, (*PATHS, f"models/{LAST_PHASE}/state.safetensors"), folder)
 
 
 def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, StoreError
 from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 from gogooku3.model.weights import read_tensors, write_tensors
@@ -226,7 +227,7 @@ def output_lost(lab: Any) -> None:
 
 def bit_flipped_before_packaging(lab: Any) -> None:
     """A package whose manifest and lock agree with it, and whose weights are not those of its golden predictions."""
-    for folder in ("finetune", "package"):
+    for folder in (LAST_PHASE, "package"):
         weights = lab.folder / "made" / folder / "model.safetensors"
         tensors = read_tensors(weights)
         for tensor in tensors.values():

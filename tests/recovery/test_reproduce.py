@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.storage import lock
 
@@ -75,7 +76,7 @@ def test_a_release_comes_out_the_same_and_leaves_nothing_behind(release: Release
     release.promote()
     found = release.reproduce()
     assert set(release.stages(found).items()) == {
-        (name, True) for name in ("quotes", "dataset", "finetune", "package", "metrics")
+        (name, True) for name in ("quotes", "dataset", LAST_PHASE, "package", "metrics")
     }
     assert (found["same"], found["differences"], found["folder"]) == (True, [], None)
     assert found["domain"]["outcome"] == "passed"
@@ -112,7 +113,7 @@ def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -
     file.write_text(yaml.safe_dump(content))
     release.lab.commit("A lock file that has walked forward")
     release.tag_by_hand()
-    assert set(release.stages(release.reproduce())) == {"quotes", "dataset", "finetune", "package", "metrics"}
+    assert set(release.stages(release.reproduce())) == {"quotes", "dataset", LAST_PHASE, "package", "metrics"}
 
 
 def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: Release) -> None:
@@ -205,7 +206,7 @@ def test_other_libraries_are_named_and_refused_before_any_work(release: Release)
 
 
 def test_a_stage_that_fails_ends_in_one_message_and_its_folder_is_kept(release: Release) -> None:
-    release.change_pipeline("finetune", cmd="echo no device here >&2; false")
+    release.change_pipeline(LAST_PHASE, cmd="echo no device here >&2; false")
     release.lab.commit("A stage that fails")
     release.tag_by_hand()
     done = release.command()

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gogooku3.config import Params
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.evaluation.baseline_comparison import against
@@ -134,8 +135,8 @@ def lay_out(
         write_csv(curve.head({"adaptive_norm": 0, "finetune": 1}.get(phase, 2)), root / f"plots/training/{phase}.csv")
     write_json(quality(findings or []), root / "reports/data_quality.json")
     domain = {"exact_on": "x86-64-v3", "numerics": {"threads": 2}}
-    write_json({"environment": domain}, root / "models/finetune/history.json")
-    (root / "models/finetune/model.safetensors").write_bytes(b"weights")
+    write_json({"environment": domain}, root / f"models/{LAST_PHASE}/history.json")
+    (root / f"models/{LAST_PHASE}/model.safetensors").write_bytes(b"weights")
     (root / "models/parent").mkdir()
     write_lineage(None, root / "models/parent")
     return replace(params, evaluation=evaluation)

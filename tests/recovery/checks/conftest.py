@@ -20,6 +20,7 @@ from torch import Tensor
 from gogooku3.config import Params
 from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -125,8 +126,8 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     """Model and package as built, run through `dvc repro` for the lock file that DVC itself writes."""
     root = tmp_path_factory.mktemp("delivered")
     Delivery(root).write_dataset(SCHEMA)
-    trained, package = root / "made/finetune", root / "made/package"
-    architecture = PHASES["finetune"].architecture(SCHEMA.abi, len(SCHEMA.features), list(SCHEMA.horizons), small)
+    trained, package = root / f"made/{LAST_PHASE}", root / "made/package"
+    architecture = PHASES[LAST_PHASE].architecture(SCHEMA.abi, len(SCHEMA.features), list(SCHEMA.horizons), small)
     device = prepare_torch(NATIVE)
     network = Network(architecture, seed=1).eval()
     with torch.no_grad():
@@ -142,7 +143,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     params = dataclasses.replace(demo, numerics=NATIVE)
     (package / "golden").mkdir(parents=True)
     build(network, inputs, trained, root / "data/dataset", root / "metrics", params, None, package)
-    outs = {"finetune": ["config.json", "model.safetensors"], "package": sorted(FILES)}
+    outs = {LAST_PHASE: ["config.json", "model.safetensors"], "package": sorted(FILES)}
     stages = {
         stage: {
             "cmd": f"mkdir -p models && cp -r made/{stage} models/",

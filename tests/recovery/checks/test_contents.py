@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.verify import _RULES, beside, verify
@@ -119,10 +120,10 @@ def test_a_forged_hash_in_the_lock_file_is_found(delivery: Delivery) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_package_of_another_model_than_the_trained_one_is_found(delivery: Delivery, name: str) -> None:
-    delivery.forge_lock(f"models/finetune/{name}")
+    delivery.forge_lock(f"models/{LAST_PHASE}/{name}")
     report = delivery.verify()
     assert report.failed == {"lock"}
-    assert f"`models/finetune/{name}` is recorded with 00000000" in report["lock"].found
+    assert f"`models/{LAST_PHASE}/{name}` is recorded with 00000000" in report["lock"].found
 
 
 @pytest.mark.parametrize("content", ["", "stages: 5", "stages: {a: {outs: [1]}}", "a: [", "\0", "stages: {}"])
