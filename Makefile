@@ -1,9 +1,18 @@
-# `make repro` and `make test` need nothing but Git and Python 3.11 to 3.13: they set up .venv when it is missing or
-# when a lock file changed. In an environment of your own, `dvc repro` and `pytest` do the same work.
+# `make repro` and `make test` need nothing but Git and Python 3.11 to 3.13: they set up .venv when it is missing, when a
+# lock file changed or when the folder was moved. In an environment of your own, `dvc repro` and `pytest` do the same work.
 
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+
+# The scripts of a virtual environment hold the path of its folder. Where that is another one now, or where its Python is
+# gone, .venv is made anew. Without `command` in pyvenv.cfg another tool has made it, and it stays.
+BROKEN := $(shell test ! -e .venv/pyvenv.cfg || { test -x $(BIN)/python && \
+	{ ! grep -q '^command = ' .venv/pyvenv.cfg || grep -qF ' $(CURDIR)/.venv' .venv/pyvenv.cfg; }; } || echo yes)
+ifeq ($(BROKEN),yes)
+.PHONY: .venv/.ready
+endif
 # Many tests wait for the commands that they run; a file's tests share what it makes.
 PARALLEL := --numprocesses 2 --dist loadfile
 
@@ -11,6 +20,8 @@ PARALLEL := --numprocesses 2 --dist loadfile
 
 repro: .venv/.ready  ## train and package what params.yaml says
 	$(WITH_VENV) dvc repro
+	@echo
+	@$(WITH_VENV) gogooku3 summary
 
 test: .venv/.ready-dev lint  ## lint, types, import contracts and tests
 	$(WITH_VENV) pytest $(PARALLEL)
@@ -44,14 +55,27 @@ lock: .venv/.ready-dev  ## pin anew after an edit of pyproject.toml; add UPGRADE
 clean:
 	rm -rf .venv build
 
+# Python's version is looked at before anything is downloaded: pip itself names a library that it does not find.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# In a shell that was not activated, `.venv/bin/dvc repro` would run its stages by another `python`, or find none.
+define ON_PATH
+import os, sys; b = os.path.join(sys.prefix, "bin"); p = os.environ.get("PATH", os.defpath).split(os.pathsep); \
+b in p or os.environ.update(PATH=os.pathsep.join([b, *p]))
+endef
+
 # torch comes first and by itself: an index that also carries a CPU build is then asked for that one package only.
 .venv/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "error: Python 3.11, 3.12 or 3.13 is needed, and \`$(PYTHON)\` is" \
+		"$$($(PYTHON) --version 2>&1 | grep ^Python || echo not one)"; \
+		echo "hint: name one of them, as in \`make $(or $(MAKECMDGOALS),repro) PYTHON=python3.12\`"; exit 1; } >&2
+	@echo "Installing $$(grep -c == requirements.lock) libraries into .venv: minutes the first time"
+	$(PYTHON) -m venv $(BROKEN:yes=--clear) .venv
+	$(PIP) "$$(grep '^torch==' requirements.lock)"
+	$(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@echo '$(ON_PATH)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/on_path.pth"
 	touch $@
 
 .venv/.ready-dev: .venv/.ready requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.lock
+	$(PIP) --requirement requirements-dev.lock
 	touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -265,3 +266,17 @@ def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
     (clone / "src/gogooku3/startup.py").unlink()
     os.mkfifo(clone / "src/gogooku3/startup.py")
     assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "progress", "startup")]
+
+
+def test_a_python_without_the_libraries_is_named_with_what_to_do(sources: tuple[Path, Path]) -> None:
+    source = sources[0]
+    started = ("-S", str(source / "gogooku3"), "stages", "quotes")  # without the libraries of any environment
+    done = run(*started, folder=source.parent)
+    assert done.returncode == 4
+    assert re.match(rf"error: `{re.escape(sys.executable)}` has no library `\w+`\nhint: activate the env", done.stderr)
+    environment = source.parent / ".venv/bin"
+    environment.mkdir(parents=True)
+    (environment / "activate").touch()
+    done = run(*started, folder=source.parent)
+    assert done.returncode == 4
+    assert f"hint: `. {environment}/activate`, then run the command again" in done.stderr

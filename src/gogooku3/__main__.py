@@ -23,7 +23,12 @@ def main() -> None:
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if not _runs(name):
         _refuse(f"`{name}` is no module that can be run", "name `stages` or `cli`, then what it is to do", 2)
-    runpy.run_module(f"gogooku3.{name}", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(f"gogooku3.{name}", run_name="__main__", alter_sys=True)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "gogooku3":
+            raise
+        _refuse(f"`{sys.executable}` has no library `{error.name}`", _environment(), 4)
 
 
 def _lead() -> None:
@@ -57,6 +62,17 @@ def _found() -> Path | None:
     """Where `import gogooku3` leads."""
     spec = find_spec("gogooku3")
     return None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
+
+
+def _environment() -> str:
+    """What a user does whose shell finds a Python without the libraries."""
+    environment = _PACKAGE.parents[1] / ".venv"
+    if (environment / "bin/activate").is_file() and Path(sys.prefix).resolve() != environment.resolve():
+        return f"`. {environment}/bin/activate`, then run the command again"
+    return (
+        "activate the environment that has it, or let `make repro` set up `.venv`; `pip install -r requirements.lock`"
+        " brings it into an environment of your own"
+    )
 
 
 def _refuse(message: str, hint: str, code: int) -> NoReturn:

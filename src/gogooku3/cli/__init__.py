@@ -26,6 +26,7 @@ from gogooku3.cli.recover import recover
 from gogooku3.cli.report import report
 from gogooku3.cli.reproduce import reproduce
 from gogooku3.cli.search import search
+from gogooku3.cli.summary import summary
 from gogooku3.cli.tiers import tiers
 from gogooku3.cli.verify import verify
 from gogooku3.errors import UserError, unusable
@@ -55,5 +56,5 @@ def main() -> None:
 
 _RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
 
-for verb in (dataset, features, folds, jquants, search, predict, export, report, leaderboard, *_RECOVERY):
+for verb in (dataset, features, folds, jquants, search, predict, export, summary, report, leaderboard, *_RECOVERY):
     main.add_command(verb)

@@ -1,0 +1,55 @@
+"""`gogooku3 summary`: what the last run gave, and what can be done with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from gogooku3 import source
+from gogooku3.recovery.releases.git import toplevel
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def summary(as_json: bool) -> None:
+    """Print what the last run gave: the verdict, its numbers, the page, and the command that predicts.
+
+    The verdict is the one of `reports/tier.html`. Parameters and results must be those that `dvc.lock` records: a
+    mixture of two runs is refused. `dvc status` says whether the code has changed since.
+
+    Exit codes: 0 printed, whatever the verdict; 2 the parameters are wrong; 3 there was no run, or an output of it is
+    absent; 4 another clone's source is installed; 5 parameters or results are not those of the last run.
+
+    Example: gogooku3 summary
+    """
+    from gogooku3.summary import summarize
+
+    root = toplevel(Path.cwd())
+    source.require(root)
+    found = summarize(root)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        return
+    lines = {"page": found.page, "package": found.package}
+    if (script := _activation()) is not None:
+        lines["activate"] = f". {shlex.quote(str(script))}"
+    lines["predict"] = f"gogooku3 predict {found.package} --output scores.csv --from {found.test_from}"
+    click.echo(f"{found.tier}: {found.verdict}\n")
+    click.echo(f"{click.wrap_text(found.figures, width=100)}\n")
+    for name, text in lines.items():
+        click.echo(f"{name:<10}{text}")
+
+
+def _activation() -> Path | None:
+    """The script that puts this virtual environment on the shell's path; None where it is there, or there is none."""
+    environment = Path(sys.prefix)
+    script = environment / "bin/activate"
+    if os.environ.get("VIRTUAL_ENV") == sys.prefix or not script.is_file():
+        return None
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
