@@ -9,12 +9,11 @@ from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from dvc.cli.parser import get_main_parser
 
-from gogooku3.cli import main
+from .verbs import find
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/gogooku3"
@@ -87,10 +86,9 @@ def test_every_command_is_there(command: tuple[str, ...]) -> None:
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(rest) <= set(targets)
     elif program == "gogooku3":
-        verb: click.Command = main
-        while isinstance(verb, click.Group):
-            verb = verb.commands[rest.pop(0)]
-        assert {word for word in rest if word.startswith("-")} <= {o for each in verb.params for o in each.opts}
+        context, arguments = find(rest)
+        known = {option for each in context.command.params for option in each.opts}
+        assert {word for word in arguments if word.startswith("-")} <= known
     elif program == "dvc":
         parser: ArgumentParser | None = get_main_parser()
         while parser is not None and (groups := [a for a in parser._actions if isinstance(a, _SubParsersAction)]):

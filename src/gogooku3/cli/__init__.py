@@ -1,4 +1,8 @@
-"""`gogooku3 VERB`, one module per verb: thin, no logic. Errors end with their code and a hint (`gogooku3.errors`)."""
+"""`gogooku3 VERB`, one module per verb: thin, no logic. Errors end with their code and a hint (`gogooku3.errors`).
+
+A verb's module is imported when the verb is named. It imports click, rich and what is light at its top, and libraries
+such as polars, NumPy, torch and DVC inside its function: help and shell completion do not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,48 @@ from typing import Any
 
 import click
 
-from gogooku3.cli.archive import archive
-from gogooku3.cli.audit import audit
-from gogooku3.cli.dataset import dataset
-from gogooku3.cli.diff import diff
-from gogooku3.cli.doctor import doctor
-from gogooku3.cli.drill import drill
-from gogooku3.cli.export import export
-from gogooku3.cli.features import features
-from gogooku3.cli.folds import folds
-from gogooku3.cli.jquants import jquants
-from gogooku3.cli.leaderboard import leaderboard
-from gogooku3.cli.locate import locate
-from gogooku3.cli.predict import predict
-from gogooku3.cli.promote import promote
-from gogooku3.cli.recover import recover
-from gogooku3.cli.report import report
-from gogooku3.cli.reproduce import reproduce
-from gogooku3.cli.search import search
-from gogooku3.cli.summary import summary
-from gogooku3.cli.tiers import tiers
-from gogooku3.cli.verify import verify
+from gogooku3.cli.lazy_group import LazyGroup
 from gogooku3.errors import UserError, unusable
 
+SECTIONS = {
+    "Data": {
+        "jquants": "Download bars, listings and TOPIX from J-Quants.",
+        "dataset": "Compare datasets, or build a share of one.",
+        "features": "List the features of a set with their definitions.",
+    },
+    "Train and evaluate": {
+        "folds": "Show the walk-forward folds with their dates.",
+        "summary": "Print the verdict of the last run and the next commands.",
+        "search": "Search for better parameters, each trial an experiment.",
+        "diff": "Show what differs between two revisions.",
+        "report": "Write a page that compares two models.",
+    },
+    "Score": {
+        "predict": "Score the stocks of a dataset with a packaged model.",
+        "export": "Export predictions and returns for alphalens and quantstats.",
+    },
+    "Release": {
+        "promote": "Release this commit's package as a version of its tier.",
+        "tiers": "List the released versions of every tier with their metrics.",
+        "leaderboard": "Write docs/leaderboard.md from the tags.",
+    },
+    "Check": {
+        "doctor": "Check what this machine is fit for, and what it lacks.",
+        "verify": "Verify that a package is the model that was delivered.",
+        "audit": "Check that the bucket holds every object undamaged.",
+        "drill": "Rehearse the recovery of releases in new environments.",
+    },
+    "Recover": {
+        "recover": "Recover a released model from a Git URL and the bucket.",
+        "reproduce": "Retrain a release and compare every output.",
+        "archive": "Keep a release as one file, and restore it from there.",
+        "locate": "Find out where an output or a release can be had.",
+    },
+}
+"""Each verb with its summary, by task. Listed here and not taken from the verbs: the help would have to import them."""
 
-class _Group(click.Group):
+
+class _Group(LazyGroup):
     """Prints what a user can cause as one message, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -48,13 +69,22 @@ class _Group(click.Group):
         sys.exit(told.exit_code)
 
 
-@click.group(cls=_Group)
+@click.group(
+    cls=_Group,
+    package=__name__,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every verb has examples and its exit codes in its own help: `gogooku3 VERB -h`.",
+)
 @click.version_option(package_name="gogooku3")
 def main() -> None:
-    """Train, package and get back models that rank Japanese equities."""
+    """Train, evaluate, release and recover models that rank Japanese equities.
 
+    `dvc repro` trains, evaluates and packages what params.yaml says; the verbs do what comes before and after.
 
-_RECOVERY = (verify, audit, promote, tiers, diff, recover, doctor, locate, archive, reproduce, drill)
-
-for verb in (dataset, features, folds, jquants, search, predict, export, summary, report, leaderboard, *_RECOVERY):
-    main.add_command(verb)
+    \b
+    Examples:
+      gogooku3 doctor
+      gogooku3 predict --output scores.csv
+      gogooku3 recover tier1 --from https://example.com/team/gogooku3.git --to tier1
+    """

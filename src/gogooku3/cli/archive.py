@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 @click.group()
 def archive() -> None:
-    """Keep a release as one self-contained file, and get it back from there."""
+    """Keep a release as one file, and restore it from there.
+
+    The file is self-contained: it needs neither the bucket nor the Git server.
+
+    \b
+    Examples:
+      gogooku3 archive create tier1
+      gogooku3 archive restore tier1@v1.0.0.tar --to restored
+    """
 
 
 @archive.command()
@@ -37,14 +45,20 @@ def archive() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the file's size, hash and manifest as JSON.")
 def create(name: str, output: Path | None, as_json: bool) -> None:
-    """Write the archive of TIER (its best version) or TIER@VERSION.
+    """Write the archive of a release.
 
-    One uncompressed tar: the Git history of the tag, every object of its outputs, the lock file of its libraries, and a
-    README whose steps need Git, tar and Python alone. The same release gives the same bytes wherever it is archived by
-    the same versions of gogooku3 and Git. What the local cache lacks comes from the remotes.
+    Of TIER (its best version) or TIER@VERSION. The archive is an uncompressed tar file: the Git history of the tag,
+    every object of its outputs, the lock file of its libraries, and a README whose steps need Git, tar and Python
+    alone. The same release gives the same bytes wherever it is archived by the same versions of gogooku3 and Git.
+    Objects that the local cache lacks are downloaded from the remotes.
 
-    Exit codes: 0 written; 3 no such release, the file exists, or an object is nowhere whole; 5 the model is not the one
-    that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 archive create tier1
+      gogooku3 archive create tier1@v1.0.0 --output /backup/tier1.tar
+
+    Exit codes: 0 written; 3 there is no such release, the file exists, or no undamaged copy of an object is found; 5
+    the model is not the one that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.archive.create import create as run
 
@@ -62,13 +76,17 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def restore(file: Path, target: Path, as_json: bool) -> None:
-    """Bring back the release that FILE is of, without network, and prove that it is that release.
+    """Restore the release in FILE without a network; verify it.
 
-    FILE is not believed: nothing comes out but what its manifest names, with the sizes, hashes and places that it
-    names, and only if `dvc.lock` and the tag inside call for exactly that. The folder is complete, or not there.
+    FILE is not trusted: only what its manifest names is extracted, with the sizes, hashes and paths that it names, and
+    only if `dvc.lock` and the tag in it require exactly that. The folder is written as a whole, or not at all.
 
-    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 3 no archive, or not
-    as it was made; 4 the folder cannot be written; 5 its parts are not of one release.
+    \b
+    Examples:
+      gogooku3 archive restore tier1@v1.0.0.tar --to restored
+
+    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 3 FILE is not an
+    archive, or was altered; 4 the folder cannot be written; 5 its parts are not of one release.
     """
     from gogooku3.recovery.archive.restore import restore as run
 
@@ -85,9 +103,16 @@ def restore(file: Path, target: Path, as_json: bool) -> None:
 @click.option("--check", is_flag=True, help="Read and hash every byte.")
 @click.option("--json", "as_json", is_flag=True, help="Print manifest, record and outputs as JSON.")
 def list_(file: Path, check: bool, as_json: bool) -> None:
-    """Show what FILE is of: tag, commit, model, metrics, and every output with its size.
+    """Show what is in FILE.
 
-    Exit codes: 0 listed; 3 no archive, or not as it was made; 5 its parts are not of one release.
+    Its tag, commit, model and metrics, and every output with its size.
+
+    \b
+    Examples:
+      gogooku3 archive list tier1@v1.0.0.tar
+      gogooku3 archive list tier1@v1.0.0.tar --check
+
+    Exit codes: 0 listed; 3 FILE is not an archive, or was altered; 5 its parts are not of one release.
     """
     from gogooku3.recovery.archive.release import listing
 

@@ -9,7 +9,6 @@ import click
 
 from gogooku3.errors import GitError
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
 
 from_option = click.option(
     "--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in."
@@ -33,6 +32,8 @@ class Around:
 
 def around(url: str | None, settings: Path | None) -> Around:
     """Fills in what was not given from the repository around; raises `GitError` when there is none to clone from."""
+    from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
+
     try:
         root = git.toplevel(Path.cwd())
     except GitError as error:

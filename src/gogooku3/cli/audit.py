@@ -23,27 +23,33 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("revs", metavar="[REV]...", nargs=-1)
-@click.option("--all-tags", is_flag=True, help="Every tag at which a dvc.lock stands.")
-@click.option("--deep", is_flag=True, help="Download and hash every object, whatever the store says of it.")
+@click.option("--all-tags", is_flag=True, help="Audit every tag that has a dvc.lock.")
+@click.option("--deep", is_flag=True, help="Download and hash every object instead of trusting the remote's MD5s.")
 @click.option("--local", is_flag=True, help="Audit the local cache and DVC's run cache instead of the remote.")
 @click.option(
     "--repair",
     is_flag=True,
-    help="Bring damaged objects again from the local cache (with --local: from the remote), and audit again.",
+    help="Replace damaged objects from the local cache (with --local: from the remote), then audit again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair: bool, as_json: bool) -> None:
-    """Check that the remote holds every object of every REV (tag, branch or commit) whole.
+    """Check that the bucket holds every object undamaged.
 
-    Without REV, the dvc.lock of the working tree is audited. Sizes and MD5s come from the remote's own listings;
-    nothing is downloaded but directory listings and objects for which the remote knows no MD5. Only a good copy,
-    hashed on the way, ever replaces an object, and nothing is deleted.
+    Audits the objects of every REV (tag, branch or commit); without REV, those of `dvc.lock` in the working tree. Sizes
+    and MD5s come from the remote's own listings; only directory listings and objects without a known MD5 are
+    downloaded. Only a copy whose hash was checked ever replaces an object, and nothing is deleted.
 
-    The run cache is what DVC records of past runs. Two records of one run with different outputs prove that a stage is
-    not deterministic. --repair leaves them as they are.
+    With --local, DVC's run cache is checked too. Two records of one run with different outputs prove that a stage is
+    not deterministic; --repair leaves them as they are.
 
-    Exit codes: 0 all is whole (after --repair: again), 1 something is missing, truncated or altered, or a run is
-    recorded with two results, 3 a revision cannot be read, 7 the remote cannot be used.
+    \b
+    Examples:
+      gogooku3 audit --all-tags
+      gogooku3 audit tier1@v1.0.0 --deep
+      gogooku3 audit --local --repair
+
+    Exit codes: 0 nothing is damaged, or --repair replaced all that was; 1 an object is missing, truncated or altered,
+    or a run is recorded with two results; 3 a revision cannot be read; 7 the remote cannot be used.
     """
     from gogooku3.recovery.audit import audit as run
     from gogooku3.recovery.storage.lock import locked_tags

@@ -37,22 +37,35 @@ def _share(_context: click.Context, _option: click.Parameter, value: str) -> tup
 
 @click.group()
 def dataset() -> None:
-    """Compare datasets, and share the work of making one."""
+    """Compare datasets, or build a share of one.
+
+    \b
+    Examples:
+      gogooku3 dataset diff tier1@v1.0.0
+      gogooku3 dataset make --share 1/3
+    """
 
 
 @dataset.command()
 @click.argument("old", metavar="A")
-@click.argument("new", metavar="B", default="workspace")
+@click.argument("new", metavar="[B]", default="workspace")
 @click.option("--json", "as_json", is_flag=True, help="Print every difference as JSON.")
 def diff(old: str, new: str, as_json: bool) -> None:
-    """Show in which columns, months and rows dataset B differs from A.
+    """Show how dataset B differs from A: columns, months, rows.
 
     A and B are folders of datasets, tags, commits, branches, or `workspace` (the default of B: `data/dataset` of the
-    working tree). A revision's files come from the local cache or the remotes, and only those that differ. Months whose
-    hash in `contents.json` is the same are not read; of the others, each column that both have is compared to the bit.
+    working tree). A revision's files come from the local cache or the remotes, and only those that differ are fetched.
+    Months with the same hash in `contents.json` are not read; in the others, each column that both have is compared bit
+    for bit.
 
-    Exit codes: 0 whether they differ or not; 3 a side is no dataset, or nowhere whole; 5 a file is not what its dataset
-    says; 7 a remote is needed and cannot be reached; 8 a name is neither a folder nor a revision.
+    \b
+    Examples:
+      gogooku3 dataset diff tier1@v1.0.0
+      gogooku3 dataset diff tier1@v1.0.0 tier1@v1.1.0 --json
+
+    Exit codes: 0 compared, whether they differ or not; 3 a side is not a dataset, or no undamaged copy is found; 5 a
+    file is not what its dataset says; 7 a remote is needed and cannot be reached; 8 a name is neither a folder nor a
+    revision.
     """
     from gogooku3.recovery.dataset_diff.compare import dataset_diff
 
@@ -73,19 +86,24 @@ def diff(old: str, new: str, as_json: bool) -> None:
 
 @dataset.command()
 @click.option(
-    "--share", metavar="K/N", callback=_share, default="1/1", show_default=True, help="Which of how many shares."
+    "--share", metavar="K/N", callback=_share, default="1/1", show_default=True, help="Which share, of how many."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what the share holds as JSON.")
 def make(share: tuple[int, int], as_json: bool) -> None:
-    """Make a share of the months of `data/dataset` as `params.yaml` says, from `data/quotes`.
+    """Build a share of the months of `data/dataset`.
 
-    Share 2/5 is every fifth calendar year from the second on. The months are left in `data/.dataset.partial`, and what
-    is done already stays. Shares can be made by several processes at once, or on several machines, whose
-    `data/.dataset.partial` is then copied here (`rsync -a --update`: the newer record of a month counts). `dvc repro
-    dataset` makes what is missing and puts all of it together, with the same bytes whoever made it.
+    From `data/quotes`, as `params.yaml` says. Share 2/5 is every fifth calendar year from the second on. The months are
+    written to `data/.dataset.partial`, and finished ones are kept. Several processes, or several machines whose
+    `data/.dataset.partial` is then copied here (`rsync -a --update`: the newer record of a month counts), can build
+    shares at the same time. `dvc repro dataset` then builds what is missing and assembles the dataset, with the same
+    bytes whoever built them.
 
-    Exit codes: 0 the share is made; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a process that
-    took part was killed, or another clone's source is installed.
+    \b
+    Examples:
+      gogooku3 dataset make --share 1/3
+
+    Exit codes: 0 the share is built; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a worker process
+    was killed, or another clone's source is installed.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics

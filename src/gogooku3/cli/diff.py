@@ -14,7 +14,6 @@ from rich.text import Text
 
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
-from gogooku3.recovery.releases.record import Estimate
 
 if TYPE_CHECKING:
     from gogooku3.recovery.changes import Change
@@ -31,15 +30,22 @@ _TITLES = {
 
 @click.command()
 @click.argument("old", metavar="A")
-@click.argument("new", metavar="B", default="workspace")
+@click.argument("new", metavar="[B]", default="workspace")
 @click.option("--json", "as_json", is_flag=True, help="Print every difference as JSON.")
 def diff(old: str, new: str, as_json: bool) -> None:
-    """Show in what B differs from A: parameters first, then split, features, data, environment, code and metrics.
+    """Show what differs between two revisions.
 
-    A and B are tags, commits, branches, or `workspace` (the default of B). Metrics stand with their 95 % intervals; `–`
-    stands for one that a side did not measure.
+    Parameters come first, then split, features, data, environment, code and metrics. A and B are tags, commits,
+    branches, or `workspace` (the default of B). Metrics have their 95 % intervals; `–` is a metric that a revision did
+    not measure.
 
-    Exit codes: 0 whether they differ or not; 3 a lock file or metrics cannot be read; 8 a name is no revision.
+    \b
+    Examples:
+      gogooku3 diff tier1@v1.0.0
+      gogooku3 diff tier1@v1.0.0 tier2@v1.0.0 --json
+
+    Exit codes: 0 compared, whether they differ or not; 3 a lock file or metrics cannot be read; 8 a name is not a
+    revision.
     """
     from gogooku3.recovery.diff import diff as compare
 
@@ -98,6 +104,8 @@ def _cell(value: Any, style: str) -> Text:
 def _number(value: Any) -> str:
     """A number, or an estimate with its interval; `ABSENT` without either."""
     if isinstance(value, dict):
+        from gogooku3.recovery.releases.record import Estimate
+
         return str(Estimate(value["value"], value.get("low"), value.get("high")))
     if value is None:
         return ABSENT

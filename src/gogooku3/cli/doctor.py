@@ -18,15 +18,20 @@ from gogooku3.recovery.releases.git import toplevel
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
-    """Say what this machine and this clone lack, and how to get it.
+    """Check what this machine is fit for, and what it lacks.
 
     Git, Python and the libraries against what is asked for; whether the source that runs is this clone's; files that
     are executable here and not in Git; the default remote (9 seconds to answer) and the credentials for it; credentials
     that Git must not hold; room on the disk; the device that params.yaml names; whether this machine computes the bits
-    that are known of its domain; locks and half-made files that killed processes left; variables that look like old
-    knobs. Nothing is changed, and no secret is shown.
+    that are known of its domain; locks and unfinished files that killed processes left; environment variables that look
+    like old settings. Nothing is changed, and no secret is shown.
 
-    Exit codes: 0 fit for work; 1 a check failed, each with its remedy; 8 this is no clone.
+    \b
+    Examples:
+      gogooku3 doctor
+      gogooku3 doctor --json
+
+    Exit codes: 0 no check failed; 1 a check failed, each with its remedy; 8 this is not a clone.
     """
     from gogooku3.recovery.doctor.examination import examine
 

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markdown import Markdown
 
 from gogooku3 import paths
 from gogooku3.cli.around import around, from_option, settings_option
@@ -16,7 +14,7 @@ from gogooku3.cli.around import around, from_option, settings_option
 
 @click.command()
 @click.argument("names", metavar="[TIER[@VERSION]]...", nargs=-1)
-@click.option("--all-tags", is_flag=True, help="Every version of every tier.")
+@click.option("--all-tags", is_flag=True, help="Rehearse every version of every tier.")
 @from_option
 @settings_option
 @click.option(
@@ -30,14 +28,20 @@ from gogooku3.cli.around import around, from_option, settings_option
 def drill(
     names: tuple[str, ...], all_tags: bool, url: str | None, settings: Path | None, report: Path, as_json: bool
 ) -> None:
-    """Rehearse the recovery of each TIER (its best version) or TIER@VERSION; by default of the best of every tier.
+    """Rehearse the recovery of releases in new environments.
 
-    For each release: a clone in a new folder, a new environment from its requirements.lock (one for all releases that
-    share it), package and data from the remotes alone, hashed on the way; then the release's own code verifies the
-    package and scores the evaluated sessions again. Every step is timed. What fails is named, and the next release
-    goes on. Temporary folders are removed; those that a killed drill left are removed by the next.
+    Rehearses each TIER (its best version) or TIER@VERSION; by default the best version of every tier. For each release:
+    a clone in a new folder, a new environment from its requirements.lock (one for all releases that share it), package
+    and data from the remotes alone, with their hashes checked; then the release's own code verifies the package and
+    scores the evaluated sessions again. Every step is timed. A failure is reported, and the next release follows.
+    Temporary folders are removed, those of a killed drill by the next one.
 
-    Exit codes: 0 everything came back; 1 something did not; 3 no such version; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 drill tier1
+      gogooku3 drill --all-tags --report logs/drills
+
+    Exit codes: 0 every release was recovered; 1 a release was not; 3 there is no such version; 8 Git failed.
     """
     from gogooku3.recovery.drill import drill as run
     from gogooku3.recovery.drill_report import as_json as as_tree
@@ -49,5 +53,8 @@ def drill(
     if as_json:
         click.echo(json.dumps(as_tree(found), indent=2, ensure_ascii=False))
     else:
+        from rich.console import Console
+        from rich.markdown import Markdown
+
         Console().print(Markdown(as_markdown(found)))
     sys.exit(0 if found.good else 1)

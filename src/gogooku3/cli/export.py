@@ -10,20 +10,26 @@ from gogooku3 import source
 
 
 @click.command()
-@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @click.option(
-    "--output", type=click.Path(path_type=Path), required=True, help="Folder to write; not one that holds something."
+    "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Which split."
 )
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to write; must be new or empty.")
 def export(split: str, output: Path) -> None:
-    """Write the scores, forward returns and portfolio returns of a split as alphalens and quantstats read them.
+    """Export predictions and returns for alphalens and quantstats.
 
-    Run in the repository's root, after `dvc repro` or `dvc pull`. With pandas:
+    Writes the scores, forward returns and portfolio returns of a split in the formats that these libraries read. Run it
+    in the root of the repository, after `dvc repro` or `dvc pull`. Then, in pandas:
 
     \b
         factor = pd.read_parquet("OUTPUT/alphalens/score_5.parquet")
         alphalens.performance.mean_information_coefficient(factor)
         net = pd.read_parquet("OUTPUT/quantstats/returns.parquet")["net"]
         quantstats.stats.sharpe(net)
+
+    \b
+    Examples:
+      gogooku3 export --output exported
+      gogooku3 export --split validation --output exported-validation
 
     Exit codes: 0 written; 1 the folder is in the way; 2 the parameters are wrong; 3 an output of the run is absent; 4
     another clone's source is installed.

@@ -15,12 +15,21 @@ from gogooku3.features.subsets import SUBSETS
 
 
 @click.command()
-@click.option("--set", "subset", type=click.Choice(tuple(SUBSETS)), default="full")
-@click.option("--family", help="List this family alone.")
+@click.option(
+    "--set", "subset", type=click.Choice(tuple(SUBSETS)), default="full", show_default=True, help="Which set."
+)
+@click.option("--family", help="List the features of this family only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the features as JSON.")
-@click.option("--markdown", "as_page", is_flag=True, help="Print the whole reference, docs/features.md.")
+@click.option("--markdown", "as_page", is_flag=True, help="Print the page docs/features.md.")
 def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> None:
-    """List the features of a set: family, lookback in sessions, definition.
+    """List the features of a set with their definitions.
+
+    Each with its family and its lookback in sessions.
+
+    \b
+    Examples:
+      gogooku3 features --set core --family volume
+      gogooku3 features --json
 
     Exit codes: 0 listed; 2 there is no such family; 4 another clone's source is installed.
     """

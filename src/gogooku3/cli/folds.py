@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the folds as JSON.")
 def folds(settings: tuple[str, ...], as_json: bool) -> None:
-    """Show the folds of `evaluation.walk_forward`, with the dates that they train on, validate on and test.
+    """Show the walk-forward folds with their dates.
 
-    Nothing is trained and nothing is written. The sessions are those of `data/dataset`; the parameters are those of
-    `params.yaml`, or with -S what `dvc exp run -S` would compose. `dvc exp run -S evaluation.scheme=walk_forward`
-    trains them.
+    For each fold of `evaluation.walk_forward`, the dates of its training, validation and test. Nothing is trained and
+    nothing is written. The sessions are those of `data/dataset`; the parameters are those of `params.yaml`, or with -S
+    what `dvc exp run -S` would compose. `dvc exp run -S evaluation.scheme=walk_forward` trains the folds.
 
-    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold; 4
-    another clone's source is installed.
+    \b
+    Examples:
+      gogooku3 folds
+      gogooku3 folds -S evaluation.walk_forward.expanding=true
+
+    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold; 4 another
+    clone's source is installed.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics

@@ -22,19 +22,31 @@ if TYPE_CHECKING:
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _folder = click.argument("folder", type=click.Path(path_type=Path), default=paths.RAW_JQUANTS)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print what was added, or is there, as JSON.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
 def jquants() -> None:
-    """Bring bars, listing and TOPIX from J-Quants."""
+    """Download bars, listings and TOPIX from J-Quants.
+
+    \b
+    Examples:
+      gogooku3 jquants download --from 2020-09-06 --to 2025-09-06
+      gogooku3 jquants list
+    """
 
 
 @jquants.command()
 @_folder
-@click.option("--from", "first", type=_DAY, help="First day; by default the one after the last session in FOLDER.")
-@click.option("--to", "last", type=_DAY, help="Last day, inclusive; by default today.")
-@click.option("--again", is_flag=True, help="Ask again for what FOLDER holds, and add what has been corrected.")
+@click.option(
+    "--from",
+    "first",
+    type=_DAY,
+    metavar="YYYY-MM-DD",
+    help="First day; by default the one after the last session in FOLDER.",
+)
+@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day, inclusive; by default today.")
+@click.option("--again", is_flag=True, help="Download again what FOLDER holds, and add corrections.")
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
@@ -55,15 +67,21 @@ def jquants() -> None:
 def download(
     folder: Path, first: datetime | None, last: datetime | None, again: bool, rate: float, address: str, as_json: bool
 ) -> None:
-    """Add to FOLDER (data/raw/jquants) the sessions that it lacks, month by month.
+    """Download the sessions that FOLDER lacks, month by month.
 
-    Nothing in FOLDER is ever changed: what comes later, and what the exchange has corrected, becomes a further revision
-    of its month. A run that was stopped goes on with the month where it stopped. The key comes from `JQUANTS_API_KEY`,
-    or from the official client's own file, `~/.jquants-api/jquants-api.toml`; it is written nowhere.
+    FOLDER is data/raw/jquants by default. Nothing in it is ever changed: new sessions, and what the exchange has
+    corrected, become a further revision of their month. A download that was stopped resumes with the month where it
+    stopped. The API key comes from `JQUANTS_API_KEY`, or from the official client's own file,
+    `~/.jquants-api/jquants-api.toml`; it is written nowhere.
 
-    Exit codes: 0 everything that is published is there; 2 no first day, or sessions would be left out; 3 an answer is
-    not as documented, a session has no data, or FOLDER is not whole; 4 the client is not installed; 9 J-Quants cannot
-    be reached, or refuses.
+    \b
+    Examples:
+      gogooku3 jquants download --from 2020-09-06 --to 2025-09-06 --rate 120
+      gogooku3 jquants download --again --from 2025-08-01
+
+    Exit codes: 0 everything that is published is there; 2 no first day is given, or sessions would be left out; 3 an
+    answer is not as documented, a session has no data, or FOLDER is damaged; 4 the client is not installed; 9 J-Quants
+    cannot be reached, or refuses.
     """
     from gogooku3.download.api import connect
     from gogooku3.download.download import download as run
@@ -91,9 +109,16 @@ def download(
 @_folder
 @_as_json
 def list_(folder: Path, as_json: bool) -> None:
-    """Show the months of FOLDER (data/raw/jquants): sessions, rows, revisions and what they corrected.
+    """Show the months of FOLDER, with revisions and corrections.
 
-    Exit codes: 0 listed, also when there is nothing; 3 FOLDER is of something else.
+    FOLDER is data/raw/jquants by default.
+
+    \b
+    Examples:
+      gogooku3 jquants list
+      gogooku3 jquants list data/raw/jquants --json
+
+    Exit codes: 0 listed, also when there is nothing; 3 FOLDER holds something else.
     """
     from gogooku3.sources.jquants.raw import RawFolder
 

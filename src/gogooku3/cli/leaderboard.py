@@ -11,15 +11,20 @@ from gogooku3.recovery.releases.git import toplevel
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; say whether the page is what the tags say.")
+@click.option("--check", is_flag=True, help="Write nothing; check that the page is up to date.")
 def leaderboard(check: bool) -> None:
-    """Write `docs/leaderboard.md` from the tags: one row per version, best first.
+    """Write docs/leaderboard.md from the tags.
 
-    Each with its RankIC and Sharpe ratio with 95 % intervals, deflated Sharpe, commit, hash of the model, and the mark
-    of the best of its tier. `–` stands for a metric that the version did not measure.
+    One row per version, best first: RankIC and Sharpe ratio with 95 % intervals, deflated Sharpe ratio, commit, hash of
+    the model, and a mark at the best of each tier. `–` is a metric that the version did not measure.
 
-    Exit codes: 0 written, or with --check as it must be; 1 with --check, when the page is not what the tags say; 3 the
-    metrics of a version are damaged; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 leaderboard
+      gogooku3 leaderboard --check
+
+    Exit codes: 0 written, or up to date with --check; 1 not up to date with --check; 3 the metrics of a version are
+    damaged; 8 Git failed.
     """
     from gogooku3.recovery.leaderboard import leaderboard as written
     from gogooku3.runtime.files import replaced_file

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="PATH|TIER[@VERSION]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def locate(target: str, as_json: bool) -> None:
-    """Say where an output of the pipeline is, a file in one, a folder of them, or a release's package.
+    """Find out where an output or a release can be had.
 
-    What it must be stands in dvc.lock, of the working tree or of the release's tag. The working tree and the local
-    cache are hashed, every remote is asked. Ends with the command that brings it back.
+    Looks for an output of the pipeline, a file in one, a folder of outputs, or the package of a release. The expected
+    hash comes from dvc.lock, of the working tree or of the release's tag. The working tree and the local cache are
+    hashed, and every remote is asked. The last line is the command that restores it.
 
-    Exit codes: 0 it is whole somewhere; 1 nowhere; 3 nothing of that name is recorded or was released; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 locate models/package/model.safetensors
+      gogooku3 locate tier1@v1.0.0
+
+    Exit codes: 0 an undamaged copy was found; 1 none was found; 3 no output or release has that name; 8 Git failed.
     """
     from gogooku3.recovery.locate import locate as run
 

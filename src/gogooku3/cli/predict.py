@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
-from gogooku3.runtime import numerics
+
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
@@ -21,14 +22,28 @@ from gogooku3.runtime import numerics
     help="Dataset folder.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write: .parquet or .csv.")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day; all sessions by default.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, inclusive.")
+@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="First day; all sessions by default.")
+@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day, inclusive.")
 def predict(package: Path, dataset: Path, output: Path, first: datetime | None, last: datetime | None) -> None:
-    """Write Date, Code and a score per horizon from PACKAGE and a dataset."""
+    """Score the stocks of a dataset with a packaged model.
+
+    Writes Date, Code and a score per horizon for each session. The dataset must have the features of PACKAGE
+    (models/package), in the same order. The golden predictions of the package are computed too, and any difference is
+    reported.
+
+    \b
+    Examples:
+      gogooku3 predict --output scores.csv
+      gogooku3 predict models/package --dataset data/dataset --from 2023-12-01 --output scores.parquet
+
+    Exit codes: 0 written; 2 an argument is wrong; 3 the package or the dataset is absent or damaged; 4 the device of
+    the package is not here; 5 package and dataset do not belong together.
+    """
     if output.suffix not in (".parquet", ".csv"):
         raise click.BadParameter(f"`{output}` ends neither in .parquet nor in .csv", param_hint="--output")
     # The libraries behind these read the pinned settings when they load.
     from gogooku3.package.environment import read_numerics
+    from gogooku3.runtime import numerics
 
     domain = read_numerics(package)
     numerics.pin(domain)

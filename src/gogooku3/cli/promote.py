@@ -10,9 +10,7 @@ import click
 from rich.console import Console
 
 from gogooku3 import paths, source
-from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.releases.git import toplevel
-from gogooku3.runtime import numerics
 
 
 @click.command()
@@ -21,18 +19,26 @@ from gogooku3.runtime import numerics
 @click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best; say why.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags and their record as JSON.")
 def promote(tier: str, version: str | None, despite_worse: str | None, as_json: bool) -> None:
-    """Mark this commit's package as a version of TIER.
+    """Release this commit's package as a version of its tier.
 
-    Makes the annotated tag TIER@VERSION and, when the model's validation RankIC (mean over the horizons) beats that of
-    the present best, the tag TIER#best#N: both or none, and none is ever moved. It prints, and the tag records, the
-    gain with its 95 % interval and whether that leaves out zero, how many different results the repository knows of the
-    tier, the deflated Sharpe for these trials, and how many results on test had been seen. Before that it checks the
-    tree, the lock file and the package, pushes to the bucket and audits it. The tags stay local: it prints how to
-    publish them.
+    Checks the tree, the lock file and the package, pushes to the bucket and audits it. Then makes the annotated tag
+    TIER@VERSION and, when the validation RankIC (mean over the horizons) beats that of the tier's best version, the tag
+    TIER#best#N: both or none, and no tag is ever moved. The tag records, and the command prints, the gain with its 95 %
+    interval and whether that excludes zero, how many different results of the tier the repository knows, the deflated
+    Sharpe ratio for so many trials, and how many results on the test split had been seen. The tags stay local; the last
+    line is the command that publishes them.
 
-    Exit codes: 0 promoted; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing;
-    4 another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 promote tier1
+      gogooku3 promote tier1 --version v2.0.0 --despite-worse "corrected splits"
+
+    Exit codes: 0 released; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing; 4
+    another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed.
     """
+    from gogooku3.package.environment import read_numerics
+    from gogooku3.runtime import numerics
+
     if despite_worse is not None and not despite_worse.strip():
         raise click.BadParameter("the reason is empty; it goes into the tag", param_hint="--despite-worse")
     root = toplevel(Path.cwd())

@@ -24,27 +24,32 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="TIER[@VERSION]")
 @from_option
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
-@click.option("--data", is_flag=True, help="Bring quotes, dataset and predictions too.")
+@click.option("--data", is_flag=True, help="Fetch quotes, dataset and predictions too.")
 @settings_option
 @click.option(
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A further place for lost objects: a clone, a cache, a remote's folder, an archive. Repeatable.",
+    help="Where else to look for objects: a clone, a cache, a remote's folder, an archive. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def recover(
     name: str, url: str | None, target: Path, data: bool, settings: Path | None, also: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Bring back the model of TIER (its best version) or TIER@VERSION, and prove that it is that model.
+    """Recover a released model from a Git URL and the bucket.
 
-    Clones the repository at the tag, brings the models, each object hashed on the way, and verifies the package.
-    Interrupted, the same command continues. What the remotes lack or hold damaged is looked for in the cache of the
-    repository that you stand in and in --also.
+    Clones the repository at the tag of TIER (its best version) or TIER@VERSION, fetches the models, checks the hash of
+    each object, and verifies the package. After an interruption, the same command resumes. Objects that are missing or
+    damaged in the remotes are looked for in the cache of the repository that you stand in, and in --also.
+
+    \b
+    Examples:
+      gogooku3 recover tier1 --from https://example.com/team/gogooku3.git --to tier1
+      gogooku3 recover tier1@v1.0.0 --to tier1 --data --also /backup/tier1.tar
 
     Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder holds something else; 2 the
-    settings are none; 3 no such version, or objects that nobody has whole; 4 the folder cannot be written; 5 the model
-    is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
+    settings file is wrong; 3 there is no such version, or no undamaged copy of an object is found; 4 the folder cannot
+    be written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.recover import recover as run
 

@@ -12,22 +12,27 @@ from gogooku3.recovery.releases.git import toplevel
 
 @click.command()
 @click.argument("old", metavar="A")
-@click.argument("new", metavar="B", default="workspace")
+@click.argument("new", metavar="[B]", default="workspace")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The page to write; by default `logs/compare.html`, which Git ignores.",
 )
 def report(old: str, new: str, output: Path | None) -> None:
-    """Write a page that puts B beside A: the verdict on their difference, their parameters, their curves.
+    """Write a page that compares two models.
 
-    A and B are tags, commits, branches, or `workspace` (the default of B). The difference is taken over the sessions
-    that both have, by stationary bootstrap, with its 95 % interval. A metric that an older version did not measure
-    reads `–`; where it wrote no sessions, there is no difference. `dvc repro` writes the page of one model,
-    `reports/tier.html`.
+    The page has the verdict on the difference, the parameters that differ, and the curves of both. A and B are tags,
+    commits, branches, or `workspace` (the default of B). The difference is taken over the sessions that both have, by
+    stationary bootstrap, with its 95 % interval. `–` is a metric that an older version did not measure; without its
+    sessions, there is no difference. `dvc repro` writes the page of one model, `reports/tier.html`.
+
+    \b
+    Examples:
+      gogooku3 report tier1@v1.0.0
+      gogooku3 report tier1@v1.0.0 tier1@v1.1.0 --output compare.html
 
     Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics or damaged ones,
-    or they have too few sessions in common; 4 another clone's source is installed; 8 a name is no revision.
+    or they have too few sessions in common; 4 another clone's source is installed; 8 a name is not a revision.
     """
     from gogooku3.recovery.compare import compare
     from gogooku3.report.compare_page import write

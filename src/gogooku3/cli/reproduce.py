@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--to",
     "target",
     type=click.Path(path_type=Path),
-    help="The clone to train in; by default a temporary folder, which is removed when everything came out the same.",
+    help="The clone to train in; by default a temporary folder, which is removed when all outputs are the same.",
 )
 @click.option(
     "--new-environment",
@@ -38,16 +38,21 @@ if TYPE_CHECKING:
 def reproduce(
     name: str, url: str | None, target: Path | None, new_environment: bool, settings: Path | None, as_json: bool
 ) -> None:
-    """Train TIER (its best version) or TIER@VERSION again, and compare every output with what the release records.
+    """Retrain a release and compare every output.
 
-    Runs the whole pipeline in a clean clone at the tag, with the tag's code, parameters and libraries and without the
-    run cache. Where something differs, the first divergence is named: stage, file, and in it phase, epoch and step,
-    tensor, month and column, or key. A stage whose input is neither in Git nor here is not run: its outputs are taken
-    as recorded, and the result says so.
+    Runs the whole pipeline in a clean clone at the tag of TIER (its best version) or TIER@VERSION, with the tag's code,
+    parameters and libraries and without the run cache. Where an output differs from what the release records, the first
+    divergence is named: stage, file, and in it phase, epoch and step, tensor, month and column, or key. A stage whose
+    input is neither in Git nor here is not run: its outputs are fetched as recorded, and the result says so.
 
-    Exit codes: 0 all the same; 1 something differs, or the folder holds something else; 3 no such version, or outputs
-    that nobody has; 4 other libraries are installed, or the pipeline fails; 7 the bucket cannot be reached; 8 Git
-    failed.
+    \b
+    Examples:
+      gogooku3 reproduce tier1@v1.0.0
+      gogooku3 reproduce tier1 --new-environment --to retrained
+
+    Exit codes: 0 all outputs are the same; 1 an output differs, or the folder holds something else; 3 there is no such
+    version, or no undamaged copy of an output is found; 4 other libraries are installed, or the pipeline fails; 7 the
+    bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.reproduce import reproduce as run
 

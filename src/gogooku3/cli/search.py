@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3 import config, source
+from gogooku3 import source
 from gogooku3.errors import MachineError
 from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
-from gogooku3.runtime import numerics
 
 if TYPE_CHECKING:
     from gogooku3.search.outcome import Outcome, Trial
@@ -27,22 +26,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--trials", type=click.IntRange(min=1), help="How many, in place of the file's number.")
-@click.option("--study", metavar="NAME", help="Name of search and experiments; by default the file's.")
+@click.option("--trials", type=click.IntRange(min=1), help="How many trials; by default the file's number.")
+@click.option("--study", metavar="NAME", help="Name of the search and its experiments; by default the file's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
 def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> None:
-    """Try what FILE names, and tell what is best on validation.
+    """Search for better parameters, each trial an experiment.
 
-    FILE (`conf/search/*.yaml`) names parameters of `params.yaml` and what they may be. Optuna proposes; each trial is a
-    DVC experiment, NAME-0, NAME-1, …, that changes the commit at HEAD, and runs in a clone of the search's own. A value
-    that the schema would refuse ends the search before it begins; a trial that fails is told with its reason, and the
-    next begins. Killed, the same command goes on.
+    FILE (`conf/search/*.yaml`) names parameters of `params.yaml` and the values to try. Optuna proposes; each trial is
+    a DVC experiment, NAME-0, NAME-1, …, based on the commit at HEAD, and runs in a clone that the search keeps. A value
+    that the schema refuses ends the search before it begins; a trial that fails is reported with its reason, and the
+    next one begins. The best trial is chosen on validation. After an interruption, the same command resumes.
 
-    Exit codes: 0 done; 1 no trial gave a result, uncommitted changes, or another process is at this search; 2 the file,
-    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage needs, is not here, a
-    stage was killed, or another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed; 9 J-Quants
-    cannot be reached; 130 the search, or a stage of a trial, was stopped by Ctrl-C or SIGTERM.
+    \b
+    Examples:
+      gogooku3 search conf/search/demo.yaml
+      gogooku3 search conf/search/demo.yaml --trials 20 --study rates
+
+    Exit codes: 0 done; 1 no trial gave a result, uncommitted changes, or another process runs this search; 2 the file,
+    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or what a stage needs, is not
+    installed, a stage was killed, or another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed;
+    9 J-Quants cannot be reached; 130 the search, or a stage of a trial, was stopped by Ctrl-C or SIGTERM.
     """
+    from gogooku3 import config
+    from gogooku3.runtime import numerics
     from gogooku3.search.experiments import parameters
     from gogooku3.search.space import read
 

@@ -1,4 +1,4 @@
-"""`gogooku3 summary`: what the last run gave, and what can be done with it."""
+"""`gogooku3 summary`: the verdict of the last run, and the next commands."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from gogooku3.recovery.releases.git import toplevel
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def summary(as_json: bool) -> None:
-    """Print what the last run gave: the verdict, its numbers, the page, and the command that predicts.
+    """Print the verdict of the last run and the next commands.
 
     The verdict is the one of `reports/tier.html`. Parameters and results must be those that `dvc.lock` records: a
-    mixture of two runs is refused. `dvc status` says whether the code has changed since.
+    mixture of two runs is refused. `dvc status` shows whether the code has changed since.
+
+    \b
+    Examples:
+      gogooku3 summary
+      gogooku3 summary --json
 
     Exit codes: 0 printed, whatever the verdict; 2 the parameters are wrong; 3 there was no run, or an output of it is
     absent; 4 another clone's source is installed; 5 parameters or results are not those of the last run.
-
-    Example: gogooku3 summary
     """
     from gogooku3.summary import summarize
 

@@ -25,17 +25,21 @@ _LACKING = Text("bucket lacks objects", style="bold red")
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Audit the bucket for each version.")
+@click.option("--check", is_flag=True, help="Check that the bucket holds every object of each version.")
 @click.option("--json", "as_json", is_flag=True, help="Print the versions with their records as JSON.")
 def tiers(check: bool, as_json: bool) -> None:
-    """List every tier's versions: metrics with 95 % intervals, commit, model.
+    """List the released versions of every tier with their metrics.
 
-    They come from the tags alone; `from` names the release that a model's training started from. A tag that `promote`
-    did not make has no metrics. With --check, the bucket is asked
-    whether it holds every object of each version.
+    Metrics with 95 % intervals, commit, hash of the model, and the release that training started from. All of it comes
+    from the tags; a tag that `promote` did not make has no metrics.
 
-    Exit codes: 0 listed, also when there is nothing to list; 1 with --check, when the bucket lacks something; 3 a
-    version cannot be read; 7 the bucket cannot be reached; 8 Git failed.
+    \b
+    Examples:
+      gogooku3 tiers
+      gogooku3 tiers --check --json
+
+    Exit codes: 0 listed, also when there is nothing to list; 1 the bucket lacks an object (with --check); 3 a version
+    cannot be read; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.tiers import tiers as read
 

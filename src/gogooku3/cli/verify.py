@@ -16,7 +16,6 @@ from rich.text import Text
 from gogooku3 import paths
 from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
-from gogooku3.runtime import numerics
 
 if TYPE_CHECKING:
     from gogooku3.recovery.checks.verdict import Verdict
@@ -36,14 +35,22 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool) -> None:
-    """Check that PACKAGE is the model that was delivered.
+    """Verify that a package is the model that was delivered.
 
-    Its files against the manifest and against `dvc.lock`, its tensors against its configuration, its features against
-    its own schema and the dataset's, its golden predictions: to the bit where `environment.json` says so, with a stated
-    tolerance elsewhere. What cannot be checked is skipped, with the reason.
+    Checks the files of PACKAGE (models/package) against its manifest and `dvc.lock`, its tensors against its
+    configuration, its features against its own schema and the dataset's, and its golden predictions: bit for bit where
+    `environment.json` promises that, within a stated tolerance elsewhere. What cannot be checked is skipped, with the
+    reason.
 
-    Ends with 0 when nothing failed, 1 when a check failed, 3 when there is no such package, dataset or lock file.
+    \b
+    Examples:
+      gogooku3 verify
+      gogooku3 verify models/package --dataset data/dataset --json
+
+    Exit codes: 0 no check failed; 1 a check failed; 3 there is no such package, dataset or lock file.
     """
+    from gogooku3.runtime import numerics
+
     # The libraries behind the checks read the pinned settings when they load. A package that does not name its numerics
     # fails the check of its environment.
     with suppress(DataError):
