@@ -56,6 +56,7 @@ def answering() -> Iterator[Callable[[int, str], str]]:
     [
         (401, "Anonymous caller does not have storage.objects.list access", "(401)", "gcloud auth application-default"),
         (403, "x@y.iam does not have storage.objects.list access", "(403)", "ask the bucket's owner"),
+        (403, "x@y.iam does not have storage.objects.list access", "(403)", "or use a bucket of your own"),
         (404, "The specified bucket does not exist.", "it does not exist", "create the bucket"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What `doctor` looks at, one module per subject: is this machine, and is this clone, fit for work?"""
+"""What `doctor` looks at, one module per subject, and what this machine and this clone are fit for."""

@@ -1,4 +1,5 @@
-"""Every check of `doctor`, and how they run: each stands alone, and the remote is asked while the others look."""
+"""Every check of `doctor`, what each is needed for, and how they run: each stands alone, and the remote is asked while
+the others look."""
 
 from __future__ import annotations
 
@@ -14,39 +15,47 @@ from gogooku3.recovery.doctor.machine import device, disk, probe
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
 from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, own_source, python_version
+from gogooku3.recovery.doctor.tasks import TASKS, Examination, Fitness, Task
 
-_CHECKS: dict[str, Callable[[Path], Finding]] = {
-    "git": git_version,
-    "python": python_version,
-    "libraries": libraries,
-    "source": own_source,
-    "file modes": file_modes,
-    "remote": reachable,
-    "credentials": credentials,
-    "verification": verification,
-    "secrets": secrets,
-    "disk": disk,
-    "device": device,
-    "probe": probe,
-    "locks": locks,
-    "leftovers": partials,
+_Check = Callable[[Path], Finding]
+
+_CHECKS: dict[str, tuple[_Check, tuple[Task, ...]]] = {
+    # name → what looks, and the tasks that cannot be done while it fails
+    "git": (git_version, ("train", "release", "recover")),
+    "python": (python_version, TASKS),
+    "libraries": (libraries, TASKS),
+    "source": (own_source, ("train", "release")),
+    "file modes": (file_modes, ("train", "release")),
+    "remote": (reachable, ("release", "recover")),
+    "credentials": (credentials, ("release", "recover")),
+    "verification": (verification, ("release", "recover")),
+    "secrets": (secrets, ("release",)),
+    "disk": (disk, ("train", "recover")),
+    "device": (device, ("train", "predict")),
+    "probe": (probe, ("train",)),
+    "locks": (locks, ("train", "release", "recover")),
+    "leftovers": (partials, ()),
 }
 
 
-def examine(root: Path, variables: Collection[str]) -> tuple[Check, ...]:
+def examine(root: Path, variables: Collection[str]) -> Examination:
     """Looks at this machine and at the clone in `root`; nothing is changed.
 
     `variables` are the names of environment variables, among which old knobs are named.
     """
+    examined = {**_CHECKS, "variables": (lambda _root: ignored(variables), ())}
     with ThreadPoolExecutor(max_workers=1) as pool:
         answer = pool.submit(_found, reachable, root)
-        findings = {name: _found(check, root) for name, check in _CHECKS.items() if check is not reachable}
+        findings = {name: _found(check, root) for name, (check, _) in examined.items() if check is not reachable}
         findings["remote"] = answer.result()
-    checks = [Check(name, findings[name]) for name in _CHECKS]
-    return (*checks, Check("variables", ignored(variables)))
+    checks = tuple(Check(name, findings[name]) for name in examined)
+    failed = [check for check in checks if check.finding.outcome == "failed"]
+    return Examination(
+        checks, tuple(Fitness(task, tuple(each for each in failed if task in examined[each.name][1])) for task in TASKS)
+    )
 
 
-def _found(check: Callable[[Path], Finding], root: Path) -> Finding:
+def _found(check: _Check, root: Path) -> Finding:
     try:
         return check(root)
     except UserError as error:

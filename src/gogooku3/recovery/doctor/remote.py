@@ -22,18 +22,19 @@ _KIND = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 reached, without a word."""
 _KIND_ASKED = "gcsfs asks Google what kind of bucket it is before it asks `endpointurl`"
 _LOGIN = "`gcloud auth application-default login`, or `dvc remote modify --local {name} credentialpath FILE`"
+_OWN = "; or use a bucket of your own: `dvc remote modify --local {name} url gs://BUCKET/PATH`"
 _NETWORK = "check the network, and the remote's `endpointurl` if it has one (`dvc remote list`, `dvc config --list`)"
 _REASONS = (
     # What clients and servers say, what it means, what to do.
     (
         r"\b401\b|anonymous caller|invalid credentials|refresherror|unauthori[sz]ed",
         "it refuses these credentials (401)",
-        _LOGIN,
+        _LOGIN + _OWN,
     ),
     (
         r"\b403\b|forbidden|permission denied|access denied",
         "these credentials may not read there (403)",
-        "ask the bucket's owner for the role Storage Object User on it, or use other credentials: " + _LOGIN,
+        "ask the bucket's owner for the role Storage Object User on it, or use other credentials: " + _LOGIN + _OWN,
     ),
     (
         r"does not exist|\b404\b|nosuchbucket",
