@@ -15,7 +15,7 @@ What `gogooku3 VERB --help` prints, for every verb. This page is written by
 
 `gogooku3` is installed in `.venv/bin`: `source .venv/bin/activate` puts it on the path. Where another clone's source is
 installed, `python src/gogooku3 cli VERB` runs this one's. [The playbook](playbook.md) says what to type when, and
-[the README](../README.md#exit-codes) has the exit codes in one table.
+[commands](commands.md#exit-codes) has the exit codes in one table.
 
 Completion of verbs, options and file names by the shell, for Bash, Zsh and Fish:
 
