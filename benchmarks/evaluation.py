@@ -30,9 +30,9 @@ numerics.pin(PARAMS.numerics)
 
 import numpy as np  # noqa: E402
 
-from gogooku3.evaluation.baseline_comparison import against  # noqa: E402
+from gogooku3.evaluation.baseline_comparison import compare_with_baselines  # noqa: E402
 from gogooku3.evaluation.evaluate import Outcome, evaluate  # noqa: E402
-from gogooku3.evaluation.market_state import Conditions  # noqa: E402
+from gogooku3.evaluation.market_state import MarketState  # noqa: E402
 
 HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")
@@ -50,7 +50,7 @@ def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outco
     for place, horizon in enumerate(HORIZONS):
         targets_TSH[:-horizon, :, place] = close_TS[horizon:] / close_TS[:-horizon] - 1
     index_T = 0.01 * random.standard_normal(sessions)
-    conditions = Conditions(
+    conditions = MarketState(
         sectors=tuple(f"sector {place % 33}" for place in range(stocks)),
         close_TS=close_TS,
         traded_value_TS=10 ** random.uniform(6, 10, close_TS.shape),
@@ -109,7 +109,7 @@ def main() -> None:
     rivals = {name: scores[name] for name in RIVALS}
 
     def beside_baselines() -> None:
-        against(evaluate(scores["model"], outcome, params), scores["model"], rivals, outcome, params)
+        compare_with_baselines(evaluate(scores["model"], outcome, params), scores["model"], rivals, outcome, params)
 
     programs: dict[str, Callable[[], object]] = {
         "the model": lambda: evaluate(scores["model"], outcome, params),

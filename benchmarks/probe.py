@@ -34,7 +34,7 @@ def main() -> None:
     began = time.monotonic()
     value = probe.probe(wanted)
     print(f"{time.monotonic() - began:.2f} s", file=sys.stderr)
-    print(json.dumps(probe.identity(wanted) | {"probe": value}))
+    print(json.dumps(probe.domain_key(wanted) | {"probe": value}))
 
 
 if __name__ == "__main__":

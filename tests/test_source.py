@@ -234,7 +234,7 @@ def test_a_verb_that_judges_works_in_a_clone_of_another_source(verb: tuple[str, 
 
 def test_a_clone_with_the_same_files_is_worked_in(clone: Path) -> None:
     shutil.rmtree(clone / "src")
-    assert source.around(clone) is None
+    assert source.clone_source(clone) is None
     shutil.copytree(ROOT / "src", clone / "src")
     (clone / "src/gogooku3/.errors.py.swp").write_text("an editor's")
     source.require(clone)
@@ -251,10 +251,10 @@ def test_a_clone_with_the_same_files_is_worked_in(clone: Path) -> None:
 
 def test_a_clone_is_known_from_the_folders_in_it_and_ends_at_another_repository(clone: Path) -> None:
     (clone / "docs/deep").mkdir(parents=True)
-    assert source.around(clone / "docs/deep") == source.around(Path("docs")) == clone / "src"
+    assert source.clone_source(clone / "docs/deep") == source.clone_source(Path("docs")) == clone / "src"
     (clone / "docs/.git").touch()
-    assert source.around(clone / "docs/deep") is None
-    assert source.around(clone.parent) is None
+    assert source.clone_source(clone / "docs/deep") is None
+    assert source.clone_source(clone.parent) is None
 
 
 def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:

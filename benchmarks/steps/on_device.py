@@ -59,7 +59,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
     panel = read_panel(Path("data/dataset"))
     inputs = PanelOnDevice(panel, model.backbone.window, device)
     architecture = PHASES[phase].architecture(panel.abi, len(panel.features), list(panel.horizons), model)
-    network = Network(architecture, recipe.seed).placed(device, PARAMS.numerics).train()
+    network = Network(architecture, recipe.seed).to_device(device, PARAMS.numerics).train()
     optimizer = adamw(network, 1e-4, recipe.weight_decay)
 
     def gradient(block: Block) -> None:

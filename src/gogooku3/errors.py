@@ -104,7 +104,7 @@ class InterruptionError(UserError):
     exit_code = 130
 
 
-def unusable(error: OSError) -> MachineError:
+def filesystem_error(error: OSError) -> MachineError:
     """A full disk, a folder that may not be written to, a file that is none."""
     what = "the disk" if error.filename is None else f"`{error.filename}`"
     return MachineError(
@@ -113,7 +113,7 @@ def unusable(error: OSError) -> MachineError:
     )
 
 
-def listed(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:
+def abbreviate(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:
     """The first items in one line, and how many more there are: `a, b and 3 more`."""
     shown = [str(item) for item in items]
     more = f" and {len(shown) - limit} more" if len(shown) > limit else ""

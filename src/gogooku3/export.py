@@ -18,7 +18,7 @@ import polars as pl
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, RefusedError
-from gogooku3.evaluation.predictions import Scored, read_scored
+from gogooku3.evaluation.predictions import Predictions, read_predictions
 from gogooku3.metrics.ranking import quantiles_of
 from gogooku3.quotes.folder import read
 from gogooku3.runtime.files import replaced
@@ -48,13 +48,13 @@ def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, in
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"`{folder}` is in the way", hint="name another folder, or remove it")
     track = _output(root / paths.sessions_of(split))
-    quotes, scored = read(root / paths.QUOTES), read_scored(root, split)
+    quotes, predictions = read(root / paths.QUOTES), read_predictions(root, split)
     sectors = dict(quotes.listed.select("Code", "Sector33").iter_rows())
     frames = {
-        f"alphalens/score_{horizon}.parquet": _factor(scored, place, quantiles, sectors)
-        for place, horizon in enumerate(scored.horizons)
+        f"alphalens/score_{horizon}.parquet": _factor(predictions, place, quantiles, sectors)
+        for place, horizon in enumerate(predictions.horizons)
     }
-    frames["alphalens/prices.parquet"] = _prices(quotes.bars, scored.sessions[0])
+    frames["alphalens/prices.parquet"] = _prices(quotes.bars, predictions.sessions[0])
     frames["quantstats/returns.parquet"] = _returns(pl.read_csv(track, try_parse_dates=True), quotes.index)
     with replaced(folder) as partial:
         for name, frame in frames.items():
@@ -69,18 +69,18 @@ def _output(path: Path) -> Path:
     return path
 
 
-def _factor(scored: Scored, place: int, quantiles: int, sectors: dict[str, str]) -> pd.DataFrame:
+def _factor(predictions: Predictions, place: int, quantiles: int, sectors: dict[str, str]) -> pd.DataFrame:
     """What alphalens calls factor data, of one horizon, without the sessions that the metrics leave out."""
-    scores_TS, targets_TS = scored.scores_TSH[..., place], scored.targets_TSH[..., place]
+    scores_TS, targets_TS = predictions.scores_TSH[..., place], predictions.targets_TSH[..., place]
     quantile_TS = quantiles_of(scores_TS, targets_TS, quantiles)
     at = np.nonzero(quantile_TS)
-    assets = scored.codes.to_numpy()[at[1]]
+    assets = predictions.codes.to_numpy()[at[1]]
     index = pd.MultiIndex.from_arrays(
-        [scored.sessions.to_numpy().astype("datetime64[s]")[at[0]], assets], names=["date", "asset"]
+        [predictions.sessions.to_numpy().astype("datetime64[s]")[at[0]], assets], names=["date", "asset"]
     )
     return pd.DataFrame(
         {
-            f"{scored.horizons[place]}D": targets_TS[at],
+            f"{predictions.horizons[place]}D": targets_TS[at],
             "factor": scores_TS[at],
             "factor_quantile": quantile_TS[at],
             "group": [sectors.get(code, "") for code in assets],

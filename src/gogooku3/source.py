@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gogooku3 import paths
-from gogooku3.errors import MachineError, listed
+from gogooku3.errors import MachineError, abbreviate
 
 FOLDER = Path(__file__).resolve().parents[1]
 """The folder of the source that runs: `src` of a clone, or where an environment keeps what is installed."""
@@ -27,7 +27,7 @@ def command(module: str) -> list[str]:
     return [sys.executable, str(FOLDER / _PACKAGE), module]
 
 
-def around(folder: Path) -> Path | None:
+def clone_source(folder: Path) -> Path | None:
     """The source of the clone that a folder lies in; None outside of a clone, and in one without a source."""
     for place in (folder.absolute(), *folder.absolute().parents):
         if (place / paths.SOURCE / _PACKAGE / "__init__.py").is_file():
@@ -55,11 +55,11 @@ def require(folder: Path, module: str = "cli") -> None:
     Raises:
         MachineError: the clone's own source differs from the one that runs.
     """
-    own = around(folder)
+    own = clone_source(folder)
     if own is not None and (files := differing(own)):
         raise MachineError(
             f"the source that runs is `{FOLDER}`, and the one of this clone is `{own}`: they differ in"
-            f" {listed(files, limit=3)}",
+            f" {abbreviate(files, limit=3)}",
             hint=f"`python {shlex.quote(str(own / _PACKAGE))} {module} …` runs this clone's;"
             f" `pip install --no-deps -e {shlex.quote(str(own.parent))}` installs it",
         )
@@ -102,7 +102,7 @@ def require_unchanged(before: Mapping[str, str]) -> None:
     ]
     if changed:
         raise MachineError(
-            f"the source was edited while it ran: {listed(changed, limit=3)}; DVC would record the new files beside"
+            f"the source was edited while it ran: {abbreviate(changed, limit=3)}; DVC would record the new files beside"
             " what the old ones have made",
             hint="run it again (`dvc repro`)",
         )

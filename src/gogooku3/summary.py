@@ -10,7 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from gogooku3 import config, paths
-from gogooku3.errors import DataError, MismatchError, listed
+from gogooku3.errors import DataError, MismatchError, abbreviate
 from gogooku3.report.results import read_results
 from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import md5_file
@@ -69,7 +69,7 @@ def _require_recorded(root: Path) -> None:
     changed = [name for name, md5 in files.items() if (root / name).is_file() and md5_file(root / name) != md5]
     if changed:
         raise MismatchError(
-            f"{listed(changed, limit=3)}: not what `{paths.LOCK}` records of the last run",
+            f"{abbreviate(changed, limit=3)}: not what `{paths.LOCK}` records of the last run",
             hint="`dvc checkout` brings back what DVC holds, `git restore` the rest; `dvc repro` makes them again",
         )
 

@@ -29,13 +29,13 @@ from gogooku3.config.dataset import *
 from gogooku3.assembly.build import build
 from gogooku3.assembly.history import History
 from gogooku3.assembly.months import units
-from gogooku3.assembly.workers import work
-from gogooku3.assembly.month_cache import Workshop
+from gogooku3.assembly.workers import make_months
+from gogooku3.assembly.month_cache import MonthCache
 
 quotes, target, processes, params = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), eval(sys.argv[4])
 history = History.read(quotes)
 print("begun", flush=True)
-work(units(history.sessions), history, params, Workshop(target), processes)
+make_months(units(history.sessions), history, params, MonthCache(target), processes)
 build(history, params, target)
 """
 """The build, by a number of processes that does not depend on its size."""
@@ -88,9 +88,9 @@ def before(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFac
 
 def finished(target: Path, whole: dict[str, bytes]) -> dict[str, int]:
     """The files of finished months in the workshop, each with what tells whether it was written again."""
-    workshop = target.with_name(f".{target.name}.partial")
-    records = [json.loads(path.read_text()) for path in (workshop / "months").glob("*.json")]
-    paths = {name: workshop / "whole" / name for record in records for name in record["files"]}
+    cache = target.with_name(f".{target.name}.partial")
+    records = [json.loads(path.read_text()) for path in (cache / "months").glob("*.json")]
+    paths = {name: cache / "whole" / name for record in records for name in record["files"]}
     return {
         name: path.stat().st_ino for name, path in paths.items() if path.exists() and path.read_bytes() == whole[name]
     }

@@ -13,7 +13,7 @@ import pytest
 from gogooku3.assembly import workers
 from gogooku3.assembly.build import build
 from gogooku3.assembly.history import History
-from gogooku3.assembly.month_cache import Workshop
+from gogooku3.assembly.month_cache import MonthCache
 from gogooku3.assembly.months import units
 from gogooku3.config.dataset import Dataset
 from gogooku3.errors import DataError, MachineError
@@ -30,11 +30,11 @@ def history(frames: Frames, tmp_path_factory: pytest.TempPathFactory) -> History
 
 def test_two_processes_make_the_bytes_of_one(history: History, params: Dataset, folder: Path, tmp_path: Path) -> None:
     """`folder` was made by one."""
-    workshop = Workshop(tmp_path / "dataset")
+    cache = MonthCache(tmp_path / "dataset")
     made = [month for unit in units(history.sessions) for month in unit]
-    workers.work(units(history.sessions), history, params, workshop, processes=2)
-    assert sorted(path.stem for path in (workshop.folder / "features").iterdir()) == [month.name for month in made]
-    features = (workshop.folder / "features/2021-05.parquet").stat().st_ino
+    workers.make_months(units(history.sessions), history, params, cache, processes=2)
+    assert sorted(path.stem for path in (cache.folder / "features").iterdir()) == [month.name for month in made]
+    features = (cache.folder / "features/2021-05.parquet").stat().st_ino
     build(history, params, tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(folder)
     assert (tmp_path / "dataset/features/2021-05.parquet").stat().st_ino == features  # none was made again
@@ -45,7 +45,7 @@ def test_what_a_process_refuses_is_refused_with_its_hint(frames: Frames, params:
     history = History.read(quotes)
     (quotes / "index.parquet").unlink()
     with pytest.raises(DataError, match=r"index\.parquet` is not there\nhint: "):
-        workers.work(units(history.sessions), history, params, Workshop(tmp_path / "dataset"), processes=2)
+        workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)
 
 
 def _members() -> list[psutil.Process]:
@@ -65,15 +65,15 @@ def test_a_killed_process_is_told_and_what_it_left_is_made_in_the_next_run(
     killer = threading.Thread(target=kill_one)
     killer.start()
     with pytest.raises(MachineError, match="one of 2 processes that make months was killed"):
-        workers.work(units(history.sessions), history, params, Workshop(tmp_path / "dataset"), processes=2)
+        workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)
     killer.join()
-    workers.work(units(history.sessions), history, params, Workshop(tmp_path / "dataset"), processes=2)
+    workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)
     build(history, params, tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(folder)
 
 
 def test_a_small_market_is_made_by_one_process(history: History, params: Dataset) -> None:
-    assert workers.worthwhile(units(history.sessions), history, params) == 1
+    assert workers.process_count(units(history.sessions), history, params) == 1
 
 
 GIB = 1 << 30
@@ -87,4 +87,4 @@ def test_a_large_one_by_as_many_as_there_are_cores_years_and_memory_for(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=int(gib * GIB)))
     large = History(history.bars, history.listed.sample(4000, with_replacement=True, seed=1), history.index)
     years = [[Month(f"{year}-01", 245 * n, 245 * (n + 1))] for n, year in enumerate(range(2020, 2025))]
-    assert workers.worthwhile(years, large, params) == min(room, len(os.sched_getaffinity(0)))
+    assert workers.process_count(years, large, params) == min(room, len(os.sched_getaffinity(0)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gogooku3.attribution.importance import Importance, families
-from gogooku3.attribution.skill import score_change
+from gogooku3.attribution.rank_ic_series import score_change
 
 from .conftest import BOOTSTRAP
 
@@ -17,7 +17,7 @@ NOTHING = {"value": 0.0, "low": 0.0, "high": 0.0}
 def test_the_family_that_carries_the_skill_is_missed_and_the_others_are_not(skilled, inputs, schema):
     importance = Importance(skilled, inputs, "validation", BOOTSTRAP)
     losses = {name: importance.of_features(columns, name) for name, columns in families(schema).items()}
-    whole = importance.untouched()["mean_rank_ic"]["value"]
+    whole = importance.unperturbed()["mean_rank_ic"]["value"]
     assert whole > 0.3
     signal = losses.pop("signal")["mean_rank_ic"]
     assert signal["low"] > 0.15

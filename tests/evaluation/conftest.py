@@ -10,7 +10,7 @@ import numpy as np
 
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
 from gogooku3.evaluation.evaluate import Outcome
-from gogooku3.evaluation.market_state import Conditions
+from gogooku3.evaluation.market_state import MarketState
 
 HORIZONS = (1, 5)
 PORTFOLIO = Portfolio(
@@ -35,9 +35,9 @@ def sessions_of(count: int) -> np.ndarray:
     return np.busday_offset("2023-05-01", np.arange(count), roll="forward")
 
 
-def calm(sessions: int, stocks: int) -> Conditions:
+def calm(sessions: int, stocks: int) -> MarketState:
     """Two sectors, a bar for every stock, a traded value of 1e8 each, an index that rises evenly."""
-    return Conditions(
+    return MarketState(
         sectors=tuple("AB"[place % 2] for place in range(stocks)),
         close_TS=np.ones((sessions, stocks)),
         traded_value_TS=np.full((sessions, stocks), 1e8),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gogooku3.evaluation.baseline_comparison import EQUAL_WEIGHT, against
+from gogooku3.evaluation.baseline_comparison import EQUAL_WEIGHT, compare_with_baselines
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.metrics.returns import sharpe
 
@@ -20,7 +20,7 @@ def planted():
     outcome = outcome_of(targets)
     rivals = {"weaker": scores + 3 * np.random.default_rng(1).standard_normal(scores.shape), "same": scores.copy()}
     model = evaluate(scores, outcome, FREE)
-    return model, rivals, outcome, against(model, scores, rivals, outcome, FREE)
+    return model, rivals, outcome, compare_with_baselines(model, scores, rivals, outcome, FREE)
 
 
 def test_a_baseline_is_measured_as_the_model_is(planted):

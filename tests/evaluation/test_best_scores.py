@@ -21,7 +21,7 @@ from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
 from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.sources.source import make
 from gogooku3.sources.synthetic import shocks, universe
-from gogooku3.sources.synthetic.planted import HORIZONS
+from gogooku3.sources.synthetic.alpha_signals import HORIZONS
 
 from .conftest import PARAMS, calm, forward_returns, traded_with
 

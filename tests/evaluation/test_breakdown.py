@@ -20,8 +20,8 @@ RANK_IC = np.random.default_rng(1).standard_normal(T)
 @pytest.fixture(scope="module")
 def held() -> Portfolio:
     scores, targets = market(sessions=T)
-    conditions, params = calm(T, 40), replace(PORTFOLIO, delay=0)
-    return trade(score_weights(scores[..., 0], conditions.sectors, params), targets[..., 0], SESSIONS, params)
+    market_state, params = calm(T, 40), replace(PORTFOLIO, delay=0)
+    return trade(score_weights(scores[..., 0], market_state.sectors, params), targets[..., 0], SESSIONS, params)
 
 
 def test_a_year_holds_its_own_sessions(held):
@@ -38,12 +38,12 @@ def test_a_year_holds_its_own_sessions(held):
 
 
 def test_a_session_is_in_one_regime_of_each_kind_or_in_neither(held):
-    conditions = calm(T - 1, 40)
-    conditions.trend_T[:] = np.where(np.arange(T - 1) < 30, 0.02, -0.02)
-    conditions.trend_T[0] = np.nan
-    conditions.volatility_T[:] = np.arange(T - 1)
-    conditions.volatility_T[:10] = np.nan
-    table = breakdown.regimes(held, RANK_IC[:-1], conditions)
+    market_state = calm(T - 1, 40)
+    market_state.trend_T[:] = np.where(np.arange(T - 1) < 30, 0.02, -0.02)
+    market_state.trend_T[0] = np.nan
+    market_state.volatility_T[:] = np.arange(T - 1)
+    market_state.volatility_T[:10] = np.nan
+    table = breakdown.regimes(held, RANK_IC[:-1], market_state)
     assert {name: row["sessions"] for name, row in table.items()} == {
         "rising": 29,
         "falling": 49,
@@ -55,6 +55,6 @@ def test_a_session_is_in_one_regime_of_each_kind_or_in_neither(held):
 
 
 def test_an_unknown_market_leaves_every_regime_empty_and_undefined(held):
-    conditions = replace(calm(T - 1, 40), trend_T=np.full(T - 1, np.nan), volatility_T=np.full(T - 1, np.nan))
-    for row in breakdown.regimes(held, RANK_IC[:-1], conditions).values():
+    market_state = replace(calm(T - 1, 40), trend_T=np.full(T - 1, np.nan), volatility_T=np.full(T - 1, np.nan))
+    for row in breakdown.regimes(held, RANK_IC[:-1], market_state).values():
         assert row == {"sessions": 0, "sharpe": None, "annual_return": None, "turnover": None, "rank_ic": None}

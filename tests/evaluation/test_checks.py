@@ -35,7 +35,7 @@ def targets_of(close_TS: np.ndarray) -> np.ndarray:
 
 
 def check(targets_TSH: np.ndarray, close_TS: np.ndarray) -> None:
-    checks.targets_of_bars(targets_TSH, HORIZONS, SESSIONS, CODES, replace(calm(T, S), close_TS=close_TS))
+    checks.require_targets_match_bars(targets_TSH, HORIZONS, SESSIONS, CODES, replace(calm(T, S), close_TS=close_TS))
 
 
 def test_the_targets_of_the_bars_pass(closes):
@@ -78,14 +78,14 @@ def test_targets_that_reach_beyond_the_bars_are_not_compared(closes):
 
 
 def test_scores_of_survivors_alone_are_refused(closes):
-    conditions = replace(calm(T, S), close_TS=closes)
+    market_state = replace(calm(T, S), close_TS=closes)
     scores_TSH = np.where(np.isfinite(closes), 1.0, np.nan)[..., None].repeat(len(HORIZONS), axis=2)
-    checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, conditions)
+    checks.require_all_stocks_scored("ridge", scores_TSH, SESSIONS, CODES, market_state)
     scores_TSH[:, 4] = np.nan
     with pytest.raises(
         DataError, match=r"20 bars of 1 stocks \(1305\) have no score of ridge, the first on 2023-05-01"
     ):
-        checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, conditions)
+        checks.require_all_stocks_scored("ridge", scores_TSH, SESSIONS, CODES, market_state)
 
 
 def test_scores_of_survivors_alone_are_refused_at_every_horizon(closes):
@@ -94,35 +94,35 @@ def test_scores_of_survivors_alone_are_refused_at_every_horizon(closes):
     with pytest.raises(
         DataError, match=r"22 bars of 1 stocks \(1306\) have no score of ridge, the first on 2023-05-11"
     ):
-        checks.scored_stocks("ridge", scores_TSH, SESSIONS, CODES, replace(calm(T, S), close_TS=closes))
+        checks.require_all_stocks_scored("ridge", scores_TSH, SESSIONS, CODES, replace(calm(T, S), close_TS=closes))
 
 
 @pytest.mark.parametrize(("at", "date"), [(5, "2023-05-05"), (1, "2023-05-01")])
 def test_a_session_that_is_listed_twice_is_refused(at, date):
     sessions = SESSIONS.copy()
-    checks.sessions_rise(sessions)
+    checks.require_ascending_sessions(sessions)
     sessions[at] = sessions[at - 1]
     with pytest.raises(DataError, match=f"session {date} comes after {date}"):
-        checks.sessions_rise(sessions)
+        checks.require_ascending_sessions(sessions)
 
 
 def test_sessions_out_of_order_are_refused():
     with pytest.raises(DataError, match="session 2023-06-08 comes after 2023-06-09"):
-        checks.sessions_rise(SESSIONS[::-1])
+        checks.require_ascending_sessions(SESSIONS[::-1])
 
 
 def test_closes_that_were_copied_with_their_next_are_refused(closes):
     """A copy of one close has other neighbours; of whole bars, even one is refused where they are read."""
-    checks.returns_once(SESSIONS, targets_of(closes)[..., 0])
+    checks.require_distinct_returns(SESSIONS, targets_of(closes)[..., 0])
     closes[16:18] = closes[9:11]
     with pytest.raises(DataError, match="after 2023-05-12 and after 2023-05-23 all stocks have the same returns"):
-        checks.returns_once(SESSIONS, targets_of(closes)[..., 0])
+        checks.require_distinct_returns(SESSIONS, targets_of(closes)[..., 0])
 
 
 def test_sessions_in_which_nothing_is_known_or_nothing_moved_are_no_copies():
     returns_TS = np.random.default_rng(0).standard_normal((T, S))
     returns_TS[[3, 4]], returns_TS[[8, 20]] = 0.0, np.nan
-    checks.returns_once(SESSIONS, returns_TS)
+    checks.require_distinct_returns(SESSIONS, returns_TS)
 
 
 @pytest.mark.parametrize(("which", "value"), [("scores", np.inf), ("targets", -np.inf)])
@@ -130,4 +130,4 @@ def test_infinite_values_are_refused(which, value):
     arrays = {"scores": np.zeros((T, S, 2)), "targets": np.zeros((T, S, 2))}
     arrays[which][3, 4, 1] = value
     with pytest.raises(DataError, match=f"1 of {T * S * 2} {which} are infinite"):
-        checks.finite(arrays["scores"], arrays["targets"])
+        checks.require_finite(arrays["scores"], arrays["targets"])

@@ -94,10 +94,14 @@ def test_years_and_regimes_are_parts_of_the_whole():
 
 def test_the_universe_counts_who_joined_and_who_left():
     scores, targets = market()
-    conditions = calm(T, S)
-    conditions.close_TS[:5, :3], conditions.close_TS[60:, 3:5], conditions.close_TS[30, 6] = np.nan, np.nan, np.nan
-    conditions.close_TS[:, 7] = np.nan
-    outcome = Outcome(targets, SESSIONS, (1, 5), conditions)
+    market_state = calm(T, S)
+    market_state.close_TS[:5, :3], market_state.close_TS[60:, 3:5], market_state.close_TS[30, 6] = (
+        np.nan,
+        np.nan,
+        np.nan,
+    )
+    market_state.close_TS[:, 7] = np.nan
+    outcome = Outcome(targets, SESSIONS, (1, 5), market_state)
     assert evaluate(scores, outcome, PARAMS).metrics["universe"] == {"stocks": S - 1, "joined": 3, "left": 2}
 
 
@@ -256,8 +260,8 @@ import sys
 import numpy as np
 from pathlib import Path
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
-from gogooku3.evaluation.baseline_comparison import against
-from gogooku3.evaluation.market_state import Conditions
+from gogooku3.evaluation.baseline_comparison import compare_with_baselines
+from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.runtime.files import write_json
@@ -265,12 +269,12 @@ from gogooku3.runtime.files import write_json
 rng = np.random.default_rng(0)
 scores, targets, rival = rng.standard_normal((3, 60, 30, 2))
 value, index = rng.random((60, 30)), 0.01 * rng.standard_normal(60)
-conditions = Conditions(("a", "b", "c") * 10, 1 + value, 1e8 * value, index, index, np.abs(index))
+market_state = MarketState(("a", "b", "c") * 10, 1 + value, 1e8 * value, index, index, np.abs(index))
 sessions = np.datetime64("2023-05-01") + np.arange(60)
 params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05), 10, Bootstrap(200, 5, 0))
-outcome = Outcome(0.01 * targets, sessions, (1, 5), conditions)
+outcome = Outcome(0.01 * targets, sessions, (1, 5), market_state)
 evaluation = evaluate(scores, outcome, params)
-table, curves = against(evaluation, scores, {"rival": rival}, outcome, params)
+table, curves = compare_with_baselines(evaluation, scores, {"rival": rival}, outcome, params)
 folder = Path(sys.argv[1])
 write_json(evaluation.metrics | table, folder / "metrics.json")
 write_plots(evaluation, curves, folder)

@@ -39,8 +39,8 @@ def test_an_index_that_stands_still_explains_nothing(index):
 
 def test_a_sector_holds_the_sum_of_its_stocks():
     held = holding([[0.3, -0.2, 0.1, -0.2], [0.1, 0.2, 0.3, -0.4]])
-    conditions = replace(calm(2, 4), sectors=("Foods", "Mining", "Foods", "Mining"))
-    found = exposure.sectors(held, conditions)
+    market_state = replace(calm(2, 4), sectors=("Foods", "Mining", "Foods", "Mining"))
+    found = exposure.sectors(held, market_state)
     assert list(found) == ["Foods", "Mining"]
     assert found["Foods"] == pytest.approx((0.4 + 0.4) / 2)
     assert found["Mining"] == pytest.approx((-0.4 - 0.2) / 2)
@@ -48,14 +48,14 @@ def test_a_sector_holds_the_sum_of_its_stocks():
 
 def test_long_the_larger_half_and_short_the_smaller_is_half_of_the_scale():
     value = np.tile(np.arange(1.0, 1001.0) ** 3, (2, 1))
-    conditions = replace(calm(2, 1000), traded_value_TS=value)
+    market_state = replace(calm(2, 1000), traded_value_TS=value)
     long_large = np.where(np.arange(1000) < 500, -1, 1) / 1000
-    assert exposure.size(holding([long_large] * 2), conditions) == pytest.approx(0.5, abs=2e-3)
-    assert exposure.size(holding([-long_large] * 2), conditions) == pytest.approx(-0.5, abs=2e-3)
+    assert exposure.size(holding([long_large] * 2), market_state) == pytest.approx(0.5, abs=2e-3)
+    assert exposure.size(holding([-long_large] * 2), market_state) == pytest.approx(-0.5, abs=2e-3)
 
 
 def test_size_is_the_rank_among_the_stocks_with_a_bar():
-    conditions = replace(calm(1, 4), traded_value_TS=np.array([[5.0, 1.0, 3.0, 99.0]]))
-    conditions.close_TS[0, 3] = np.nan
+    market_state = replace(calm(1, 4), traded_value_TS=np.array([[5.0, 1.0, 3.0, 99.0]]))
+    market_state.close_TS[0, 3] = np.nan
     # Ranks 3, 1, 2 of three run over 1, −1, 0.
-    assert exposure.size(holding([[0.25, -0.25, 0.5, 0.0]]), conditions) == pytest.approx(0.25 + 0.25)
+    assert exposure.size(holding([[0.25, -0.25, 0.5, 0.0]]), market_state) == pytest.approx(0.25 + 0.25)

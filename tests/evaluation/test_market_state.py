@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.evaluation.market_state import TREND, USUAL, Conditions
+from gogooku3.evaluation.market_state import LIQUIDITY_WINDOW, TREND, MarketState
 
 from .conftest import sessions_of
 
@@ -40,13 +40,13 @@ def walk() -> np.ndarray:
     return 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal((T, 3)), axis=0))
 
 
-def made(close_TS: np.ndarray, **changes: pl.DataFrame) -> Conditions:
+def made(close_TS: np.ndarray, **changes: pl.DataFrame) -> MarketState:
     quotes = {
         "bars": bars_of(close_TS, 1e6 * np.ones_like(close_TS)),
         "listed": LISTED,
         "index": index_of(close_TS[:, 0]),
     }
-    return Conditions.of_quotes(SESSIONS, CODES, **(quotes | changes))
+    return MarketState.of_quotes(SESSIONS, CODES, **(quotes | changes))
 
 
 def test_closes_run_through_a_split_without_a_jump(walk):
@@ -62,7 +62,7 @@ def test_the_usual_value_is_the_mean_over_the_bars_of_the_last_sessions(walk):
     close = walk.copy()
     close[5:50, 2] = np.nan
     found = made(close, bars=bars_of(close, value)).traded_value_TS
-    np.testing.assert_allclose(found[40, 0], value[40 - USUAL + 1 : 41, 0].mean())
+    np.testing.assert_allclose(found[40, 0], value[40 - LIQUIDITY_WINDOW + 1 : 41, 0].mean())
     np.testing.assert_allclose(found[3, 0], value[:4, 0].mean())
     np.testing.assert_allclose(found[10, 2], value[:5, 2].mean())
     assert np.isnan(found[30, 2])
@@ -74,8 +74,8 @@ def test_trend_and_volatility_of_the_index_look_back_alone(walk):
     log_index = np.log(walk[:, 0])
     np.testing.assert_allclose(found.trend_T[TREND:], log_index[TREND:] - log_index[:-TREND])
     assert np.isnan(found.trend_T[:TREND]).all()
-    np.testing.assert_allclose(found.volatility_T[40], np.diff(log_index)[40 - USUAL : 40].std(ddof=1))
-    assert np.isnan(found.volatility_T[:USUAL]).all()
+    np.testing.assert_allclose(found.volatility_T[40], np.diff(log_index)[40 - LIQUIDITY_WINDOW : 40].std(ddof=1))
+    assert np.isnan(found.volatility_T[:LIQUIDITY_WINDOW]).all()
     np.testing.assert_allclose(found.next_index_return_T[:-1], walk[1:, 0] / walk[:-1, 0] - 1)
     assert np.isnan(found.next_index_return_T[-1])
     cut = walk.copy()
@@ -104,9 +104,9 @@ def test_a_stock_with_bars_that_the_dataset_left_out_is_named(walk):
     """A filter for survivors: the stock that was delisted is not among those that were scored."""
     bars = bars_of(walk, np.ones_like(walk))
     with pytest.raises(DataError, match=rf"{T} bars .* of 1 stocks such as 1302, have no place in the dataset"):
-        Conditions.of_quotes(SESSIONS, ("1301", "1303"), bars, LISTED, index_of(walk[:, 0]))
+        MarketState.of_quotes(SESSIONS, ("1301", "1303"), bars, LISTED, index_of(walk[:, 0]))
     with pytest.raises(DataError, match=r"3 bars .* of 3 stocks"):
-        Conditions.of_quotes(SESSIONS[:-1], CODES, bars, LISTED, index_of(walk[:, 0]))
+        MarketState.of_quotes(SESSIONS[:-1], CODES, bars, LISTED, index_of(walk[:, 0]))
 
 
 def test_a_bar_without_a_close_is_no_bar(walk):

@@ -8,7 +8,7 @@ import pytest
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.errors import DataError
-from gogooku3.metrics.paired_difference import differences, horizons_of, mean_over_horizons
+from gogooku3.metrics.paired_difference import horizons_of, mean_over_horizons, paired_differences
 from gogooku3.metrics.returns import sharpe
 
 from ..evaluation.conftest import sessions_of
@@ -28,7 +28,9 @@ def track(net_T: np.ndarray, start: int = 0, **rank_ics: np.ndarray) -> pl.DataF
 
 def test_a_difference_is_that_of_the_values_over_the_common_sessions():
     net, other = 0.01 * noise(2, T)
-    table = differences(track(net, h1=net + 1, h5=net), track(other[20:], 20, h1=other[20:], h5=other[20:]), PARAMS)
+    table = paired_differences(
+        track(net, h1=net + 1, h5=net), track(other[20:], 20, h1=other[20:], h5=other[20:]), PARAMS
+    )
     assert table["sessions"] == T - 20
     expected = float(sharpe(net[20:]) - sharpe(other[20:]))
     assert table["sharpe"]["value"] == pytest.approx(expected)
@@ -42,24 +44,24 @@ def test_a_difference_is_that_of_the_values_over_the_common_sessions():
 def test_sessions_that_one_track_does_not_have_say_nothing():
     net, other = 0.01 * noise(2, T)
     net[:3], other[-2:] = np.nan, np.nan
-    table = differences(track(net), track(other), PARAMS)
+    table = paired_differences(track(net), track(other), PARAMS)
     assert table["sessions"] == T - 5
-    assert table == differences(track(net[3:-2], 3), track(other[3:-2], 3), PARAMS)
+    assert table == paired_differences(track(net[3:-2], 3), track(other[3:-2], 3), PARAMS)
     assert "rank_ic" not in table
 
 
 def test_what_moves_both_does_not_blur_their_difference():
     common = 0.02 * noise(T)
     net = 0.001 + common + 0.0005 * noise(T, seed=1)
-    paired = differences(track(net), track(common), PARAMS)["sharpe"]
-    apart = differences(track(net), track(0.02 * noise(T, seed=2)), PARAMS)["sharpe"]
+    paired = paired_differences(track(net), track(common), PARAMS)["sharpe"]
+    apart = paired_differences(track(net), track(0.02 * noise(T, seed=2)), PARAMS)["sharpe"]
     assert paired["low"] > 0
     assert paired["high"] - paired["low"] < (apart["high"] - apart["low"]) / 5
 
 
 def test_a_track_compared_with_itself_differs_by_nothing():
     net = 0.01 * noise(T)
-    table = differences(track(net, h1=net), track(net, h1=net), PARAMS)
+    table = paired_differences(track(net, h1=net), track(net, h1=net), PARAMS)
     for estimate in (table["sharpe"], table["rank_ic"]["1"], table["mean_rank_ic"]):
         assert estimate == {"value": 0.0, "low": 0.0, "high": 0.0}
 
@@ -73,7 +75,7 @@ def test_intervals_of_differences_of_noise_cover_zero_nineteen_times_in_twenty(h
         window = np.ones(horizon) / horizon
         pair = [np.convolve(common + 0.3 * own, window, "valid") for own in (one, other)]
         pair = [track(own[:T], **{f"h{horizon}": x}) for own, x in zip((one, other), pair, strict=True)]
-        table = differences(*pair, PARAMS)
+        table = paired_differences(*pair, PARAMS)
         for name, estimate in (("sharpe", table["sharpe"]), ("rank_ic", table["rank_ic"][str(horizon)])):
             covered[name] += estimate["low"] <= 0 <= estimate["high"]
     margin = 3 * math.sqrt(0.95 * 0.05 / trials)
@@ -83,12 +85,12 @@ def test_intervals_of_differences_of_noise_cover_zero_nineteen_times_in_twenty(h
 
 def test_tracks_of_other_horizons_have_no_common_rank_ic():
     net = 0.01 * noise(T)
-    assert "rank_ic" not in differences(track(net, h1=net), track(net, h1=net, h5=net), PARAMS)
+    assert "rank_ic" not in paired_differences(track(net, h1=net), track(net, h1=net, h5=net), PARAMS)
 
 
 def test_tracks_of_other_times_are_refused():
     with pytest.raises(DataError, match="no session in common: 2023-05-01 to 2023-05-05 and 2023-05-08 to"):
-        differences(track(noise(5)), track(noise(5), 5), PARAMS)
+        paired_differences(track(noise(5)), track(noise(5), 5), PARAMS)
 
 
 def test_a_mean_over_horizons_takes_each_over_its_own_sessions():
@@ -107,4 +109,4 @@ def test_a_written_track_reads_back_the_same(tmp_path):
     written.write_csv(tmp_path / "track.csv")
     read = pl.read_csv(tmp_path / "track.csv", try_parse_dates=True)
     assert horizons_of(read) == [1, 10]
-    assert differences(read, written, PARAMS) == differences(written, written, PARAMS)
+    assert paired_differences(read, written, PARAMS) == paired_differences(written, written, PARAMS)

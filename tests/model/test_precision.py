@@ -29,7 +29,7 @@ def inputs(panel: Panel) -> PanelOnDevice:
 def pair(request: pytest.FixtureRequest, network: Callable[..., Network], demo: Params) -> tuple[Network, Network]:
     """The same weights in float32 and in another precision."""
     numerics = replace(demo.numerics, precision=request.param)
-    return network("finetune", opened=True), network("finetune", opened=True).placed(CPU, numerics)
+    return network("finetune", opened=True), network("finetune", opened=True).to_device(CPU, numerics)
 
 
 def test_scores_are_float32_and_near_those_of_float32(pair: tuple[Network, Network], inputs: PanelOnDevice) -> None:

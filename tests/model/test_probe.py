@@ -111,7 +111,7 @@ def test_one_rounding_of_one_block_changes_it(monkeypatch: pytest.MonkeyPatch) -
 def test_a_machine_that_departs_is_warned_of_and_with_strict_refused(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(probe, "known", lambda numerics: "0123456789abcdef")
+    monkeypatch.setattr(probe, "known_value", lambda numerics: "0123456789abcdef")
     with caplog.at_level(logging.WARNING):
         probe.prepare(NATIVE)
     assert "warning: this machine does not compute the bits of its domain" in caplog.text
@@ -121,6 +121,6 @@ def test_a_machine_that_departs_is_warned_of_and_with_strict_refused(
 
 
 def test_where_nothing_is_known_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    assert probe.known(NATIVE) is None
+    assert probe.known_value(NATIVE) is None
     probe.prepare(replace(NATIVE, strict=True))
     assert not caplog.text

@@ -13,7 +13,7 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.panel.panel import Panel
-from gogooku3.panel.table import align, tabulate
+from gogooku3.panel.table import to_arrays, to_frame
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def test_scoring_draws_no_dropout_and_leaves_training_on(
 
 def test_a_table_of_scores_has_one_row_per_bar_and_leads_back(panel: Panel) -> None:
     scores_TSP = np.where(panel.present_TS[:20, :, None], np.random.default_rng(0).random((20, 12, 2)), np.nan)
-    frame = tabulate(panel, scores_TSP.astype(np.float32), first=0)
+    frame = to_frame(panel, scores_TSP.astype(np.float32), first=0)
     assert frame.columns == ["Date", "Code", "score_1", "score_5"]
     assert len(frame) == panel.present_TS[:20].sum()
     assert frame.equals(frame.sort("Date", "Code"))
-    back = align(panel, frame, ["score_1", "score_5"])
+    back = to_arrays(panel, frame, ["score_1", "score_5"])
     np.testing.assert_array_equal(back[:20], scores_TSP.astype(np.float32))
     assert np.isnan(back[20:]).all()
 
@@ -59,4 +59,4 @@ def test_a_table_of_scores_has_one_row_per_bar_and_leads_back(panel: Panel) -> N
 def test_rows_of_unknown_stocks_and_days_are_left_out(panel: Panel) -> None:
     dates = np.array([panel.sessions[0], np.datetime64("1999-01-01")])
     frame = pl.DataFrame({"Date": dates, "Code": ["9999", "1300"], "v": [1.0, 2.0]})
-    assert np.isnan(align(panel, frame, ["v"])).all()
+    assert np.isnan(to_arrays(panel, frame, ["v"])).all()

@@ -15,7 +15,7 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import read_tensors, save
 from gogooku3.package.environment import read_numerics
-from gogooku3.package.golden import INPUTS, golden_difference, write_golden
+from gogooku3.package.golden import INPUTS, max_golden_difference, write_golden
 from gogooku3.package.manifest import MANIFEST, check_manifest, write_manifest
 from gogooku3.panel.panel import Panel
 
@@ -74,14 +74,14 @@ def test_a_folder_without_a_readable_manifest_is_refused(package: Path, content:
 
 
 def test_golden_predictions_come_out_to_the_bit(package: Path, network: Callable[..., Network]) -> None:
-    assert golden_difference(network("gat", opened=True), package, CPU) == 0.0
+    assert max_golden_difference(network("gat", opened=True), package, CPU) == 0.0
 
 
 def test_golden_predictions_tell_another_model(package: Path, network: Callable[..., Network]) -> None:
     other = network("gat", opened=True)
     with torch.no_grad():
         other.head.bias[0] += 0.25
-    assert golden_difference(other, package, CPU) == pytest.approx(0.25, rel=1e-5)
+    assert max_golden_difference(other, package, CPU) == pytest.approx(0.25, rel=1e-5)
 
 
 def test_golden_inputs_bring_the_neighbours_along(package: Path) -> None:

@@ -187,7 +187,7 @@ def test_the_tests_of_a_clone_test_its_own_source(clone: Clone) -> None:
 
 @pytest.mark.slow
 def test_processes_that_train_together_run_the_source_of_the_clone(clone: Clone) -> None:
-    group = clone.folder / "src/gogooku3/training/group.py"
+    group = clone.folder / "src/gogooku3/training/distributed.py"
     group.write_text(group.read_text() + "\nwith open('ran.txt', 'a') as ran:\n    ran.write('this clone\\n')\n")
     clone.compose(SMALL | {"numerics.processes": "2", "numerics.shares": "2", "numerics.threads": "1"})
     clone.run("dvc", "repro", "train@baseline")

@@ -17,7 +17,7 @@ from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.quality.checks import judge
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey, survey
+from gogooku3.quality.statistics import Statistics, collect
 
 from ..assembly.conftest import random_frames
 
@@ -64,8 +64,8 @@ def harm(sound: Path, tmp_path: Path) -> Harm:
     return harmed
 
 
-def surveyed(folder: Path, quotes: dict[str, Any] = QUOTES) -> Survey:
-    return survey(folder, quotes)
+def surveyed(folder: Path, quotes: dict[str, Any] = QUOTES) -> Statistics:
+    return collect(folder, quotes)
 
 
 def findings(folder: Path, quotes: dict[str, Any] = QUOTES) -> list[Finding]:

@@ -120,10 +120,10 @@ def test_a_whole_month_of_a_family_without_values(harm: Harm, sound: Path) -> No
 
 
 def test_what_a_short_history_explains_is_not_missing(sound: Path) -> None:
-    survey = surveyed(sound)
-    place = survey.schema.names.index("mom_250_skip_20")
-    assert survey.columns.known_MF[:10, place].sum() == 0
-    assert survey.columns.lost_MF[:, place].sum() == 0
+    statistics = surveyed(sound)
+    place = statistics.schema.names.index("mom_250_skip_20")
+    assert statistics.columns.known_MF[:10, place].sum() == 0
+    assert statistics.columns.lost_MF[:, place].sum() == 0
 
 
 def test_a_feature_that_is_mostly_missing_in_every_month(harm: Harm) -> None:

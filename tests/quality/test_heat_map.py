@@ -15,15 +15,15 @@ NAN = pl.lit(float("nan"), pl.Float32)
 
 
 def shades(folder: Path, name: str, rows: str = "of_dataset") -> list[str]:
-    survey = surveyed(folder)
-    made = getattr(heat_map, rows)(survey, judge(survey))
+    statistics = surveyed(folder)
+    made = getattr(heat_map, rows)(statistics, judge(statistics))
     return [cell.shade for cell in next(row for row in made if row.name == name).cells]
 
 
 def test_a_row_for_all_that_a_dataset_holds(sound: Path) -> None:
-    survey = surveyed(sound)
-    names = [row.name for row in heat_map.of_dataset(survey, judge(survey))]
-    families = list(dict.fromkeys(feature.family for feature in survey.schema.features))
+    statistics = surveyed(sound)
+    names = [row.name for row in heat_map.of_dataset(statistics, judge(statistics))]
+    families = list(dict.fromkeys(feature.family for feature in statistics.schema.features))
     assert names == ["bars", *families, "target_1", "target_5", "neighbours"]
 
 
@@ -50,7 +50,7 @@ def test_a_dead_feature_stands_out_in_all_months(harm: Harm) -> None:
 def test_a_cell_says_how_much_is_missing(harm: Harm) -> None:
     first = pl.int_range(pl.len()) < 132
     change = pl.when(first).then(NAN).otherwise(pl.col("ret_1")).alias("ret_1")
-    survey = surveyed(harm(lambda frame: frame.with_columns(change), "2021-11"))
-    row = next(row for row in heat_map.of_features(survey, judge(survey)) if row.name == "ret_1")
+    statistics = surveyed(harm(lambda frame: frame.with_columns(change), "2021-11"))
+    row = next(row for row in heat_map.of_features(statistics, judge(statistics)) if row.name == "ret_1")
     assert row.cells[10].title == "2021-11: 15 % missing"  # 132 of 22 sessions of 40 stocks
     assert sum(months for _, months in row.runs) == 16

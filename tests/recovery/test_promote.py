@@ -21,7 +21,7 @@ from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, Stor
 from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
-from gogooku3.recovery.promote import complete, promote
+from gogooku3.recovery.promote import finish_stage_tags, promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import run
 from gogooku3.recovery.releases.record import Readings, message, parse
@@ -354,9 +354,9 @@ def test_a_lost_stage_tag_is_made_again_to_the_byte(lab: Any) -> None:
     promote(lab.folder, "tier1")
     before = run(lab.folder, "for-each-ref", "refs/tags")
     run(lab.folder, "update-ref", "-d", "refs/tags/tier1#best#1")
-    assert complete(lab.folder, "tier1") == ["tier1#best#1"]
+    assert finish_stage_tags(lab.folder, "tier1") == ["tier1#best#1"]
     assert run(lab.folder, "for-each-ref", "refs/tags") == before
-    assert complete(lab.folder, "tier1") == []
+    assert finish_stage_tags(lab.folder, "tier1") == []
 
 
 def start(lab: Any, *options: str) -> subprocess.Popen[str]:

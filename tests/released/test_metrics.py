@@ -28,7 +28,7 @@ from gogooku3.recovery.releases.results import mean_rank_ic, track_record
 from gogooku3.recovery.trials import count
 from gogooku3.recovery.verify import verify
 from gogooku3.report import compare_page
-from gogooku3.report.pair import Side, compare
+from gogooku3.report.model_pair import Side, compare
 from gogooku3.runtime.files import write_json
 
 from .conftest import HERE, ROOT, TAG, VERSIONS, begin, commit, release

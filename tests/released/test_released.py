@@ -32,6 +32,7 @@ from gogooku3.package.manifest import check_manifest
 from gogooku3.package.predict import predict
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.audit import audit
+from gogooku3.recovery.base_model import pull_release
 from gogooku3.recovery.changes import Change
 from gogooku3.recovery.checks.environment import usable
 from gogooku3.recovery.checks.golden import TOLERANCE
@@ -40,19 +41,18 @@ from gogooku3.recovery.dataset_diff.compare import dataset_diff
 from gogooku3.recovery.diff import diff
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.locate import locate
-from gogooku3.recovery.parent import bring
-from gogooku3.recovery.places import places
-from gogooku3.recovery.promote import complete
+from gogooku3.recovery.promote import finish_stage_tags
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
-from gogooku3.recovery.releases.origin import Origin, origin, way_to_dataset
+from gogooku3.recovery.releases.provenance import Provenance, dataset_hint, provenance
 from gogooku3.recovery.releases.record import SPLITS, Record, measured, message, parse
 from gogooku3.recovery.releases.results import mean_rank_ic, track_record
-from gogooku3.recovery.reproduction import comparison, divergence, pipeline
+from gogooku3.recovery.reproduction import comparison, first_difference, pipeline
+from gogooku3.recovery.sources import open_sources
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.open import open_cache
 from gogooku3.recovery.tiers import tiers
 from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
@@ -152,7 +152,7 @@ def test_the_registry_lists_the_release(kept: Kept, repository: Path) -> None:
 def test_a_lost_stage_tag_is_made_again_to_the_byte(repository: Path, tmp_path: Path) -> None:
     git.run(tmp_path, "clone", "--quiet", str(repository), "clone")
     git.run(tmp_path / "clone", "tag", "--delete", STAGE_TAG)
-    assert complete(tmp_path / "clone", "demo") == [STAGE_TAG]
+    assert finish_stage_tags(tmp_path / "clone", "demo") == [STAGE_TAG]
     assert git.run(tmp_path / "clone", "rev-parse", STAGE_TAG) == git.run(repository, "rev-parse", STAGE_TAG)
 
 
@@ -233,7 +233,7 @@ def test_it_is_cloned_and_its_objects_come_from_the_archive(
     release = clone_at(str(clone.root), "demo", target, settings)
     assert (release.tag.name, release.commit) == (TAG, clone.commit)
     cache, outs = open_cache(target), lock.outputs(target, None)
-    with places(target, [kept.archive]) as sources:
+    with open_sources(target, [kept.archive]) as sources:
         fetched = fetch(cache, sources, outs, lambda _what, _done, _total: None)
     fetched.require_whole()
     assert fetched.brought[str(kept.archive)] == len(unpacked.manifest.objects)
@@ -267,9 +267,9 @@ def test_its_package_is_located(clone: Clone) -> None:
 
 
 def test_the_commit_of_its_package_is_found(clone: Clone) -> None:
-    made = origin(clone.package)
-    assert made == Origin(clone.root, clone.commit, TAG)
-    assert "the parameters here are the same" in way_to_dataset(made, clone.dataset)
+    made = provenance(clone.package)
+    assert made == Provenance(clone.root, clone.commit, TAG)
+    assert "the parameters here are the same" in dataset_hint(made, clone.dataset)
 
 
 def test_its_trials_are_counted(clone: Clone) -> None:
@@ -312,8 +312,8 @@ def name_set(root: Path, name: str) -> None:
 def test_a_set_of_features_by_another_name_is_no_difference(renamed: Clone) -> None:
     found = diff(renamed.root, TAG)
     assert (found.parameters, found.features) == ([], [])
-    made = Origin(renamed.root, renamed.commit, TAG)
-    assert "the parameters here are the same" in way_to_dataset(made, renamed.dataset)
+    made = Provenance(renamed.root, renamed.commit, TAG)
+    assert "the parameters here are the same" in dataset_hint(made, renamed.dataset)
 
 
 def test_another_set_of_features_is_told_by_todays_names(renamed: Clone) -> None:
@@ -322,8 +322,8 @@ def test_another_set_of_features_is_told_by_todays_names(renamed: Clone) -> None
     assert found.parameters == [Change("dataset.features", "core", "extended")]
     old, new = (Counter(feature.family for feature in select(name)) for name in ("core", "extended"))
     assert found.features == [Change(name, old[name], count) for name, count in new.items() if old[name] != count]
-    made = Origin(renamed.root, renamed.commit, TAG)
-    assert "or here `dvc exp run -S dataset.features=core dataset`" in way_to_dataset(made, renamed.dataset)
+    made = Provenance(renamed.root, renamed.commit, TAG)
+    assert "or here `dvc exp run -S dataset.features=core dataset`" in dataset_hint(made, renamed.dataset)
 
 
 def test_a_history_that_differs_is_told_by_its_first_number(clone: Clone, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_history_that_differs_is_told_by_its_first_number(clone: Clone, tmp_pa
     history = read(recorded)
     history["step_losses"][0] += 1.0
     (tmp_path / "history.json").write_text(json.dumps(history))
-    found = divergence.diverge(recorded, tmp_path / "history.json", "models/finetune/history.json")
+    found = first_difference.first_difference(recorded, tmp_path / "history.json", "models/finetune/history.json")
     assert found.where == {"phase": "finetune", "epoch": 0, "step": 0, "value": "loss"}
 
 
@@ -365,7 +365,7 @@ def test_its_dataset_is_compared(clone: Clone, tmp_path: Path) -> None:
 
 
 def test_training_starts_from_it(clone: Clone, tmp_path: Path) -> None:
-    parent = bring(clone.root, TAG, FILES, tmp_path)
+    parent = pull_release(clone.root, TAG, FILES, tmp_path)
     assert parent == Parent(TAG, clone.commit, clone.record.model_sha256)
     architecture = read_architecture(tmp_path)
     require_match(tmp_path, TAG, architecture, Schema.read(clone.dataset / "schema.json"))

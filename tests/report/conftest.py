@@ -15,12 +15,12 @@ from gogooku3.config import Params
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.evaluation.baseline_comparison import against
+from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.package.lineage import write_lineage
+from gogooku3.report.model_pair import Pair, Parameter, Side, compare
 from gogooku3.report.page import page
-from gogooku3.report.pair import Pair, Parameter, Side, compare
 from gogooku3.report.results import Results, WalkForward, read_results
 from gogooku3.runtime.files import write_csv, write_json, write_parquet
 
@@ -106,7 +106,7 @@ def lay_out(
     noise = np.random.default_rng(1).standard_normal((len(names), *scores.shape))
     model = evaluate(scores, outcome, evaluation)
     rivals = {name: scores + rival * noise[place] for place, name in enumerate(names)}
-    table, tracks = against(model, scores, rivals, outcome, evaluation)
+    table, tracks = compare_with_baselines(model, scores, rivals, outcome, evaluation)
 
     dates = np.repeat(outcome.sessions.astype("datetime64[D]"), STOCKS)
     codes = np.tile([f"{1300 + place}" for place in range(STOCKS)], SESSIONS)

@@ -12,10 +12,9 @@ import pytest
 from gogooku3.pages.months import Months
 from gogooku3.pages.svg import NARROW, svg
 from gogooku3.report.compare_page import page as page_of_pair
-from gogooku3.report.curves import compounded
-from gogooku3.report.pair import Pair
+from gogooku3.report.curves import ALL, compounded
+from gogooku3.report.model_pair import Pair
 from gogooku3.report.results import Results
-from gogooku3.report.tracks import ALL
 
 from ..browser import CHROMIUM, Browser
 from ..evaluation.conftest import HORIZONS

@@ -9,7 +9,7 @@ import pytest
 
 from gogooku3.evaluation.plots import SMOOTHED
 from gogooku3.report.compare_page import page, smoothed_rank_ic
-from gogooku3.report.pair import Pair
+from gogooku3.report.model_pair import Pair
 
 LACKING = 15
 

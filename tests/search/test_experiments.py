@@ -10,7 +10,7 @@ import pytest
 
 from gogooku3.errors import ConfigError, DataError
 from gogooku3.recovery.releases.record import Estimate
-from gogooku3.search.experiments import bring, find, parameters, reference
+from gogooku3.search.experiments import fetch_experiment, find, parameters, reference
 
 METRICS = {"sharpe": {"value": 1.5, "low": None, "high": None, "t": 2.0}}
 
@@ -66,10 +66,10 @@ def test_an_experiment_without_its_result_is_one_clear_error(root: Path) -> None
 def test_an_experiment_is_brought_from_another_clone_once(root: Path, tmp_path: Path) -> None:
     base, clone = git(root, "rev-parse", "HEAD"), tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(root), str(clone))
-    bring(clone, root, base, "absent-0")
+    fetch_experiment(clone, root, base, "absent-0")
     assert git(clone, "for-each-ref", "refs/exps") == ""
     for _ in range(2):
-        bring(clone, root, base, "good-0")
+        fetch_experiment(clone, root, base, "good-0")
     assert find(clone, base, "good-0") == find(root, base, "good-0")
 
 

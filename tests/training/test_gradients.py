@@ -15,8 +15,8 @@ from gogooku3.model.network import Network
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.numerics import key
 from gogooku3.training.batches import Batch
+from gogooku3.training.distributed import Group
 from gogooku3.training.gradients import Gradients
-from gogooku3.training.group import Group
 from gogooku3.training.losses import loss
 
 RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
@@ -93,5 +93,5 @@ def test_shares_hold_every_stock_once_in_order_and_the_first_are_the_largest() -
 
 @pytest.mark.parametrize(("processes", "shares"), [(1, 1), (1, 6), (2, 2), (2, 6), (3, 6)])
 def test_every_share_is_one_processs(processes: int, shares: int) -> None:
-    owned = [share for rank in range(processes) for share in Group(rank, processes, shares).own]
+    owned = [share for rank in range(processes) for share in Group(rank, processes, shares).local_shards]
     assert owned == list(range(shares))

@@ -29,7 +29,7 @@ from gogooku3.panel.panel import Panel
 from gogooku3.training import checkpoints, loop
 from gogooku3.training.batches import plan
 from gogooku3.training.checkpoints import Checkpoints
-from gogooku3.training.group import ALONE, Group
+from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.loop import train, validate
 from gogooku3.training.phases import PHASES
 from gogooku3.training.run import Trained
@@ -64,7 +64,7 @@ def run(panel: Panel, tmp_path: Path) -> Run:
         name: str = "baseline",
         state: dict[str, torch.Tensor] | None = None,
         folder: Path | None = None,
-        group: Group = ALONE,
+        group: Group = SINGLE_PROCESS,
     ) -> Trained:
         folder = folder or tmp_path / f"run{next(numbers)}"
         states = Checkpoints(folder / name, {})
@@ -189,8 +189,9 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
     batches = plan(panel, RECIPE, "baseline", 0)
     step, batch = next((i, b) for i, b in enumerate(batches) if b.first <= 20 < b.first + b.sessions)
     first, last = batch.span(panel)
-    assert f"step {step}: loss nan, gradient norm nan (batch {batch.identity(panel)}: sessions {first} to {last}" in (
-        stopped.value.message
+    assert (
+        f"step {step}: loss nan, gradient norm nan (batch {batch.fingerprint(panel)}: sessions {first} to {last}"
+        in (stopped.value.message)
     )
     assert f"the last good state, epoch 0, step {step}, is in" in stopped.value.message
     kept = Checkpoints(tmp_path / "baseline", {}).newest()
@@ -260,11 +261,11 @@ def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    group = Group(shares=3) if circumstance == "shares" else ALONE
+    group = Group(shares=3) if circumstance == "shares" else SINGLE_PROCESS
     numerics = replace(demo.numerics, precision="bf16" if circumstance == "bf16" else "float32")
 
     def trained(folder: Path | None = None) -> Trained:
-        return run(network("finetune").placed(CPU, numerics), name="finetune", folder=folder, group=group)
+        return run(network("finetune").to_device(CPU, numerics), name="finetune", folder=folder, group=group)
 
     whole, plain = trained(), run(network("finetune"), name="finetune")
     monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
@@ -361,7 +362,7 @@ def test_fingerprints_tell_weights_and_batches_of_an_epochs_first_and_last_step(
     plans = [plan(panel, RECIPE, "baseline", epoch) for epoch in range(3)]
     expected = [(epoch, step) for epoch, batches in enumerate(plans) for step in (0, len(batches) - 1)]
     assert [(each.epoch, each.step) for each in history.fingerprints] == expected
-    assert [each.batch for each in history.fingerprints] == [plans[e][s].identity(panel) for e, s in expected]
+    assert [each.batch for each in history.fingerprints] == [plans[e][s].fingerprint(panel) for e, s in expected]
     assert len({each.weights for each in history.fingerprints}) == len(expected)
     monkeypatch.setattr("gogooku3.training.fingerprint.EVERY", 2)
     more = {(each.epoch, each.step): each for each in run(network("baseline")).history.fingerprints}

@@ -10,7 +10,7 @@ import torch
 
 from gogooku3.config.train import Loss, Recipe
 from gogooku3.errors import DataError
-from gogooku3.training.losses import loss, noise, ranks, require_targets, sharpe_error
+from gogooku3.training.losses import loss, noise_warning, ranks, require_targets, sharpe_error
 
 NAN = math.nan
 
@@ -160,10 +160,10 @@ def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None
 def test_batches_too_small_for_a_sharpe_ratio_are_told_of(batch_size: int, batch_stocks: int, told: str | None) -> None:
     """The tier that was lost had batches of 256."""
     recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(sharpe=1.0))
-    found = noise(recipe)
+    found = noise_warning(recipe)
     assert (told is None) == (found is None)
     assert told is None or told in str(found)
-    assert noise(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(ic=1.0))) is None
+    assert noise_warning(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(ic=1.0))) is None
 
 
 def test_ranks_run_from_minus_half_to_half_over_the_observed() -> None:

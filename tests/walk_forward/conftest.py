@@ -11,7 +11,7 @@ import pytest
 
 from gogooku3.baselines.table import NAMES, to_table
 from gogooku3.panel.panel import Panel
-from gogooku3.panel.table import tabulate
+from gogooku3.panel.table import to_frame
 from gogooku3.quotes.schema import Quotes
 from gogooku3.walk_forward.plan import Fold
 
@@ -36,7 +36,7 @@ class Market:
             rows = slice(fold.spans["validation"][0], fold.spans["test"][1] + 1)
             model = self.scores["model"][rows]
             for name, table in (
-                ("scores", tabulate(self.panel, model, rows.start)),
+                ("scores", to_frame(self.panel, model, rows.start)),
                 ("baselines", to_table(self.panel, {name: self.scores[name][rows] for name in NAMES}, rows.start)),
             ):
                 (folder / name).mkdir(parents=True, exist_ok=True)

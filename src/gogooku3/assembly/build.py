@@ -23,9 +23,9 @@ from pathlib import Path
 
 from gogooku3.assembly.fingerprint import recipe
 from gogooku3.assembly.history import History
-from gogooku3.assembly.month_cache import Workshop
-from gogooku3.assembly.months import months, name_of, units
-from gogooku3.assembly.workers import work
+from gogooku3.assembly.month_cache import MonthCache
+from gogooku3.assembly.months import months, unit_name, units
+from gogooku3.assembly.workers import make_months
 from gogooku3.config.dataset import Dataset
 from gogooku3.dataset import preprocess, splits
 from gogooku3.dataset.contents import CONTENTS, write_frame
@@ -56,13 +56,13 @@ def build(history: History, params: Dataset, target: Path, cache: Path | None = 
         lookback=max(feature.lookback for feature in features),
     )
     schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
-    workshop = Workshop(target, cache)
-    work(units(sessions), history, params, workshop)
-    with workshop.turn(*(name_of(unit) for unit in units(sessions))):
-        _assemble(history, params, schema, spans, workshop)
+    months_cache = MonthCache(target, cache)
+    make_months(units(sessions), history, params, months_cache)
+    with months_cache.lock(*(unit_name(unit) for unit in units(sessions))):
+        _assemble(history, params, schema, spans, months_cache)
 
 
-def make_share(history: History, params: Dataset, workshop: Workshop, share: int, shares: int) -> list[str]:
+def make_share(history: History, params: Dataset, months_cache: MonthCache, share: int, shares: int) -> list[str]:
     """Makes one of several shares of the months in a workshop, from which `build` takes them; returns their names.
 
     Share k of n is every n-th calendar year from the k-th on. Shares can be made by several processes at once, and on
@@ -73,30 +73,30 @@ def make_share(history: History, params: Dataset, workshop: Workshop, share: int
         MachineError: a process that took part was killed.
     """
     mine = units(history.sessions)[share - 1 :: shares]
-    work(mine, history, params, workshop)
+    make_months(mine, history, params, months_cache)
     return [month.name for unit in mine for month in unit]
 
 
 def _assemble(
-    history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], workshop: Workshop
+    history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], months_cache: MonthCache
 ) -> None:
     """Adds to the months what is made anew each time, and delivers."""
     sessions, made_from = history.sessions, recipe(chosen(params), params)
     contents: dict[str, dict[str, int | str]] = {}
     for month in months(sessions):
-        contents |= workshop.files(month.name, made_from)
+        contents |= months_cache.files(month.name, made_from)
     for unit in units(sessions):
-        contents |= _write_targets(unit, history, params.horizons, workshop.folder)
+        contents |= _write_targets(unit, history, params.horizons, months_cache.folder)
     first, last = sessions[list(spans["train"])].tolist()
     documents = {
         CONTENTS: dict(sorted(contents.items())),
         "schema.json": schema.as_json(),
-        "preprocess.json": preprocess.fit(workshop.folder, schema, (first, last), params.clip),
+        "preprocess.json": preprocess.fit(months_cache.folder, schema, (first, last), params.clip),
         "split.json": splits.as_json(spans, sessions, params.split.embargo),
     }
     for name, content in documents.items():
-        write_json(content, workshop.folder / name)
-    workshop.deliver({*contents, *documents})
+        write_json(content, months_cache.folder / name)
+    months_cache.publish({*contents, *documents})
 
 
 def _write_targets(

@@ -64,7 +64,7 @@ def joined_digest(market: Market) -> bytes:
     return digest.digest()
 
 
-def inputs(recipe: str, digests: Sequence[bytes], known: bytes, first_session: int) -> str:
+def cache_key(recipe: str, digests: Sequence[bytes], known: bytes, first_session: int) -> str:
     """The hash of a month: of its recipe, the sessions that it looks at, and how many came before its own.
 
     Args:

@@ -26,7 +26,7 @@ from gogooku3.errors import DataError
 from gogooku3.runtime.files import md5_file, write_json
 
 
-class Workshop:
+class MonthCache:
     """The folder beside a dataset in which the next one is made."""
 
     def __init__(self, target: Path, cache: Path | None = None) -> None:
@@ -39,7 +39,7 @@ class Workshop:
         """The files so far."""
 
     @contextmanager
-    def turn(self, *units: str) -> Iterator[None]:
+    def lock(self, *units: str) -> Iterator[None]:
         """Waits until no other process works on these units, and keeps them for the block.
 
         The system lets go of them when the process ends, however it ends.
@@ -51,12 +51,12 @@ class Workshop:
                 fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
             yield
 
-    def holds(self, month: str, inputs: str) -> bool:
+    def is_current(self, month: str, inputs: str) -> bool:
         """Whether a month is done already; files of it that the dataset before or DVC's cache has are taken over."""
         record = self._record(month)
         if record is None or record["inputs"] != inputs:
             return False
-        return all(self._taken(name, file["md5"]) for name, file in record["files"].items())
+        return all(self._present(name, file["md5"]) for name, file in record["files"].items())
 
     def write(self, month: str, recipe: str, inputs: str, frames: dict[str, pl.DataFrame]) -> None:
         """Writes the files of a month, then its record."""
@@ -78,7 +78,7 @@ class Workshop:
             record is None
             or record["recipe"] != recipe
             or not all(
-                (self.folder / name).exists() or self._taken(name, file["md5"])
+                (self.folder / name).exists() or self._present(name, file["md5"])
                 for name, file in record["files"].items()
             )
         ):
@@ -88,7 +88,7 @@ class Workshop:
             )
         return {name: {"rows": file["rows"], "sha256": file["sha256"]} for name, file in record["files"].items()}
 
-    def deliver(self, files: set[str]) -> None:
+    def publish(self, files: set[str]) -> None:
         """Puts these files in the place of the dataset, and removes what else lies in the folder.
 
         Under the dataset's name there is the one before, or this one, or none; never a part of one.
@@ -114,7 +114,7 @@ class Workshop:
             return None
         return record if isinstance(record, dict) and record.pop("sha256", None) == _digest(record) else None
 
-    def _taken(self, name: str, md5: str) -> bool:
+    def _present(self, name: str, md5: str) -> bool:
         """Whether a file with this content is here; one that is not is taken over from where it is."""
         path = self.folder / name
         sources = [path, self.target / name]

@@ -16,8 +16,8 @@ import psutil  # type: ignore[import-untyped]
 
 from gogooku3 import source
 from gogooku3.assembly.history import History
-from gogooku3.assembly.month_cache import Workshop
-from gogooku3.assembly.months import make
+from gogooku3.assembly.month_cache import MonthCache
+from gogooku3.assembly.months import make_unit
 from gogooku3.config.dataset import Dataset
 from gogooku3.errors import MachineError
 from gogooku3.features.month import Month
@@ -34,11 +34,11 @@ _done: Synchronized[float]
 """In a process of the pool: the months done by all of them."""
 
 
-def work(
+def make_months(
     units: Sequence[Sequence[Month]],
     history: History,
     params: Dataset,
-    workshop: Workshop,
+    cache: MonthCache,
     processes: int | None = None,
 ) -> None:
     """Makes the months of all units that the workshop does not hold yet, and shows how far they are.
@@ -50,50 +50,50 @@ def work(
         DataError: the bars are not what their schema says.
         MachineError: a process that took part was killed.
     """
-    months, processes = sum(len(unit) for unit in units), processes or worthwhile(units, history, params)
+    months, processes = sum(len(unit) for unit in units), processes or process_count(units, history, params)
     with shown() as show:
         if processes == 1 or history.folder is None:
-            _alone(units, history, params, workshop, lambda done: show("months", done, months))
+            _in_this_process(units, history, params, cache, lambda done: show("months", done, months))
         else:
-            _together(processes, units, history.folder, params, workshop, lambda done: show("months", done, months))
+            _in_processes(processes, units, history.folder, params, cache, lambda done: show("months", done, months))
 
 
-def _alone(
+def _in_this_process(
     units: Sequence[Sequence[Month]],
     history: History,
     params: Dataset,
-    workshop: Workshop,
-    tell: Callable[[float], None],
+    cache: MonthCache,
+    progress: Callable[[float], None],
 ) -> None:
     done = 0.0
 
     def advance(share: float) -> None:
         nonlocal done
         done += share
-        tell(done)
+        progress(done)
 
     for unit in units:
-        make(unit, history, params, workshop, advance)
+        make_unit(unit, history, params, cache, advance)
 
 
-def _together(
+def _in_processes(
     processes: int,
     units: Sequence[Sequence[Month]],
     quotes: Path,
     params: Dataset,
-    workshop: Workshop,
-    tell: Callable[[float], None],
+    cache: MonthCache,
+    progress: Callable[[float], None],
 ) -> None:
     context = multiprocessing.get_context("spawn")
     done = context.Value("d", 0.0)
-    with _one_thread_each(), ProcessPoolExecutor(processes, context, _join, (done,)) as pool:
-        running = {pool.submit(_make, source.FOLDER, unit, quotes, params, workshop.target) for unit in units}
+    with _one_thread_each(), ProcessPoolExecutor(processes, context, _initialize_worker, (done,)) as pool:
+        running = {pool.submit(_make, source.FOLDER, unit, quotes, params, cache.target) for unit in units}
         try:
             while running:
                 finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
                 for future in finished:
                     future.result()
-                tell(done.value)
+                progress(done.value)
         except BrokenProcessPool:
             raise MachineError(
                 f"one of {processes} processes that make months was killed, perhaps for want of memory",
@@ -104,7 +104,7 @@ def _together(
             raise
 
 
-def worthwhile(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
+def process_count(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
     """The processes that there are cores, units and room in memory for; one where several would save nothing."""
     stocks, features = len(history.listed), len(chosen(params))
     sizes = [(unit[-1].stop - unit[0].start) * stocks * features for unit in units]
@@ -130,14 +130,14 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _join(done: Synchronized[float]) -> None:
+def _initialize_worker(done: Synchronized[float]) -> None:
     """What a process of the pool does first."""
     global _done
     _done = done
-    threading.Thread(target=_end_with_the_first, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_the_first() -> None:
+def _exit_with_parent() -> None:
     """A process that outlived a killed build would write into the folder of the next one."""
     first = multiprocessing.parent_process()
     if first is not None:
@@ -152,4 +152,4 @@ def _make(folder: Path, unit: Sequence[Month], quotes: Path, params: Dataset, ta
         with _done.get_lock():
             _done.value += share
 
-    make(unit, History.read(quotes), params, Workshop(target), advance)
+    make_unit(unit, History.read(quotes), params, MonthCache(target), advance)

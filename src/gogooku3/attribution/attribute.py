@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gogooku3.attribution.attention import KINDS, AttentionWeights, attention_weights
 from gogooku3.attribution.importance import Importance, families
 from gogooku3.attribution.phases import gains
-from gogooku3.attribution.weighed import KINDS, Weighed, weigh
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
@@ -33,7 +33,7 @@ SPLIT = "validation"
 SHOWN = 20
 """Features that are named, those with the largest selection weights."""
 
-Show = Callable[[str, float, int], None]
+Progress = Callable[[str, float, int], None]
 
 
 @dataclass(frozen=True)
@@ -58,41 +58,41 @@ class Attribution:
 
 
 def attribute(
-    left_by: Callable[[str], Network], inputs: PanelOnDevice, schema: Schema, bootstrap: Bootstrap, show: Show
+    left_by: Callable[[str], Network], inputs: PanelOnDevice, schema: Schema, bootstrap: Bootstrap, progress: Progress
 ) -> Attribution:
     """Takes a trained network apart.
 
     Args:
         left_by: the network as the phase of a name left it, in evaluation mode.
         schema: of the panel's dataset.
-        show: is told what is being done, how many things are done, and of how many.
+        progress: called with the current step's name, the number of steps done, and their total.
     """
     network, panel, members = left_by(LAST_PHASE), inputs.panel, families(schema)
     steps, total = count(), len(members) + len(PHASES) + 5
 
-    def tell(what: str) -> None:
-        show(what, next(steps), total)
+    def start_step(what: str) -> None:
+        progress(what, next(steps), total)
 
     first, last = panel.split[SPLIT][0], panel.split["test"][1]
-    tell("weights")
-    weighed = weigh(network, inputs, first, last)
-    tell("the model as it is")
+    start_step("weights")
+    weighed = attention_weights(network, inputs, first, last)
+    start_step("the model as it is")
     importance = Importance(network, inputs, SPLIT, bootstrap)
     losses = {}
     for family, columns in members.items():
-        tell(f"features: {family}")
+        start_step(f"features: {family}")
         losses[family] = importance.of_features(columns, family)
-    tell("features: everything")
+    start_step("features: everything")
     everything = importance.of_features(schema.features, "everything")
     graph = network.architecture.graph
-    neighbours = None if graph is None else _weights_of_neighbours(weighed) | importance.of_neighbours(tell)
+    neighbours = None if graph is None else _weights_of_neighbours(weighed) | importance.of_neighbours(start_step)
     selection_F = weighed.selection_TF.mean(axis=0)
     ranked = sorted(members, key=lambda family: -(losses[family]["mean_rank_ic"]["value"] or 0.0))
     table = {
         "split": SPLIT,
         "from": str(panel.sessions[first]),
         "to": str(panel.sessions[panel.split[SPLIT][1]]),
-        "model": importance.untouched(),
+        "model": importance.unperturbed(),
         "families": {
             family: {
                 "features": len(members[family]),
@@ -105,7 +105,7 @@ def attribute(
         "features": _features(schema, selection_F),
         "attention": weighed.attention_TL.mean(axis=0).tolist(),
         "neighbours": neighbours,
-        "phases": gains(left_by, inputs, bootstrap, tell),
+        "phases": gains(left_by, inputs, bootstrap, start_step),
     }
     months = panel.sessions[first : last + 1].astype("datetime64[M]")
     frames = {
@@ -128,7 +128,7 @@ def _features(schema: Schema, selection_F: Floats) -> list[dict[str, Any]]:
     return [{"name": c.name, "family": c.family, "selection": float(weight)} for c, weight in columns]
 
 
-def _weights_of_neighbours(weighed: Weighed) -> dict[str, Any]:
+def _weights_of_neighbours(weighed: AttentionWeights) -> dict[str, Any]:
     attention_K, attention_C = weighed.neighbours_TK.mean(axis=0), weighed.kinds_TC.mean(axis=0)
     edges_C = weighed.edges_TC.mean(axis=0)
     share_C = edges_C / max(edges_C.sum(), 1e-12)
@@ -171,7 +171,9 @@ def _float(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _selection_frame(weighed: Weighed, schema: Schema, families: list[str], months: np.ndarray) -> pl.DataFrame:
+def _selection_frame(
+    weighed: AttentionWeights, schema: Schema, families: list[str], months: np.ndarray
+) -> pl.DataFrame:
     """Mean selection weight of each family by month."""
     return pl.DataFrame(
         [

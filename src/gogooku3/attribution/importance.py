@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from gogooku3.attribution.altered import (
-    Alter,
-    Altered,
+from gogooku3.attribution.perturb import (
     PermutedFeatures,
     PermutedNeighbours,
+    Perturbation,
+    PerturbedPanel,
     without_neighbours,
 )
-from gogooku3.attribution.skill import rank_ics, score_change
+from gogooku3.attribution.rank_ic_series import rank_ics, score_change
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.metrics.estimate import number
@@ -29,7 +29,7 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Importance:
@@ -41,7 +41,7 @@ class Importance:
         self._scores_TSH = score(network, inputs, self._first, self._last)
         self._skill_TH = rank_ics(self._scores_TSH, inputs.panel, self._first)
 
-    def untouched(self) -> dict[str, Any]:
+    def unperturbed(self) -> dict[str, Any]:
         """RankIC of the model as it is."""
         return by_horizon(self._skill_TH, self._inputs.panel.horizons, self._bootstrap)
 
@@ -53,22 +53,22 @@ class Importance:
         permuted = PermutedFeatures(self._inputs.panel, columns, rows, window, seed, name)
         return self._loss(self._altered(permuted))
 
-    def of_neighbours(self, tell: Tell) -> dict[str, Any]:
+    def of_neighbours(self, progress: Progress) -> dict[str, Any]:
         """What becomes of scores and RankIC when nobody has neighbours, and when each stock has those of another."""
-        ways: dict[str, Alter] = {
+        ways: dict[str, Perturbation] = {
             "emptied": without_neighbours,
             "permuted": PermutedNeighbours(self._inputs.panel, self._bootstrap.seed),
         }
         table = {}
         for name, alter in ways.items():
-            tell(f"neighbours {name}")
+            progress(f"neighbours {name}")
             altered_TSH = self._altered(alter)
             change = score_change(self._scores_TSH, altered_TSH)
             table[name] = {"score_change": number(change), "loss": self._loss(altered_TSH)}
         return table
 
-    def _altered(self, alter: Alter) -> np.ndarray:
-        return score(self._network, Altered(self._inputs, alter), self._first, self._last)
+    def _altered(self, alter: Perturbation) -> np.ndarray:
+        return score(self._network, PerturbedPanel(self._inputs, alter), self._first, self._last)
 
     def _loss(self, altered_TSH: np.ndarray) -> dict[str, Any]:
         lost_TH = self._skill_TH - rank_ics(altered_TSH, self._inputs.panel, self._first)

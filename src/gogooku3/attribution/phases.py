@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gogooku3.attribution.skill import rank_ics
+from gogooku3.attribution.rank_ic_series import rank_ics
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.paired_difference import by_horizon
@@ -18,7 +18,7 @@ SPLITS = ("validation", "test")
 
 
 def gains(
-    left_by: Callable[[str], Network], inputs: PanelOnDevice, bootstrap: Bootstrap, tell: Callable[[str], None]
+    left_by: Callable[[str], Network], inputs: PanelOnDevice, bootstrap: Bootstrap, progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """By split and phase: RankIC, and under `gain` how much more it is than that of the phase before.
 
@@ -31,7 +31,7 @@ def gains(
     table: dict[str, Any] = {split: {} for split in SPLITS}
     before: dict[str, Floats] = {}
     for name, phase in PHASES.items():
-        tell(f"phase {name}")
+        progress(f"phase {name}")
         scores_TSH = score(left_by(name), inputs, first, last)
         for split in SPLITS:
             begin, end = panel.split[split]

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from gogooku3.panel.panel import Panel
-from gogooku3.panel.table import align, tabulate
+from gogooku3.panel.table import to_arrays, to_frame
 
 NAMES = ("ridge", "lightgbm", "reversal", "momentum")
 """In the order in which they are shown."""
@@ -16,9 +16,9 @@ NAMES = ("ridge", "lightgbm", "reversal", "momentum")
 
 def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.DataFrame:
     """`Date`, `Code` and `<name>_<horizon>`, one row per bar, of scores [sessions, S, H] from index `first` on."""
-    key = tabulate(panel, next(iter(scores.values())), first).select("Date", "Code")
+    key = to_frame(panel, next(iter(scores.values())), first).select("Date", "Code")
     columns = [
-        tabulate(panel, scores_TSH, first).select(
+        to_frame(panel, scores_TSH, first).select(
             pl.col(f"score_{h}").alias(name) for h, name in zip(panel.horizons, _columns(panel, baseline), strict=True)
         )
         for baseline, scores_TSH in scores.items()
@@ -29,7 +29,7 @@ def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.Data
 def read_scores(panel: Panel, path: Path) -> dict[str, np.ndarray]:
     """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has none."""
     frame = pl.read_parquet(path)
-    return {name: align(panel, frame, _columns(panel, name)) for name in NAMES}
+    return {name: to_arrays(panel, frame, _columns(panel, name)) for name in NAMES}
 
 
 def _columns(panel: Panel, name: str) -> list[str]:

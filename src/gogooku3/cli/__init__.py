@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from gogooku3.cli.lazy_group import LazyGroup
-from gogooku3.errors import UserError, unusable
+from gogooku3.errors import UserError, filesystem_error
 
 SECTIONS = {
     "Data": {
@@ -60,13 +60,13 @@ class _Group(LazyGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            told = error
+            user_error = error
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever reads what is printed has seen enough: click ends quietly
                 raise
-            told = unusable(error)
-        click.echo(f"error: {told}", err=True)
-        sys.exit(told.exit_code)
+            user_error = filesystem_error(error)
+        click.echo(f"error: {user_error}", err=True)
+        sys.exit(user_error.exit_code)
 
 
 @click.group(

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from gogooku3.cli.findings import tell
+from gogooku3.cli.findings import print_verdict
 from gogooku3.progress import shown
 from gogooku3.recovery.releases.git import toplevel
 
@@ -125,7 +125,7 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
 
 def _print_restored(restored: Restored) -> None:
     click.echo(f"{restored.tag}, commit {restored.commit[:10]}, {restored.objects:,} objects, in {restored.folder}")
-    if not tell(restored.verdict):
+    if not print_verdict(restored.verdict):
         return
     click.echo(
         f"go on:    cd {shlex.quote(restored.folder)}\n"

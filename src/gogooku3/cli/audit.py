@@ -18,7 +18,7 @@ from gogooku3.progress import shown
 
 if TYPE_CHECKING:
     from gogooku3.recovery.audit import Audit, Problem
-    from gogooku3.recovery.run_cache import Conflict, RunCache
+    from gogooku3.recovery.run_cache_audit import Conflict, RunCache
 
 
 @click.command()

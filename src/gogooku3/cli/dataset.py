@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import paths, source
-from gogooku3.errors import listed
+from gogooku3.errors import abbreviate
 from gogooku3.progress import shown
 
 if TYPE_CHECKING:
@@ -114,16 +114,16 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     # The libraries behind these read the pinned settings when they load.
     from gogooku3.assembly.build import make_share
     from gogooku3.assembly.history import History
-    from gogooku3.assembly.month_cache import Workshop
+    from gogooku3.assembly.month_cache import MonthCache
 
-    workshop = Workshop(paths.DATASET, paths.dvc_cache())
-    months = make_share(History.read(paths.QUOTES), params.dataset, workshop, *share)
+    months_cache = MonthCache(paths.DATASET, paths.dvc_cache())
+    months = make_share(History.read(paths.QUOTES), params.dataset, months_cache, *share)
     if as_json:
-        content = {"share": share[0], "shares": share[1], "months": months, "folder": str(workshop.root)}
+        content = {"share": share[0], "shares": share[1], "months": months, "folder": str(months_cache.root)}
         click.echo(json.dumps(content, indent=2))
     else:
         told = f": {_spans(months)}" if months else ""
-        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {workshop.root}{told}")
+        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {months_cache.root}{told}")
 
 
 def _tables(found: DatasetDiff, old: str, new: str) -> Iterator[Table]:
@@ -131,7 +131,7 @@ def _tables(found: DatasetDiff, old: str, new: str) -> Iterator[Table]:
         table = _titled("Columns", "file", "change", "columns", "which")
         for (kind, change), of_change in groupby(found.columns, lambda each: (each.kind, each.change)):
             each = list(of_change)
-            names = listed((_column(one.change, one.name, one.old, one.new) for one in each), limit=_SHOWN)
+            names = abbreviate((_column(one.change, one.name, one.old, one.new) for one in each), limit=_SHOWN)
             table.add_row(kind, change, str(len(each)), Text(names))
         yield table
     if found.settings:
@@ -165,7 +165,7 @@ def _changed(months: Iterable[Months]) -> Table:
 
 def _columns(month: Month) -> Text:
     told = (f"{name} in {rows.count:,} rows, first {rows.date} {rows.code}" for name, rows in month.values.items())
-    return Text(f"{len(month.values)}: {listed(told, separator='; ', limit=_SHOWN)}" if month.values else "none")
+    return Text(f"{len(month.values)}: {abbreviate(told, separator='; ', limit=_SHOWN)}" if month.values else "none")
 
 
 def _rows(rows: Rows | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
-from gogooku3.cli.around import around, from_option, settings_option
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option
 
 
 @click.command()
@@ -47,7 +47,7 @@ def drill(
     from gogooku3.recovery.drill_report import as_json as as_tree
     from gogooku3.recovery.drill_report import as_markdown, write
 
-    here = around(url, settings)
+    here = clone_options(url, settings)
     found = run(here.url, names, all_tags=all_tags, settings=here.settings, say=lambda what: click.echo(what, err=True))
     write(found, report)
     if as_json:

@@ -14,7 +14,7 @@ from gogooku3.recovery.checks.verdict import Check
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
 
 
-def tell(verdict: Mapping[str, Any]) -> bool:
+def print_verdict(verdict: Mapping[str, Any]) -> bool:
     """Says what `verify --json` found in a release, in few lines; True where it is good."""
     for check in verdict["checks"]:
         if check["outcome"] in ("failed", "noted"):

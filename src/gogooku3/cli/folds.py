@@ -43,14 +43,14 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     numerics.pin(params.numerics)
     from gogooku3.dataset.schema import Schema
     from gogooku3.walk_forward.plan import plan, sessions_of
-    from gogooku3.walk_forward.told import tell
+    from gogooku3.walk_forward.print_plan import print_plan
 
     sessions, walk, split = sessions_of(paths.DATASET), params.evaluation.walk_forward, params.dataset.split
     planned = plan(sessions, Schema.read(paths.DATASET / "schema.json"), walk, split)
     if as_json:
         click.echo(json.dumps([fold.as_json(sessions) for fold in planned], indent=2))
     else:
-        tell(planned, sessions, walk, split)
+        print_plan(planned, sessions, walk, split)
 
 
 def _composed(settings: tuple[str, ...]) -> Params:

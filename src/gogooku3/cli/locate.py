@@ -18,7 +18,7 @@ from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
     from gogooku3.recovery.locate import Located
-    from gogooku3.recovery.remedy import Place
+    from gogooku3.recovery.restore_command import Place
 
 
 @click.command()

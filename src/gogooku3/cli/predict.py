@@ -53,10 +53,10 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
     predictions = run(package, dataset, domain, first and first.date(), last and last.date())
     (write_parquet if output.suffix == ".parquet" else write_csv)(predictions.frame, output)
     click.echo(f"{len(predictions.frame):,} scores written to {output}")
-    if predictions.golden_difference == 0:
+    if predictions.max_golden_difference == 0:
         click.echo("golden predictions: equal to the bit")
     else:
         click.echo(
-            f"golden predictions: differ by up to {predictions.golden_difference:.3g};"
+            f"golden predictions: differ by up to {predictions.max_golden_difference:.3g};"
             f" `gogooku3 verify {package}` says why"
         )

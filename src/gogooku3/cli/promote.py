@@ -52,7 +52,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     from gogooku3.recovery.releases.tags import Version
 
     wanted = None if version is None else Version.parse(version)
-    made = run(root, tier, version=wanted, despite_worse=despite_worse, progress=_tell)
+    made = run(root, tier, version=wanted, despite_worse=despite_worse, progress=_print_step)
     if as_json:
         click.echo(json.dumps({"tags": made.tags, "record": asdict(made.record)}, indent=2, ensure_ascii=False))
         return
@@ -65,5 +65,5 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     console.print(f"publish: {publish(made.tags)}", soft_wrap=True)
 
 
-def _tell(step: str) -> None:
+def _print_step(step: str) -> None:
     click.echo(f"checking: {step}", err=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gogooku3 import paths
-from gogooku3.cli.around import around, from_option, settings_option
-from gogooku3.cli.findings import tell
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.cli.findings import print_verdict
 from gogooku3.progress import shown
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def recover(
     """
     from gogooku3.recovery.recover import recover as run
 
-    here = around(url, settings)
+    here = clone_options(url, settings)
     with shown() as progress:
         found = run(
             here.url, name, target, data=data, settings=here.settings, also=[*here.caches, *also], progress=progress
@@ -67,10 +67,10 @@ def recover(
 
 def _print(found: Recovery) -> None:
     click.echo(f"{found.tag}, commit {found.commit[:10]}, in {found.folder}")
-    came = [f"{count} from {place}" for place, count in found.fetched.brought.items() if count]
-    there = found.fetched.objects - sum(found.fetched.brought.values())
+    came = [f"{count} from {place}" for place, count in found.fetched.fetched_from.items() if count]
+    there = found.fetched.objects - sum(found.fetched.fetched_from.values())
     click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
-    if not tell(found.verdict):
+    if not print_verdict(found.verdict):
         return
     dataset = paths.DATASET if found.data else "DATASET"
     click.echo(

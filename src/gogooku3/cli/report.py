@@ -36,7 +36,7 @@ def report(old: str, new: str, output: Path | None) -> None:
     """
     from gogooku3.recovery.compare import compare
     from gogooku3.report.compare_page import write
-    from gogooku3.report.pair import headline
+    from gogooku3.report.model_pair import headline
 
     root = toplevel(Path.cwd())
     source.require(root)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.cli.around import around, from_option, settings_option
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option
 
 if TYPE_CHECKING:
     from gogooku3.recovery.reproduce import Reproduction
@@ -56,7 +56,7 @@ def reproduce(
     """
     from gogooku3.recovery.reproduce import reproduce as run
 
-    here = around(url, settings)
+    here = clone_options(url, settings)
     found = run(
         here.url,
         name,

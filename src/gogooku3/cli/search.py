@@ -121,7 +121,7 @@ def _table(found: Outcome) -> Table:
     )
     for trial in found.trials:
         style = "bold green" if found.best is not None and trial.number == found.best.number else ""
-        cells = [_told(trial.parameters[name]) for name in names]
+        cells = [_format(trial.parameters[name]) for name in names]
         table.add_row(str(trial.number), *cells, _result(trial), trial.experiment or "", style=style)
     return table
 
@@ -132,7 +132,7 @@ def _result(trial: Trial) -> Text:
     return Text(f"{trial.value}{' (removed)' if trial.state == 'removed' else ''}")
 
 
-def _told(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value).strip('"')
 
 

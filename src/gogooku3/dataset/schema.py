@@ -200,6 +200,6 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def places(values: pl.Series, known: pl.Series) -> npt.NDArray[np.intp]:
+def positions(values: pl.Series, known: pl.Series) -> npt.NDArray[np.intp]:
     """Position in `known` of each value."""
     return values.replace_strict(known, range(len(known)), return_dtype=pl.Int64).to_numpy().astype("intp")

@@ -13,7 +13,7 @@ from gogooku3.config.evaluation import Measures as Params
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate, portfolio_metrics, portfolio_sessions
 from gogooku3.evaluation.portfolio import trade
 from gogooku3.evaluation.weights import equal_weights
-from gogooku3.metrics.paired_difference import differences
+from gogooku3.metrics.paired_difference import paired_differences
 
 EQUAL_WEIGHT = "equal_weight"
 """The baseline without scores: as much of every stock that the model scores, long."""
@@ -25,7 +25,7 @@ _SHOWN = (
 """Of `Evaluation.metrics`, what is said of a baseline."""
 
 
-def against(
+def compare_with_baselines(
     model: Evaluation,
     scores_TSH: NDArray[np.floating],
     baselines: Mapping[str, NDArray[np.floating]],
@@ -42,7 +42,7 @@ def against(
         params: what it was measured with.
 
     Returns:
-        For JSON, by baseline: its metrics, and under `model_less_this` what `differences` says of the model and it;
+        For JSON, by baseline: its metrics, and under `model_less_this` the model's `paired_differences` from it;
         and `Date`, `track`, `cumulative_net` of the model and of each baseline.
     """
     measured = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
@@ -53,7 +53,7 @@ def against(
     tracks[EQUAL_WEIGHT] = portfolio_sessions(held, outcome)
     table = {
         name: {key: metrics[key] for key in _SHOWN if key in metrics}
-        | {"model_less_this": differences(model.sessions, tracks[name], params.bootstrap)}
+        | {"model_less_this": paired_differences(model.sessions, tracks[name], params.bootstrap)}
         for name, metrics in tables.items()
     }
     return table, _curves({"model": model.sessions} | tracks)

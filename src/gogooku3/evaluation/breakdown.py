@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gogooku3.evaluation.market_state import Conditions
+from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.portfolio import Portfolio
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.estimate import mean, number
@@ -32,13 +32,13 @@ def years(held: Portfolio, rank_ic_U: Floats, sessions_U: NDArray[np.datetime64]
     }
 
 
-def regimes(held: Portfolio, rank_ic_U: Floats, conditions_U: Conditions) -> dict[str, dict[str, Any]]:
+def regimes(held: Portfolio, rank_ic_U: Floats, market_state_U: MarketState) -> dict[str, dict[str, Any]]:
     """Metrics of the sessions in which, at the close, the market was one thing or the other.
 
     `rising` and `falling`: by the index's return over the last 60 sessions. `turbulent` and `calm`: by its volatility
     over the last 20, above its median over these sessions or not. A session for which that is unknown is in neither.
     """
-    trend_U, volatility_U = conditions_U.trend_T, conditions_U.volatility_T
+    trend_U, volatility_U = market_state_U.trend_T, market_state_U.volatility_T
     known = volatility_U[np.isfinite(volatility_U)]
     middle = np.median(known) if len(known) else np.nan
     members = {

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.dataset.elementwise import divide
-from gogooku3.errors import DataError, listed
-from gogooku3.evaluation.market_state import Conditions
+from gogooku3.errors import DataError, abbreviate
+from gogooku3.evaluation.market_state import MarketState
 from gogooku3.metrics.cross_section import Floats
 
 _ROUNDING = 1e-5
 """Of a return in single precision, with room for the order in which splits are multiplied."""
 
 
-def finite(scores_TSH: NDArray[np.floating], targets_TSH: NDArray[np.floating]) -> None:
+def require_finite(scores_TSH: NDArray[np.floating], targets_TSH: NDArray[np.floating]) -> None:
     """Refuses infinite values; a missing one is NaN."""
     for name, values in (("scores", scores_TSH), ("targets", targets_TSH)):
         infinite = int(np.isinf(values).sum())
@@ -27,7 +27,7 @@ def finite(scores_TSH: NDArray[np.floating], targets_TSH: NDArray[np.floating]) 
             )
 
 
-def sessions_rise(sessions: NDArray[np.datetime64]) -> None:
+def require_ascending_sessions(sessions: NDArray[np.datetime64]) -> None:
     """Refuses a date that is there twice or out of order: its returns would count twice, or at another's place."""
     backwards = np.flatnonzero(sessions[1:] <= sessions[:-1])
     if len(backwards):
@@ -37,7 +37,7 @@ def sessions_rise(sessions: NDArray[np.datetime64]) -> None:
         )
 
 
-def returns_once(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.floating]) -> None:
+def require_distinct_returns(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.floating]) -> None:
     """Refuses two sessions from which all stocks went on to the same returns: two closes or more that were copied.
 
     They would count twice, and every interval would be too narrow. One copied close is not seen here, for the closes
@@ -57,12 +57,12 @@ def returns_once(sessions: NDArray[np.datetime64], next_returns_TS: NDArray[np.f
             )
 
 
-def targets_of_bars(
+def require_targets_match_bars(
     targets_TSH: NDArray[np.floating],
     horizons: Sequence[int],
     sessions: NDArray[np.datetime64],
     codes: Sequence[str],
-    conditions: Conditions,
+    market_state: MarketState,
 ) -> None:
     """Refuses targets that are not the returns of the bars: shifted, of another horizon, or filtered.
 
@@ -70,11 +70,11 @@ def targets_of_bars(
     known where and only where both closes are.
 
     Args:
-        targets_TSH: of all sessions that `conditions` has; those whose horizon reaches beyond its end are not compared.
+        targets_TSH: of all sessions in `market_state`; targets that reach beyond its end are not compared.
         sessions: dates of the T sessions.
         codes: of the S stocks.
     """
-    close_TS = conditions.close_TS
+    close_TS = market_state.close_TS
     for place, horizon in enumerate(horizons):
         expected_TS: Floats = divide(close_TS[horizon:], close_TS[:-horizon]) - 1
         found_TS = targets_TSH[: len(expected_TS), :, place]
@@ -90,25 +90,25 @@ def targets_of_bars(
             )
 
 
-def scored_stocks(
+def require_all_stocks_scored(
     whose: str,
     scores_TSH: NDArray[np.floating],
     sessions: NDArray[np.datetime64],
     codes: Sequence[str],
-    conditions: Conditions,
+    market_state: MarketState,
 ) -> None:
     """Refuses scores of a choice of the stocks that had a bar: it would be made with what came after.
 
     Args:
         whose: who gave the scores, for the message.
-        scores_TSH: of the sessions that `conditions` has; a bar needs one for every horizon.
+        scores_TSH: of the sessions that `market_state` has; a bar needs one for every horizon.
     """
-    unscored_TS = np.isfinite(conditions.close_TS) & np.isnan(scores_TSH).any(axis=-1)
+    unscored_TS = np.isfinite(market_state.close_TS) & np.isnan(scores_TSH).any(axis=-1)
     if unscored_TS.any():
         stocks = [codes[int(place)] for place in np.flatnonzero(unscored_TS.any(axis=0))]
         row = int(np.flatnonzero(unscored_TS.any(axis=1))[0])
         raise DataError(
-            f"{int(unscored_TS.sum())} bars of {len(stocks)} stocks ({listed(stocks)}) have no score of {whose}, the"
-            f" first on {sessions[row]}",
+            f"{int(unscored_TS.sum())} bars of {len(stocks)} stocks ({abbreviate(stocks)}) have no score of {whose},"
+            f" the first on {sessions[row]}",
             hint="score every stock that has a bar; a filter for stocks that survive sells the future",
         )

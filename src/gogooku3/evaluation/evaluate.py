@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gogooku3.config import evaluation as config
 from gogooku3.errors import ConfigError, DataError
 from gogooku3.evaluation import breakdown, checks, exposure
-from gogooku3.evaluation.market_state import Conditions
+from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics import ranking
@@ -40,7 +40,7 @@ class Outcome:
     """[T] dates, rising."""
     horizons: Sequence[int]
     """Sessions that each of the H targets spans; 1 is among them, as the portfolio earns it."""
-    conditions: Conditions
+    market_state: MarketState
     """Of the same sessions and stocks."""
 
     def of(self, horizon: int) -> NDArray[np.floating]:
@@ -104,12 +104,12 @@ def evaluate(
     """
     traded = params.portfolio.horizon
     _check_horizons(outcome.horizons, traded)
-    checks.finite(scores_TSH, outcome.targets_TSH)
-    checks.sessions_rise(outcome.sessions)
-    checks.returns_once(outcome.sessions, outcome.of(1))
+    checks.require_finite(scores_TSH, outcome.targets_TSH)
+    checks.require_ascending_sessions(outcome.sessions)
+    checks.require_distinct_returns(outcome.sessions, outcome.of(1))
     scores = {horizon: scores_TSH[..., place] for place, horizon in enumerate(outcome.horizons)}
     _check_stocks(scores[traded], outcome.of(traded), traded)
-    wanted_TS = score_weights(scores[traded], outcome.conditions.sectors, params.portfolio)
+    wanted_TS = score_weights(scores[traded], outcome.market_state.sectors, params.portfolio)
     held = trade(wanted_TS, outcome.of(1), outcome.sessions, params.portfolio)
     _check_length(held, params.portfolio.delay)
     rank_ics = {h: ranking.rank_ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
@@ -121,7 +121,7 @@ def evaluate(
         "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
         **_breakdown(held, rank_ics[traded], outcome),
-        "universe": _universe(outcome.conditions),
+        "universe": _universe(outcome.market_state),
     }
     if oracle_TSH is not None:
         seen_TSH = np.where(np.isfinite(scores_TSH), oracle_TSH, np.nan)
@@ -160,7 +160,7 @@ def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Measures
         "borrow": number(held.borrow_U.mean() * SESSIONS_PER_YEAR),
         "break_even_bps": number(break_even_bps(held)),
         "capacity": number(
-            capacity(held, outcome.conditions.traded_value_TS[held.rows], params.portfolio.participation)
+            capacity(held, outcome.market_state.traded_value_TS[held.rows], params.portfolio.participation)
         ),
         "flat_sessions": int(held.flat_U.sum()),
         "unpriced_positions": int(held.unpriced_U.sum()),
@@ -230,23 +230,23 @@ def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -
 
 def _breakdown(held: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str, Any]:
     """Exposures, years and regimes."""
-    conditions_U = outcome.conditions.rows(held.rows.start, held.rows.stop)
-    beta, correlation, alpha = exposure.market(held.net_U, conditions_U.next_index_return_T)
+    market_state_U = outcome.market_state.rows(held.rows.start, held.rows.stop)
+    beta, correlation, alpha = exposure.market(held.net_U, market_state_U.next_index_return_T)
     # A position that is set at a close comes from scores that are `delay` sessions old: their RankIC stands beside it.
     rank_ic_U = rank_ic_T[: held.rows.stop - held.rows.start]
     return {
         "exposure": {
             "market": {"beta": number(beta), "correlation": number(correlation), "alpha": number(alpha)},
-            "size": number(exposure.size(held, conditions_U)),
-            "sector": exposure.sectors(held, conditions_U),
+            "size": number(exposure.size(held, market_state_U)),
+            "sector": exposure.sectors(held, market_state_U),
         },
         "years": breakdown.years(held, rank_ic_U, outcome.sessions[held.rows]),
-        "regimes": breakdown.regimes(held, rank_ic_U, conditions_U),
+        "regimes": breakdown.regimes(held, rank_ic_U, market_state_U),
     }
 
 
-def _universe(conditions: Conditions) -> dict[str, int]:
-    present_TS = np.isfinite(conditions.close_TS)
+def _universe(market_state: MarketState) -> dict[str, int]:
+    present_TS = np.isfinite(market_state.close_TS)
     present_TS = present_TS[:, present_TS.any(axis=0)]
     first_S, last_S = present_TS.argmax(axis=0), present_TS[::-1].argmax(axis=0)
     return {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from gogooku3.evaluation.market_state import TREND, Conditions
+from gogooku3.evaluation.market_state import TREND, MarketState
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.panel.panel import Panel
-from gogooku3.panel.table import align
+from gogooku3.panel.table import to_arrays
 from gogooku3.quotes.schema import Quotes
 
 
-def conditions_of(panel: Panel, quotes: Quotes, first: int, last: int) -> Conditions:
+def market_state_of(panel: Panel, quotes: Quotes, first: int, last: int) -> MarketState:
     """The market in the sessions `first` to `last`, made from their bars and those before them.
 
     Raises:
@@ -20,11 +20,11 @@ def conditions_of(panel: Panel, quotes: Quotes, first: int, last: int) -> Condit
     begin = max(0, first - TREND)
     sessions = panel.sessions[begin : last + 1]
     bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
-    conditions = Conditions.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
-    return conditions.rows(first - begin, last + 1 - begin)
+    market_state = MarketState.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
+    return market_state.rows(first - begin, last + 1 - begin)
 
 
 def oracle_of(panel: Panel, quotes: Quotes) -> Floats | None:
     """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
     oracle = quotes.oracle
-    return None if oracle is None else align(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])
+    return None if oracle is None else to_arrays(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

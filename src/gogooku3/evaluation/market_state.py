@@ -10,11 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gogooku3.dataset.elementwise import log
-from gogooku3.dataset.schema import places
+from gogooku3.dataset.schema import positions
 from gogooku3.errors import DataError
 from gogooku3.metrics.cross_section import Floats
 
-USUAL = 20
+LIQUIDITY_WINDOW = 20
 """Sessions, the present one included, over whose bars the usual traded value and the volatility are taken."""
 
 TREND = 60
@@ -22,7 +22,7 @@ TREND = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Conditions:
+class MarketState:
     """The market over T sessions and S stocks, as known at each session's close."""
 
     sectors: tuple[str, ...]
@@ -30,13 +30,13 @@ class Conditions:
     close_TS: Floats
     """Closes adjusted for splits, of which only ratios mean anything; NaN where a stock has no bar."""
     traded_value_TS: Floats
-    """Mean value traded in the stock over the last `USUAL` sessions; NaN where it had no bar in them."""
+    """Mean value traded in the stock over the last `LIQUIDITY_WINDOW` sessions; NaN where it had no bar in them."""
     next_index_return_T: Floats
     """Simple return of the market index from this close to the next; NaN where unknown."""
     trend_T: Floats
     """Log return of the index over the last `TREND` sessions; NaN where unknown."""
     volatility_T: Floats
-    """Standard deviation of the index's log returns over the last `USUAL` sessions; NaN where unknown."""
+    """Standard deviation of the index's log returns over the last `LIQUIDITY_WINDOW` sessions; NaN where unknown."""
 
     @classmethod
     def of_quotes(
@@ -46,7 +46,7 @@ class Conditions:
         bars: pl.DataFrame,
         listed: pl.DataFrame,
         index: pl.DataFrame,
-    ) -> Conditions:
+    ) -> MarketState:
         """Lays out quotes, in the schema of `gogooku3.quotes`, on sessions and stocks.
 
         Raises:
@@ -56,7 +56,7 @@ class Conditions:
         closes = bars.with_columns(pl.col("Close") / factor).filter(pl.col("Close").is_finite())
         known, names = pl.Series(sessions), pl.Series(codes, dtype=pl.String)
         _refuse_strangers(closes, known, names)
-        row, column = places(closes["Date"], known), places(closes["Code"], names)
+        row, column = positions(closes["Date"], known), positions(closes["Code"], names)
         close_TS, value_TS = np.full((2, len(sessions), len(codes)), np.nan)
         close_TS[row, column] = closes["Close"].to_numpy()
         value_TS[row, column] = closes["TurnoverValue"].fill_null(np.nan).to_numpy()
@@ -68,13 +68,13 @@ class Conditions:
         return cls(
             sectors=tuple(sector.get(code) or "" for code in codes),
             close_TS=close_TS,
-            traded_value_TS=_usual(value_TS),
+            traded_value_TS=_average_traded_value(value_TS),
             next_index_return_T=np.append(index_T[1:] / index_T[:-1] - 1, np.nan),
             trend_T=trend_T,
             volatility_T=_volatility(level_T),
         )
 
-    def rows(self, start: int, stop: int) -> Conditions:
+    def rows(self, start: int, stop: int) -> MarketState:
         """The sessions start … stop − 1 alone."""
         series = ("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T")
         return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
@@ -98,7 +98,7 @@ def _levels(index: pl.DataFrame, sessions: NDArray[np.datetime64]) -> Floats:
     return joined["Close"].fill_null(np.nan).to_numpy()
 
 
-def _usual(value_TS: Floats) -> Floats:
+def _average_traded_value(value_TS: Floats) -> Floats:
     """Mean of each session's value and those of the sessions before it, over the bars that there are."""
     total_TS = _trailing_sum(np.nan_to_num(value_TS, nan=0.0))
     count_TS = _trailing_sum(np.isfinite(value_TS).astype(np.float64))
@@ -108,16 +108,16 @@ def _usual(value_TS: Floats) -> Floats:
 
 
 def _trailing_sum(x_TS: Floats) -> Floats:
-    """Sum over each session and the `USUAL` − 1 before it, or as many as there are."""
+    """Sum over each session and the `LIQUIDITY_WINDOW` − 1 before it, or as many as there are."""
     total_TS = np.cumsum(x_TS, axis=0)
-    total_TS[USUAL:] -= total_TS[:-USUAL].copy()
+    total_TS[LIQUIDITY_WINDOW:] -= total_TS[:-LIQUIDITY_WINDOW].copy()
     return total_TS
 
 
 def _volatility(level_T: Floats) -> Floats:
     returns = np.diff(level_T)
     volatility_T = np.full(len(level_T), np.nan)
-    if len(returns) >= USUAL:
-        windows = np.lib.stride_tricks.sliding_window_view(returns, USUAL)
-        volatility_T[USUAL:] = windows.std(axis=1, ddof=1)
+    if len(returns) >= LIQUIDITY_WINDOW:
+        windows = np.lib.stride_tricks.sliding_window_view(returns, LIQUIDITY_WINDOW)
+        volatility_T[LIQUIDITY_WINDOW:] = windows.std(axis=1, ddof=1)
     return volatility_T

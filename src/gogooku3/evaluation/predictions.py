@@ -11,13 +11,13 @@ import polars as pl
 
 from gogooku3 import paths
 from gogooku3.dataset.contents import Contents
-from gogooku3.dataset.schema import Schema, places, read_json, target_name
+from gogooku3.dataset.schema import Schema, positions, read_json, target_name
 from gogooku3.errors import DataError
 from gogooku3.metrics.cross_section import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class Predictions:
     """T sessions and S stocks of a split, H horizons."""
 
     sessions: pl.Series
@@ -31,7 +31,7 @@ class Scored:
     """Forward returns from each close; NaN where unknown."""
 
 
-def read_scored(root: Path, split: str) -> Scored:
+def read_predictions(root: Path, split: str) -> Predictions:
     """Reads `data/predictions.parquet` and the dataset's targets, in the sessions of a split.
 
     Raises:
@@ -50,14 +50,14 @@ def read_scored(root: Path, split: str) -> Scored:
     scores = pl.read_parquet(predictions).filter(inside)
     pairs = scores.join(targets, on=["Date", "Code"], how="left", maintain_order="left")
     sessions, codes = (pairs[name].unique().sort() for name in ("Date", "Code"))
-    row, column = places(pairs["Date"], sessions), places(pairs["Code"], codes)
+    row, column = positions(pairs["Date"], sessions), positions(pairs["Code"], codes)
 
     def laid_out(names: list[str]) -> Floats:
         laid_TSH = np.full((len(sessions), len(codes), len(names)), np.nan)
         laid_TSH[row, column] = pairs.select(names).to_numpy()
         return laid_TSH
 
-    return Scored(
+    return Predictions(
         sessions=sessions,
         codes=codes,
         horizons=tuple(schema.horizons),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Portfolio
-from gogooku3.metrics.cross_section import Floats, relative
+from gogooku3.metrics.cross_section import Floats, demean
 
 _HALVINGS = 64
 """Of the range in which the scale of capped weights is sought: past the last bit of a double."""
@@ -56,7 +56,7 @@ def _deviations(scores_TS: Floats, group_S: NDArray[np.intp] | None) -> Floats:
     deviation_TS = np.empty_like(scores_TS)
     for members_S in _members(group_S, scores_TS.shape[1]):
         base_T1 = lowest_TS[:, members_S].min(axis=1, keepdims=True)
-        deviation_TS[:, members_S] = relative((scores_TS[:, members_S] - base_T1) / range_T1)
+        deviation_TS[:, members_S] = demean((scores_TS[:, members_S] - base_T1) / range_T1)
     return np.nan_to_num(deviation_TS, nan=0.0)
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from gogooku3.dataset import cross_section
 from gogooku3.dataset.elementwise import Bools, Floats, log
-from gogooku3.dataset.schema import places
+from gogooku3.dataset.schema import positions
 from gogooku3.errors import DataError
 from gogooku3.features.asof import AsOf
 from gogooku3.features.rolling import shift
@@ -86,7 +86,7 @@ class Market:
         if known.is_empty():
             raise DataError("no bar has a close", hint="check the quotes and the period in `params.yaml`")
         codes, sessions = known["Code"].unique().sort(), known["Date"].unique().sort()
-        row, column = places(known["Date"], sessions), places(known["Code"], codes)
+        row, column = positions(known["Date"], sessions), positions(known["Code"], codes)
 
         def matrix(values: pl.Series) -> Floats:
             laid_TS = np.full((len(sessions), len(codes)), np.nan)

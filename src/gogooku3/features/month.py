@@ -27,7 +27,7 @@ class Month:
     stop: int
 
 
-def made(
+def month_frames(
     run: Sequence[Month], first: int, market: Market, features: Sequence[Feature], params: Dataset, advance: Advance
 ) -> Iterator[tuple[Month, dict[str, pl.DataFrame]]]:
     """Consecutive months with their files, from a market that begins with session `first`."""

@@ -8,9 +8,9 @@ from gogooku3.features import joined
 from gogooku3.features.families import (
     calendar,
     candles,
-    climate,
     distribution,
     liquidity,
+    market_wide,
     momentum,
     rank,
     relative,
@@ -36,7 +36,7 @@ FAMILIES: dict[str, tuple[Feature, ...]] = {
     "sector": sector.FEATURES,
     "rank": rank.FEATURES,
     "calendar": calendar.FEATURES,
-    "climate": climate.FEATURES,
+    "climate": market_wide.FEATURES,
 }
 
 

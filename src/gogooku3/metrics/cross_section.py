@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def paired(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> tuple[Floats, Floats]:
+def mask_pairs(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> tuple[Floats, Floats]:
     """Scores and targets in float64, NaN wherever the other one is missing."""
     both_TS = np.isfinite(scores_TS) & np.isfinite(targets_TS)
     scores, targets = scores_TS.astype(np.float64), targets_TS.astype(np.float64)
     return np.where(both_TS, scores, np.nan), np.where(both_TS, targets, np.nan)
 
 
-def relative(x_TS: Floats) -> Floats:
+def demean(x_TS: Floats) -> Floats:
     """Each value less the mean of its session's values; NaN stays NaN."""
     present_TS = ~np.isnan(x_TS)
     count_T1 = present_TS.sum(axis=1, keepdims=True)
@@ -27,7 +27,7 @@ def relative(x_TS: Floats) -> Floats:
     return x_TS - mean_T1
 
 
-def centred(x_TS: Floats) -> Floats:
+def demean_by_range(x_TS: Floats) -> Floats:
     """Deviations from the session's mean in units of the session's range; 0 where a value is missing.
 
     A session whose values are all equal is 0 throughout. The lowest value is taken off before the mean is, so that
@@ -38,7 +38,7 @@ def centred(x_TS: Floats) -> Floats:
     highest_T1 = np.where(present_TS, x_TS, -np.inf).max(axis=1, keepdims=True)
     lowest_T1 = np.where(present_TS, x_TS, np.inf).min(axis=1, keepdims=True)
     range_T1 = np.where(highest_T1 > lowest_T1, highest_T1 - lowest_T1, 1.0)
-    return np.nan_to_num(relative((x_TS - lowest_T1) / range_T1), nan=0.0)
+    return np.nan_to_num(demean((x_TS - lowest_T1) / range_T1), nan=0.0)
 
 
 def average_ranks(x_TS: Floats) -> Floats:

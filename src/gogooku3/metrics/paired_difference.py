@@ -20,7 +20,7 @@ from gogooku3.metrics.estimate import estimate
 from gogooku3.metrics.returns import sharpe
 
 
-def differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstrap) -> dict[str, Any]:
+def paired_differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstrap) -> dict[str, Any]:
     """Ours less theirs: of the Sharpe ratios, and of the RankIC by horizon and on average, each with its interval.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gogooku3.metrics.cross_section import Floats, average_ranks, centred, lowest_ranks, paired, relative
+from gogooku3.metrics.cross_section import Floats, average_ranks, demean, demean_by_range, lowest_ranks, mask_pairs
 
 MIN_STOCKS = 10
 """Stocks that a session needs. Under chance a rank correlation of n stocks has standard deviation 1/√(n − 1):
@@ -18,13 +18,13 @@ a third at ten, and a smaller session would weigh as much as a full one in the m
 
 def ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Floats:
     """Information coefficient: Pearson correlation of score and target, [T]."""
-    scores, targets = paired(scores_TS, targets_TS)
+    scores, targets = mask_pairs(scores_TS, targets_TS)
     return _correlation(scores, targets)
 
 
 def rank_ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Floats:
     """Spearman correlation of score and target, ties at their average rank, [T]."""
-    scores, targets = paired(scores_TS, targets_TS)
+    scores, targets = mask_pairs(scores_TS, targets_TS)
     return _correlation(average_ranks(scores), average_ranks(targets))
 
 
@@ -34,7 +34,7 @@ def hit_rate(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) 
     A stock that stands on a median counts neither way. Medians, not means: chance then gives one half however
     skewed scores and targets are.
     """
-    scores, targets = paired(scores_TS, targets_TS)
+    scores, targets = mask_pairs(scores_TS, targets_TS)
     side_TS = _side_of_median(scores) * _side_of_median(targets)
     decided_T = np.count_nonzero(side_TS, axis=1)
     return _ratio((side_TS > 0).sum(axis=1), decided_T, _populated(scores) & (decided_T > 0))
@@ -47,7 +47,7 @@ def quantile_returns(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.flo
     (`quantiles_of`).
     """
     quantile_TS = quantiles_of(scores_TS, targets_TS, quantiles)
-    excess_TS = np.nan_to_num(relative(paired(scores_TS, targets_TS)[1]), nan=0.0)
+    excess_TS = np.nan_to_num(demean(mask_pairs(scores_TS, targets_TS)[1]), nan=0.0)
     means_TQ = np.empty((len(quantile_TS), quantiles))
     for quantile in range(1, quantiles + 1):
         member_TS = quantile_TS == quantile
@@ -67,9 +67,9 @@ def quantiles_of(
     quantile ⌈i · quantiles / (n − 1)⌉, the lowest in 1. Equal scores stay together, where the lowest of them belongs. A
     session with fewer stocks than `MIN_STOCKS` or than quantiles, or whose scores are all equal, has none.
     """
-    scores, _ = paired(scores_TS, targets_TS)
+    scores, _ = mask_pairs(scores_TS, targets_TS)
     count_T = _count(scores)
-    usable_T = _populated(scores) & (count_T >= quantiles) & centred(scores).any(axis=1)
+    usable_T = _populated(scores) & (count_T >= quantiles) & demean_by_range(scores).any(axis=1)
     # In whole numbers, so that no rounding moves a stock over a border.
     below_TS = np.nan_to_num(lowest_ranks(scores) - 1, nan=0.0).astype(np.int64)
     quantile_TS = np.maximum(-(-below_TS * quantiles // np.maximum(count_T - 1, 1)[:, None]), 1)
@@ -79,18 +79,18 @@ def quantiles_of(
 
 def populated_sessions(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> int:
     """Sessions in which at least `MIN_STOCKS` stocks have a score and a target."""
-    return int(_populated(paired(scores_TS, targets_TS)[0]).sum())
+    return int(_populated(mask_pairs(scores_TS, targets_TS)[0]).sum())
 
 
 def _correlation(x_TS: Floats, y_TS: Floats) -> Floats:
-    x, y = centred(x_TS), centred(y_TS)
+    x, y = demean_by_range(x_TS), demean_by_range(y_TS)
     norm_T = np.sqrt((x * x).sum(axis=1)) * np.sqrt((y * y).sum(axis=1))
     return np.clip(_ratio((x * y).sum(axis=1), norm_T, _populated(x_TS) & (norm_T > 0)), -1.0, 1.0)
 
 
 def _side_of_median(x_TS: Floats) -> Floats:
     """1 above the session's median, −1 below it, 0 on it or missing; exact, as ranks and their mean are."""
-    return np.sign(np.nan_to_num(relative(average_ranks(x_TS)), nan=0.0))
+    return np.sign(np.nan_to_num(demean(average_ranks(x_TS)), nan=0.0))
 
 
 def _count(x_TS: Floats) -> NDArray[np.int64]:

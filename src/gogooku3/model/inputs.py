@@ -36,8 +36,8 @@ class PanelOnDevice:
         self.panel = panel
         self.window = window
         self.device = device
-        self._x_TSF = _at_hand(panel.x_TSF, device)
-        self._y_TSP = _at_hand(panel.y_TSH, device)
+        self._x_TSF = _on_device_if_it_fits(panel.x_TSF, device)
+        self._y_TSP = _on_device_if_it_fits(panel.y_TSH, device)
 
     def block(self, first: int, sessions: int, stocks_S: np.ndarray, *, with_neighbours: bool) -> Block:
         """The block of `sessions` sessions from index `first` for the given stock indices.
@@ -88,7 +88,7 @@ class PanelOnDevice:
         return values.pin_memory().to(self.device, non_blocking=True)
 
 
-def _at_hand(values: np.ndarray, device: torch.device) -> Tensor:
+def _on_device_if_it_fits(values: np.ndarray, device: torch.device) -> Tensor:
     """On the device if there is room for them, else where they are."""
     tensor = torch.from_numpy(values)
     if device.type == "cuda" and tensor.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:

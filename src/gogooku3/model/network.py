@@ -85,7 +85,7 @@ class Network(nn.Module):
         if graph is not None:
             block("graph", lambda: GraphAttention(size, graph.heads))
 
-    def placed(self, device: torch.device, numerics: Numerics) -> Self:
+    def to_device(self, device: torch.device, numerics: Numerics) -> Self:
         """Moves it to the device and has it compute in the precision that the parameters name."""
         self.precision = numerics.precision
         return self.to(device)

@@ -44,7 +44,7 @@ def prepare(numerics: Numerics) -> torch.device:
         MachineError: it does, and `numerics.strict` asks for an error; or as `prepare_torch`.
     """
     device = prepare_torch(numerics)
-    departure = departs(numerics)
+    departure = mismatch(numerics)
     if departure is not None and numerics.strict:
         raise MachineError(departure, hint="`gogooku3 doctor` shows what this machine computes with")
     if departure is not None:
@@ -57,10 +57,10 @@ def domain_here(numerics: Numerics) -> dict[str, Any]:
     return environment(numerics) | {"probe": probe(numerics)}
 
 
-def departs(numerics: Numerics) -> str | None:
+def mismatch(numerics: Numerics) -> str | None:
     """What to tell where the probe gives another value here than is known of the domain; None where it does not, or
     where nothing is known."""
-    here, expected = probe(numerics), known(numerics)
+    here, expected = probe(numerics), known_value(numerics)
     if expected is None or here == expected:
         return None
     return (
@@ -69,14 +69,14 @@ def departs(numerics: Numerics) -> str | None:
     )
 
 
-def known(numerics: Numerics) -> str | None:
+def known_value(numerics: Numerics) -> str | None:
     """What the probe gives in the domain that these parameters and this machine name; None where it is not known."""
-    place = identity(numerics)
+    place = domain_key(numerics)
     rows = json.loads(files("gogooku3").joinpath("known_probes.json").read_text(encoding="utf-8"))
     return next((row["probe"] for row in rows if {name: row[name] for name in place} == place), None)
 
 
-def identity(numerics: Numerics) -> dict[str, Any]:
+def domain_key(numerics: Numerics) -> dict[str, Any]:
     """By what a row of `known_probes.json` is found."""
     made = environment(numerics)
     # Builds of torch for a CPU compute the same; those for a GPU bring their own CUDA libraries.
@@ -135,7 +135,9 @@ def _steps(device: torch.device, numerics: Numerics) -> Iterator[np.ndarray]:
     for size, features, stocks in ((6, 5, 31), (16, 9, 64)):
         backbone = config.Backbone(window=8, hidden_size=size, heads=2, dropout=0.25)
         blocks = config.AdaptiveNorm(components=2, slice_length=4), config.GraphAttention(heads=2)
-        network = Network(Architecture("probe", features, [1, 5], backbone, *blocks), seed=0).placed(device, numerics)
+        network = Network(Architecture("probe", features, [1, 5], backbone, *blocks), seed=0).to_device(
+            device, numerics
+        )
         for name, parameter in network.named_parameters():
             if name.endswith(("removed_H", "returned_H", "gate_H")):  # gates that start at zero hide their block
                 parameter.data.fill_(0.5)

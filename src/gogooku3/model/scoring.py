@@ -9,7 +9,7 @@ import torch
 
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
-from gogooku3.model.stream import Cut, Stream
+from gogooku3.model.prefetch import BlockSpec, Prefetcher
 
 _SESSIONS = 16
 """Sessions in a block. Blocks start at multiples of it and are always whole, so that a session's score comes out of a
@@ -40,6 +40,6 @@ def blocks(inputs: PanelOnDevice, first: int, last: int) -> Iterator[tuple[int, 
     """The blocks of all stocks that hold the sessions `first` to `last`, each with the index of its first session."""
     everyone_S = np.arange(len(inputs.panel.codes))
     starts = range(first - first % _SESSIONS, last + 1, _SESSIONS)
-    cuts = (Cut(start, _SESSIONS, everyone_S, with_neighbours=False) for start in starts)
-    with Stream(inputs, cuts) as stream:
+    cuts = (BlockSpec(start, _SESSIONS, everyone_S, with_neighbours=False) for start in starts)
+    with Prefetcher(inputs, cuts) as stream:
         yield from zip(starts, stream, strict=True)

@@ -45,7 +45,7 @@ def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
 
 
 @torch.no_grad()
-def golden_difference(network: Network, folder: Path, device: torch.device) -> float:
+def max_golden_difference(network: Network, folder: Path, device: torch.device) -> float:
     """Largest absolute difference between the golden scores and what the network gives here: 0.0 means every bit."""
     given = {name: tensor.to(device) for name, tensor in read_tensors(folder / INPUTS).items()}
     promised = read_tensors(folder / PREDICTIONS)["scores"]

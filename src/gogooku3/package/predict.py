@@ -16,10 +16,10 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import load
-from gogooku3.package.golden import golden_difference
+from gogooku3.package.golden import max_golden_difference
 from gogooku3.package.manifest import check_manifest
 from gogooku3.panel.panel import Panel, read_panel
-from gogooku3.panel.table import tabulate
+from gogooku3.panel.table import to_frame
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Predictions:
 
     frame: pl.DataFrame
     """Date, Code, `score_<horizon>`; one row per bar."""
-    golden_difference: float
+    max_golden_difference: float
     """0.0: the golden predictions came out to the bit; otherwise the largest difference."""
 
 
@@ -44,7 +44,7 @@ def predict(
     """
     check_manifest(package)
     device = prepare(numerics)
-    network = load(package).placed(device, numerics)
+    network = load(package).to_device(device, numerics)
     panel = read_panel(dataset, json.loads((package / "preprocess.json").read_text(encoding="utf-8")))
     if panel.abi != network.architecture.abi or list(panel.horizons) != network.architecture.horizons:
         raise MismatchError(
@@ -55,8 +55,8 @@ def predict(
     begin, end = _range(panel, first, last)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
     return Predictions(
-        tabulate(panel, score(network, inputs, begin, end), begin),
-        golden_difference(network, package, device),
+        to_frame(panel, score(network, inputs, begin, end), begin),
+        max_golden_difference(network, package, device),
     )
 
 

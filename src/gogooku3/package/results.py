@@ -128,7 +128,7 @@ def _limits(portfolio: dict[str, Any]) -> str:
     return " and ".join(limits) or "without limits on positions and trades"
 
 
-def unreal(portfolio: dict[str, Any]) -> list[str]:
+def unrealistic_assumptions(portfolio: dict[str, Any]) -> list[str]:
     """What would make the results better than they could be had."""
     free = [name for name, key in (("trading", "cost_bps"), ("borrowed stock", "borrow_bps")) if portfolio[key] == 0]
     faults = [f"{' and '.join(free)} {'costs' if len(free) == 1 else 'cost'} nothing"] if free else []
@@ -138,7 +138,7 @@ def unreal(portfolio: dict[str, Any]) -> list[str]:
 
 
 def _warning(portfolio: dict[str, Any]) -> str:
-    faults = unreal(portfolio)
+    faults = unrealistic_assumptions(portfolio)
     return f"\n\n**Nobody could have had these results: {'; '.join(faults)}.**" if faults else ""
 
 

@@ -57,7 +57,7 @@ def axis(**options: Any) -> alt.Axis:
     return alt.Axis(**({"grid": False} | fixed | options))
 
 
-def across(value: float, *, upright: bool = False) -> alt.Chart:
+def reference_line(value: float, *, upright: bool = False) -> alt.Chart:
     """A thin line through a chart at a value of its vertical axis, or `upright` at one of its horizontal axis."""
     line = alt.Chart(pl.DataFrame({"at": [value]}), name=_REFERENCE).mark_rule(stroke="var(--muted)", strokeWidth=1)
     place = {"x": alt.X("at:Q", title=None)} if upright else {"y": alt.Y("at:Q", title=None)}
@@ -103,6 +103,6 @@ def _shortened(tag: re.Match[str]) -> str:
     return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
 
 
-def fitting(draw: Callable[[Frame], str]) -> str:
+def responsive(draw: Callable[[Frame], str]) -> str:
     """A chart drawn twice, for a wide page and for a phone: the page's style shows one of them."""
     return f'<div class="on-wide">{draw(WIDE)}</div><div class="on-narrow">{draw(NARROW)}</div>'

@@ -27,6 +27,6 @@ def environment(folder: Path) -> Environment:
     return made
 
 
-def drawn(pictures: dict[str, str]) -> dict[str, Any]:
+def inline_svg(pictures: dict[str, str]) -> dict[str, Any]:
     """Pictures as a template takes them: SVG that was drawn from numbers and our own names."""
     return {name: Markup(svg) for name, svg in pictures.items()}  # noqa: S704

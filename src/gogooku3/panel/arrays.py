@@ -16,7 +16,7 @@ import polars as pl
 
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.normalise import standardise
-from gogooku3.dataset.schema import EDGE_ATTRIBUTES, GRAPH_COLUMNS, KEY, REBUILD, Schema, places
+from gogooku3.dataset.schema import EDGE_ATTRIBUTES, GRAPH_COLUMNS, KEY, REBUILD, Schema, positions
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.progress import shown
 
@@ -54,7 +54,7 @@ def write_arrays(folder: Path, contents: Contents, schema: Schema, preprocess: d
     rows = pl.concat(targets)
     axes = Axes(rows["Date"].unique().sort(), rows["Code"].unique().sort())
     present_TS = np.zeros((len(axes.sessions), len(axes.codes)), np.bool_)
-    present_TS[places(rows["Date"], axes.sessions), places(rows["Code"], axes.codes)] = True
+    present_TS[positions(rows["Date"], axes.sessions), positions(rows["Code"], axes.codes)] = True
     arrays = {"present_TS": present_TS, "y_TSH": _dense(rows, axes.sessions, axes.codes)}
     for name, values in (arrays | _graphs(contents, schema.neighbours, axes)).items():
         np.save(array_path(folder, name), values)
@@ -96,7 +96,7 @@ def _write_features(
 def _dense(frame: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> npt.NDArray[np.float32]:
     """[T, S, …] values of the columns after the key; NaN where no row is."""
     values = np.full((len(sessions), len(codes), frame.width - len(KEY)), np.nan, np.float32)
-    values[places(frame["Date"], sessions), places(frame["Code"], codes)] = frame.drop(*KEY).to_numpy()
+    values[positions(frame["Date"], sessions), positions(frame["Code"], codes)] = frame.drop(*KEY).to_numpy()
     return values
 
 
@@ -107,8 +107,8 @@ def _graphs(contents: Contents, neighbours: int, axes: Axes) -> dict[str, npt.ND
     made = edges["Date"].unique().sort()
     neighbours_GSK = np.full((len(made), len(axes.codes), neighbours), -1, np.int32)
     edges_GSKE = np.zeros((*neighbours_GSK.shape, len(EDGE_ATTRIBUTES)), np.float32)
-    place = places(edges["Date"], made), places(edges["Code"], axes.codes), edges["Rank"].to_numpy() - 1
-    neighbours_GSK[place] = places(edges["Neighbour"], axes.codes)
+    place = positions(edges["Date"], made), positions(edges["Code"], axes.codes), edges["Rank"].to_numpy() - 1
+    neighbours_GSK[place] = positions(edges["Neighbour"], axes.codes)
     edges_GSKE[place] = edges.select(pl.col(EDGE_ATTRIBUTES).cast(pl.Float32)).to_numpy()
     graph_of_T = np.searchsorted(made.to_numpy(), axes.sessions.to_numpy(), side="right") - 1
     return {"neighbours_GSK": neighbours_GSK, "edges_GSKE": edges_GSKE, "graph_of_T": graph_of_T.astype(np.int32)}

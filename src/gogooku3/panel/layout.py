@@ -41,14 +41,14 @@ _RECORD = "record.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class MappedArrays:
     """The arrays of a panel, mapped from disk."""
 
     axes: Axes
     arrays: dict[str, npt.NDArray[Any]]
 
 
-def lay_out(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> Layout:
+def open_arrays(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> MappedArrays:
     """Opens the arrays of a dataset, or makes them.
 
     Raises:
@@ -59,9 +59,9 @@ def lay_out(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> L
     root = contents.folder.with_name(f".{contents.folder.name}.panel")
     folder = root / _key(contents, schema, preprocess)
     try:
-        if not _whole(folder, contents, schema):
-            with _one_at_a_time(root):
-                if not _whole(folder, contents, schema):  # nor has another process made it meanwhile
+        if not _is_current(folder, contents, schema):
+            with _lock(root):
+                if not _is_current(folder, contents, schema):  # nor has another process made it meanwhile
                     _make(folder, contents, schema, preprocess)
     except OSError as error:
         raise MachineError(
@@ -73,7 +73,7 @@ def lay_out(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> L
     record = _record(folder)
     axes = Axes(pl.Series(record["sessions"]).str.to_date(), pl.Series(record["codes"], dtype=pl.String))
     # Copy on write: torch takes no memory that must not be written to, and nobody's writing reaches the file.
-    return Layout(axes, {name: np.load(array_path(folder, name), mmap_mode="c") for name in ARRAYS})
+    return MappedArrays(axes, {name: np.load(array_path(folder, name), mmap_mode="c") for name in ARRAYS})
 
 
 def _key(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> str:
@@ -83,7 +83,7 @@ def _key(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
+def _lock(root: Path) -> Iterator[None]:
     root.mkdir(exist_ok=True)
     with (root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -95,7 +95,7 @@ def _record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _whole(folder: Path, contents: Contents, schema: Schema) -> bool:
+def _is_current(folder: Path, contents: Contents, schema: Schema) -> bool:
     """Whether the arrays are as they were made, from files that are as they were."""
     try:
         record = _record(folder)
@@ -103,7 +103,7 @@ def _whole(folder: Path, contents: Contents, schema: Schema) -> bool:
             return False
     except (FileNotFoundError, ValueError):
         return False
-    stamps = _stamps(contents)
+    stamps = _file_stats(contents)
     touched = [name for name, stamp in stamps.items() if record["stamps"][name] != stamp]
     for name in touched:
         contents.frame(name, schema.columns(name))
@@ -112,7 +112,7 @@ def _whole(folder: Path, contents: Contents, schema: Schema) -> bool:
     return True
 
 
-def _stamps(contents: Contents) -> dict[str, list[int]]:
+def _file_stats(contents: Contents) -> dict[str, list[int]]:
     """Size, time of change and place of each file: while they stay, so does what was read."""
     stats = {name: (contents.folder / name).stat() for name in contents.files}
     return {name: [stat.st_size, stat.st_mtime_ns, stat.st_ino] for name, stat in stats.items()}
@@ -134,7 +134,7 @@ def _make(folder: Path, contents: Contents, schema: Schema, preprocess: dict[str
     """Makes the arrays beside their place, puts them there, and removes all layouts but the last used."""
     for abandoned in folder.parent.glob("*.partial"):
         shutil.rmtree(abandoned)
-    stamps = _stamps(contents)
+    stamps = _file_stats(contents)
     partial = Path(mkdtemp(suffix=".partial", dir=folder.parent))
     try:
         axes = write_arrays(partial, contents, schema, preprocess)

@@ -17,7 +17,7 @@ from gogooku3.dataset import splits
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import MismatchError
-from gogooku3.panel.layout import lay_out
+from gogooku3.panel.layout import open_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def read_panel(folder: Path, preprocess: dict[str, Any] | None = None, split: Pa
     own = read_json(folder / "preprocess.json")
     preprocess = own if preprocess is None else preprocess
     _check_preprocess(preprocess, own, schema)
-    laid = lay_out(Contents.read(folder), schema, preprocess)
+    laid = open_arrays(Contents.read(folder), schema, preprocess)
     sessions = laid.axes.sessions.to_numpy().astype("datetime64[D]")
     return Panel(
         sessions=sessions,

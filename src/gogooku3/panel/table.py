@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from gogooku3.dataset.schema import places
+from gogooku3.dataset.schema import positions
 from gogooku3.panel.panel import Panel
 
 
-def tabulate(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
+def to_frame(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
     """The scores of the sessions from index `first` on: Date, Code, `score_<horizon>`, one row per bar."""
     row_N, stock_N = np.nonzero(panel.present_TS[first : first + len(scores_TSP)])
     return pl.DataFrame(
@@ -21,10 +21,10 @@ def tabulate(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
     )
 
 
-def align(panel: Panel, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
+def to_arrays(panel: Panel, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
     """Columns of a (Date, Code) frame on the panel's sessions and stocks, [T, S, len(columns)]; NaN where no row."""
     sessions, codes = pl.Series(panel.sessions), pl.Series(panel.codes)
     rows = frame.filter(pl.col("Date").is_in(sessions.implode()), pl.col("Code").is_in(codes.implode()))
     aligned_TSC = np.full((len(panel.sessions), len(panel.codes), len(columns)), np.nan)
-    aligned_TSC[places(rows["Date"], sessions), places(rows["Code"], codes)] = rows.select(columns).to_numpy()
+    aligned_TSC[positions(rows["Date"], sessions), positions(rows["Code"], codes)] = rows.select(columns).to_numpy()
     return aligned_TSC

@@ -10,52 +10,54 @@ import polars as pl
 from gogooku3.dataset.splits import SPLITS
 from gogooku3.pages.months import Months, bands, columns
 from gogooku3.pages.svg import WIDE, axis, svg
-from gogooku3.quality.checks import Found
+from gogooku3.quality.checks import Findings
 from gogooku3.quality.checks.outliers import CLIPPED
-from gogooku3.quality.finding import Finding, months_at_fault
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.finding import Finding, months_with_errors
+from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.tables import by_feature, by_month
 
 _FRAME = WIDE.with_left(96)
 """With room for the names of families."""
 
 
-def stocks(survey: Survey, found: Found) -> str:
+def stocks(statistics: Statistics, found: Findings) -> str:
     """Stocks with a bar in a month's mean session, and a line for those that should have one."""
     per_session = [pl.col(name) / pl.col("sessions") for name in ("bars", "expected_bars")]
-    table = by_month(survey).with_columns(per_session)
-    at_fault = _at_fault(survey, found["coverage"])
-    chart = columns(_months(survey), table["bars"], table["expected_bars"], _FRAME, at_fault=at_fault, labelled=False)
+    table = by_month(statistics).with_columns(per_session)
+    at_fault = _at_fault(statistics, found["coverage"])
+    chart = columns(
+        _months(statistics), table["bars"], table["expected_bars"], _FRAME, at_fault=at_fault, labelled=False
+    )
     label = "Stocks with a bar in each month's mean session, and those that should have one"
     return svg(chart, _FRAME, 130, label, foot=8)
 
 
-def sessions(survey: Survey, found: Found) -> str:
+def sessions(statistics: Statistics, found: Findings) -> str:
     """Sessions of a month, and a line for its weekdays."""
-    table, at_fault = by_month(survey), _at_fault(survey, found["coverage"])
-    chart = columns(_months(survey), table["sessions"], table["weekdays"], _FRAME, at_fault=at_fault)
+    table, at_fault = by_month(statistics), _at_fault(statistics, found["coverage"])
+    chart = columns(_months(statistics), table["sessions"], table["weekdays"], _FRAME, at_fault=at_fault)
     return svg(chart, _FRAME, 64, "Sessions and weekdays of each month")
 
 
-def neighbours(survey: Survey, found: Found) -> str:
+def neighbours(statistics: Statistics, found: Findings) -> str:
     """Neighbours of the mean stock in a month's graphs, and a line for those that it can have."""
-    table = by_month(survey)
-    most = pl.Series([survey.schema.neighbours] * len(table))
-    at_fault = _at_fault(survey, found["graph"])
-    chart = columns(_months(survey), table["edges"] * table["linked"], most, _FRAME, at_fault=at_fault)
+    table = by_month(statistics)
+    most = pl.Series([statistics.schema.neighbours] * len(table))
+    at_fault = _at_fault(statistics, found["graph"])
+    chart = columns(_months(statistics), table["edges"] * table["linked"], most, _FRAME, at_fault=at_fault)
     return svg(chart, _FRAME, 90, "Neighbours per stock in each month's graphs")
 
 
-def splits(survey: Survey) -> str:
+def splits(statistics: Statistics) -> str:
     """Training, validation and test in time; between them lies the embargo."""
-    spans = [(name, survey.split[name]["first"], survey.split[name]["last"]) for name in SPLITS]
-    return svg(bands(_months(survey), spans, _FRAME), _FRAME, 24, "Training, validation and test in time", foot=2)
+    spans = [(name, statistics.split[name]["first"], statistics.split[name]["last"]) for name in SPLITS]
+    return svg(bands(_months(statistics), spans, _FRAME), _FRAME, 24, "Training, validation and test in time", foot=2)
 
 
-def clipped(survey: Survey) -> str:
+def clipped(statistics: Statistics) -> str:
     """One stroke per feature, at the share of its values that clipping leaves on a bound, by family."""
-    features = by_feature(survey).select("family", "clipped").drop_nans()
-    families = list(dict.fromkeys(feature.family for feature in survey.schema.features))
+    features = by_feature(statistics).select("family", "clipped").drop_nans()
+    families = list(dict.fromkeys(feature.family for feature in statistics.schema.features))
     most = max(1.25 * CLIPPED, *features["clipped"])
     marks = [share for share in (0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0) if share <= most]
     x = alt.X(
@@ -71,10 +73,10 @@ def clipped(survey: Survey) -> str:
     return svg(chart, _FRAME, 20 * len(families), label)
 
 
-def _months(survey: Survey) -> Months:
-    return Months(survey.months[0], len(survey.months))
+def _months(statistics: Statistics) -> Months:
+    return Months(statistics.months[0], len(statistics.months))
 
 
-def _at_fault(survey: Survey, findings: Sequence[Finding]) -> list[bool]:
-    at_fault = months_at_fault(findings)
-    return [month in at_fault for month in survey.months]
+def _at_fault(statistics: Statistics, findings: Sequence[Finding]) -> list[bool]:
+    at_fault = months_with_errors(findings)
+    return [month in at_fault for month in statistics.months]

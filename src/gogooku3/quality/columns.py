@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gogooku3.dataset.schema import Column, Schema
-from gogooku3.quality.attendance import Counts
+from gogooku3.quality.bar_counts import Counts
 
 Floats = npt.NDArray[np.float64]
 

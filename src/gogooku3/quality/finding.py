@@ -27,7 +27,7 @@ class Finding:
     """The numbers behind it."""
 
 
-def months_at_fault(findings: Iterable[Finding]) -> set[str]:
+def months_with_errors(findings: Iterable[Finding]) -> set[str]:
     """Months in which a fault was found."""
     return {month for finding in findings if finding.level == "fault" for month in finding.months}
 

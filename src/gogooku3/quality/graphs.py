@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from gogooku3.quality.attendance import Attendance, Counts
+from gogooku3.quality.bar_counts import BarCounts, Counts
 
 
 class Graphs:
     """Counts of the graphs, told in the order of their sessions. Shape letters: M calendar months, G graphs."""
 
-    def __init__(self, attendance: Attendance) -> None:
-        self._attendance = attendance
+    def __init__(self, bar_counts: BarCounts) -> None:
+        self._bar_counts = bar_counts
         self._counted = pl.DataFrame(schema={"Date": pl.Date, "edges": pl.UInt32, "stocks": pl.UInt32})
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -23,7 +23,7 @@ class Graphs:
     @property
     def session_G(self) -> Counts:
         """Session at whose close each graph was made."""
-        return self._attendance.place(self._counted["Date"])
+        return self._bar_counts.place(self._counted["Date"])
 
     @property
     def graphs_M(self) -> Counts:
@@ -43,9 +43,9 @@ class Graphs:
     @property
     def present_M(self) -> Counts:
         """Stocks with a bar in the session of the graph, over each month's graphs."""
-        return self._by_month(self._attendance.bars_T[self.session_G])
+        return self._by_month(self._bar_counts.bars_T[self.session_G])
 
     def _by_month(self, counts_G: Counts) -> Counts:
-        counts_T = np.zeros_like(self._attendance.bars_T)
+        counts_T = np.zeros_like(self._bar_counts.bars_T)
         counts_T[self.session_G] = counts_G
-        return self._attendance.by_month(counts_T)
+        return self._bar_counts.by_month(counts_T)

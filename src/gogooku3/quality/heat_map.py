@@ -10,11 +10,11 @@ import numpy as np
 
 from gogooku3.dataset.schema import target_name
 from gogooku3.pages.words import percent
-from gogooku3.quality.attendance import Counts
-from gogooku3.quality.checks import Found
+from gogooku3.quality.bar_counts import Counts
+from gogooku3.quality.checks import Findings
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.finding import Finding, months_at_fault
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.finding import Finding, months_with_errors
+from gogooku3.quality.statistics import Statistics
 
 _SHADES = ((0.01, "there-5"), (0.05, "there-4"), (0.2, "there-3"), (0.5, "there-2"), (0.999, "there-1"))
 """The shade up to each share of missing values; beyond the last, nothing is there."""
@@ -43,37 +43,48 @@ class Row:
         return [(shade, len(list(run))) for shade, run in groupby(cell.shade for cell in self.cells)]
 
 
-def of_dataset(survey: Survey, found: Found) -> list[Row]:
+def of_dataset(statistics: Statistics, found: Findings) -> list[Row]:
     """Bars, families of features, targets and neighbours; a month in which a check found a fault stands out."""
-    attendance, columns, targets, graphs = survey.attendance, survey.columns, survey.targets, survey.graphs
+    bar_counts, columns, targets, graphs = (
+        statistics.bar_counts,
+        statistics.columns,
+        statistics.targets,
+        statistics.graphs,
+    )
 
     def row(name: str, there_M: Counts, expected_M: Counts, faults: Iterable[Finding]) -> Row:
-        return _row(name, survey.months, there_M, expected_M, months_at_fault(faults))
+        return _row(name, statistics.months, there_M, expected_M, months_with_errors(faults))
 
-    bars_M, expected_M = attendance.by_month(attendance.bars_T), attendance.by_month(attendance.listed_T)
+    bars_M, expected_M = bar_counts.by_month(bar_counts.bars_T), bar_counts.by_month(bar_counts.listed_T)
     rows = [row("bars", bars_M, expected_M, found["coverage"])]
-    families = [feature.family for feature in survey.schema.features]
+    families = [feature.family for feature in statistics.schema.features]
     for family in dict.fromkeys(families):
         places = np.flatnonzero([family == each for each in families])
-        names = {survey.schema.names[place] for place in places}
+        names = {statistics.schema.names[place] for place in places}
         faults = [finding for finding in found["missing"] if names & set(finding.features)]
         rows.append(row(family, columns.known_MF[:, places].sum(axis=1), columns.rows_M * len(places), faults))
-    for place, horizon in enumerate(survey.schema.horizons):
+    for place, horizon in enumerate(statistics.schema.horizons):
         name = target_name(horizon)
         faults = [finding for finding in found["targets"] if finding.values.get("target") == name]
         rows.append(row(name, targets.known_MH[:, place], targets.due_MH[:, place], faults))
     return [*rows, row("neighbours", graphs.linked_M, graphs.present_M, found["graph"])]
 
 
-def of_features(survey: Survey, found: Found) -> list[Row]:
+def of_features(statistics: Statistics, found: Findings) -> list[Row]:
     """Every feature; one that is dead stands out in all months."""
     dead = {name for finding in found["dead"] for name in finding.features}
     rows = []
-    for place, name in enumerate(survey.schema.names):
-        faults = months_at_fault(finding for finding in found["missing"] if name in finding.features)
-        known_M = survey.columns.known_MF[:, place]
+    for place, name in enumerate(statistics.schema.names):
+        faults = months_with_errors(finding for finding in found["missing"] if name in finding.features)
+        known_M = statistics.columns.known_MF[:, place]
         rows.append(
-            _row(name, survey.months, known_M, survey.columns.rows_M, survey.months if name in dead else faults)
+            _row(
+                name,
+                statistics.months,
+                known_M,
+                statistics.columns.rows_M,
+                statistics.months if name in dead else faults,
+            )
         )
     return rows
 

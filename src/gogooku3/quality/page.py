@@ -9,47 +9,58 @@ from typing import Any
 
 import numpy as np
 
+from gogooku3 import paths
 from gogooku3.dataset.schema import target_name
 from gogooku3.dataset.splits import SPLITS
-from gogooku3.pages.template import drawn, environment
+from gogooku3.pages.template import environment, inline_svg
 from gogooku3.pages.words import UNDEFINED, percent
 from gogooku3.quality import charts, heat_map
-from gogooku3.quality.checks import CHECKS, Found, total
+from gogooku3.quality.checks import CHECKS, Findings, total
 from gogooku3.quality.checks.splits import embargo
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
+from gogooku3.quality.summary import summary
 from gogooku3.quality.tables import by_feature, by_month
+from gogooku3.runtime.files import replaced_file, write_json
 
 _TEMPLATE = "page.html.j2"
 _MOST_CLIPPED = 12
 """Features that the table of clipped values lists."""
 
 
-def page(survey: Survey, found: Found) -> str:
+def write(statistics: Statistics, found: Findings, folder: Path) -> None:
+    """Writes both files into a folder, the same bytes for the same dataset."""
+    drawn = page(statistics, found)
+    write_json(summary(statistics, found), folder / paths.QUALITY_SUMMARY.name)
+    with replaced_file(folder / paths.QUALITY_PAGE.name) as partial:
+        partial.write_text(drawn, encoding="utf-8")
+
+
+def page(statistics: Statistics, found: Findings) -> str:
     """The report as HTML that needs no other file, no network and no script."""
     templates = environment(Path(__file__).parent)
     templates.filters |= {"percent": _percent, "spans": spans}
     pictures = {
-        "stocks": charts.stocks(survey, found),
-        "sessions": charts.sessions(survey, found),
-        "splits": charts.splits(survey),
-        "clipped": charts.clipped(survey),
-        "neighbours": charts.neighbours(survey, found),
+        "stocks": charts.stocks(statistics, found),
+        "sessions": charts.sessions(statistics, found),
+        "splits": charts.splits(statistics),
+        "clipped": charts.clipped(statistics),
+        "neighbours": charts.neighbours(statistics, found),
     }
-    features = _features(survey, found)
+    features = _features(statistics, found)
     return templates.get_template(_TEMPLATE).render(
-        survey=survey,
+        statistics=statistics,
         found=found,
         checks=CHECKS,
         faults=total(found, "fault"),
         notes=total(found, "note"),
-        years=[(year, len(list(months))) for year, months in groupby(survey.months, lambda month: month[:4])],
-        rows=heat_map.of_dataset(survey, found),
-        months=by_month(survey).to_dicts(),
+        years=[(year, len(list(months))) for year, months in groupby(statistics.months, lambda month: month[:4])],
+        rows=heat_map.of_dataset(statistics, found),
+        months=by_month(statistics).to_dicts(),
         families=[(family, list(of)) for family, of in groupby(features, lambda feature: feature["family"])],
         clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
-        splits=_splits(survey),
-        targets=_targets(survey),
-        charts=drawn(pictures),
+        splits=_splits(statistics),
+        targets=_targets(statistics),
+        charts=inline_svg(pictures),
     )
 
 
@@ -68,28 +79,32 @@ def _percent(share: float) -> str:
     return UNDEFINED if np.isnan(share) else percent(share, digits=1)
 
 
-def _features(survey: Survey, found: Found) -> list[dict[str, Any]]:
+def _features(statistics: Statistics, found: Findings) -> list[dict[str, Any]]:
     """A row per feature, with its definition and its strip of months."""
-    strips = heat_map.of_features(survey, found)
-    rows = zip(by_feature(survey).to_dicts(), survey.schema.features, strips, strict=True)
+    strips = heat_map.of_features(statistics, found)
+    rows = zip(by_feature(statistics).to_dicts(), statistics.schema.features, strips, strict=True)
     return [row | {"definition": feature.definition, "runs": strip.runs} for row, feature, strip in rows]
 
 
-def _splits(survey: Survey) -> list[dict[str, Any]]:
+def _splits(statistics: Statistics) -> list[dict[str, Any]]:
     """The splits in time with the embargo before each; None before the first."""
     befores = (None, *SPLITS[:-1])
     return [
-        {"name": name, "embargo": None if before is None else embargo(survey, before, name), **survey.split[name]}
+        {
+            "name": name,
+            "embargo": None if before is None else embargo(statistics, before, name),
+            **statistics.split[name],
+        }
         for before, name in zip(befores, SPLITS, strict=True)
     ]
 
 
-def _targets(survey: Survey) -> list[dict[str, Any]]:
+def _targets(statistics: Statistics) -> list[dict[str, Any]]:
     """Per target what is known of it, in all months and in the least."""
     rows = []
-    for place, horizon in enumerate(survey.schema.horizons):
-        due, known = survey.targets.due_MH[:, place], survey.targets.known_MH[:, place]
-        shares = survey.targets.known_share_MH[:, place]
+    for place, horizon in enumerate(statistics.schema.horizons):
+        due, known = statistics.targets.due_MH[:, place], statistics.targets.known_MH[:, place]
+        shares = statistics.targets.known_share_MH[:, place]
         least = int(np.nanargmin(shares))
         rows.append(
             {
@@ -97,7 +112,7 @@ def _targets(survey: Survey) -> list[dict[str, Any]]:
                 "due": int(due.sum()),
                 "known": float(known.sum() / due.sum()),
                 "least": float(shares[least]),
-                "month": survey.months[least],
+                "month": statistics.months[least],
             }
         )
     return rows

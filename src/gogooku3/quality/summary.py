@@ -6,32 +6,32 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from gogooku3.quality.checks import Found, total
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.checks import Findings, total
+from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.tables import by_feature, by_month
 
 
-def summary(survey: Survey, found: Found) -> dict[str, Any]:
+def summary(statistics: Statistics, found: Findings) -> dict[str, Any]:
     """The content of `data_quality.json`; a number that there is not is null."""
     findings = [{"check": check} | asdict(finding) for check, each in found.items() for finding in each]
-    attendance = survey.attendance
+    bar_counts = statistics.bar_counts
     content = {
         "sound": total(found, "fault") == 0,
         "faults": total(found, "fault"),
         "notes": total(found, "note"),
         "findings": findings,
         "dataset": {
-            "abi": survey.schema.abi,
-            "first": str(attendance.sessions_T[0]),
-            "last": str(attendance.sessions_T[-1]),
-            "sessions": len(attendance.sessions_T),
-            "stocks": attendance.stocks,
-            "rows": int(survey.columns.rows_M.sum()),
-            "features": len(survey.schema.features),
-            "clip": survey.clip,
+            "abi": statistics.schema.abi,
+            "first": str(bar_counts.sessions_T[0]),
+            "last": str(bar_counts.sessions_T[-1]),
+            "sessions": len(bar_counts.sessions_T),
+            "stocks": bar_counts.stocks,
+            "rows": int(statistics.columns.rows_M.sum()),
+            "features": len(statistics.schema.features),
+            "clip": statistics.clip,
         },
-        "months": by_month(survey).to_dicts(),
-        "features": by_feature(survey).to_dicts(),
+        "months": by_month(statistics).to_dicts(),
+        "features": by_feature(statistics).to_dicts(),
     }
     return {name: _plain(value) for name, value in content.items()}
 

@@ -6,29 +6,29 @@ import polars as pl
 
 from gogooku3.dataset.schema import target_name
 from gogooku3.quality.columns import ratio
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 
-def by_month(survey: Survey) -> pl.DataFrame:
+def by_month(statistics: Statistics) -> pl.DataFrame:
     """One row per calendar month; a share of nothing is NaN.
 
     `expected_bars` are those of every stock in every session between its first bar and its last. `target_h` are shares
     known of those that can be. `linked` is the share of stocks with a neighbour, `edges` their mean number per stock
     that has one.
     """
-    attendance, targets, graphs = survey.attendance, survey.targets, survey.graphs
+    bar_counts, targets, graphs = statistics.bar_counts, statistics.targets, statistics.graphs
     return pl.DataFrame(
         {
-            "month": survey.months,
-            "sessions": attendance.sessions_M,
-            "weekdays": attendance.weekdays_M,
-            "stocks": attendance.stocks_M,
-            "bars": attendance.by_month(attendance.bars_T),
-            "expected_bars": attendance.by_month(attendance.listed_T),
+            "month": statistics.months,
+            "sessions": bar_counts.sessions_M,
+            "weekdays": bar_counts.weekdays_M,
+            "stocks": bar_counts.stocks_M,
+            "bars": bar_counts.by_month(bar_counts.bars_T),
+            "expected_bars": bar_counts.by_month(bar_counts.listed_T),
         }
         | {
             target_name(horizon): targets.known_share_MH[:, place]
-            for place, horizon in enumerate(survey.schema.horizons)
+            for place, horizon in enumerate(statistics.schema.horizons)
         }
         | {
             "graphs": graphs.graphs_M,
@@ -38,19 +38,19 @@ def by_month(survey: Survey) -> pl.DataFrame:
     )
 
 
-def by_feature(survey: Survey) -> pl.DataFrame:
+def by_feature(statistics: Statistics) -> pl.DataFrame:
     """One row per feature, over all months; a share of nothing is NaN.
 
     `missing` is a share of all rows; `lost` one of the rows whose stock has had as many bars as the feature looks back
     on; `clipped` one of the values.
     """
-    columns = survey.columns
+    columns = statistics.columns
     known_F = columns.known_MF.sum(axis=0)
     return pl.DataFrame(
         {
-            "feature": survey.schema.names,
-            "family": [feature.family for feature in survey.schema.features],
-            "lookback": [feature.lookback for feature in survey.schema.features],
+            "feature": statistics.schema.names,
+            "family": [feature.family for feature in statistics.schema.features],
+            "lookback": [feature.lookback for feature in statistics.schema.features],
             "missing": 1.0 - known_F / columns.rows_M.sum(),
             "lost": ratio(columns.lost_MF.sum(axis=0), columns.due_MF.sum(axis=0)),
             "clipped": ratio(columns.clipped_MF.sum(axis=0), known_F),

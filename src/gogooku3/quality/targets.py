@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gogooku3.dataset.schema import Schema, target_name
-from gogooku3.quality.attendance import Attendance, Counts
+from gogooku3.quality.bar_counts import BarCounts, Counts
 from gogooku3.quality.columns import Floats, ratio
 
 JUMP = 0.5
@@ -17,10 +17,10 @@ JUMP = 0.5
 class Targets:
     """Counts of the forward returns. Shape letters: M calendar months, H horizons."""
 
-    def __init__(self, schema: Schema, attendance: Attendance) -> None:
-        self._horizons, self._attendance = schema.horizons, attendance
-        self._sessions = len(attendance.bars_T)
-        shape = len(attendance.stocks_M), len(schema.horizons)
+    def __init__(self, schema: Schema, bar_counts: BarCounts) -> None:
+        self._horizons, self._bar_counts = schema.horizons, bar_counts
+        self._sessions = len(bar_counts.bars_T)
+        shape = len(bar_counts.stocks_M), len(schema.horizons)
         self.due_MH: Counts = np.zeros(shape, np.int64)
         """Rows whose later session is among those of the dataset."""
         self.known_MH: Counts = np.zeros(shape, np.int64)
@@ -32,7 +32,7 @@ class Targets:
 
     def add(self, month: int, frame: pl.DataFrame) -> None:
         """Takes in a month's targets."""
-        session = self._attendance.place(frame["Date"])
+        session = self._bar_counts.place(frame["Date"])
         for place, horizon in enumerate(self._horizons):
             values: npt.NDArray[np.float32] = frame[target_name(horizon)].to_numpy()
             due, known = session + horizon < self._sessions, ~np.isnan(values)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases.git import WORKSPACE
-from gogooku3.recovery.run_cache import RunCache, audit_runs
-from gogooku3.recovery.storage.access import open_cache, open_remote
+from gogooku3.recovery.run_cache_audit import RunCache, audit_runs
 from gogooku3.recovery.storage.lock import Output, outputs
-from gogooku3.recovery.storage.repair import mend
-from gogooku3.recovery.storage.survey import Damage, Progress, Survey, look
+from gogooku3.recovery.storage.open import open_cache, open_remote
+from gogooku3.recovery.storage.repair import repair_objects
+from gogooku3.recovery.storage.scan import Damage, Progress, Scan, scan
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ def audit(
     every = [output for of_rev in recorded.values() for output in of_rev]
 
     others = () if other is None else (other,)
-    seen = look(store, others, every, deep=deep, progress=progress)
+    seen = scan(store, others, every, deep=deep, progress=progress)
     problems = _problems(recorded, seen)
     repaired: list[Problem] = []
     if problems and repair and other is not None:
-        mend(store, other, seen, progress)
+        repair_objects(store, other, seen, progress)
         found = problems
-        seen = look(store, others, every, deep=deep, progress=progress)
+        seen = scan(store, others, every, deep=deep, progress=progress)
         problems = [_without_copy(problem, other.name) for problem in _problems(recorded, seen)]
         repaired = [problem for problem in found if problem.object not in seen.damage]
     run_cache = audit_runs(root, revs, progress) if local else None
@@ -101,7 +101,7 @@ def _recorded(root: Path, rev: str | None) -> list[Output]:
     return found
 
 
-def _problems(recorded: dict[str, list[Output]], seen: Survey) -> list[Problem]:
+def _problems(recorded: dict[str, list[Output]], seen: Scan) -> list[Problem]:
     """The damage, where each revision meets it."""
     if not seen.damage:
         return []

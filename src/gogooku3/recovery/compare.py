@@ -11,8 +11,8 @@ from gogooku3 import config, paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git, metrics, sessions
 from gogooku3.recovery.releases.parameters import differing_parameters
-from gogooku3.report.pair import SPLITS, Pair, Parameter, Side
-from gogooku3.report.pair import compare as weigh
+from gogooku3.report.model_pair import SPLITS, Pair, Parameter, Side
+from gogooku3.report.model_pair import compare as weigh
 
 
 def compare(root: Path, old: str, new: str = git.WORKSPACE) -> Pair:

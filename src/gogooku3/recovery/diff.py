@@ -17,7 +17,7 @@ from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git, metrics
-from gogooku3.recovery.releases.parameters import differing_parameters, flat, readable, sides, text
+from gogooku3.recovery.releases.parameters import differing_parameters, flat, reading, sides, text
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
 
@@ -107,7 +107,7 @@ def _metrics(root: Path, side: str | None) -> dict[str, Any]:
     for split in SPLITS:
         path = paths.metrics_of(split)
         if (content := text(root, side, path)) is not None:
-            with readable(side, path):
+            with reading(side, path):
                 found[split] = metrics.parse(content)
     return flat(found)
 

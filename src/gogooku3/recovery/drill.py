@@ -19,14 +19,14 @@ import polars as pl
 from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.package.environment import read_numerics
-from gogooku3.recovery.bring import bring
 from gogooku3.recovery.checks.verdict import Outcome
+from gogooku3.recovery.pull import pull
 from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.sandbox.environment import Environment, Environments
 from gogooku3.recovery.sandbox.program import run, verified
-from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
+from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
 from gogooku3.runtime.files import sha256_frame
@@ -96,7 +96,7 @@ def drill(
         GitError: the repository cannot be reached.
     """
     began = datetime.now(UTC).isoformat(timespec="seconds")
-    with scratch("gogooku3-drill-") as folder:
+    with temporary_folder("gogooku3-drill-") as folder:
         git.run(Path(), "clone", "--quiet", "--bare", "--", url, str(folder / "tags"))
         releases = _releases(tags.read(folder / "tags"), names, all_tags)
         environments = Environments(folder / "environments")
@@ -173,7 +173,7 @@ def _step(name: str, work: Callable[[_Stage], str], stage: _Stage) -> Step:
 
 def _clone(stage: _Stage) -> str:
     clone(stage.url, stage.release.tag.name, stage.clone, stage.settings)
-    keep_apart(stage.clone)
+    isolate(stage.clone)
     return f"commit {stage.release.commit[:10]}"
 
 
@@ -199,8 +199,8 @@ def _pull(stage: _Stage, wanted: Sequence[Path]) -> str:
         for output in lock.outputs(stage.clone, None)
         if any(Path(output.path).is_relative_to(path) for path in wanted)
     ]
-    fetched = bring(stage.clone, outs)
-    return ", ".join(f"{count} objects from {place}" for place, count in fetched.brought.items())
+    fetched = pull(stage.clone, outs)
+    return ", ".join(f"{count} objects from {place}" for place, count in fetched.fetched_from.items())
 
 
 def _verify(stage: _Stage) -> str:

@@ -19,12 +19,12 @@ from pathlib import Path, PurePosixPath
 from gogooku3.errors import DataError, StoreError
 from gogooku3.paths import PACKAGE
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.remedy import Place, remedy
-from gogooku3.recovery.storage.access import open_cache, open_remote, remotes
+from gogooku3.recovery.restore_command import Place, restore_command
 from gogooku3.recovery.storage.listing import Entry, entries
 from gogooku3.recovery.storage.lock import Output, locked_tags, outputs
+from gogooku3.recovery.storage.open import open_cache, open_remote, remotes
+from gogooku3.recovery.storage.scan import Progress, Scan, scan
 from gogooku3.recovery.storage.store import Store
-from gogooku3.recovery.storage.survey import Progress, Survey, look
 
 TREE = "working tree"
 CACHE = "local cache"
@@ -62,17 +62,19 @@ def locate(root: Path, target: str, progress: Progress = lambda _what, _done, _t
     release, path, recorded = _recorded(root, target)
     stores, unreachable = _stores(root)
     outs = [_narrowed(output, path, list(stores.values())) for output in recorded]
-    surveys: dict[str, Survey] = {}
+    scans: dict[str, Scan] = {}
     for name, store in stores.items():
         try:
-            surveys[name] = look(store, (stores[CACHE],), outs, deep=False, progress=progress)
+            scans[name] = scan(store, (stores[CACHE],), outs, deep=False, progress=progress)
         except StoreError as error:
             unreachable[name] = error.message
-    paths = _paths(outs, {oid: listing for survey in surveys.values() for oid, listing in survey.listings.items()})
-    places = {name: _surveyed(name, stores[name], outs, survey) for name, survey in surveys.items()}
+    paths = _paths(
+        outs, {oid: listing for scan_result in scans.values() for oid, listing in scan_result.listings.items()}
+    )
+    places = {name: _place_of(name, stores[name], outs, scan_result) for name, scan_result in scans.items()}
     places |= {name: Place(name, "", frozenset(), {}, reason) for name, reason in unreachable.items()}
     here = _tree(root, outs, paths), places.pop(CACHE), tuple(places[name] for name in remotes(root))
-    somewhere, command = remedy(root, target, release, outs, paths, here)
+    somewhere, command = restore_command(root, target, release, outs, paths, here)
     recording = _recording(root, outs, list(stores.values()))
     by = release.tag.name if release else TREE
     return Located(target, by, tuple(outs), *here, tuple(recording), somewhere, command)
@@ -159,10 +161,10 @@ def _paths(outs: Iterable[Output], listings: Mapping[str, Sequence[Entry]]) -> d
     return paths
 
 
-def _surveyed(name: str, store: Store, outs: Iterable[Output], survey: Survey) -> Place:
-    paths = _paths(outs, survey.listings)
-    damage = {path: survey.damage[oid].kind for path, oid in paths.items() if oid in survey.damage}
-    return Place(name, store.name, frozenset(paths.values()) - survey.damage.keys(), damage, "")
+def _place_of(name: str, store: Store, outs: Iterable[Output], scan_result: Scan) -> Place:
+    paths = _paths(outs, scan_result.listings)
+    damage = {path: scan_result.damage[oid].kind for path, oid in paths.items() if oid in scan_result.damage}
+    return Place(name, store.name, frozenset(paths.values()) - scan_result.damage.keys(), damage, "")
 
 
 def _tree(root: Path, outs: Iterable[Output], paths: Mapping[str, str]) -> Place:

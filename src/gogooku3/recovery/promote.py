@@ -16,8 +16,8 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from gogooku3 import config, paths
-from gogooku3.errors import RefusedError, listed
-from gogooku3.metrics.paired_difference import differences
+from gogooku3.errors import RefusedError, abbreviate
+from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
@@ -77,7 +77,7 @@ def promote(
     commit = git.commit_of(root, "HEAD")
     _require_clean(root)
     _require_tier(root, tier)
-    complete(root, tier)
+    finish_stage_tags(root, tier)
     registry = tags.read(root)
     version = version or registry.next_version(tier)
     _require_free(registry, tier, version, commit)
@@ -95,7 +95,7 @@ def promote(
     return Promotion(_tag(root, record, commit), record)
 
 
-def complete(root: Path, tier: str) -> list[str]:
+def finish_stage_tags(root: Path, tier: str) -> list[str]:
     """Makes the stage tags that versions of a tier name in their messages and that are not there.
 
     A machine that went down between two references of one transaction leaves such a gap, and so does a `git fetch` of
@@ -113,7 +113,7 @@ def complete(root: Path, tier: str) -> list[str]:
 
 
 def _require_clean(root: Path) -> None:
-    changed = listed(map(str.strip, git.changes(root)), separator="; ")
+    changed = abbreviate(map(str.strip, git.changes(root)), separator="; ")
     if changed:
         raise RefusedError(
             f"the working tree differs from the commit that the tag would name: {changed}",
@@ -249,7 +249,7 @@ def _gain(root: Path, commit: str, best: str) -> Estimate | None:
     if ours is None or theirs is None:
         return None
     bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
-    found = differences(ours, theirs, bootstrap)
+    found = paired_differences(ours, theirs, bootstrap)
     return Estimate(**found["mean_rank_ic"]) if "mean_rank_ic" in found else None
 
 
@@ -263,7 +263,7 @@ def _require_reproduced(root: Path) -> None:
         # DVC prefixes a stage with the way to its file from wherever the caller stands.
         stages = sorted(address.rpartition(":")[2] for address in behind)
         raise RefusedError(
-            f"`dvc.lock` is behind: {listed(stages)} changed since it was written",
+            f"`dvc.lock` is behind: {abbreviate(stages)} changed since it was written",
             hint="`dvc status` says what changed; `dvc repro` runs it again, then commit `dvc.lock`;"
             " `dvc pull` brings outputs that are only not here",
         )
@@ -275,7 +275,7 @@ def _require_verified(root: Path) -> None:
     if not verdict.good:
         failed = (f"{check.name}: {check.finding.found}" for check in verdict.failed)
         raise RefusedError(
-            f"`{paths.PACKAGE}` does not verify: {listed(failed, separator='; ')}",
+            f"`{paths.PACKAGE}` does not verify: {abbreviate(failed, separator='; ')}",
             hint=f"`gogooku3 verify {paths.PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
         )
 
@@ -292,7 +292,7 @@ def _require_stored(root: Path, commit: str) -> None:
     problems = [f"`{problem.path}` is {problem.damage.kind}" for problem in audit(root, [commit]).problems]
     if problems:
         raise RefusedError(
-            f"the bucket is not whole after the push: {listed(problems, separator='; ')}",
+            f"the bucket is not whole after the push: {abbreviate(problems, separator='; ')}",
             hint="`gogooku3 audit --repair` uploads what is lost or altered from the local cache",
         )
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3 import paths
-from gogooku3.recovery.bring import bring
+from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.fetch import Fetched
-from gogooku3.recovery.storage.survey import Progress
+from gogooku3.recovery.storage.scan import Progress
 from gogooku3.runtime.files import sha256_file
 
 
@@ -69,7 +69,7 @@ def recover(
     progress("cloning", 0, 1)
     release = clone(url, name, target, settings)
     outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(paths.DATA)]
-    fetched = bring(target, outs, also, progress)
+    fetched = pull(target, outs, also, progress)
     require_recorded(target, release)
     progress("verifying", 0, 1)
     return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / paths.PACKAGE))

@@ -17,16 +17,16 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from gogooku3 import paths, source
-from gogooku3.errors import DataError, MachineError, UserError, listed
-from gogooku3.recovery.bring import bring
+from gogooku3.errors import DataError, MachineError, UserError, abbreviate
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.reproduction.comparison import ComparedStage, Difference, compare, explain
-from gogooku3.recovery.reproduction.pipeline import stages, together
+from gogooku3.recovery.reproduction.pipeline import overlap, stages
 from gogooku3.recovery.sandbox.environment import HERE, Environment, build, differing
 from gogooku3.recovery.sandbox.program import verified
-from gogooku3.recovery.sandbox.workspace import keep_apart
+from gogooku3.recovery.sandbox.workspace import isolate
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
 
@@ -90,7 +90,7 @@ def reproduce(
         folder = (target or _temporary(cleanup)).absolute()
         say(f"cloning {without_password(url)}")
         release = clone(url, name, folder, settings)
-        keep_apart(folder)
+        isolate(folder)
         environment = _environment(folder, new_environment, say)
         missing = _missing(folder)
         # DVC leaves stages in the lock file that the pipeline no longer has, such as folds of another scheme.
@@ -129,7 +129,7 @@ def _environment(folder: Path, new: bool, say: Say) -> Environment:
     others = differing(folder)
     if others:
         raise MachineError(
-            f"the release was made with other libraries than are installed: {listed(others)}",
+            f"the release was made with other libraries than are installed: {abbreviate(others)}",
             hint="`--new-environment` installs those of its `requirements.lock` beside the clone",
         )
     return HERE
@@ -146,7 +146,7 @@ def _missing(root: Path) -> dict[str, list[str]]:
                     dep.def_path
                     for dep in stage.deps
                     if not isinstance(dep, ParamsDependency)
-                    and not any(together(dep.fs_path, path) for path in brought)
+                    and not any(overlap(dep.fs_path, path) for path in brought)
                     and dep.workspace_status()
                 ]
                 for stage in repo.index.stages
@@ -165,7 +165,7 @@ def _take(root: Path, absent: dict[str, list[str]], also: Sequence[Path], say: S
         )
     taken = [output for output in lock.outputs(root, None) if output.stage in absent]
     if taken:
-        bring(root, taken, also)
+        pull(root, taken, also)
 
 
 def _domain(root: Path, environment: Environment, also: Sequence[Path]) -> Finding:
@@ -175,8 +175,8 @@ def _domain(root: Path, environment: Environment, also: Sequence[Path]) -> Findi
     """
     package = [output for output in lock.outputs(root, None) if Path(output.path).is_relative_to(paths.PACKAGE)]
     try:
-        bring(root, package, also)
-        asked = () if source.around(root) is None else (str(environment.python), environment.variables(root))
+        pull(root, package, also)
+        asked = () if source.clone_source(root) is None else (str(environment.python), environment.variables(root))
         verdict = verified(root / paths.PACKAGE, *asked)
     except UserError as error:
         return Finding("skipped", f"the released package cannot be asked: {error.message}", error.hint)

@@ -13,16 +13,16 @@ from gogooku3.recovery.checks.environment import environment
 from gogooku3.recovery.checks.features import dataset as dataset_at_hand
 from gogooku3.recovery.checks.features import features, preprocess, schema
 from gogooku3.recovery.checks.golden import golden
+from gogooku3.recovery.checks.legacy_env import legacy_env as old_knobs
 from gogooku3.recovery.checks.lock import lock as recorded
-from gogooku3.recovery.checks.subject import FETCH, Subject
-from gogooku3.recovery.checks.variables import variables as old_knobs
+from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
 
 
 @dataclass(frozen=True)
 class _Rule:
-    check: Callable[[Subject], Finding]
+    check: Callable[[PackageFiles], Finding]
     needs: tuple[str, ...] = ()
     """Checks without which this one would only repeat what they said."""
 
@@ -65,11 +65,11 @@ def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables:
             raise DataError(f"`{folder}` is not a folder", hint=f"`gogooku3 locate {folder}` says who has it")
     if lock is not None and not lock.is_file():
         raise DataError(f"`{lock}` is not a file", hint="name the `dvc.lock` that recorded the package")
-    subject = Subject(package, dataset, lock, variables)
+    files = PackageFiles(package, dataset, lock, variables)
     findings: dict[str, Finding] = {}
     for name, rule in _RULES.items():
         missing = [need for need in rule.needs if findings[need].outcome in ("failed", "skipped")]
-        findings[name] = _skipped(missing, findings) if missing else _found(rule.check, subject)
+        findings[name] = _skipped(missing, findings) if missing else _found(rule.check, files)
     return Verdict(str(package), tuple(Check(name, finding) for name, finding in findings.items()))
 
 
@@ -83,9 +83,9 @@ def beside(package: Path) -> tuple[Path | None, Path | None]:
     return dataset if dataset.is_dir() else None, lock if lock.is_file() else None
 
 
-def _found(check: Callable[[Subject], Finding], subject: Subject) -> Finding:
+def _found(check: Callable[[PackageFiles], Finding], files: PackageFiles) -> Finding:
     try:
-        return check(subject)
+        return check(files)
     except UserError as error:
         return Finding("failed", error.message, error.hint)
     except Exception as error:

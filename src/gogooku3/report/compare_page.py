@@ -13,12 +13,11 @@ from gogooku3.metrics.paired_difference import horizons_of
 from gogooku3.metrics.returns import cumulative
 from gogooku3.package.results import ABSENT, cells
 from gogooku3.pages.months import Months
-from gogooku3.pages.svg import NARROW, Frame, across, axis, fitting, svg
-from gogooku3.pages.template import drawn, environment
-from gogooku3.report.curves import compounded
+from gogooku3.pages.svg import NARROW, Frame, axis, reference_line, responsive, svg
+from gogooku3.pages.template import environment, inline_svg
+from gogooku3.report.curves import MODEL, Track, compounded, scales
 from gogooku3.report.estimates import gains
-from gogooku3.report.pair import SPLITS, Pair, cautions, headline
-from gogooku3.report.tracks import MODEL, Track, scales
+from gogooku3.report.model_pair import SPLITS, Pair, cautions, headline
 from gogooku3.runtime.files import replaced_file
 
 _TEMPLATE = "compare.html.j2"
@@ -52,7 +51,7 @@ def page(pair: Pair) -> str:
             splits=[{"name": split, "headline": headline(pair, split)[0]} for split in SPLITS],
             sides=sides,
             measures=_measures(pair),
-            charts=drawn(_charts(pair, sides)),
+            charts=inline_svg(_charts(pair, sides)),
             metrics=metrics,
             lacking=any(ABSENT in cell for rows in metrics.values() for _, *both in rows for cell in both),
         )
@@ -70,11 +69,11 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
             charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
     if _SHOWN not in pair.differences:
         return charts
-    charts["cumulative"] = fitting(lambda frame: _cumulative(pair, sides, frame))
+    charts["cumulative"] = responsive(lambda frame: _cumulative(pair, sides, frame))
     if "mean_rank_ic" in pair.differences[_SHOWN]:
         curves = smoothed_rank_ic(pair)
         if curves["rank_ic"].count():
-            charts["rank_ic"] = fitting(lambda frame: _rank_ic(curves, sides, frame))
+            charts["rank_ic"] = responsive(lambda frame: _rank_ic(curves, sides, frame))
     return charts
 
 
@@ -142,7 +141,9 @@ def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
         stroke=alt.Stroke("track:N", scale=colours, legend=None),
         strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
     )
-    return svg(alt.layer(across(0.0), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions")
+    return svg(
+        alt.layer(reference_line(0.0), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions"
+    )
 
 
 def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:

@@ -1,14 +1,53 @@
-"""The pictures of what went on from session to session."""
+"""Charts over time: the model and its baselines as lines, with the title, colour and dashes of each."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import altair as alt
 import polars as pl
 
+from gogooku3.package.results import TITLES
 from gogooku3.pages.months import Months
-from gogooku3.pages.svg import Chart, Frame, across, axis, svg
+from gogooku3.pages.palette import DASHES
+from gogooku3.pages.svg import Chart, Frame, axis, reference_line, svg
 from gogooku3.report.results import Results, WalkForward
-from gogooku3.report.tracks import ALL, MODEL, Track, scales
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Track:
+    """A line."""
+
+    name: str
+    title: str
+    place: int
+    """Among the colours, from 0."""
+
+    @property
+    def colour(self) -> str:
+        """As a style of the page."""
+        return f"var(--track-{self.place + 1})"
+
+    @property
+    def dashes(self) -> list[int]:
+        """Strokes and gaps."""
+        return DASHES[self.place]
+
+
+_TITLES = {MODEL: "the model"} | {name: TITLES[name] for name in ("lightgbm", "ridge")} | TITLES
+
+ALL = [Track(name, title, place) for place, (name, title) in enumerate(_TITLES.items())]
+"""The model, then the baselines that learn, then the others."""
+
+
+def scales(tracks: Sequence[Track]) -> tuple[alt.Scale, alt.Scale]:
+    """Colours and dashes by name."""
+    names = [track.name for track in tracks]
+    colours = alt.Scale(domain=names, range=[track.colour for track in tracks])
+    return colours, alt.Scale(domain=names, range=[track.dashes for track in tracks])
 
 
 def cumulative(results: Results, frame: Frame) -> str:
@@ -38,7 +77,7 @@ def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: 
     )
     others = lines.mark_line(strokeWidth=1.4).transform_filter(alt.datum.track != MODEL)
     model = lines.mark_line(strokeWidth=2.6).transform_filter(alt.datum.track == MODEL)
-    return alt.layer(across(0.0), others, model)
+    return alt.layer(reference_line(0.0), others, model)
 
 
 def walk_forward(series: WalkForward, frame: Frame) -> str:
@@ -72,7 +111,7 @@ def rank_ic(results: Results, horizon: str, frame: Frame) -> str:
     each = base.mark_line(stroke="var(--full)", strokeWidth=0.9, strokeOpacity=0.45)
     smooth = base.mark_line(stroke="var(--track-1)", strokeWidth=2.2)
     chart = alt.layer(
-        across(0.0),
+        reference_line(0.0),
         each.encode(y=alt.Y("rank_ic:Q", scale=scale, axis=y)),
         smooth.encode(y=alt.Y("mean_20:Q", scale=scale, axis=y)),
     )

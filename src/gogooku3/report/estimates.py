@@ -7,9 +7,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from gogooku3.pages.svg import Frame, across, axis, svg
+from gogooku3.pages.svg import Frame, axis, reference_line, svg
+from gogooku3.report.curves import ALL, MODEL, scales
 from gogooku3.report.results import Results
-from gogooku3.report.tracks import ALL, MODEL, scales
 from gogooku3.report.verdict import RIVALS
 
 
@@ -28,7 +28,7 @@ def horizons(results: Results, frame: Frame) -> str:
         xOffset=alt.XOffset("track:N", sort=[track.name for track in tracks], scale=alt.Scale(paddingOuter=1)),
         color=alt.Color("track:N", scale=colours, legend=None),
     )
-    chart = alt.layer(across(0.0), *_whiskers(base, ".4~f"))
+    chart = alt.layer(reference_line(0.0), *_whiskers(base, ".4~f"))
     return svg(chart, frame, 200, "RankIC by horizon, with intervals, of the model, LightGBM and ridge regression")
 
 
@@ -41,7 +41,7 @@ def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
     bars = base.mark_bar(color="var(--full)", fillOpacity=0.55).encode(y=y)
     rule = base.mark_rule(color="var(--ink)", strokeWidth=1.2).encode(y="low:Q", y2="high:Q")
     label = f"Mean return over horizon {horizon} by quantile of the score, with intervals"
-    return svg(alt.layer(bars, rule, across(0.0)), frame, 150, label)
+    return svg(alt.layer(bars, rule, reference_line(0.0)), frame, 150, label)
 
 
 def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame: Frame) -> str:
@@ -54,7 +54,7 @@ def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame:
     ends = pl.DataFrame({"rank": [0.0, 1.0], "value": [0.5 - slope / 2, 0.5 + slope / 2]})
     line = alt.Chart(ends).mark_line(stroke="var(--bound)", strokeWidth=1.5, strokeDash=[5, 3]).encode(x=x, y=y)
     chart = alt.layer(
-        across(0.5),
+        reference_line(0.5),
         line,
         dots.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"),
         dots.mark_circle(size=34, opacity=1).encode(y=y),
@@ -76,7 +76,7 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
     base = alt.Chart(_known(rows)).encode(y=y, color=alt.value("var(--track-1)"))
     x = alt.X("value:Q", axis=axis(format=".4~f", grid=True, tickCount=5))
     chart = alt.layer(
-        across(0.0, upright=True),
+        reference_line(0.0, upright=True),
         base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
         base.mark_circle(size=60, opacity=1).encode(x=x),
     )

@@ -12,11 +12,11 @@ from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.splits import SPLITS
 from gogooku3.package.results import cells
 from gogooku3.pages.months import Months, bands, columns
-from gogooku3.pages.svg import NARROW, Frame, fitting, svg
-from gogooku3.pages.template import drawn, environment
-from gogooku3.report import attribution, curves, estimates, heat_map, ranks
+from gogooku3.pages.svg import NARROW, Frame, responsive, svg
+from gogooku3.pages.template import environment, inline_svg
+from gogooku3.report import attribution, curves, estimates, heat_map, rank_response
+from gogooku3.report.curves import ALL
 from gogooku3.report.results import Results
-from gogooku3.report.tracks import ALL
 from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import replaced_file
 
@@ -40,10 +40,10 @@ def page(results: Results) -> str:
         .render(
             results=results,
             verdict=verdict,
-            charts=drawn(_charts(results)),
+            charts=inline_svg(_charts(results)),
             panels=_panels(results),
             attribution=results.attribution,
-            sources=drawn(attribution.pictures(results.attribution) if results.attribution else {}),
+            sources=inline_svg(attribution.pictures(results.attribution) if results.attribution else {}),
             months=heat_map.months(results),
             tracks=[track for track in ALL if track.name == "model" or track.name in results.baselines],
             sectors=_sectors(results.test["exposure"]["sector"]),
@@ -59,19 +59,19 @@ def page(results: Results) -> str:
 def _charts(results: Results) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     charts = {
-        "cumulative": fitting(lambda frame: curves.cumulative(results, frame)),
-        "drawdown": fitting(lambda frame: curves.drawdown(results, frame)),
-        "horizons": fitting(lambda frame: estimates.horizons(results, frame)),
+        "cumulative": responsive(lambda frame: curves.cumulative(results, frame)),
+        "drawdown": responsive(lambda frame: curves.drawdown(results, frame)),
+        "horizons": responsive(lambda frame: estimates.horizons(results, frame)),
         "sharpe": estimates.differences(results, "sharpe", "Sharpe ratio", titled),
         "mean_rank_ic": estimates.differences(results, "mean_rank_ic", "Mean RankIC", titled),
-        "stocks": fitting(lambda frame: _stocks(results, frame)),
-        "splits": fitting(lambda frame: _splits(results, frame)),
+        "stocks": responsive(lambda frame: _stocks(results, frame)),
+        "splits": responsive(lambda frame: _splits(results, frame)),
     }
     if results.trained:
         charts["rank_ic_of_epochs"] = estimates.training(results, "validation_rank_ic", NARROW)
         charts["loss_of_epochs"] = estimates.training(results, "train_loss", NARROW)
     if (series := results.walk_forward) is not None:
-        charts["walk_forward"] = fitting(lambda frame: curves.walk_forward(series, frame))
+        charts["walk_forward"] = responsive(lambda frame: curves.walk_forward(series, frame))
     return charts
 
 
@@ -81,15 +81,15 @@ def _panels(results: Results) -> list[dict[str, Any]]:
     bootstrap = Bootstrap(**params["bootstrap"])
     panels = []
     for place, horizon in enumerate(results.horizons):
-        quantiles = ranks.by_quantile(results.scored, place, params["quantiles"], bootstrap)
-        calibration = ranks.by_rank(results.scored, place, bootstrap)
+        quantiles = rank_response.returns_by_quantile(results.predictions, place, params["quantiles"], bootstrap)
+        calibration = rank_response.return_rank_by_score_rank(results.predictions, place, bootstrap)
         slope = results.test["rank_ic"][horizon]["value"]
         pictures = {
             "rank_ic": curves.rank_ic(results, horizon, NARROW),
             "quantiles": estimates.quantiles(quantiles, horizon, NARROW),
             "calibration": estimates.calibration(calibration, slope, horizon, NARROW),
         }
-        panels.append({"horizon": horizon, **drawn(pictures)})
+        panels.append({"horizon": horizon, **inline_svg(pictures)})
     return panels
 
 

@@ -14,7 +14,7 @@ from gogooku3.config import Params
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import DataError
-from gogooku3.evaluation.predictions import Scored, read_scored
+from gogooku3.evaluation.predictions import Predictions, read_predictions
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.runtime.files import sha256_file
 
@@ -52,7 +52,7 @@ class Results:
     """`Date`, `horizon`, `rank_ic`, `mean_20`."""
     training: dict[str, pl.DataFrame]
     """By phase, in order: `epoch`, `train_loss`, `validation_rank_ic`."""
-    scored: Scored
+    predictions: Predictions
     """Scores and targets of the test split."""
     quality: dict[str, Any]
     """`data_quality.json`."""
@@ -106,7 +106,7 @@ def read_results(root: Path, params: Params) -> Results:
         tracks=_csv(root / paths.plot_of("baselines")),
         rank_ic=_csv(root / paths.plot_of("rank_ic")),
         training={phase: _csv(root / paths.learning_curve(phase)) for phase in phases},
-        scored=read_scored(root, SPLIT),
+        predictions=read_predictions(root, SPLIT),
         quality=_json(root / paths.QUALITY_SUMMARY),
         split=_json(root / paths.DATASET / "split.json"),
         schema=Schema.read(root / paths.DATASET / "schema.json"),

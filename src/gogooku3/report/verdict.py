@@ -9,7 +9,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS
-from gogooku3.package.results import TITLES, unreal, verb
+from gogooku3.package.results import TITLES, unrealistic_assumptions, verb
 from gogooku3.pages.words import count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results
 
@@ -179,7 +179,7 @@ def _long_enough(results: Results) -> Answer:
 
 def _possible(results: Results) -> Answer:
     portfolio, test = results.params["evaluation"]["portfolio"], results.test
-    question, faults = "Could anybody have had it?", unreal(portfolio)
+    question, faults = "Could anybody have had it?", unrealistic_assumptions(portfolio)
     if faults:
         said = "; ".join(faults)
         return Answer("portfolio", question, "fault", "no", Markup("{}{}.").format(said[0].upper(), said[1:]))

@@ -72,7 +72,7 @@ def find(root: Path, commit: str, name: str) -> Experiment | None:
     return Experiment(name, made, leaves(parameters(root, made)), found)
 
 
-def bring(root: Path, source: Path, commit: str, name: str) -> None:
+def fetch_experiment(root: Path, source: Path, commit: str, name: str) -> None:
     """Takes an experiment over from another clone; nothing happens where that has none of the name."""
     wanted = reference(commit, name)
     if git.run(source, "for-each-ref", wanted):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gogooku3 import paths
-from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, listed
+from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, abbreviate
 from gogooku3.recovery.releases import git
 from gogooku3.search import experiments, trial
 from gogooku3.search.experiments import Experiment
@@ -132,7 +132,7 @@ class _Trials:
             self.workspace.reset()
             self.workspace.clear()
             reason = self._experiment(name, values, progress)
-        experiments.bring(self._root, self.workspace.folder, self._commit, name)
+        experiments.fetch_experiment(self._root, self.workspace.folder, self._commit, name)
         return reason
 
     def _experiment(self, name: str, values: Values, progress: Callable[[str], None]) -> str | None:
@@ -201,7 +201,7 @@ def _require_name(root: Path, commit: str, name: str) -> None:
 def _require_committed(root: Path) -> None:
     changed = git.run(root, "status", "--porcelain", "--untracked-files=all", "--", *_OF_A_TRIAL).splitlines()
     if changed:
-        told = listed(map(str.strip, changed), separator="; ")
+        told = abbreviate(map(str.strip, changed), separator="; ")
         raise RefusedError(
             f"trials are run from the commit, without what is not in it: {told}",
             hint="commit it (`git add`, `git commit`), or put it aside (`git stash`)",

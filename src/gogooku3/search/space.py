@@ -20,7 +20,7 @@ from yaml import YAMLError
 
 from gogooku3 import config
 from gogooku3.config.section import require, section
-from gogooku3.errors import ConfigError, listed
+from gogooku3.errors import ConfigError, abbreviate
 
 Scalar = bool | int | float | str
 Values = dict[str, Any]
@@ -181,7 +181,7 @@ def _require_known(name: str, known: dict[str, Any]) -> None:
     if inside:
         raise ConfigError(
             f"`parameters.{name}` is a section of `params.yaml`, and no parameter",
-            hint=f"name what is in it: {listed(f'`{key}`' for key in inside)}",
+            hint=f"name what is in it: {abbreviate(f'`{key}`' for key in inside)}",
         )
     near = difflib.get_close_matches(name, known, n=3)
     raise ConfigError(
@@ -202,7 +202,7 @@ def _require_choices(name: str, parameter: Parameter) -> None:
     )
     require(bool(choices), f"`parameters.{name}.choices` is empty", "give at least one")
     doubled = [choice for number, choice in enumerate(choices) if choice in choices[:number]]
-    require(not doubled, f"`parameters.{name}.choices` has {listed(doubled)} twice", "name each choice once")
+    require(not doubled, f"`parameters.{name}.choices` has {abbreviate(doubled)} twice", "name each choice once")
 
 
 def _require_range(name: str, parameter: Parameter) -> None:

@@ -17,10 +17,10 @@ import psutil  # type: ignore[import-untyped]
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from gogooku3.errors import GitError, MachineError, listed
+from gogooku3.errors import GitError, MachineError, abbreviate
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, take_settings
-from gogooku3.recovery.reproduction.pipeline import together
+from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.runtime.files import replaced
 from gogooku3.search.trial import MARK
 
@@ -104,7 +104,7 @@ class Workspace:
                 dep.def_path
                 for stage in repo.index.stages
                 for dep in stage.deps
-                if not isinstance(dep, ParamsDependency) and not any(together(dep.fs_path, out) for out in outs)
+                if not isinstance(dep, ParamsDependency) and not any(overlap(dep.fs_path, out) for out in outs)
             }
         for name in sorted(inputs):
             here, there = self.folder / name, self._root / name
@@ -123,7 +123,7 @@ def _end(mark: str) -> None:
             time.sleep(0.1)
     left = [f"PID {process.pid}" for process in _of_trial(mark)]
     if left:
-        raise MachineError(f"a trial of this search is still at work: {listed(left)}", hint="end it first")
+        raise MachineError(f"a trial of this search is still at work: {abbreviate(left)}", hint="end it first")
 
 
 def _of_trial(mark: str) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ from gogooku3.config.quotes import FileQuotes
 from gogooku3.errors import DataError
 from gogooku3.quotes import table
 from gogooku3.quotes.schema import Bars, Index, Listed, Quotes
-from gogooku3.sources.members import index_of_members
+from gogooku3.sources.equal_weight_index import equal_weight_index
 from gogooku3.sources.rules import VALUES, enforce
 
 ONE_GROUP = "all"
@@ -123,7 +123,7 @@ def _listed(params: FileQuotes, bars: pl.DataFrame) -> tuple[pl.DataFrame, dict[
 def _index(params: FileQuotes, bars: pl.DataFrame) -> pl.DataFrame:
     """The index on the bars' sessions: from its own file, or made from the members."""
     if params.inputs.index == params.inputs.bars:
-        return index_of_members(bars)
+        return equal_weight_index(bars)
     own = params.index_columns
     source = table.load(Path(params.inputs.index), _named("index_columns", asdict(own)))
     index = pl.DataFrame([source.dates(own.Date).alias("Date"), source.numbers(own.Close).alias("Close")])

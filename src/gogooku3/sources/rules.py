@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from gogooku3.config.quotes import Rules
-from gogooku3.errors import DataError, listed
+from gogooku3.errors import DataError, abbreviate
 
 PRICES = ("Open", "High", "Low", "Close")
 VALUES = (*PRICES, "Volume")
@@ -123,6 +123,6 @@ def _refuse_copies(bars: pl.DataFrame) -> None:
         pairs = [f"\n- {earlier} and {day}: {equal} of {of} stocks" for earlier, day, equal, of in copies.rows()]
         raise DataError(
             "sessions are there twice, by the open, high, low, close and volume of most stocks:"
-            + listed(pairs, separator=""),
+            + abbreviate(pairs, separator=""),
             hint="one of the two dates has a copy: give it its own bars, or take its rows out if there was no session",
         )

@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 from gogooku3 import config, source
-from gogooku3.errors import ConfigError, InterruptionError, UserError, unusable
+from gogooku3.errors import ConfigError, InterruptionError, UserError, filesystem_error
 from gogooku3.runtime import numerics
-from gogooku3.stages import removed
+from gogooku3.stages import restore_hint
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
@@ -24,16 +24,16 @@ STAGES = (
 def main(*command: str) -> int:
     """Runs the stage and returns its exit code; what a user can cause is printed, never a traceback."""
     try:
-        perform(*command)
+        run_stage(*command)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        if lines := removed.remedy(Path.cwd(), command):
+        if lines := restore_hint.restore_commands(Path.cwd(), command):
             print(lines, file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 
 
-def perform(*command: str) -> None:
+def run_stage(*command: str) -> None:
     """Runs the stage that a command names; what a user can cause is raised as a `UserError`."""
     if not command or command[0] not in STAGES:
         raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
@@ -45,7 +45,7 @@ def perform(*command: str) -> None:
         import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
         source.require_unchanged(begun)
     except OSError as error:
-        raise unusable(error) from error
+        raise filesystem_error(error) from error
     except KeyboardInterrupt:
         raise InterruptionError("stopped by Ctrl-C", hint="`dvc repro` goes on; what was finished stays") from None
 

@@ -22,7 +22,7 @@ def run(params: Params) -> None:
     inputs = PanelOnDevice(panel, params.model.backbone.window, device)
 
     def left_by(phase: str) -> Network:
-        return load(paths.model_of(phase)).placed(device, params.numerics)
+        return load(paths.model_of(phase)).to_device(device, params.numerics)
 
     with shown() as show:
         found = attribute(left_by, inputs, schema, params.evaluation.bootstrap, show)

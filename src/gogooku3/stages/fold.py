@@ -5,14 +5,14 @@ from __future__ import annotations
 from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.model.probe import prepare
-from gogooku3.training.group import Group
-from gogooku3.training.launch import together
+from gogooku3.training.distributed import Group
+from gogooku3.training.launch import run_distributed
 from gogooku3.walk_forward.fold import make
 
 
 def run(params: Params, number: str = "") -> None:
     """Writes `models/folds/<number>/` and `data/folds/scores/<number>.parquet`."""
-    together(params.numerics, lambda group: _make(params, number, group), "fold", number)
+    run_distributed(params.numerics, lambda group: _make(params, number, group), "fold", number)
 
 
 def _make(params: Params, number: str, group: Group) -> None:

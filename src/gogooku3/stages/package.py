@@ -18,7 +18,7 @@ def run(params: Params) -> None:
     """Writes `models/package/`."""
     device = prepare(params.numerics)
     trained = paths.model_of(LAST_PHASE)
-    network = load(trained).placed(device, params.numerics)
+    network = load(trained).to_device(device, params.numerics)
     inputs = PanelOnDevice(read_panel(paths.DATASET), network.architecture.backbone.window, device)
     parent = read_lineage(paths.PARENT)
     with replaced(paths.PACKAGE) as folder:

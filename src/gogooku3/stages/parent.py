@@ -8,7 +8,7 @@ from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.config.train import LAST_PHASE, SCRATCH
 from gogooku3.package.lineage import write_lineage
-from gogooku3.recovery.parent import bring, repository
+from gogooku3.recovery.base_model import pull_release, repository
 from gogooku3.runtime.files import replaced
 
 _TRAINED = paths.model_of(LAST_PHASE)
@@ -26,5 +26,5 @@ def run(params: Params) -> None:
     """Writes `models/parent/`."""
     name = params.train.start_from
     with replaced(paths.PARENT) as folder:
-        parent = None if name == SCRATCH else bring(repository(Path.cwd()), name, FILES, folder)
+        parent = None if name == SCRATCH else pull_release(repository(Path.cwd()), name, FILES, folder)
         write_lineage(parent, folder)

@@ -7,7 +7,7 @@ from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.runtime.files import replaced, write_json
 from gogooku3.walk_forward.plan import plan, sessions_of
-from gogooku3.walk_forward.told import tell
+from gogooku3.walk_forward.print_plan import print_plan
 
 
 def run(params: Params) -> None:
@@ -18,4 +18,4 @@ def run(params: Params) -> None:
     with replaced(paths.FOLD_PLANS) as folder:
         for fold in folds:
             write_json(fold.as_json(sessions), folder / f"{fold.number}.json")
-    tell(folds, sessions, walk, split)
+    print_plan(folds, sessions, walk, split)

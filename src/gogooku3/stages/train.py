@@ -13,8 +13,8 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.package.lineage import read_lineage
 from gogooku3.panel.panel import read_panel
-from gogooku3.training.group import Group
-from gogooku3.training.launch import together
+from gogooku3.training.distributed import Group
+from gogooku3.training.launch import run_distributed
 from gogooku3.training.phases import PHASES, Phase
 from gogooku3.training.start import require_match
 from gogooku3.training.task import Task
@@ -24,7 +24,7 @@ def run(params: Params, phase_name: str = "") -> None:
     """Writes `models/<phase>/` and the phase's curve under `plots/training/`, with as many processes as asked for."""
     if phase_name not in PHASES:
         raise ConfigError(f"`{phase_name}` is no phase of training", hint=f"the phases are {', '.join(PHASES)}")
-    together(params.numerics, lambda group: _train(params, PHASES[phase_name], group), "train", phase_name)
+    run_distributed(params.numerics, lambda group: _train(params, PHASES[phase_name], group), "train", phase_name)
 
 
 def _train(params: Params, phase: Phase, group: Group) -> None:
@@ -42,6 +42,6 @@ def _train(params: Params, phase: Phase, group: Group) -> None:
     if parent is not None:
         last = replace(task, phase=PHASES[LAST_PHASE])
         require_match(paths.PARENT, parent.tag, last.architecture, task.schema)
-    with group.leader_first():  # it lays the panel out where that is not done yet
+    with group.main_first():  # it lays the panel out where that is not done yet
         panel = PanelOnDevice(read_panel(paths.DATASET), params.model.backbone.window, device)
-    task.carry_out(panel, paths.TRAINING_LOGS, paths.learning_curve(phase.name), group)
+    task.run(panel, paths.TRAINING_LOGS, paths.learning_curve(phase.name), group)

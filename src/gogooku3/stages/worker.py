@@ -11,25 +11,25 @@ from pathlib import Path
 from threading import Thread
 
 from gogooku3.errors import InterruptionError, UserError
-from gogooku3.stages.__main__ import perform
-from gogooku3.training.report import Report
+from gogooku3.stages.__main__ import run_stage
+from gogooku3.training.worker_errors import WorkerError
 
 
 def main(parent: str, reports: str, *command: str) -> int:
     """Runs the stage and returns its exit code; what ends it is left in the folder of reports."""
-    Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    Thread(target=_exit_with_parent, args=(int(parent),), daemon=True).start()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        perform(*command)
+        run_stage(*command)
     except KeyboardInterrupt:
         return InterruptionError.exit_code
     except Exception as error:
-        Report.of(int(os.environ["RANK"]), error).write(Path(reports))
+        WorkerError.of(int(os.environ["RANK"]), error).write(Path(reports))
         return error.exit_code if isinstance(error, UserError) else 1
     return 0
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """A process that outlived the one that started it would write into the folder of the next run."""
     while os.getppid() == parent:
         time.sleep(0.1)

@@ -47,7 +47,7 @@ class Batch:
         """First and last session."""
         return str(panel.sessions[self.first]), str(panel.sessions[self.first + self.sessions - 1])
 
-    def identity(self, panel: Panel) -> str:
+    def fingerprint(self, panel: Panel) -> str:
         """A short hash of its sessions and stocks by name, the same wherever they stand in a panel."""
         codes = (panel.codes[stock] for stock in self.stocks_S)
         return short_hash("\0".join((*self.span(panel), *codes)).encode())

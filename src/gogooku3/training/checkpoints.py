@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from gogooku3.errors import listed
+from gogooku3.errors import abbreviate
 from gogooku3.runtime.files import replaced_file
 
 _KEPT = 2
@@ -177,7 +177,7 @@ def _digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
 def _differences(saved: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """The inputs that are others now."""
     names = sorted(name for name in saved.keys() | here.keys() if saved.get(name) != here.get(name))
-    return f"it was made from other inputs: {listed(f'`{name}`' for name in names)}"
+    return f"it was made from other inputs: {abbreviate(f'`{name}`' for name in names)}"
 
 
 def _sync(path: Path) -> None:

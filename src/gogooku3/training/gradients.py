@@ -29,7 +29,7 @@ from gogooku3.model.network import Network
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.numerics import key
 from gogooku3.training.batches import Batch
-from gogooku3.training.group import Group
+from gogooku3.training.distributed import Group
 from gogooku3.training.losses import loss, require_targets
 
 
@@ -52,7 +52,7 @@ class Gradients:
             DataError: the batch holds no session with two observed targets.
         """
         shares = batch.shares(self.group.shares)
-        width, own = len(shares[0]), self.group.own
+        width, own = len(shares[0]), self.group.local_shards
         scores, known = [], []
         for share, block in zip(own, blocks, strict=True):
             # The first share's key is the step's own: with one share there is no other.
@@ -62,7 +62,7 @@ class Gradients:
             targets_DWP = _fitted(block.y_DSP, len(shares[share]), width, torch.nan)
             scores.append(scores_DWP)
             known.append(torch.stack([scores_DWP.detach(), targets_DWP]))
-        all_nDWP = self.group.gather(torch.stack(known)).unbind(1)
+        all_nDWP = self.group.all_gather(torch.stack(known)).unbind(1)
         scores_DSP, targets_DSP = (each_nDWP.movedim(0, 1).flatten(1, 2) for each_nDWP in all_nDWP)
         require_targets(targets_DSP, *batch.span(self._panel))
         value = loss(scores_DSP.requires_grad_(), targets_DSP, self._recipe.loss)
@@ -84,7 +84,7 @@ class Gradients:
             if self.group.size > 1:
                 rows.append(self._taken())
         if rows:
-            first_G, *others = self.group.gather(torch.stack(rows))
+            first_G, *others = self.group.all_gather(torch.stack(rows))
             for row_G in others:
                 first_G += row_G
             self._give(first_G)

@@ -22,14 +22,14 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from gogooku3 import source
 from gogooku3.config.numerics import Numerics
 from gogooku3.errors import InterruptionError, MachineError
-from gogooku3.training.group import Group, joined
-from gogooku3.training.interruption import told
-from gogooku3.training.report import Report, read
+from gogooku3.training.distributed import Group, process_group
+from gogooku3.training.stop_signal import signal_name
+from gogooku3.training.worker_errors import WorkerError, read_worker_errors
 
-_GOES_ON = "`dvc repro` goes on from the newest state that was saved, with `reduction: fixed` to the same bytes"
+_RESUME_HINT = "`dvc repro` goes on from the newest state that was saved, with `reduction: fixed` to the same bytes"
 
 
-def together(numerics: Numerics, work: Callable[[Group], None], *command: str) -> None:
+def run_distributed(numerics: Numerics, work: Callable[[Group], None], *command: str) -> None:
     """Does a stage's work in as many processes as the parameters ask for: here, or in those that it starts.
 
     Args:
@@ -44,7 +44,7 @@ def together(numerics: Numerics, work: Callable[[Group], None], *command: str) -
     if numerics.processes > 1 and not distributed.is_torchelastic_launched():
         launch(numerics.processes, *command)
         return
-    with joined(numerics) as group:
+    with process_group(numerics) as group:
         work(group)
 
 
@@ -73,21 +73,21 @@ def launch(processes: int, *command: str) -> None:
         # What it has to say of processes that end is said below, in one line.
         logging.disable()
         try:
-            with _held_back_from_children():
+            with _mask_sigint_in_children():
                 elastic_launch(config, python)(*started, str(os.getpid()), folder, *command)
         except ChildFailedError as failed:
-            raise _cause(read(reports), failed.failures.values(), processes) from None
+            raise _cause(read_worker_errors(reports), failed.failures.values(), processes) from None
         except SignalException as asked:
-            ended = [report for report in read(reports) if report.kind == InterruptionError.__name__]
+            ended = [report for report in read_worker_errors(reports) if report.kind == InterruptionError.__name__]
             if ended:
-                raise _lowest(ended).error from None
-            raise InterruptionError(f"stopped by {told(asked.sigval)}", hint=_GOES_ON) from None
+                raise _lowest_rank(ended).error from None
+            raise InterruptionError(f"stopped by {signal_name(asked.sigval)}", hint=_RESUME_HINT) from None
         finally:
             logging.disable(logging.NOTSET)
 
 
 @contextmanager
-def _held_back_from_children() -> Iterator[None]:
+def _mask_sigint_in_children() -> Iterator[None]:
     """Within it processes start with Ctrl-C held back, until they let it in: an interpreter that meets one while it
     loads prints a traceback. This process hears it by another thread, and heeds it in this one as ever."""
     over = Event()
@@ -102,7 +102,7 @@ def _held_back_from_children() -> Iterator[None]:
         hears.join()
 
 
-def _cause(reports: Sequence[Report], failures: Collection[ProcessFailure], processes: int) -> Exception:
+def _cause(reports: Sequence[WorkerError], failures: Collection[ProcessFailure], processes: int) -> Exception:
     """What the others only followed.
 
     An error of a user's comes from no other process. A process that was killed has left no report; those that waited
@@ -110,7 +110,7 @@ def _cause(reports: Sequence[Report], failures: Collection[ProcessFailure], proc
     """
     users = [report for report in reports if report.kind]
     if users:
-        return _lowest([report for report in users if report.kind == users[0].kind]).error
+        return _lowest_rank([report for report in users if report.kind == users[0].kind]).error
     silent = {failure.local_rank for failure in failures} - {report.rank for report in reports}
     killed = [failure for failure in failures if failure.local_rank in silent and failure.exitcode < 0]
     if killed:
@@ -119,7 +119,7 @@ def _cause(reports: Sequence[Report], failures: Collection[ProcessFailure], proc
         return MachineError(
             f"process {first.local_rank} of {processes} that train together was killed by {first.signal_name()},"
             " perhaps for want of memory",
-            hint=_GOES_ON,
+            hint=_RESUME_HINT,
         )
     if reports:
         return reports[0].error
@@ -127,6 +127,6 @@ def _cause(reports: Sequence[Report], failures: Collection[ProcessFailure], proc
     return RuntimeError(f"of {processes} processes that train together ended {codes}")
 
 
-def _lowest(reports: Sequence[Report]) -> Report:
+def _lowest_rank(reports: Sequence[WorkerError]) -> WorkerError:
     """Of reports of the same, that of the process that writes, if it has one."""
     return min(reports, key=lambda report: report.rank)

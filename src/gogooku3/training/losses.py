@@ -60,7 +60,7 @@ def sharpe_error(sharpe: float, sessions: int) -> float:
     return math.sqrt((1 + sharpe**2 / 2) / sessions)
 
 
-def noise(recipe: Recipe) -> str | None:
+def noise_warning(recipe: Recipe) -> str | None:
     """What to tell of batches whose Sharpe ratio is mostly chance; None where there is nothing to tell."""
     sessions = recipe.batch_size // recipe.batch_stocks
     error = sharpe_error(0.0, sessions)

@@ -83,7 +83,7 @@ class _Speed(bars.ProgressColumn):
 
 
 @contextmanager
-def logged(path: Path) -> Iterator[None]:
+def log_to(path: Path) -> Iterator[None]:
     """Appends to a log what is told meanwhile; warnings go to standard error too, everything where no bar is seen."""
     file, screen = _File(path, encoding="utf-8", delay=True), _Screen()
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))

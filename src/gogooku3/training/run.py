@@ -65,7 +65,7 @@ class Run:
         self.epoch, self.step = self.epoch + 1, 0
 
     def state(self) -> State:
-        """All that `take_up` needs."""
+        """All that `load_state` needs."""
         now = self._trained()
         groups = {"weights": now.weights, "moments": now.state}
         if self.history.best is not None:
@@ -73,7 +73,7 @@ class Run:
         tensors = {f"{group}:{name}": tensor for group, named in groups.items() for name, tensor in named.items()}
         return State(self.epoch, self.step, tensors, asdict(self.history))
 
-    def take_up(self, state: State) -> None:
+    def load_state(self, state: State) -> None:
         """Goes to where a state was taken."""
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in state.tensors.items():

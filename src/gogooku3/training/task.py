@@ -14,11 +14,11 @@ from gogooku3.model.network import Architecture
 from gogooku3.model.probe import domain_here
 from gogooku3.model.weights import save, write_tensors
 from gogooku3.training.checkpoints import Checkpoints
-from gogooku3.training.group import ALONE, Group
-from gogooku3.training.identity import identity
+from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.loop import train
 from gogooku3.training.phases import Phase
 from gogooku3.training.start import STATE, start
+from gogooku3.training.state_key import state_key
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Task:
         """
         train, before = self.params.train, self.phase.previous
         files = [*self.files, *((self.models / before).glob("[!.]*") if before else ())]
-        pace = getattr(train.phases, self.phase.name)
-        return identity(self.architecture, train.recipe, pace, domain, sorted(files))
+        phase_config = getattr(train.phases, self.phase.name)
+        return state_key(self.architecture, train.recipe, phase_config, domain, sorted(files))
 
-    def carry_out(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = ALONE) -> None:
+    def run(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = SINGLE_PROCESS) -> None:
         """Trains the phase, from its newest state where it was stopped, and puts its files in their places.
 
         Args:
@@ -75,11 +75,11 @@ class Task:
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
         domain = domain_here(self.params.numerics)
-        checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.leads)
-        pace = getattr(self.params.train.phases, name)
-        network.placed(panel.device, self.params.numerics)
-        trained = train(network, panel, name, pace, recipe, state, checkpoints, logs, group)
-        if not group.leads:
+        checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.is_main)
+        phase_config = getattr(self.params.train.phases, name)
+        network.to_device(panel.device, self.params.numerics)
+        trained = train(network, panel, name, phase_config, recipe, state, checkpoints, logs, group)
+        if not group.is_main:
             return
         network.load_state_dict(trained.weights)
         with checkpoints.delivered() as folder:

@@ -19,9 +19,9 @@ from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import domain_here
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import CONFIG, WEIGHTS, load
-from gogooku3.panel.table import tabulate
+from gogooku3.panel.table import to_frame
 from gogooku3.runtime.files import replaced, sha256_file, write_json, write_parquet
-from gogooku3.training.group import ALONE, Group
+from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.phases import PHASES
 from gogooku3.training.task import Task
 from gogooku3.walk_forward.panel import fold_panel, fold_preprocess
@@ -35,7 +35,7 @@ def make(
     model: Path,
     scores: Path,
     logs: Path,
-    group: Group = ALONE,
+    group: Group = SINGLE_PROCESS,
 ) -> None:
     """Trains a fold, scores its validation and its test, and writes both.
 
@@ -53,19 +53,19 @@ def make(
         DivergenceError: a loss or gradient is not finite.
         InterruptionError: the process was asked to end.
     """
-    with group.leader_first():  # it lays the panel out where that is not done yet
+    with group.main_first():  # it lays the panel out where that is not done yet
         panel = fold_panel(plan, dataset)
         inputs = PanelOnDevice(panel, params.model.backbone.window, device)
     phases = model.with_name(f".{model.name}.phases.partial")
     schema, made_from = Schema.read(dataset / "schema.json"), [plan, dataset / "contents.json", dataset / "schema.json"]
     tasks = [Task(phase, params, schema, phases, None, made_from) for phase in PHASES.values()]
     for task in tasks:
-        _carry_out_once(task, inputs, logs, group)
-    if not group.leads:
+        _run_once(task, inputs, logs, group)
+    if not group.is_main:
         return
-    network = load(tasks[-1].folder).placed(device, params.numerics)
+    network = load(tasks[-1].folder).to_device(device, params.numerics)
     first, last = panel.split["validation"][0], panel.split["test"][1]
-    write_parquet(tabulate(panel, score(network, inputs, first, last), first), scores)
+    write_parquet(to_frame(panel, score(network, inputs, first, last), first), scores)
     with replaced(model) as folder:
         for name in (CONFIG, WEIGHTS):
             shutil.copyfile(tasks[-1].folder / name, folder / name)
@@ -76,19 +76,19 @@ def make(
     shutil.rmtree(phases)
 
 
-def _carry_out_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> None:
+def _run_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> None:
     """Carries out a phase, unless its files are there as it left them, made from what it would be made from now."""
-    group.wait()  # for the files of the phase before, which the first process writes
+    group.barrier()  # for the files of the phase before, which the first process writes
     record = task.folder.with_suffix(".json")
     made_from = json.loads(json.dumps(task.inputs(domain_here(task.params.numerics))))
     try:
         done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": made_from, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):
         done = False
-    group.wait()  # until all have looked
+    group.barrier()  # until all have looked
     if not done:
-        task.carry_out(inputs, logs, group=group)
-    if not done and group.leads:
+        task.run(inputs, logs, group=group)
+    if not done and group.is_main:
         write_json({"inputs": made_from, "files": _hashes(task.folder)}, record)
 
 

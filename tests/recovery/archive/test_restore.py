@@ -19,8 +19,8 @@ from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.archive.restore import restore
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.access import open_cache, open_folder
 from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.open import open_cache, open_folder
 from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.1.0"
@@ -155,6 +155,6 @@ def test_an_archive_is_a_place_for_lost_objects(released: Any, archived: Path, t
     outs = lock.outputs(clone, TAG)
     with opened(archived) as folder:
         fetched = fetch(open_cache(clone), [open_folder(folder)], outs, lambda *_: None)
-        assert fetched.brought == {str(folder): len(listing(archived).manifest.objects)}
+        assert fetched.fetched_from == {str(folder): len(listing(archived).manifest.objects)}
     assert not fetched.lost
     assert not folder.exists()

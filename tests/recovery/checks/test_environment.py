@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from gogooku3.config import Params
 from gogooku3.recovery.checks.environment import OLDEST, compare, usable
-from gogooku3.recovery.checks.variables import knob
+from gogooku3.recovery.checks.legacy_env import legacy_option
 from gogooku3.runtime.numerics import software
 
 from .conftest import Delivery
@@ -78,10 +78,10 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     assert here.outcome == "noted"
     assert "probe 0123456789abcdef in the package" in here.found
     assert "nothing is known of this domain" in here.found
-    monkeypatch.setattr("gogooku3.recovery.checks.environment.known", lambda numerics: "the value here")
+    monkeypatch.setattr("gogooku3.recovery.checks.environment.known_value", lambda numerics: "the value here")
     told = delivery.verify_alone()["environment"].found
     assert "made by another version of the code, or on a machine outside the domain" in told
-    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: "0123456789abcdef")
+    monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: "0123456789abcdef")
     assert "this machine does not compute the bits of its domain" in delivery.verify_alone()["environment"].found
 
 
@@ -148,7 +148,7 @@ def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capab
     ],
 )
 def test_an_old_knob_is_recognised(name: str, kind: str) -> None:
-    assert knob(name) == kind
+    assert legacy_option(name) == kind
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,4 @@ def test_an_old_knob_is_recognised(name: str, kind: str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_machine_needs_is_not_taken_for_a_knob(name: str) -> None:
-    assert knob(name) is None
+    assert legacy_option(name) is None

@@ -48,14 +48,14 @@ def test_a_file_that_is_executable_here_alone_is_named(clone: Toy) -> None:
 
 def test_the_probe_is_held_against_what_is_known(clone: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gogooku3.runtime.numerics.pin", lambda numerics: None)  # too late in this process
-    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: None)
+    monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: None)
     finding = probe(clone.folder)
     assert finding.outcome == "noted"
     assert f"Python {platform.python_version()}" in finding.found
     value = finding.found.split()[0]
-    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: value)
+    monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: value)
     assert probe(clone.folder).outcome == "passed"
-    monkeypatch.setattr("gogooku3.model.probe.known", lambda numerics: "0" * 16)
+    monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: "0" * 16)
     assert probe(clone.folder).outcome == "failed"
 
 

@@ -6,11 +6,11 @@ import hashlib
 from urllib.parse import quote
 
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.fetch import fetch
 from gogooku3.recovery.storage.lock import outputs
-from gogooku3.recovery.storage.repair import deliver
-from gogooku3.recovery.storage.store import Held
+from gogooku3.recovery.storage.open import open_cache, open_remote
+from gogooku3.recovery.storage.repair import copy_object
+from gogooku3.recovery.storage.store import StoredObject
 
 from .proxy import Fate, Request, always, error, first
 
@@ -64,7 +64,7 @@ def test_a_byte_that_stays_flipped_is_never_accepted(receiver, proxy, bucket, tm
     assert not clone.cached(oid).exists()
     assert clone.run("dvc", "pull", check=False).returncode != 0
     assert not (clone.folder / MODEL).exists()
-    assert not deliver(oid, open_remote(clone.folder), open_cache(clone.folder))
+    assert not copy_object(oid, open_remote(clone.folder), open_cache(clone.folder))
     found = audit(receiver.folder, [None], deep=True)
     assert [(problem.path, problem.damage.kind) for problem in found.problems] == [(MODEL, "altered")]
 
@@ -95,7 +95,7 @@ def test_a_listing_of_many_pages_is_read_to_its_end_though_pages_fail(sender, pr
     store = open_remote(sender.folder)
     proxy.page, before = 7, len(proxy.requests)
     proxy.faults = [lambda request: error(503) if request.lists and request.attempt == 1 else None]
-    assert store.look_up(there) == {oid: Held(len(content), oid) for oid, content in there.items()}
+    assert store.look_up(there) == {oid: StoredObject(len(content), oid) for oid, content in there.items()}
     pages = [request for request in proxy.requests[before:] if "pageToken" in request.path]
     assert len({request.path for request in pages}) == 60 // 7
     assert {request.attempt for request in pages} == {1, 2}

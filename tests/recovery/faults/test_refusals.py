@@ -18,7 +18,7 @@ from fsspec.asyn import get_loop
 from gogooku3.errors import StoreError
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.storage import store as stores
-from gogooku3.recovery.storage.access import open_remote
+from gogooku3.recovery.storage.open import open_remote
 
 from ..lab import Lab
 from .conftest import Bucket, Toy

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.storage.access import open_cache, open_remote
 from gogooku3.recovery.storage.fetch import fetch
 from gogooku3.recovery.storage.lock import outputs
+from gogooku3.recovery.storage.open import open_cache, open_remote
 
 from . import proxy as faults
 from .proxy import error, every, first

@@ -11,7 +11,7 @@ import pytest
 from gogooku3.errors import ConfigError, DataError, RefusedError
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, clone
-from gogooku3.recovery.storage.access import open_remote
+from gogooku3.recovery.storage.open import open_remote
 
 
 @pytest.fixture

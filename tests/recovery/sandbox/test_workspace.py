@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from gogooku3.recovery.sandbox.workspace import keep_apart, scratch
-from gogooku3.recovery.storage.access import open_cache
+from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
+from gogooku3.recovery.storage.open import open_cache
 
-HOLD = "import sys, time\nfrom gogooku3.recovery.sandbox.workspace import scratch\nwith scratch('trial-') as folder:\n"
+HOLD = """
+import sys, time
+from gogooku3.recovery.sandbox.workspace import temporary_folder
+with temporary_folder('trial-') as folder:
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +42,10 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def test_a_folder_is_gone_at_the_end_also_after_an_error() -> None:
-    with scratch("trial-") as folder:
+    with temporary_folder("trial-") as folder:
         (folder / "file").write_text("content")
     assert not folder.exists()
-    with pytest.raises(ValueError, match="wrong"), scratch("trial-") as folder:
+    with pytest.raises(ValueError, match="wrong"), temporary_folder("trial-") as folder:
         raise ValueError("wrong")
     assert not folder.exists()
 
@@ -51,7 +55,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_in_use_stays(
     try:
         end(killed)
         assert left.is_dir()
-        with scratch("trial-"):
+        with temporary_folder("trial-"):
             assert not left.exists()
             assert used.is_dir()
     finally:
@@ -61,7 +65,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_in_use_stays(
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "temporary/trial-of-someone"
     other.mkdir()
-    with scratch("trial-"):
+    with temporary_folder("trial-"):
         pass
     assert other.is_dir()
 
@@ -70,7 +74,7 @@ def test_a_clone_uses_its_own_cache_whatever_the_settings_share(toy: Any, tmp_pa
     toy.local("cache", dir=str(tmp_path / "shared"))
     toy.local("core", site_cache_dir=str(tmp_path / "shared-site"))
     assert open_cache(toy.folder).name == str(tmp_path / "shared/files/md5")
-    keep_apart(toy.folder)
+    isolate(toy.folder)
     assert open_cache(toy.folder).name == str(toy.folder / ".dvc/cache/files/md5")
     assert toy.run("dvc", "config", "core.site_cache_dir").stdout.strip() == str(toy.folder / ".dvc/tmp/site")
     assert toy.run("dvc", "config", "remote.store.endpointurl").stdout.strip().startswith("http://127.0.0.1:")

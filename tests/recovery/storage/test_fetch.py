@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError, StoreError
-from gogooku3.recovery.bring import bring
-from gogooku3.recovery.storage.access import open_folder
+from gogooku3.recovery.pull import pull
 from gogooku3.recovery.storage.fetch import Fetched, fetch
 from gogooku3.recovery.storage.lock import outputs
+from gogooku3.recovery.storage.open import open_folder
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_a_listing_that_a_later_place_has_names_files_that_an_earlier_one_has(to
     placed(first, toy_source.object_of("data/parts")).unlink()
     placed(second, toy_source.object_of("data/parts/first.txt")).unlink()
     found = fetched(toy_source, tmp_path / "cache", first, second)
-    assert (found.lost, sum(found.brought.values())) == ((), found.objects)
-    assert all(found.brought.values())
+    assert (found.lost, sum(found.fetched_from.values())) == ((), found.objects)
+    assert all(found.fetched_from.values())
 
 
 def test_a_place_that_fails_is_passed_over(toy_source, copies, tmp_path: Path):
@@ -51,7 +51,7 @@ def test_a_place_that_fails_is_passed_over(toy_source, copies, tmp_path: Path):
     with pytest.raises(StoreError, match=f"`{first}` cannot be used: .*directory"):
         fetched(toy_source, tmp_path / "alone", first)
     found = fetched(toy_source, tmp_path / "cache", first, second)
-    assert (found.lost, list(found.brought)) == ((), [str(second)])
+    assert (found.lost, list(found.fetched_from)) == ((), [str(second)])
     assert fetched(toy_source, tmp_path / "cache").lost == ()
 
 
@@ -71,7 +71,7 @@ def test_a_listing_that_leads_out_of_its_directory_is_not_delivered(toy_source, 
     before = sorted(file for file in tmp_path.rglob("*") if ".dvc" not in file.parts)
     (toy.folder / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path / 'toy/.dvc/cache'}\n")
     with pytest.raises(DataError, match=r"`data/parts` .*altered"):
-        bring(toy.folder, outputs(toy.folder, None))
+        pull(toy.folder, outputs(toy.folder, None))
     assert sorted(file for file in tmp_path.rglob("*") if ".dvc" not in file.parts) == before
 
 
@@ -83,5 +83,5 @@ def test_nothing_is_written_through_a_link_that_leads_out(toy_source, copies, tm
     (toy.folder / "models").symlink_to("../elsewhere")
     (toy.folder / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {copies[0]}\n")
     with pytest.raises(DataError, match="leads out of the repository"):
-        bring(toy.folder, outputs(toy.folder, None))
+        pull(toy.folder, outputs(toy.folder, None))
     assert not list((tmp_path / "elsewhere").iterdir())

@@ -16,9 +16,9 @@ from fsspec.asyn import get_loop, sync
 
 from gogooku3.errors import StoreError
 from gogooku3.recovery.storage import store as stores
-from gogooku3.recovery.storage.access import open_cache, open_remote
-from gogooku3.recovery.storage.repair import deliver
-from gogooku3.recovery.storage.store import Held, Store
+from gogooku3.recovery.storage.open import open_cache, open_remote
+from gogooku3.recovery.storage.repair import copy_object
+from gogooku3.recovery.storage.store import Store, StoredObject
 
 
 def oid(content: bytes) -> str:
@@ -73,7 +73,7 @@ def test_a_client_of_another_kind_is_made_outside_the_loop_that_it_waits_for(toy
     store = Store(HashFileDB(Waiting(), of_google.path, hash_name="md5"), "waiting")
     store.reach()
     bucket.write(bucket.at(oid(b"parts")), b"parts")
-    assert store.look_up([oid(b"parts")]) == {oid(b"parts"): Held(5, oid(b"parts"))}
+    assert store.look_up([oid(b"parts")]) == {oid(b"parts"): StoredObject(5, oid(b"parts"))}
 
 
 def test_the_bucket_tells_size_and_md5_without_a_download(toy, bucket):
@@ -81,7 +81,7 @@ def test_the_bucket_tells_size_and_md5_without_a_download(toy, bucket):
     for content in there:
         bucket.write(bucket.at(oid(content)), content)
     asked = [oid(content) for content in there] + [oid(b"absent")]
-    assert open_remote(toy.folder).look_up(asked) == {oid(c): Held(len(c), oid(c)) for c in there}
+    assert open_remote(toy.folder).look_up(asked) == {oid(c): StoredObject(len(c), oid(c)) for c in there}
 
 
 def test_a_few_objects_of_a_full_bucket_are_found_folder_by_folder(toy, bucket, monkeypatch):
@@ -116,7 +116,7 @@ def test_many_objects_are_found_in_parts_of_a_page(toy, bucket, monkeypatch):
 def test_an_object_of_which_the_bucket_gives_no_md5_is_known_by_size_only(toy, bucket):
     bucket.write(bucket.at(oid(b"parts")), b"parts")
     bucket.claim_md5(bucket.at(oid(b"parts")), "")
-    assert open_remote(toy.folder).look_up([oid(b"parts")]) == {oid(b"parts"): Held(5, None)}
+    assert open_remote(toy.folder).look_up([oid(b"parts")]) == {oid(b"parts"): StoredObject(5, None)}
 
 
 def test_an_answer_is_never_older_than_the_question(toy, bucket):
@@ -131,7 +131,7 @@ def test_reading_streams_the_bytes_and_says_when_there_are_none(toy, bucket):
     content = bytes(range(256)) * 9000
     bucket.write(bucket.at(oid(content)), content)
     store = open_remote(toy.folder)
-    assert store.digest(oid(content)) == Held(len(content), oid(content))
+    assert store.digest(oid(content)) == StoredObject(len(content), oid(content))
     assert store.read(oid(content)) == content
     assert store.digest(oid(b"absent")) is None
     assert store.read(oid(b"absent")) is None
@@ -140,10 +140,10 @@ def test_reading_streams_the_bytes_and_says_when_there_are_none(toy, bucket):
 def test_a_bad_copy_is_not_delivered(toy, bucket):
     name = oid(b"good")
     bucket.write(bucket.at(name), b"evil")
-    assert not deliver(name, open_remote(toy.folder), open_cache(toy.folder))
+    assert not copy_object(name, open_remote(toy.folder), open_cache(toy.folder))
     assert not toy.cached(name).exists()
     bucket.write(bucket.at(name), b"good")
-    assert deliver(name, open_remote(toy.folder), open_cache(toy.folder))
+    assert copy_object(name, open_remote(toy.folder), open_cache(toy.folder))
     assert toy.cached(name).read_bytes() == b"good"
     assert toy.cached(name).stat().st_mode & 0o777 == 0o444
 

@@ -13,8 +13,8 @@ from gogooku3.config.quotes import Planted, SyntheticQuotes
 from gogooku3.quotes.schema import Quotes
 from gogooku3.sources.source import make
 from gogooku3.sources.synthetic import shocks, universe
-from gogooku3.sources.synthetic.draws import Purpose, generator
-from gogooku3.sources.synthetic.planted import CLIP, CLIPPED_SD
+from gogooku3.sources.synthetic.alpha_signals import CLIP, CLIPPED_SD
+from gogooku3.sources.synthetic.random_streams import Purpose, generator
 
 Params = Callable[..., SyntheticQuotes]
 Floats = npt.NDArray[np.float64]
@@ -98,7 +98,7 @@ def test_the_dispersion_foretells_the_variance_across_stocks(params: SyntheticQu
     for number in range(1500):
         rng = generator(1, Purpose.SESSION, number)
         state_S = rng.standard_normal(params.stocks)
-        moved = shocks.draw(drawn, shocks.Climate(2.0, state_S, drawn.phase_S), rng)
+        moved = shocks.draw(drawn, shocks.VolatilityState(2.0, state_S, drawn.phase_S), rng)
         found.append((moved.overnight_S + moved.intraday_S).var())
     error = np.std(found) / len(found) ** 0.5
     assert np.mean(found) == pytest.approx(shocks.dispersion(drawn, 2.0), abs=4 * error)
@@ -107,17 +107,17 @@ def test_the_dispersion_foretells_the_variance_across_stocks(params: SyntheticQu
 def test_the_volatility_state_is_stationary_and_halves_in_sixty_sessions() -> None:
     rng = generator(3, Purpose.SESSION)
     S = 20_000
-    first = climate = shocks.Climate(1.0, rng.standard_normal(S), np.zeros(S))
+    first = volatility = shocks.VolatilityState(1.0, rng.standard_normal(S), np.zeros(S))
     for _ in range(60):
-        climate = climate.after(0.0, np.full(S, 10.0), rng)
-    assert climate.state_S.std() == pytest.approx(1.0, abs=0.02)
-    assert np.corrcoef(first.state_S, climate.state_S)[0, 1] == pytest.approx(0.5, abs=0.03)
-    assert (climate.relative**2).mean() == pytest.approx(1.0, abs=0.03)
+        volatility = volatility.after(0.0, np.full(S, 10.0), rng)
+    assert volatility.state_S.std() == pytest.approx(1.0, abs=0.02)
+    assert np.corrcoef(first.state_S, volatility.state_S)[0, 1] == pytest.approx(0.5, abs=0.03)
+    assert (volatility.relative**2).mean() == pytest.approx(1.0, abs=0.03)
 
 
 def test_the_clipped_own_shock_has_the_stated_spread(params: SyntheticQuotes) -> None:
     drawn = universe.draw(params)
-    climate = shocks.Climate(1.0, drawn.state_S, drawn.phase_S)
-    own = np.concatenate([shocks.draw(drawn, climate, generator(2, Purpose.SESSION, n)).own_S for n in range(1500)])
+    volatility = shocks.VolatilityState(1.0, drawn.state_S, drawn.phase_S)
+    own = np.concatenate([shocks.draw(drawn, volatility, generator(2, Purpose.SESSION, n)).own_S for n in range(1500)])
     assert own.std() == pytest.approx(1.0, abs=0.01)
     assert np.clip(own, -CLIP, CLIP).std() == pytest.approx(CLIPPED_SD, abs=0.004)

@@ -13,7 +13,7 @@ import pytest
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
 from gogooku3.errors import DataError
 from gogooku3.evaluation.evaluate import Outcome, evaluate
-from gogooku3.evaluation.market import conditions_of
+from gogooku3.evaluation.market import market_state_of
 from gogooku3.metrics.returns import sharpe
 from gogooku3.walk_forward.joined.results import Results, measure
 from gogooku3.walk_forward.joined.series import join
@@ -37,7 +37,7 @@ def results(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Results
 def test_folds_of_one_model_are_worth_what_it_is_on_all_their_sessions(market: Market, results: Results) -> None:
     """Positions go over the border: with a limit on trades, setting up anew in fold 2 would show."""
     panel, rows = market.panel, slice(65, 125)
-    conditions = conditions_of(panel, market.quotes, 65, 124)
+    conditions = market_state_of(panel, market.quotes, 65, 124)
     whole = evaluate(
         market.scores["model"][rows],
         Outcome(panel.y_TSH[rows], panel.sessions[rows], panel.horizons, conditions),

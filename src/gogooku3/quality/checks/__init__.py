@@ -18,9 +18,9 @@ from gogooku3.quality.checks import (
     targets,
 )
 from gogooku3.quality.finding import Finding, Level
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
-Found = Mapping[str, Sequence[Finding]]
+Findings = Mapping[str, Sequence[Finding]]
 """The findings of every check, by its name."""
 
 
@@ -32,28 +32,28 @@ class Check:
     title: str
     rule: str
     """What holds where it finds nothing."""
-    found: Callable[[Survey], Iterator[Finding]]
+    check: Callable[[Statistics], Iterator[Finding]]
 
 
 CHECKS = (
-    Check("coverage", "Coverage", coverage.RULE, coverage.found),
-    Check("missing", "Missing values", missing.RULE, missing.found),
-    Check("dead", "Dead features", dead.RULE, dead.found),
-    Check("constant", "Constant features", constant.RULE, constant.found),
-    Check("duplicates", "Duplicate features", duplicates.RULE, duplicates.found),
-    Check("outliers", "Outliers", outliers.RULE, outliers.found),
-    Check("quotes", "Rules of the quotes", quotes.RULE, quotes.found),
-    Check("splits", "Splits and embargo", splits.RULE, splits.found),
-    Check("targets", "Targets", targets.RULE, targets.found),
-    Check("graph", "Graph", graph.RULE, graph.found),
+    Check("coverage", "Coverage", coverage.RULE, coverage.check),
+    Check("missing", "Missing values", missing.RULE, missing.check),
+    Check("dead", "Dead features", dead.RULE, dead.check),
+    Check("constant", "Constant features", constant.RULE, constant.check),
+    Check("duplicates", "Duplicate features", duplicates.RULE, duplicates.check),
+    Check("outliers", "Outliers", outliers.RULE, outliers.check),
+    Check("quotes", "Rules of the quotes", quotes.RULE, quotes.check),
+    Check("splits", "Splits and embargo", splits.RULE, splits.check),
+    Check("targets", "Targets", targets.RULE, targets.check),
+    Check("graph", "Graph", graph.RULE, graph.check),
 )
 
 
-def judge(survey: Survey) -> Found:
+def judge(statistics: Statistics) -> Findings:
     """Runs every check."""
-    return {check.name: list(check.found(survey)) for check in CHECKS}
+    return {check.name: list(check.check(statistics)) for check in CHECKS}
 
 
-def total(found: Found, level: Level) -> int:
+def total(check: Findings, level: Level) -> int:
     """How many findings are of a level."""
-    return sum(finding.level == level for findings in found.values() for finding in findings)
+    return sum(finding.level == level for findings in check.values() for finding in findings)

@@ -10,7 +10,7 @@ import numpy as np
 from gogooku3.pages.words import count, percent
 from gogooku3.quality.columns import ratio
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 SESSIONS = 0.6
 """Share of a month's weekdays that are sessions, at least; the other days are holidays."""
@@ -23,15 +23,15 @@ RULE = (
 )
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Months with too few sessions, sessions with too few stocks, and stocks that vanish together."""
-    yield from _few_sessions(survey)
-    yield from _few_bars(survey)
-    yield from _fewer_stocks(survey)
+    yield from _few_sessions(statistics)
+    yield from _few_bars(statistics)
+    yield from _fewer_stocks(statistics)
 
 
-def _few_sessions(survey: Survey) -> Iterator[Finding]:
-    counts = zip(survey.months, survey.attendance.sessions_M, survey.attendance.weekdays_M, strict=True)
+def _few_sessions(statistics: Statistics) -> Iterator[Finding]:
+    counts = zip(statistics.months, statistics.bar_counts.sessions_M, statistics.bar_counts.weekdays_M, strict=True)
     for month, sessions, weekdays in counts:
         if sessions < SESSIONS * weekdays:
             yield Finding(
@@ -43,36 +43,36 @@ def _few_sessions(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def _few_bars(survey: Survey) -> Iterator[Finding]:
-    attendance = survey.attendance
-    share_T = ratio(attendance.bars_T, attendance.listed_T)
-    for place, month in enumerate(survey.months):
-        thin = np.flatnonzero((attendance.month_T == place) & (share_T < STOCKS))
+def _few_bars(statistics: Statistics) -> Iterator[Finding]:
+    bar_counts = statistics.bar_counts
+    share_T = ratio(bar_counts.bars_T, bar_counts.listed_T)
+    for place, month in enumerate(statistics.months):
+        thin = np.flatnonzero((bar_counts.month_T == place) & (share_T < STOCKS))
         if thin.size:
             least = thin[np.argmin(share_T[thin])]
             yield Finding(
                 "few_bars",
                 "fault",
                 f"{count(thin.size, 'session')} in which listed stocks lack a bar, most of all"
-                f" {attendance.sessions_T[least]} with {percent(share_T[least])} of them present",
+                f" {bar_counts.sessions_T[least]} with {percent(share_T[least])} of them present",
                 months=(month,),
                 values={
                     "sessions": int(thin.size),
-                    "session": str(attendance.sessions_T[least]),
+                    "session": str(bar_counts.sessions_T[least]),
                     "share": float(share_T[least]),
                 },
             )
 
 
-def _fewer_stocks(survey: Survey) -> Iterator[Finding]:
-    held = np.flatnonzero(survey.attendance.stocks_M)
+def _fewer_stocks(statistics: Statistics) -> Iterator[Finding]:
+    held = np.flatnonzero(statistics.bar_counts.stocks_M)
     for before, place in pairwise(held):
-        was, stocks = survey.attendance.stocks_M[[before, place]].tolist()
+        was, stocks = statistics.bar_counts.stocks_M[[before, place]].tolist()
         if stocks < STOCKS * was:
             yield Finding(
                 "fewer_stocks",
                 "fault",
-                f"{count(stocks, 'stock')} after {was:,} in {survey.months[before]}",
-                months=(survey.months[place],),
+                f"{count(stocks, 'stock')} after {was:,} in {statistics.months[before]}",
+                months=(statistics.months[place],),
                 values={"stocks": stocks, "before": was},
             )

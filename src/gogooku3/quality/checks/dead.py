@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 RULE = "Every feature has a value somewhere."
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """The features without any value, apart by whether a history is as long as they look back."""
-    due_F = survey.columns.due_MF.any(axis=0)
+    due_F = statistics.columns.due_MF.any(axis=0)
     for enough, text in (
         (True, "no value in any row, though the history is there"),
         (False, "no value in any row: no stock's history is as long as the feature looks back"),
     ):
-        places = np.flatnonzero(survey.columns.dead_F & (due_F == enough))
+        places = np.flatnonzero(statistics.columns.dead_F & (due_F == enough))
         if places.size:
-            yield Finding("dead", "fault", text, features=tuple(survey.schema.names[place] for place in places))
+            yield Finding("dead", "fault", text, features=tuple(statistics.schema.names[place] for place in places))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gogooku3.pages.words import percent
 from gogooku3.quality.columns import Columns
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 ABOVE_USUAL = 0.05
 """By how much a month's share of missing values may exceed the feature's median month."""
@@ -25,9 +25,9 @@ RULE = (
 )
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Features that lack values which their stocks' history allows; those that lack them in the same months as one."""
-    share_MF, lost_MF = survey.columns.lost_share_MF, lost(survey.columns)
+    share_MF, lost_MF = statistics.columns.lost_share_MF, lost(statistics.columns)
     groups: dict[tuple[int, ...], list[int]] = {}
     for place in np.flatnonzero(lost_MF.any(axis=0)):
         groups.setdefault(tuple(np.flatnonzero(lost_MF[:, place]).tolist()), []).append(int(place))
@@ -37,8 +37,8 @@ def found(survey: Survey) -> Iterator[Finding]:
             "missing",
             "fault",
             f"up to {percent(shares.max())} of a month's values are missing though the history is there",
-            features=tuple(survey.schema.names[place] for place in places),
-            months=tuple(survey.months[month] for month in months),
+            features=tuple(statistics.schema.names[place] for place in places),
+            months=tuple(statistics.months[month] for month in months),
             values={"share": float(shares.max())},
         )
 

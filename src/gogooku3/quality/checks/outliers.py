@@ -9,7 +9,7 @@ import numpy as np
 from gogooku3.pages.words import percent
 from gogooku3.quality.columns import ratio
 from gogooku3.quality.finding import Finding, shortest
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 CLIPPED, CLIPPED_IN_MONTH = 0.15, 0.4
 """Share of a feature's values on the bounds of clipping: in all months from here a fault, in one month a note."""
@@ -20,16 +20,16 @@ RULE = (
 )
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Impossible values, and features of which too many are clipped."""
-    yield from _out_of_range(survey)
-    yield from _clipped(survey)
+    yield from _out_of_range(statistics)
+    yield from _clipped(statistics)
 
 
-def _out_of_range(survey: Survey) -> Iterator[Finding]:
-    columns, largest = survey.columns, np.finfo(np.float32).max
-    bounds = {"stock": np.float32(survey.clip), "rank": np.float32(1.0), "session": largest}
-    bound_F = np.array([bounds[feature.scope] for feature in survey.schema.features])
+def _out_of_range(statistics: Statistics) -> Iterator[Finding]:
+    columns, largest = statistics.columns, np.finfo(np.float32).max
+    bounds = {"stock": np.float32(statistics.clip), "rank": np.float32(1.0), "session": largest}
+    bound_F = np.array([bounds[feature.scope] for feature in statistics.schema.features])
     size_MF = np.fmax(np.abs(columns.low_MF), np.abs(columns.high_MF))
     for place in np.flatnonzero((size_MF > bound_F).any(axis=0)):
         months = np.flatnonzero(size_MF[:, place] > bound_F[place])
@@ -39,16 +39,16 @@ def _out_of_range(survey: Survey) -> Iterator[Finding]:
             "out_of_range",
             "fault",
             f"values from {low:g} to {high:g}, beyond {bound}".replace("-", "−"),
-            features=(survey.schema.names[place],),
-            months=tuple(survey.months[month] for month in months),
+            features=(statistics.schema.names[place],),
+            months=tuple(statistics.months[month] for month in months),
             values={"low": str(low), "high": str(high)},
         )
 
 
-def _clipped(survey: Survey) -> Iterator[Finding]:
-    columns = survey.columns
+def _clipped(statistics: Statistics) -> Iterator[Finding]:
+    columns = statistics.columns
     share_F = ratio(columns.clipped_MF.sum(axis=0), columns.known_MF.sum(axis=0))
-    for place, name in enumerate(survey.schema.names):
+    for place, name in enumerate(statistics.schema.names):
         months = np.flatnonzero(columns.clipped_share_MF[:, place] >= CLIPPED_IN_MONTH)
         if share_F[place] >= CLIPPED:
             yield Finding(
@@ -65,6 +65,6 @@ def _clipped(survey: Survey) -> Iterator[Finding]:
                 "note",
                 f"up to {percent(worst)} of a month's values stand on the bounds",
                 features=(name,),
-                months=tuple(survey.months[month] for month in months),
+                months=tuple(statistics.months[month] for month in months),
                 values={"share": worst},
             )

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from gogooku3.pages.words import count
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 RULE = (
     "No bar broke a rule, and every stock has one sector and one segment. Otherwise `quotes.rules` says what is done."
 )
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Rules that were broken, and labels that are unknown or changed."""
-    for rule, entry in survey.quotes["rules"].items():
+    for rule, entry in statistics.quotes["rules"].items():
         if entry["count"]:
             done = "left out" if entry["policy"] == "drop" else "kept as they are"
             yield Finding(
@@ -24,7 +24,7 @@ def found(survey: Survey) -> Iterator[Finding]:
                 f"{count(entry['count'], 'bar')} broke the rule `{rule}`, {done}",
                 values={name: entry[name] for name in ("policy", "count", "dropped")} | {"rule": rule},
             )
-    for label, entry in survey.quotes.get("listed", {}).items():
+    for label, entry in statistics.quotes.get("listed", {}).items():
         for kind, stocks in entry.items():
             if stocks:
                 yield Finding(

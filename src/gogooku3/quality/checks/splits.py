@@ -10,16 +10,16 @@ import polars as pl
 from gogooku3.dataset.splits import SPLITS
 from gogooku3.pages.words import count
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 
 RULE = "Between two splits lie at least as many sessions as the longest target spans."
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Neighbouring splits that are too near each other."""
-    longest = max(survey.schema.horizons)
+    longest = max(statistics.schema.horizons)
     for before, after in pairwise(SPLITS):
-        sessions = embargo(survey, before, after)
+        sessions = embargo(statistics, before, after)
         if sessions < longest:
             yield Finding(
                 "short_embargo",
@@ -29,8 +29,8 @@ def found(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def embargo(survey: Survey, before: str, after: str) -> int:
+def embargo(statistics: Statistics, before: str, after: str) -> int:
     """Sessions between two splits that belong to neither; negative where they overlap."""
-    ends = pl.Series([survey.split[before]["last"], survey.split[after]["first"]]).str.to_date()
-    last, first = survey.attendance.place(ends).tolist()
+    ends = pl.Series([statistics.split[before]["last"], statistics.split[after]["first"]]).str.to_date()
+    last, first = statistics.bar_counts.place(ends).tolist()
     return int(first - last - 1)

@@ -9,7 +9,7 @@ import numpy as np
 from gogooku3.dataset.schema import target_name
 from gogooku3.pages.words import count, percent
 from gogooku3.quality.finding import Finding
-from gogooku3.quality.survey import Survey
+from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.targets import JUMP
 
 KNOWN = 0.9
@@ -21,17 +21,17 @@ RULE = (
 )
 
 
-def found(survey: Survey) -> Iterator[Finding]:
+def check(statistics: Statistics) -> Iterator[Finding]:
     """Targets that are missing, that no price can make, or that look like a split."""
-    targets = survey.targets
-    for place, horizon in enumerate(survey.schema.horizons):
+    targets = statistics.targets
+    for place, horizon in enumerate(statistics.schema.horizons):
         share_M = targets.known_share_MH[:, place]
         for month in np.flatnonzero(share_M < KNOWN):
             yield Finding(
                 "missing_target",
                 "fault",
                 f"`{target_name(horizon)}` is known in {percent(share_M[month])} of the rows",
-                months=(survey.months[month],),
+                months=(statistics.months[month],),
                 values={"target": target_name(horizon), "share": float(share_M[month])},
             )
         for month in np.flatnonzero(targets.impossible_MH[:, place]):
@@ -40,16 +40,16 @@ def found(survey: Survey) -> Iterator[Finding]:
                 "impossible_target",
                 "fault",
                 f"`{target_name(horizon)}` is infinite or below −100 % in {count(rows, 'row')}",
-                months=(survey.months[month],),
+                months=(statistics.months[month],),
                 values={"target": target_name(horizon), "rows": rows},
             )
     months = np.flatnonzero(targets.jumps_M)
     if months.size:
-        rows, shortest = int(targets.jumps_M.sum()), target_name(survey.schema.horizons[0])
+        rows, shortest = int(targets.jumps_M.sum()), target_name(statistics.schema.horizons[0])
         yield Finding(
             "large_return",
             "note",
             f"{count(rows, 'row')} with `{shortest}` beyond ±{percent(JUMP)}: a split that nobody adjusted for?",
-            months=tuple(survey.months[month] for month in months),
+            months=tuple(statistics.months[month] for month in months),
             values={"rows": rows},
         )

@@ -27,14 +27,14 @@ from gogooku3.recovery.archive.manifest import (
 )
 from gogooku3.recovery.archive.readme import file_name, readme
 from gogooku3.recovery.archive.tar import end, header, padding
-from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import Record, parse
+from gogooku3.recovery.sources import open_sources
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.open import open_cache
+from gogooku3.recovery.storage.scan import Progress
 from gogooku3.recovery.storage.store import Store
-from gogooku3.recovery.storage.survey import Progress
 from gogooku3.runtime.files import replaced_file
 
 
@@ -77,7 +77,7 @@ def create(
     require_plain(root, release.commit)
     outs = lock.outputs(root, release.commit)
     cache = open_cache(root)
-    with places(root) as sources:
+    with open_sources(root) as sources:
         fetch(cache, sources, outs, progress).require_whole()
     documents = _documents(root, release, record)
     oids = objects(outs, cache.read)

@@ -14,9 +14,9 @@ from gogooku3.recovery.archive.contents import disagree, objects, require_releas
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, reading
 from gogooku3.recovery.archive.release import cloned
-from gogooku3.recovery.bring import checkout
+from gogooku3.recovery.pull import checkout
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, vacant
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, require_vacant
 from gogooku3.recovery.sandbox.program import verified
 from gogooku3.recovery.storage import lock
 from gogooku3.runtime.files import replaced
@@ -55,7 +55,7 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         MismatchError: its parts are not of one release.
         RefusedError: `target` holds something already, or is where the caller stands.
     """
-    target = vacant(target)
+    target = require_vacant(target)
     with reading(file) as archive, replaced(target) as folder:
         manifest = archive.manifest
         progress("cloning")

@@ -26,9 +26,9 @@ import torch
 from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.model.probe import departs, domain_here, known
+from gogooku3.model.probe import domain_here, known_value, mismatch
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
-from gogooku3.recovery.checks.subject import Subject
+from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.runtime.numerics import deciding, prepare_torch, software
 
@@ -53,9 +53,9 @@ class Entry:
         return f"{self.entry} {self.package} in the package, {self.here} here ({self.standing})"
 
 
-def environment(subject: Subject) -> Finding:
+def environment(files: PackageFiles) -> Finding:
     """What decides the bits is here as it was when the package was made; nothing here is too old to work."""
-    entries = differences(subject.package)
+    entries = differences(files.package)
     other = [entry for entry in entries if entry.standing != "exact"]
     details = tuple(asdict(entry) for entry in (*entries, *_neutral()))
     if not other:
@@ -63,7 +63,7 @@ def environment(subject: Subject) -> Finding:
     found = f"{len(entries) - len(other)} of {len(entries)} entries exact; {'; '.join(str(entry) for entry in other)}"
     remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
     if [entry.entry for entry in other] == [PROBE]:
-        cause, remedy = _cause(other[0], usable(read_numerics(subject.package)))
+        cause, remedy = _cause(other[0], usable(read_numerics(files.package)))
         found += f"; {cause}"
     if any(entry.standing == "breaking" for entry in other):
         return Finding("failed", found, "install the package's commit: `pip install -r requirements.lock`", details)
@@ -92,7 +92,7 @@ def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]
 
 def _cause(probe: Entry, numerics: Numerics) -> tuple[str, str]:
     """Which side departs where nothing but the probe differs, and what to do."""
-    departure = departs(numerics)
+    departure = mismatch(numerics)
     if departure is not None:
         return departure, "`gogooku3 doctor` shows what this machine computes with"
     its_code = "check out the package's commit, and verify with the code there"
@@ -102,7 +102,7 @@ def _cause(probe: Entry, numerics: Numerics) -> tuple[str, str]:
             " to the bit, on the C library that made it; here a tolerance is allowed",
             its_code,
         )
-    if known(numerics) is None:
+    if known_value(numerics) is None:
         return "nothing is known of this domain that would tell which of the two departs from it", its_code
     return (
         "this machine computes the bits of its domain: the package was made by another version of the code, or on a"

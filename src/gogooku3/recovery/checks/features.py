@@ -7,26 +7,26 @@ import math
 import polars as pl
 
 from gogooku3.dataset.schema import JOINED, Column, Schema, check_columns, read_json
-from gogooku3.errors import DataError, MismatchError, listed
+from gogooku3.errors import DataError, MismatchError, abbreviate
 from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.model.weights import CONFIG
-from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.releases.origin import origin, way_to_dataset
+from gogooku3.recovery.releases.provenance import dataset_hint, provenance
 
 _SHOWN = 5
 """Columns of a kind that a message names; `details` names them all."""
 
 
-def schema(subject: Subject) -> Finding:
+def schema(files: PackageFiles) -> Finding:
     """The ABI recomputed from the ordered features is the one that `schema.json` gives."""
-    return Finding("passed", f"{len(subject.schema.features)} features, ABI {subject.schema.abi}")
+    return Finding("passed", f"{len(files.schema.features)} features, ABI {files.schema.abi}")
 
 
-def features(subject: Subject) -> Finding:
+def features(files: PackageFiles) -> Finding:
     """`config.json` was made for the features and horizons of `schema.json`."""
-    own, architecture = subject.schema, subject.architecture
+    own, architecture = files.schema, files.architecture
     faults = [
         f"`{CONFIG}` gives {name} {asked}, `schema.json` {given}"
         for name, asked, given in (
@@ -41,14 +41,14 @@ def features(subject: Subject) -> Finding:
     return Finding("passed", f"`{CONFIG}` and `schema.json` agree on ABI, features and horizons")
 
 
-def preprocess(subject: Subject) -> Finding:
+def preprocess(files: PackageFiles) -> Finding:
     """`preprocess.json` belongs to the same features and holds what `session` features are standardised with."""
-    content = read_json(subject.package / "preprocess.json")
-    if content["abi"] != subject.schema.abi:
+    content = read_json(files.package / "preprocess.json")
+    if content["abi"] != files.schema.abi:
         raise MismatchError(
-            f"`preprocess.json` belongs to ABI {content['abi']}, `schema.json` to {subject.schema.abi}", hint=FETCH
+            f"`preprocess.json` belongs to ABI {content['abi']}, `schema.json` to {files.schema.abi}", hint=FETCH
         )
-    wanted = {column.name for column in subject.schema.features if column.scope == "session"}
+    wanted = {column.name for column in files.schema.features if column.scope == "session"}
     fitted = content["session"]
     faults = [f"{name} is not fitted" for name in sorted(wanted - fitted.keys())]
     faults += [f"{name} has no place" for name in sorted(fitted.keys() - wanted)]
@@ -64,32 +64,30 @@ def preprocess(subject: Subject) -> Finding:
     return Finding("passed", f"{len(fitted)} features standardised by the training sessions, clip {content['clip']}")
 
 
-def dataset(subject: Subject) -> Finding:
+def dataset(files: PackageFiles) -> Finding:
     """The dataset at hand has the package's columns, in order and of their types; every file of features too."""
-    if subject.dataset is None:
+    if files.dataset is None:
         return Finding("skipped", "no dataset at hand", "name one with `--dataset` to hold the package against it")
-    own, other = subject.schema, Schema.read(subject.dataset / "schema.json")
+    own, other = files.schema, Schema.read(files.dataset / "schema.json")
     differences = compare(own, other)
     if differences:
-        return Finding("failed", _told(differences, own, other), _remedy(subject, _parameter(own, other)), differences)
+        return Finding("failed", _told(differences, own, other), _remedy(files, _parameter(own, other)), differences)
     if own.horizons != other.horizons:
         raise MismatchError(
             f"the model scores horizons {list(own.horizons)}, the dataset has {list(other.horizons)}",
-            hint=_remedy(subject, f"set `dataset.horizons` to {list(own.horizons)}, then `dvc repro dataset`"),
+            hint=_remedy(files, f"set `dataset.horizons` to {list(own.horizons)}, then `dvc repro dataset`"),
         )
-    clips = [read_json(folder / "preprocess.json")["clip"] for folder in (subject.package, subject.dataset)]
+    clips = [read_json(folder / "preprocess.json")["clip"] for folder in (files.package, files.dataset)]
     if clips[0] != clips[1]:
         raise MismatchError(
             f"the model's features are clipped at {clips[0]}, the dataset's at {clips[1]}",
-            hint=_remedy(subject, f"set `dataset.clip` to {clips[0]}, then `dvc repro dataset`"),
+            hint=_remedy(files, f"set `dataset.clip` to {clips[0]}, then `dvc repro dataset`"),
         )
-    months = sorted((subject.dataset / "features").glob("*.parquet"))
+    months = sorted((files.dataset / "features").glob("*.parquet"))
     for month in months:
         check_columns(pl.read_parquet_schema(month), own.feature_columns, month)
     if not months:
-        raise DataError(
-            f"`{subject.dataset}` holds no features", hint="`dvc pull data/dataset`, or `dvc repro dataset`"
-        )
+        raise DataError(f"`{files.dataset}` holds no features", hint="`dvc pull data/dataset`, or `dvc repro dataset`")
     return Finding("passed", f"the same {len(own.features)} columns in the schema and in {len(months)} months")
 
 
@@ -130,10 +128,12 @@ def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Sc
     named = {
         "missing": lambda changes: _by_family(changes, own),
         "added": lambda changes: _by_family(changes, other),
-        "retyped": lambda changes: listed(
+        "retyped": lambda changes: abbreviate(
             [f"{each['column']} ({each['dataset']} for {each['package']})" for each in changes]
         ),
-        "reordered": lambda changes: listed([f"{each['dataset']} where {each['column']} belongs" for each in changes]),
+        "reordered": lambda changes: abbreviate(
+            [f"{each['dataset']} where {each['column']} belongs" for each in changes]
+        ),
     }
     parts = [f"{kind}: {named[kind](changes)}" for kind, changes in kinds.items()]
     return f"{counts} against the package's {len(own.features)} columns; {'; '.join(parts)}"
@@ -153,7 +153,7 @@ def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
         if concerned:
             whole = len(concerned) == len(columns)
             parts.append(
-                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({listed(concerned)})'}"
+                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({abbreviate(concerned)})'}"
             )
     return ", ".join(parts)
 
@@ -167,7 +167,7 @@ def _parameter(own: Schema, other: Schema) -> str:
         settings.append(f"set `dataset.features` to {mine}{here}")
     if _joined(own) != _joined(other):
         tables = [f"`{column.name}` ({column.definition})" for column in _joined(own)]
-        settings.append(f"set `dataset.joined.tables` to give {listed(tables) or 'none'}")
+        settings.append(f"set `dataset.joined.tables` to give {abbreviate(tables) or 'none'}")
     if mine is None or not settings:
         return "check out the package's commit, then `dvc pull data/dataset`"
     return f"{', '.join(settings)}, then `dvc repro dataset`"
@@ -185,8 +185,8 @@ def _joined(schema: Schema) -> tuple[Column, ...]:
     return tuple(column for column in schema.features if column.family == JOINED)
 
 
-def _remedy(subject: Subject, otherwise: str) -> str:
+def _remedy(files: PackageFiles, otherwise: str) -> str:
     """The commit that has the right dataset, where one is known to have made the package."""
-    if subject.dataset is None or (made := origin(subject.package, subject.dataset)) is None:
+    if files.dataset is None or (made := provenance(files.package, files.dataset)) is None:
         return otherwise
-    return way_to_dataset(made, subject.dataset)
+    return dataset_hint(made, files.dataset)

@@ -9,9 +9,9 @@ from gogooku3.errors import MismatchError
 from gogooku3.model.network import Architecture
 from gogooku3.model.weights import load, read_tensors
 from gogooku3.package.environment import read_numerics
-from gogooku3.package.golden import INPUTS, PREDICTIONS, golden_difference
+from gogooku3.package.golden import INPUTS, PREDICTIONS, max_golden_difference
 from gogooku3.recovery.checks.environment import differences, usable
-from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.runtime.numerics import prepare_torch
 
@@ -21,17 +21,17 @@ roundings in another order, and another model is off by far more. Bfloat16 carri
 with which a window may have another dominant frequency."""
 
 
-def golden(subject: Subject) -> Finding:
+def golden(files: PackageFiles) -> Finding:
     """The weights give the golden predictions for the golden inputs."""
-    inputs, predictions = read_tensors(subject.package / INPUTS), read_tensors(subject.package / PREDICTIONS)
-    faults = _faults(inputs, predictions, subject.architecture)
+    inputs, predictions = read_tensors(files.package / INPUTS), read_tensors(files.package / PREDICTIONS)
+    faults = _faults(inputs, predictions, files.architecture)
     if faults:
         raise MismatchError(f"the golden tensors do not fit the model: {'; '.join(faults)}", hint=FETCH)
-    numerics = usable(read_numerics(subject.package))
+    numerics = usable(read_numerics(files.package))
     device = prepare_torch(numerics)
-    network = load(subject.package).placed(device, numerics)
-    difference = golden_difference(network, subject.package, device)
-    outside = [entry.entry for entry in differences(subject.package) if entry.standing != "exact"]
+    network = load(files.package).to_device(device, numerics)
+    difference = max_golden_difference(network, files.package, device)
+    outside = [entry.entry for entry in differences(files.package) if entry.standing != "exact"]
     scores = predictions["scores"]
     if difference == 0:
         beyond = ", though outside the domain in which that is promised" if outside else ""

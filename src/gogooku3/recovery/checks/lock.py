@@ -12,7 +12,7 @@ from gogooku3 import paths
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
-from gogooku3.recovery.checks.subject import Subject
+from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 
 TRAINED = paths.model_of(LAST_PHASE)
@@ -21,11 +21,11 @@ TRAINED = paths.model_of(LAST_PHASE)
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
-def lock(subject: Subject) -> Finding:
+def lock(files: PackageFiles) -> Finding:
     """Every file has the MD5 that `dvc.lock` records, and the model is the one that training left."""
-    if subject.lock is None:
+    if files.lock is None:
         return Finding("skipped", "no `dvc.lock` at hand", "name one with `--lock` to hold the package against it")
-    recorded = _outputs(subject.lock)
+    recorded = _outputs(files.lock)
     promised = {
         Path(path).relative_to(paths.PACKAGE).as_posix(): path
         for path in recorded
@@ -33,12 +33,12 @@ def lock(subject: Subject) -> Finding:
     }
     if not promised:
         raise MismatchError(
-            f"`{subject.lock}` records nothing under `{paths.PACKAGE}`",
+            f"`{files.lock}` records nothing under `{paths.PACKAGE}`",
             hint="run `dvc repro`, or name the package's own lock",
         )
     found = {
-        path.relative_to(subject.package).as_posix(): _digest(path)
-        for path in sorted(subject.package.rglob("*"))
+        path.relative_to(files.package).as_posix(): _digest(path)
+        for path in sorted(files.package.rglob("*"))
         if path.is_file() and path.name != ".gitignore"
     }
     faults = [f"{name} is missing" for name in sorted(promised.keys() - found.keys())]
@@ -52,10 +52,10 @@ def lock(subject: Subject) -> Finding:
     ]
     if faults:
         raise MismatchError(
-            f"not what `{subject.lock}` records: {'; '.join(faults)}",
+            f"not what `{files.lock}` records: {'; '.join(faults)}",
             hint="check out the package's commit with its `dvc.lock`, then `dvc pull --force`",
         )
-    return Finding("passed", f"{len(found)} files as `{subject.lock}` records; the model is the one of `{TRAINED}`")
+    return Finding("passed", f"{len(found)} files as `{files.lock}` records; the model is the one of `{TRAINED}`")
 
 
 def _outputs(path: Path) -> dict[str, str]:

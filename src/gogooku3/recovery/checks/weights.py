@@ -10,58 +10,58 @@ import torch
 from torch import Tensor
 
 from gogooku3 import config, paths
-from gogooku3.errors import ConfigError, DataError, MismatchError, listed
+from gogooku3.errors import ConfigError, DataError, MismatchError, abbreviate
 from gogooku3.model.network import Architecture, Network
 from gogooku3.model.weights import CONFIG, WEIGHTS, fill
-from gogooku3.recovery.checks.subject import FETCH, Subject
+from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 
 _PARAMS = str(paths.PARAMS)
 
 
-def weights(subject: Subject) -> Finding:
+def weights(files: PackageFiles) -> Finding:
     """`model.safetensors` is a whole safetensors file."""
-    values = sum(tensor.numel() for tensor in subject.weights.values())
-    return Finding("passed", f"{len(subject.weights)} tensors, {values:,} values")
+    values = sum(tensor.numel() for tensor in files.weights.values())
+    return Finding("passed", f"{len(files.weights)} tensors, {values:,} values")
 
 
-def finite(subject: Subject) -> Finding:
+def finite(files: PackageFiles) -> Finding:
     """No weight is NaN or infinite."""
-    broken = {name: int((~tensor.isfinite()).sum()) for name, tensor in sorted(subject.weights.items())}
-    faults = [f"{name} ({count} of {subject.weights[name].numel()})" for name, count in broken.items() if count]
+    broken = {name: int((~tensor.isfinite()).sum()) for name, tensor in sorted(files.weights.items())}
+    faults = [f"{name} ({count} of {files.weights[name].numel()})" for name, count in broken.items() if count]
     if faults:
-        raise DataError(f"values are not finite in {listed(faults)}", hint=FETCH)
+        raise DataError(f"values are not finite in {abbreviate(faults)}", hint=FETCH)
     return Finding("passed", "every value is finite")
 
 
-def configuration(subject: Subject) -> Finding:
+def configuration(files: PackageFiles) -> Finding:
     """`config.json` describes a network."""
-    backbone = subject.architecture.backbone
+    backbone = files.architecture.backbone
     return Finding(
         "passed",
-        f"hidden size {backbone.hidden_size}, window {backbone.window}, {subject.architecture.features} features,"
-        f" horizons {_listed(subject.architecture.horizons)}",
+        f"hidden size {backbone.hidden_size}, window {backbone.window}, {files.architecture.features} features,"
+        f" horizons {_listed(files.architecture.horizons)}",
     )
 
 
-def shapes(subject: Subject) -> Finding:
+def shapes(files: PackageFiles) -> Finding:
     """Every tensor that the configuration asks for is there, with its shape and type, and no other."""
     try:
         # A network without memory: a configuration may ask for more of it than there is.
         with torch.device("meta"):
-            network = Network(subject.architecture, seed=0)
-        fill(network, subject.weights, subject.package / WEIGHTS)
+            network = Network(files.architecture, seed=0)
+        fill(network, files.weights, files.package / WEIGHTS)
     except MismatchError as error:
-        return _misfit(subject, error.message)
+        return _misfit(files, error.message)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
-        return _misfit(subject, f"no network can be built as `{CONFIG}` says: {error}")
+        return _misfit(files, f"no network can be built as `{CONFIG}` says: {error}")
     return Finding("passed", f"every tensor as `{CONFIG}` asks")
 
 
-def _misfit(subject: Subject, told: str) -> Finding:
+def _misfit(files: PackageFiles, told: str) -> Finding:
     """The parameters on which configuration and weights disagree; what follows for single tensors comes last."""
-    asked, params = _asked(subject.architecture), _params(subject)
-    built = _built(subject.weights, _switched(subject.architecture))
+    asked, params = _asked(files.architecture), _params(files)
+    built = _built(files.weights, _switched(files.architecture))
     details = tuple(
         {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), _PARAMS: params.get(name)}
         for name, value in asked.items()
@@ -125,12 +125,12 @@ def _block(there: bool) -> str:
     return "on" if there else "off"
 
 
-def _params(subject: Subject) -> dict[str, str]:
+def _params(files: PackageFiles) -> dict[str, str]:
     """What `params.yaml` beside the lock file says of them, in its section `model`; nothing where it cannot be read."""
-    if subject.lock is None:
+    if files.lock is None:
         return {}
     with suppress(ConfigError):
-        params = config.load_released(subject.lock.with_name(_PARAMS))
+        params = config.load_released(files.lock.with_name(_PARAMS))
         named = {
             f"{block}.{name}": value for block, part in asdict(params.model).items() for name, value in part.items()
         }

@@ -20,7 +20,7 @@ from gogooku3.recovery.checks.features import compare as compare_features
 from gogooku3.recovery.dataset_diff import month
 from gogooku3.recovery.dataset_diff.side import Files, Side, document, opened, schema
 from gogooku3.recovery.releases.git import WORKSPACE
-from gogooku3.recovery.storage.survey import Progress
+from gogooku3.recovery.storage.scan import Progress
 
 _KEYS = {"features": tuple(KEY), "targets": tuple(KEY), "graph": (*KEY, "Rank")}
 """What names a row, by kind of file."""

@@ -12,12 +12,12 @@ from gogooku3 import paths
 from gogooku3.dataset.contents import CONTENTS, Contents
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import DataError, GitError
-from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.sandbox.workspace import scratch
-from gogooku3.recovery.storage.access import open_cache
+from gogooku3.recovery.sandbox.workspace import temporary_folder
+from gogooku3.recovery.sources import open_sources
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.storage.lock import outputs
+from gogooku3.recovery.storage.open import open_cache
 from gogooku3.recovery.storage.store import Store
 
 _PREFIX = "gogooku3-dataset-diff-"
@@ -132,7 +132,7 @@ def opened(name: str, here: Path) -> Iterator[Side]:
     if commit is None:
         yield Folder(root / paths.DATASET)
         return
-    with scratch(_PREFIX) as folder, places(root) as remotes:
+    with temporary_folder(_PREFIX) as folder, open_sources(root) as remotes:
         stores = Stores(root, remotes)
         place = folder / "files" / name.replace("/", "-")
         yield Recorded(_listing(root, name, commit, stores, folder / "listing"), stores, place)

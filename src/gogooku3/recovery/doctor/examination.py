@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gogooku3.errors import UserError
-from gogooku3.recovery.checks.variables import ignored
+from gogooku3.recovery.checks.legacy_env import ignored
 from gogooku3.recovery.checks.verdict import Check, Finding
 from gogooku3.recovery.doctor.leftovers import locks, partials
 from gogooku3.recovery.doctor.machine import device, disk, probe

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from gogooku3 import paths
-from gogooku3.assembly.month_cache import Workshop
-from gogooku3.errors import listed
+from gogooku3.assembly.month_cache import MonthCache
+from gogooku3.errors import abbreviate
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 
@@ -55,7 +55,7 @@ def partials(root: Path) -> Finding:
         return Finding("passed", "none")
     return Finding(
         "noted",
-        f"left by a run that was killed, or is at work: {listed(found)}",
+        f"left by a run that was killed, or is at work: {abbreviate(found)}",
         "the next run of the stage goes on from what is whole in them, or removes them; to forget them, when no run is"
         f" at work: `rm -r {shlex.join(found)}`",
         tuple({"path": path} for path in found),
@@ -63,7 +63,7 @@ def partials(root: Path) -> Finding:
 
 
 def _partials(root: Path) -> Iterator[str]:
-    workshop = Workshop(root / paths.DATASET)
+    workshop = MonthCache(root / paths.DATASET)
     if workshop.folder.exists():  # what is beside it are records of the months that are done: they stay
         yield workshop.folder.relative_to(root).as_posix()
     for folder, folders, files in os.walk(root):

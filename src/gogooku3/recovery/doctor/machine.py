@@ -10,8 +10,8 @@ from rich.filesize import decimal
 from gogooku3 import config, paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.storage.access import open_cache
 from gogooku3.recovery.storage.lock import outputs
+from gogooku3.recovery.storage.open import open_cache
 from gogooku3.runtime import numerics
 
 
@@ -73,12 +73,12 @@ def probe(root: Path) -> Finding:
     from gogooku3.model import probe
 
     numerics.prepare_torch(wanted)
-    place = ", ".join(f"{name} {value}" for name, value in (probe.identity(wanted) | numerics.software()).items())
+    place = ", ".join(f"{name} {value}" for name, value in (probe.domain_key(wanted) | numerics.software()).items())
     told = f"{probe.probe(wanted)} with {place}"
-    departure = probe.departs(wanted)
+    departure = probe.mismatch(wanted)
     if departure is not None:
         return Finding("failed", departure, "`pip install -r requirements.lock`, or train on another machine")
-    if probe.known(wanted) is None:
+    if probe.known_value(wanted) is None:
         return Finding("noted", f"{told}; nothing is known of this domain to compare it with")
     return Finding("passed", f"{told}, as known")
 

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from gogooku3.errors import UserError
-from gogooku3.recovery.storage.access import open_remote
+from gogooku3.recovery.storage.open import open_remote
 
 _METADATA = "169.254.169.254"
 """Where a virtual machine of Google's gets its credentials; elsewhere nobody, or somebody else, answers there."""

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from gogooku3 import paths, source
-from gogooku3.errors import listed
+from gogooku3.errors import abbreviate
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.sandbox.environment import differing, locked
@@ -44,7 +44,7 @@ def file_modes(root: Path) -> Finding:
         return Finding("passed", "executable where Git says so, and nowhere else")
     return Finding(
         "failed",
-        f"{len(executable)} files are executable here and not in Git: {listed(executable)}",
+        f"{len(executable)} files are executable here and not in Git: {abbreviate(executable)}",
         "`chmod a-x` takes it from those files alone, on a file system that keeps file modes",
         tuple({"path": name} for name in executable),
     )
@@ -66,7 +66,7 @@ def libraries(root: Path) -> Finding:
         return Finding("passed", f"all {pinned} as `{paths.REQUIREMENTS}` pins them")
     return Finding(
         "failed",
-        f"{len(other)} of {pinned} differ: {listed(other)}",
+        f"{len(other)} of {pinned} differ: {abbreviate(other)}",
         f"`pip install -r {paths.REQUIREMENTS}`",
         tuple(asdict(library) for library in other),
     )
@@ -74,7 +74,7 @@ def libraries(root: Path) -> Finding:
 
 def own_source(root: Path) -> Finding:
     """The source by which verbs run is this clone's: `dvc repro` runs the clone's whatever is installed."""
-    own = source.around(root)
+    own = source.clone_source(root)
     if own is None:
         return Finding("skipped", f"`{source.FOLDER}` runs, and this clone has no source of its own")
     files = source.differing(own)
@@ -83,7 +83,7 @@ def own_source(root: Path) -> Finding:
         return Finding("passed", f"`{source.FOLDER}` runs, {'which is' if same else 'with the files of'} this clone's")
     return Finding(
         "failed",
-        f"`{source.FOLDER}` runs, and differs from this clone's in {listed(files)}",
+        f"`{source.FOLDER}` runs, and differs from this clone's in {abbreviate(files)}",
         f"`pip install --no-deps -e {shlex.quote(str(root))}`",
         tuple({"path": name} for name in files),
     )

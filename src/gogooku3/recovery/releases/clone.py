@@ -38,7 +38,7 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
         release = _kept(url, name, target)
         _use(settings, given, target.resolve())
     else:
-        with replaced(vacant(target)) as folder:
+        with replaced(require_vacant(target)) as folder:
             git.run(folder, "clone", "--quiet", "--no-checkout", "--", url, ".")
             release = tags.find(folder, name)
             git.run(folder, "checkout", "--quiet", "--detach", release.commit)
@@ -51,7 +51,7 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
     return release
 
 
-def vacant(target: Path) -> Path:
+def require_vacant(target: Path) -> Path:
     """Where something new may be put under a name: nowhere else than where the links in it lead.
 
     Raises `RefusedError` where something is, or where the caller stands: that folder would be another one afterwards.

@@ -41,7 +41,7 @@ def text(root: Path, side: str | None, path: Path) -> str | None:
 
 
 @contextmanager
-def readable(side: str | None, path: Path) -> Iterator[None]:
+def reading(side: str | None, path: Path) -> Iterator[None]:
     """Raises `DataError` where the block cannot read a file of a side."""
     try:
         yield
@@ -55,7 +55,7 @@ def readable(side: str | None, path: Path) -> Iterator[None]:
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:
     """By today's names: an experiment that differs from another in the version alone has the same parameters."""
     content = text(root, side, paths.PARAMS)
-    with readable(side, paths.PARAMS):
+    with reading(side, paths.PARAMS):
         return flat(renames.current(OmegaConf.to_container(OmegaConf.create(content)))) if content else {}
 
 

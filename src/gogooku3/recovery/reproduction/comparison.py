@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import StoreError
-from gogooku3.recovery.places import places
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.reproduction.divergence import Divergence, diverge
+from gogooku3.recovery.reproduction.first_difference import FirstDifference, first_difference
 from gogooku3.recovery.reproduction.pipeline import Stage
-from gogooku3.recovery.storage.access import open_cache
+from gogooku3.recovery.sources import open_sources
 from gogooku3.recovery.storage.listing import Entry, entries
+from gogooku3.recovery.storage.open import open_cache
 from gogooku3.recovery.storage.store import Store
 
 
@@ -52,7 +52,7 @@ class Difference:
     """One file that came out differently, and where it does first."""
 
     path: str
-    first: Divergence | None
+    first: FirstDifference | None
     note: str = ""
     """Why the place cannot be told, or how many files of the directory differ."""
 
@@ -80,9 +80,9 @@ def explain(root: Path, commit: str, stage: ComparedStage, also: Sequence[Path] 
     Args:
         root: the clone in which the stage was run.
         commit: what was recorded.
-        also: where else recorded files may be: see `places`.
+        also: where else recorded files may be: see `open_sources`.
     """
-    with places(root, also) as sources, tempfile.TemporaryDirectory() as folder:
+    with open_sources(root, also) as sources, tempfile.TemporaryDirectory() as folder:
         stores: list[Store] = []
         with suppress(StoreError):  # what was opened before the error counts; a file that cannot be had is named
             for source in sources:
@@ -130,7 +130,7 @@ class _Evidence:
             self.copy.write_text(held_by_git, encoding="utf-8", errors="surrogateescape", newline="")
         elif not any(self._copied(store, md5) for store in self.stores):
             return Difference(path, None, f"no place asked has the recorded file, {md5}")
-        return Difference(path, diverge(self.copy, self.root / path, path))
+        return Difference(path, first_difference(self.copy, self.root / path, path))
 
     def _copied(self, store: Store, md5: str) -> bool:
         with suppress(StoreError), self.copy.open("wb") as sink:

@@ -38,7 +38,7 @@ def stages(text: str) -> list[Stage]:
         ) from None
 
 
-def together(path: str, other: str) -> bool:
+def overlap(path: str, other: str) -> bool:
     """Whether two paths are the same, or one of them lies in the other."""
     one, two = PurePosixPath(path), PurePosixPath(other)
     return one.is_relative_to(two) or two.is_relative_to(one)
@@ -54,7 +54,7 @@ def _in_order(written: list[Stage]) -> list[Stage]:
         stage.name: [
             other.name
             for other in written
-            if other is not stage and any(together(dep, out) for dep in stage.deps for out in other.outs)
+            if other is not stage and any(overlap(dep, out) for dep in stage.deps for out in other.outs)
         ]
         for stage in written
     }

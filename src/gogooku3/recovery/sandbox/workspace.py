@@ -15,7 +15,7 @@ _IN_USE = "in-use"
 
 
 @contextmanager
-def scratch(prefix: str) -> Iterator[Path]:
+def temporary_folder(prefix: str) -> Iterator[Path]:
     """A temporary folder, removed at the end; what killed runs left under the same prefix is removed before.
 
     A lock says that a folder is in use: the system lets go of it when the process ends, however it ends.
@@ -33,7 +33,7 @@ def scratch(prefix: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def keep_apart(root: Path) -> None:
+def isolate(root: Path) -> None:
     """Gives a clone a cache and a memory of its own, whatever the settings of this user or machine share."""
     with Repo(str(root)) as repo, repo.config.edit("local") as local:
         local.setdefault("cache", {})["dir"] = str(root / ".dvc" / "cache")

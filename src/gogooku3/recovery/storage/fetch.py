@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from gogooku3.errors import DataError, StoreError, listed
+from gogooku3.errors import DataError, StoreError, abbreviate
 from gogooku3.recovery.storage.lock import Output
-from gogooku3.recovery.storage.repair import mend
+from gogooku3.recovery.storage.repair import repair_objects
+from gogooku3.recovery.storage.scan import Progress, Scan, scan
 from gogooku3.recovery.storage.store import Store
-from gogooku3.recovery.storage.survey import Progress, Survey, look
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Fetched:
     """How many objects were needed, how many came from where, and what came from nowhere."""
 
     objects: int
-    brought: dict[str, int]
+    fetched_from: dict[str, int]
     """By the place's name, in the order in which the places were asked; of one that failed, nothing is counted."""
     lost: tuple[Lost, ...]
 
@@ -37,7 +37,7 @@ class Fetched:
         if self.lost:
             told = (f"`{lost.path}` ({lost.object}): {', '.join(lost.found)}" for lost in self.lost)
             raise DataError(
-                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {listed(told, separator='; ')}",
+                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {abbreviate(told, separator='; ')}",
                 hint="name another place (`--also FOLDER|ARCHIVE`), have a colleague who has them run"
                 " `gogooku3 audit --repair`, or train anew in a fresh clone (`dvc repro`)",
             )
@@ -53,24 +53,24 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
     Raises the first `StoreError` where something is still missing that a source which failed may have; what was brought
     stays.
     """
-    seen = look(cache, (), outs, deep=True, progress=progress)
+    seen = scan(cache, (), outs, deep=True, progress=progress)
     paths = _paths(outs, seen)
     bad = set(seen.damage)
     left = _needing(outs, seen, bad)
     asked: list[Store] = []
     failures: list[StoreError] = []
-    brought: Counter[str] = Counter()
+    fetched_from: Counter[str] = Counter()
     for source in _in_turn(sources, asked, failures) if left else ():
         try:
-            seen = look(cache, (source, *asked), left, deep=True, progress=progress)
-            mended = mend(cache, source, seen, progress)
+            seen = scan(cache, (source, *asked), left, deep=True, progress=progress)
+            mended = repair_objects(cache, source, seen, progress)
         except StoreError as error:
             failures.append(error)
             continue
         paths |= _paths(left, seen)
         bad = seen.damage.keys() - mended
         left = _needing(left, seen, bad)
-        brought[source.name] += len(mended)
+        fetched_from[source.name] += len(mended)
         if source not in asked:
             asked.append(source)
         if not left:
@@ -78,12 +78,12 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
     if left and failures:
         raise failures[0]
     others = (cache, *asked)
-    there = [(place, look(place, others, left, deep=True, progress=progress).damage) for place in asked if left]
+    there = [(place, scan(place, others, left, deep=True, progress=progress).damage) for place in asked if left]
     lost = [
         Lost(paths[oid], oid, tuple(f"{damage[oid].kind} in {place.name}" for place, damage in there if oid in damage))
         for oid in sorted(bad, key=paths.__getitem__)
     ]
-    return Fetched(len(paths), dict(brought), tuple(lost))
+    return Fetched(len(paths), dict(fetched_from), tuple(lost))
 
 
 def _in_turn(sources: Iterable[Store], asked: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
@@ -95,7 +95,7 @@ def _in_turn(sources: Iterable[Store], asked: Sequence[Store], failures: list[St
     yield from tuple(asked) if len(asked) > 1 else ()
 
 
-def _paths(outs: Iterable[Output], seen: Survey) -> dict[str, str]:
+def _paths(outs: Iterable[Output], seen: Scan) -> dict[str, str]:
     """Every object of some outputs that is known by name, with the path that it has there."""
     paths = {output.md5: output.path for output in outs}
     for output in outs:
@@ -103,6 +103,6 @@ def _paths(outs: Iterable[Output], seen: Survey) -> dict[str, str]:
     return paths
 
 
-def _needing(outs: Iterable[Output], seen: Survey, bad: Set[str]) -> list[Output]:
+def _needing(outs: Iterable[Output], seen: Scan, bad: Set[str]) -> list[Output]:
     """The outputs to which one of some objects belongs."""
     return [output for output in outs if not bad.isdisjoint(_paths([output], seen))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from gogooku3.recovery.storage.scan import Progress, Scan
 from gogooku3.recovery.storage.store import Store
-from gogooku3.recovery.storage.survey import Progress, Survey
 
 
-def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> set[str]:
-    """Replaces what a survey found damaged in `store` by good copies in `other`, where there are any: returns those.
+def repair_objects(store: Store, other: Store, seen: Scan, progress: Progress) -> set[str]:
+    """Replaces what a scan found damaged in `store` by good copies in `other`, where there are any: returns those.
 
     Files come first: DVC believes a directory whole once its listing is there, so that a listing is brought only when
     all its files are.
@@ -18,20 +18,20 @@ def mend(store: Store, other: Store, seen: Survey, progress: Progress) -> set[st
     files = [oid for oid in seen.damage if not oid.endswith(".dir")]
     directories = [oid for oid in seen.damage if oid.endswith(".dir")]
     mended = set()
-    for done, delivered in enumerate(store.each(lambda oid: deliver(oid, other, store), files), start=1):
+    for done, delivered in enumerate(store.each(lambda oid: copy_object(oid, other, store), files), start=1):
         if delivered:
             mended.add(files[done - 1])
         progress("repairing", done, len(seen.damage))
     unmended = set(files) - mended
     for done, oid in enumerate(directories, start=len(files) + 1):
         held_back = oid not in seen.listings or any(entry.md5 in unmended for entry in seen.listings[oid])
-        if not held_back and deliver(oid, other, store):
+        if not held_back and copy_object(oid, other, store):
             mended.add(oid)
         progress("repairing", done, len(seen.damage))
     return mended
 
 
-def deliver(oid: str, source: Store, target: Store) -> bool:
+def copy_object(oid: str, source: Store, target: Store) -> bool:
     """Puts a good copy of an object from one store into another; False, and nothing done, where there is none.
 
     What is hashed is a private copy, and this copy is what is delivered.

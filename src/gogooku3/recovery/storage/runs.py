@@ -19,7 +19,7 @@ from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA
 from dvc.utils.serialize import load_yaml
 
 from gogooku3.recovery.storage.lock import OBJECT
-from gogooku3.recovery.storage.survey import Progress
+from gogooku3.recovery.storage.scan import Progress
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,15 @@ from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.callbacks import Callback
 
 from gogooku3.errors import StoreError, UserError
-from gogooku3.recovery.storage.patience import GIVE_UP_AFTER, STALLED_AFTER, Conversation, SilenceError, listen
+from gogooku3.recovery.storage.timeouts import STALL_TIMEOUT, TOTAL_TIMEOUT, Requests, SilenceError, capture_client_log
 
-ANSWER_WITHIN = 10
+CONNECT_TIMEOUT = 10
 """Seconds that the search for credentials has, and then the bucket for its first answer."""
 
-SLOWEST = 1 << 15
+MIN_UPLOAD_RATE = 1 << 15
 """Bytes per second that an upload may be as slow as: the client tells of its progress in large pieces only."""
 
-READINGS = 2
+READ_ATTEMPTS = 2
 """How often a bucket is asked for an object that is not what its name says: bytes may have changed on the way."""
 
 _BLOCK = 1 << 20
@@ -40,7 +40,7 @@ _R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredObject:
     """An object's size in bytes and the MD5 of its bytes in hexadecimal; None is what the store does not say."""
 
     size: int | None
@@ -55,14 +55,14 @@ class Store:
         self._odb = odb
         self._fs = odb.fs
         self._is_bucket = isinstance(odb.fs, ObjectFileSystem)
-        self._conversation = Conversation()
+        self._requests = Requests()
         if odb.fs.protocol == "gs":
-            listen()
+            capture_client_log()
             # Without a limit the client waits for ever for a connection that says nothing.
-            odb.fs.fs_args["requests_timeout"] = ClientTimeout(sock_connect=STALLED_AFTER, sock_read=STALLED_AFTER)
+            odb.fs.fs_args["requests_timeout"] = ClientTimeout(sock_connect=STALL_TIMEOUT, sock_read=STALL_TIMEOUT)
 
     def reach(self) -> None:
-        """Raises `StoreError` where a bucket gives no answer within `ANSWER_WITHIN` seconds, or does not exist."""
+        """Raises `StoreError` where a bucket gives no answer within `CONNECT_TIMEOUT` seconds, or does not exist."""
         if not self._is_bucket:
             return
         with self._asking():
@@ -70,14 +70,14 @@ class Store:
                 self._connect()
             except SilenceError as error:
                 raise StoreError(
-                    f"no credentials for `{self.name}` were found in {ANSWER_WITHIN} s",
+                    f"no credentials for `{self.name}` were found in {CONNECT_TIMEOUT} s",
                     hint="run `gcloud auth application-default login`, or name a key file: "
                     "`dvc remote modify --local REMOTE credentialpath FILE`",
                 ) from error
             # A folder that is not there is fine as long as its bucket is.
-            self._conversation.ask(lambda _: self._fs.fs._find(f"{self._odb.path}/00/"), ANSWER_WITHIN)
+            self._requests.call(lambda _: self._fs.fs._find(f"{self._odb.path}/00/"), CONNECT_TIMEOUT)
 
-    def look_up(self, oids: Collection[str]) -> dict[str, Held]:
+    def look_up(self, oids: Collection[str]) -> dict[str, StoredObject]:
         """What the store says of each object that it has, without handing any of them out."""
         if not oids:
             return {}
@@ -91,7 +91,7 @@ class Store:
             return stream.read()
         return None
 
-    def digest(self, oid: str, sink: BinaryIO | None = None) -> Held | None:
+    def digest(self, oid: str, sink: BinaryIO | None = None) -> StoredObject | None:
         """Reads a whole object, block by block, into `sink` if there is one; None where it is not there."""
         with self._asking(), suppress(FileNotFoundError), self._opened(oid) as stream:
             return _digest(stream, sink)
@@ -102,8 +102,8 @@ class Store:
         path = self._odb.oid_to_path(oid)
         with self._asking():
             if self._is_bucket:
-                patience = GIVE_UP_AFTER + file.stat().st_size / SLOWEST
-                self._conversation.ask(lambda pulse: self._fs.fs._put_file(str(file), path, callback=pulse), patience)
+                patience = TOTAL_TIMEOUT + file.stat().st_size / MIN_UPLOAD_RATE
+                self._requests.call(lambda pulse: self._fs.fs._put_file(str(file), path, callback=pulse), patience)
             else:
                 self._fs.makedirs(self._fs.parent(path), exist_ok=True)
                 self._fs.put_file(str(file), path)
@@ -117,7 +117,7 @@ class Store:
     def _connect(self) -> None:
         """Makes the client, which DVC makes when it is first asked for."""
         if self._fs.protocol == "gs":  # it searches for credentials, for as long as that takes
-            self._conversation.ask(self._client, ANSWER_WITHIN)
+            self._requests.call(self._client, CONNECT_TIMEOUT)
         else:  # such as S3's, which waits for the loop that it would be made in
             _ = self._fs.fs
 
@@ -134,17 +134,15 @@ class Store:
             return
         with TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
-            for _ in range(READINGS):
-                self._conversation.ask(
-                    lambda pulse: self._fs.fs._get_file(path, str(copy), callback=pulse), GIVE_UP_AFTER
-                )
+            for _ in range(READ_ATTEMPTS):
+                self._requests.call(lambda pulse: self._fs.fs._get_file(path, str(copy), callback=pulse), TOTAL_TIMEOUT)
                 with copy.open("rb") as stream:
                     if _digest(stream).md5 == oid.removesuffix(".dir"):
                         break
             with copy.open("rb") as stream:
                 yield stream
 
-    def _listed(self, oids: Collection[str]) -> dict[str, Held]:
+    def _listed(self, oids: Collection[str]) -> dict[str, StoredObject]:
         """By listing those that begin with the same digits: as many digits as make it the fewest pages in a row.
 
         How many objects there are is foretold by how many of them begin with the same two digits.
@@ -170,13 +168,13 @@ class Store:
         """Objects whose names begin with some digits; every page is waited for a second longer."""
         folder, start = (f"{self._odb.path}/{prefix}/", "") if len(prefix) == 2 else (self._odb.path, prefix)
         with suppress(FileNotFoundError):
-            found: dict[str, dict[str, Any]] = self._conversation.ask(
-                lambda _: self._fs.fs._find(folder, prefix=start, detail=True), GIVE_UP_AFTER + pages
+            found: dict[str, dict[str, Any]] = self._requests.call(
+                lambda _: self._fs.fs._find(folder, prefix=start, detail=True), TOTAL_TIMEOUT + pages
             )
             return found
         return {}
 
-    def _asked(self, oids: Collection[str]) -> dict[str, Held]:
+    def _asked(self, oids: Collection[str]) -> dict[str, StoredObject]:
         """Object by object, where listing is slow or impossible."""
         order = sorted(oids)
         infos = self._fs.info([self._odb.oid_to_path(oid) for oid in order], return_exceptions=True)
@@ -199,26 +197,26 @@ class Store:
                 "(`gcloud auth application-default login`)",
             ) from error
         except Exception as error:
-            raise failed(self.name, error) from error
+            raise client_error(self.name, error) from error
 
 
-def _digest(stream: BinaryIO, sink: BinaryIO | None = None) -> Held:
+def _digest(stream: BinaryIO, sink: BinaryIO | None = None) -> StoredObject:
     md5, size = hashlib.md5(usedforsecurity=False), 0
     while block := stream.read(_BLOCK):
         md5.update(block)
         size += len(block)
         if sink is not None:
             sink.write(block)
-    return Held(size, md5.hexdigest())
+    return StoredObject(size, md5.hexdigest())
 
 
-def _held(info: dict[str, Any]) -> Held:
+def _held(info: dict[str, Any]) -> StoredObject:
     """Google's bucket gives the MD5 of what it holds; other types give none, or what the uploader claimed."""
     size, md5 = info.get("size"), info.get("md5Hash")
-    return Held(None if size is None else int(size), base64.b64decode(md5).hex() if md5 else None)
+    return StoredObject(None if size is None else int(size), base64.b64decode(md5).hex() if md5 else None)
 
 
-def failed(name: str, error: Exception) -> StoreError:
+def client_error(name: str, error: Exception) -> StoreError:
     """What a client of a remote raised, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return StoreError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from gogooku3.errors import DataError, listed
+from gogooku3.errors import DataError, abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +85,8 @@ def frame(what: str, answer: pd.DataFrame, columns: Mapping[str, Column]) -> pl.
     if absent:
         others = [name for name in answer.columns if name not in columns]
         raise changed(
-            f"{what} lack {listed((f'`{name}`' for name in absent), limit=12)}; what they have instead may be among"
-            f" {listed((f'`{name}`' for name in others), limit=40)}"
+            f"{what} lack {abbreviate((f'`{name}`' for name in absent), limit=12)}; what they have instead may be among"
+            f" {abbreviate((f'`{name}`' for name in others), limit=40)}"
         )
     values = {name: _converted(what, name, column, answer[name].tolist()) for name, column in columns.items()}
     made = pl.DataFrame(values, schema=schema).sort(key(columns))

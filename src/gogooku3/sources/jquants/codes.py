@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from gogooku3.errors import DataError, listed
+from gogooku3.errors import DataError, abbreviate
 
 SECTORS = {
     "0050": "Fishery, Agriculture & Forestry",
@@ -65,7 +65,7 @@ def named(codes: pl.Series, names: dict[str, str], what: str) -> pl.Series:
     strangers = codes.filter(~codes.is_in(list(names))).unique().sort()
     if not strangers.is_empty():
         raise DataError(
-            f"J-Quants lists stocks in {what} {listed(strangers)}, which gogooku3 does not know",
+            f"J-Quants lists stocks in {what} {abbreviate(strangers)}, which gogooku3 does not know",
             hint="the exchange has a new one: add it to `src/gogooku3/sources/jquants/codes.py`",
         )
     return codes.replace_strict(names)

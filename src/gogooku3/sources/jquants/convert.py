@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from gogooku3.config.quotes import JQuantsQuotes
-from gogooku3.errors import DataError, listed
+from gogooku3.errors import DataError, abbreviate
 from gogooku3.quotes.schema import Bars, Index, Listed, Quotes
 from gogooku3.sources.jquants.answers import Kind
 from gogooku3.sources.jquants.codes import SECTORS, SEGMENTS, named
@@ -136,7 +136,8 @@ def _index(raw: RawFolder, params: JQuantsQuotes, bars: pl.DataFrame) -> pl.Data
     wrong = index.filter(~(pl.col("Close") > 0).fill_null(False))
     if not wrong.is_empty():
         raise DataError(
-            f"TOPIX in `{raw.path}` has no positive close on {len(wrong)} sessions, such as {listed(wrong['Date'])}",
+            f"TOPIX in `{raw.path}` has no positive close on {len(wrong)} sessions, such as"
+            f" {abbreviate(wrong['Date'])}",
             hint=f"`gogooku3 jquants download {raw.path} --again --from {wrong['Date'][0]}` asks for it again",
         )
     return index

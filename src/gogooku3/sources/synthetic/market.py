@@ -1,7 +1,7 @@
 """A synthetic market: J-Quants-shaped bars with planted predictability, on the sessions of the Tokyo exchange.
 
 What a stock is stands in `universe`, what moves its price in `shocks`, what of it can be predicted in `planted`,
-how a session becomes bars in `tape`. Here the market walks from session to session. Every session draws from its
+how a session becomes bars in `simulator`. Here the market walks from session to session. Every session draws from its
 own stream, so two markets that differ in `end` alone have the same bars on the sessions that they share.
 """
 
@@ -19,11 +19,11 @@ from gogooku3.errors import ConfigError
 from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes
 from gogooku3.sources.rules import enforce
 from gogooku3.sources.synthetic import shocks, universe
-from gogooku3.sources.synthetic.draws import Purpose, generator
+from gogooku3.sources.synthetic.alpha_signals import Expectation, signals_at_close
+from gogooku3.sources.synthetic.bar_simulator import BarSimulator
 from gogooku3.sources.synthetic.oracle import summarise
-from gogooku3.sources.synthetic.planted import Expectation, observe
-from gogooku3.sources.synthetic.shocks import Climate
-from gogooku3.sources.synthetic.tape import Tape
+from gogooku3.sources.synthetic.random_streams import Purpose, generator
+from gogooku3.sources.synthetic.shocks import VolatilityState
 from gogooku3.sources.synthetic.universe import SECTORS, SEGMENTS, Universe
 
 _INDEX_BASE = 2000.0
@@ -47,8 +47,8 @@ def make(params: SyntheticQuotes) -> Quotes:
     """
     dates = _sessions(params)
     stocks = universe.draw(params)
-    tape, index = _walk(params, stocks, len(dates))
-    recorded, scores = tape.frames(dates)
+    simulator, index = _walk(params, stocks, len(dates))
+    recorded, scores = simulator.frames(dates)
     bars, rules = enforce(recorded, _STRICT, params.end)
     return Quotes(
         bars=Bars.validate(bars),
@@ -73,24 +73,24 @@ def _sessions(params: SyntheticQuotes) -> pl.Series:
     return pl.Series("Date", calendar.sessions.to_numpy()).cast(pl.Date)
 
 
-def _walk(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[Tape, list[float]]:
+def _walk(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[BarSimulator, list[float]]:
     """The bars of all sessions, and the index: the market's own move, chained."""
     expectation = Expectation(params.planted, stocks)
-    climate = Climate(1.0, stocks.state_S, stocks.phase_S)
+    volatility = VolatilityState(1.0, stocks.state_S, stocks.phase_S)
     alpha_S = np.zeros(params.stocks)
-    tape = Tape(params, stocks)
+    simulator = BarSimulator(params, stocks)
     index, level = [], _INDEX_BASE
     for number in range(sessions):
         rng = generator(params.seed, Purpose.SESSION, number)
-        moved = shocks.draw(stocks, climate, rng)
-        climate = climate.after(moved.market, stocks.period_S, rng)
-        present_S = tape.present(number, rng)
-        expected_HS = expectation.of(observe(climate, moved, stocks.cluster_S, present_S), climate)
-        tape.record(number, present_S, moved, alpha_S, climate, expected_HS, rng)
+        moved = shocks.draw(stocks, volatility, rng)
+        volatility = volatility.after(moved.market, stocks.period_S, rng)
+        present_S = simulator.present(number, rng)
+        expected_HS = expectation.of(signals_at_close(volatility, moved, stocks.cluster_S, present_S), volatility)
+        simulator.record(number, present_S, moved, alpha_S, volatility, expected_HS, rng)
         alpha_S = expected_HS[0]
         level *= float(np.exp(moved.market_return))
         index.append(round(level, 2))
-    return tape, index
+    return simulator, index
 
 
 def _listed(stocks: Universe, dates: pl.Series) -> pl.DataFrame:

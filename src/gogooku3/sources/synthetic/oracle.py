@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from gogooku3.config.quotes import Planted
-from gogooku3.sources.synthetic.planted import HORIZONS, PHASE_DECAY, explained
+from gogooku3.sources.synthetic.alpha_signals import HORIZONS, PHASE_DECAY, explained_variance
 from gogooku3.sources.synthetic.shocks import OWN_SHARE, STATE_DECAY, STOCK, dispersion
 from gogooku3.sources.synthetic.universe import Universe
 
@@ -48,7 +48,7 @@ def theory(planted: Planted, universe: Universe, horizon: int) -> float:
       for the alphas, and −2(h − 1)·s_rev·√q for a shock that the next session takes back, q being the share
       of the own shock in the variance.
     """
-    share = explained(planted, universe)
+    share = explained_variance(planted, universe)
     total, once = sum(share.values()), share["reversal"] + share["neighbours"]
     lag = np.arange(horizon)
     pairs = np.where(lag == 0, horizon, 2 * (horizon - lag))  # of sessions that lie `lag` apart

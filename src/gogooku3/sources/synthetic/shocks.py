@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gogooku3.sources.synthetic.draws import student
+from gogooku3.sources.synthetic.random_streams import student
 from gogooku3.sources.synthetic.universe import Floats, Ints, Universe
 
 # Standard deviations of a session's log return.
@@ -44,7 +44,7 @@ _LARGEST_SHOCK = 6.0
 
 
 @dataclass(frozen=True)
-class Climate:
+class VolatilityState:
     """What is known at a session's close about the sessions that follow."""
 
     variance: float
@@ -65,12 +65,12 @@ class Climate:
         relative_S: Floats = np.exp(STATE_SPREAD * self.state_S - STATE_SPREAD**2)
         return relative_S
 
-    def after(self, market: float, period_S: Floats, rng: np.random.Generator) -> Climate:
+    def after(self, market: float, period_S: Floats, rng: np.random.Generator) -> VolatilityState:
         """The climate one session later, after a standardised market shock."""
         variance = (1 - _ARCH - _GARCH) + self.variance * (_GARCH + _ARCH * market**2)
         state_S = STATE_DECAY * self.state_S + (1 - STATE_DECAY**2) ** 0.5 * rng.standard_normal(len(period_S))
         phase_S = self.phase_S + 2 * np.pi / period_S + PHASE_NOISE * rng.standard_normal(len(period_S))
-        return Climate(min(variance, _LARGEST_VARIANCE), state_S, np.mod(phase_S, 2 * np.pi))
+        return VolatilityState(min(variance, _LARGEST_VARIANCE), state_S, np.mod(phase_S, 2 * np.pi))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Shocks:
     """e: the own shock, standardised."""
 
 
-def draw(universe: Universe, climate: Climate, rng: np.random.Generator) -> Shocks:
+def draw(universe: Universe, volatility: VolatilityState, rng: np.random.Generator) -> Shocks:
     """Draws one session."""
     S = len(universe.codes)
     market = float(_bounded(student(rng, _MARKET_FREEDOM, 1))[0])
@@ -101,14 +101,14 @@ def draw(universe: Universe, climate: Climate, rng: np.random.Generator) -> Shoc
     cluster_S = rng.standard_normal(int(universe.cluster_S.max()) + 1)[universe.cluster_S]
     night_S, day_S = (_bounded(student(rng, OWN_FREEDOM, S)) for _ in range(2))
 
-    market_return = MARKET * climate.variance**0.5 * market
-    common, stock_S = climate.common, climate.common * STOCK * climate.relative
+    market_return = MARKET * volatility.variance**0.5 * market
+    common, stock_S = volatility.common, volatility.common * STOCK * volatility.relative
     own_night = (OWN_SHARE * OWN_OVERNIGHT) ** 0.5
     own_day = (OWN_SHARE * (1 - OWN_OVERNIGHT)) ** 0.5
     shared_S = common * (SECTOR * sector_S + STYLE * style * universe.size_S)
     market_day = 1 - MARKET_OVERNIGHT
     variance_S = (
-        climate.variance * (market_day * MARKET * universe.beta_S) ** 2
+        volatility.variance * (market_day * MARKET * universe.beta_S) ** 2
         + common**2 * (SECTOR**2 + (STYLE * universe.size_S) ** 2)
         + stock_S**2 * (CLUSTER_SHARE + own_day**2)
     )

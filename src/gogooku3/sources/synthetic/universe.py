@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gogooku3.config.quotes import SyntheticQuotes
 from gogooku3.config.section import require
 from gogooku3.sources.jquants import codes
-from gogooku3.sources.synthetic.draws import Purpose, generator
+from gogooku3.sources.synthetic.random_streams import Purpose, generator
 
 FIRST_CODE, LAST_CODE = 1301, 9999
 LISTING_WINDOW = 750

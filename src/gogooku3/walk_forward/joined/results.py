@@ -11,9 +11,9 @@ import polars as pl
 
 from gogooku3.config.evaluation import Bootstrap, Measures
 from gogooku3.evaluation import checks
-from gogooku3.evaluation.baseline_comparison import against
+from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
-from gogooku3.evaluation.market import conditions_of, oracle_of
+from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.estimate import estimate, mean, number
@@ -37,9 +37,9 @@ class Results:
     """Of all tests as one: one portfolio, which carries its positions over the borders of the folds."""
     metrics: dict[str, Any]
     """Those of the evaluation, and as lists, which DVC's tables leave out: `gaps`; `baselines`, each with its `name`
-    and what `against` says of it; `folds`, each with its sessions, `validation_rank_ic` (mean over the horizons, of the
-    sessions by which its epochs were chosen), and over its test `sharpe`, `annual_return`, `turnover`, `mean_rank_ic`,
-    `model_less_lightgbm` (of the mean RankIC) and the mean RankIC of the `baselines`."""
+    and the result of `compare_with_baselines`; `folds`, each with its sessions, `validation_rank_ic` (mean over the
+    horizons, of the sessions by which its epochs were chosen), and over its test `sharpe`, `annual_return`, `turnover`,
+    `mean_rank_ic`, `model_less_lightgbm` (of the mean RankIC) and the mean RankIC of the `baselines`."""
     curves: pl.DataFrame
     """`Date`, `track`, `cumulative_net`."""
     folds: pl.DataFrame
@@ -53,22 +53,22 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
         DataError: as `evaluate` does; targets are not the returns of the bars; a bar of a tested session has no score.
     """
     rows = series.rows
-    conditions = conditions_of(panel, quotes, rows.start, rows.stop - 1)
-    outcome = Outcome(panel.y_TSH[rows], panel.sessions[rows], panel.horizons, conditions)
-    checks.targets_of_bars(outcome.targets_TSH, panel.horizons, outcome.sessions, panel.codes, conditions)
+    market_state = market_state_of(panel, quotes, rows.start, rows.stop - 1)
+    outcome = Outcome(panel.y_TSH[rows], panel.sessions[rows], panel.horizons, market_state)
+    checks.require_targets_match_bars(outcome.targets_TSH, panel.horizons, outcome.sessions, panel.codes, market_state)
     for fold in folds:
         inside = _inside(fold, rows)
         for whose, scores_TSH in {"the model": series.scores_TSH, **series.baselines}.items():
-            checks.scored_stocks(
+            checks.require_all_stocks_scored(
                 whose,
                 scores_TSH[inside],
                 outcome.sessions[inside],
                 panel.codes,
-                conditions.rows(inside.start, inside.stop),
+                market_state.rows(inside.start, inside.stop),
             )
     oracle_TSH = oracle_of(panel, quotes)
     evaluation = evaluate(series.scores_TSH, outcome, params, None if oracle_TSH is None else oracle_TSH[rows])
-    table, curves = against(evaluation, series.scores_TSH, series.baselines, outcome, params)
+    table, curves = compare_with_baselines(evaluation, series.scores_TSH, series.baselines, outcome, params)
     rank_ics = {name: _rank_ics(scores_TSH, outcome) for name, scores_TSH in series.baselines.items()}
     told = [
         {**fold.as_json(panel.sessions), "validation_rank_ic": number(series.validation_rank_ic[fold.number].mean())}

@@ -17,7 +17,7 @@ from gogooku3.errors import DataError
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.ranking import rank_ic
 from gogooku3.panel.panel import Panel
-from gogooku3.panel.table import align
+from gogooku3.panel.table import to_arrays
 from gogooku3.walk_forward.plan import Fold
 
 
@@ -76,7 +76,7 @@ def mean_rank_ic(panel: Panel, scores_TSH: Floats, rows: slice) -> Floats:
 
 
 def _scores(panel: Panel, path: Path) -> Floats:
-    return align(panel, pl.read_parquet(_there(path)), [f"score_{h}" for h in panel.horizons])
+    return to_arrays(panel, pl.read_parquet(_there(path)), [f"score_{h}" for h in panel.horizons])
 
 
 def _there(path: Path) -> Path:

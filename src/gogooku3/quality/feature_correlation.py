@@ -1,0 +1,101 @@
+"""How alike features are: correlations from a sample of rows, the same bits in any order of the sums, on any machine.
+
+As in `gogooku3.features.graph`, values are rounded to integers of at most 2^15 before they are multiplied, so that
+every product and every sum is exact in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gogooku3.dataset.normalise import standardise
+from gogooku3.dataset.schema import Schema
+
+Floats = npt.NDArray[np.float64]
+Pair = tuple[str, str, float]
+"""Two features and their correlation."""
+
+_SCALE = float(1 << 15)
+_MIN_ROWS = 30
+"""Rows in which both features have a value, below which a correlation says nothing."""
+_EVERY, _STOCKS = 23, 1000
+"""The sample: every 23rd session, so that no weekday and no day of the month is favoured, and 1,000 of its stocks."""
+
+
+class FeatureCorrelation:
+    """Correlations between features of stocks, in a sample, and between features of sessions, in all of these.
+
+    A feature of the session is the same for all stocks, and one of stocks has no trend over sessions: across the two
+    kinds there is nothing to find.
+    """
+
+    def __init__(self, schema: Schema, preprocess: dict[str, Any]) -> None:
+        self._clip, self._fitted, self._seen = preprocess["clip"], preprocess["session"], 0
+        bounds = {"stock": self._clip, "rank": 1.0}
+        of_stocks = {f.name: bounds[f.scope] for f in schema.features if f.scope != "session"}
+        self._stocks = Correlations(list(of_stocks), list(of_stocks.values()))
+        self._sessions = Correlations(list(self._fitted), [self._clip] * len(self._fitted))
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Takes in a month's features."""
+        by_session = frame.unique("Date", keep="first", maintain_order=True)
+        self._sessions.add(
+            np.column_stack(
+                [
+                    standardise(by_session[name].to_numpy().astype(np.float64), fitted, self._clip)
+                    for name, fitted in self._fitted.items()
+                ]
+            )
+        )
+        for day in by_session["Date"]:
+            if self._seen % _EVERY == _EVERY - 1:
+                rows = frame.filter(pl.col("Date") == day).select(self._stocks.names)
+                self._stocks.add(rows.gather_every(-(-rows.height // _STOCKS)).to_numpy())
+            self._seen += 1
+
+    def above(self, bound: float) -> list[Pair]:
+        """Pairs whose correlation exceeds the bound in size."""
+        return [*self._stocks.above(bound), *self._sessions.above(bound)]
+
+
+class Correlations:
+    """Pearson correlations of columns, each pair over the rows in which both have a value.
+
+    Shape letters: N rows, C columns.
+    """
+
+    def __init__(self, names: Sequence[str], bounds: Sequence[float]) -> None:
+        """Columns by name, each with the largest absolute value that it takes."""
+        self.names, self._factor_C = names, _SCALE / np.array(bounds, np.float64)
+        self._rows_CC, self._sum_CC, self._square_CC, self._product_CC = np.zeros((4, len(names), len(names)))
+
+    def add(self, values_NC: npt.NDArray[np.floating]) -> None:
+        """Takes rows in: 2^23 of them at most in all, for sums to stay exact."""
+        scaled_NC = np.clip(np.rint(values_NC * self._factor_C), -_SCALE, _SCALE)
+        known_NC = (~np.isnan(scaled_NC)).astype(np.float64)
+        whole_NC = np.where(np.isnan(scaled_NC), 0.0, scaled_NC)
+        self._rows_CC += known_NC.T @ known_NC
+        self._sum_CC += whole_NC.T @ known_NC
+        self._square_CC += (whole_NC * whole_NC).T @ known_NC
+        self._product_CC += whole_NC.T @ whole_NC
+
+    def above(self, bound: float) -> list[Pair]:
+        """Pairs whose correlation exceeds the bound in size, in the order of the columns."""
+        correlation_CC = np.triu(np.nan_to_num(self._correlation()), 1)
+        return [
+            (self.names[one], self.names[other], float(correlation_CC[one, other]))
+            for one, other in np.argwhere(np.abs(correlation_CC) > bound)
+        ]
+
+    def _correlation(self) -> Floats:
+        """[C, C] correlations; NaN where the rows are too few or one of the two does not vary in them."""
+        rows_CC = np.where(self._rows_CC >= _MIN_ROWS, self._rows_CC, np.nan)
+        spread_CC = self._square_CC - self._sum_CC * self._sum_CC / rows_CC
+        covariance_CC = self._product_CC - self._sum_CC * self._sum_CC.T / rows_CC
+        variance_CC = np.where((spread_CC > 0) & (spread_CC.T > 0), spread_CC * spread_CC.T, np.nan)
+        return covariance_CC / np.sqrt(variance_CC)

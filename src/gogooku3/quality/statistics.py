@@ -1,0 +1,99 @@
+"""What a dataset holds, counted in one pass over its files, with one month of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.progress import track
+
+from gogooku3.dataset.contents import Contents
+from gogooku3.dataset.schema import GRAPH_COLUMNS, REBUILD, Schema, read_json
+from gogooku3.errors import DataError
+from gogooku3.quality.bar_counts import BarCounts
+from gogooku3.quality.columns import Columns
+from gogooku3.quality.feature_correlation import FeatureCorrelation
+from gogooku3.quality.graphs import Graphs
+from gogooku3.quality.targets import Targets
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """All counts of a dataset, before anything is judged."""
+
+    schema: Schema
+    clip: float
+    """Bound of the normalised values."""
+    split: dict[str, Any]
+    """The content of `split.json`."""
+    quotes: dict[str, Any]
+    """What the quotes report of their bars: `gogooku3.quotes.schema.Quotes.report`."""
+    months: tuple[str, ...]
+    """Every calendar month from the first to the last, those without a session too."""
+    bar_counts: BarCounts
+    columns: Columns
+    correlation: FeatureCorrelation
+    targets: Targets
+    graphs: Graphs
+
+
+def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
+    """Reads a dataset from end to end, checks it against its table of contents, and shows how far it is.
+
+    Raises:
+        DataError: a file is absent, unreadable, or not listed.
+        MismatchError: columns, rows or values are not what the schema and the table of contents say.
+    """
+    schema = Schema.read(folder / "schema.json")
+    preprocess = read_json(folder / "preprocess.json")
+    contents = Contents.read(folder)
+    months = _calendar(contents, folder)
+    bar_counts, correlation = BarCounts(months), FeatureCorrelation(schema, preprocess)
+    columns = Columns(schema, preprocess, len(months))
+    for month, frame in _shown(contents, "features", schema.feature_columns):
+        place = months.index(month)
+        columns.add(place, frame, bar_counts.add(place, frame.select("Date", "Code")))
+        correlation.add(frame)
+    targets, graphs = Targets(schema, bar_counts), Graphs(bar_counts)
+    for month, frame in _shown(contents, "targets", schema.target_columns):
+        targets.add(months.index(month), frame)
+    for _, frame in _shown(contents, "graph", GRAPH_COLUMNS):
+        graphs.add(frame)
+    return Statistics(
+        schema=schema,
+        clip=preprocess["clip"],
+        split=read_json(folder / "split.json"),
+        quotes=quotes,
+        months=months,
+        bar_counts=bar_counts,
+        columns=columns,
+        correlation=correlation,
+        targets=targets,
+        graphs=graphs,
+    )
+
+
+def _calendar(contents: Contents, folder: Path) -> tuple[str, ...]:
+    names = _months(contents, "features")
+    if not names:
+        raise DataError(f"`{folder}` has no month of features", hint=REBUILD)
+    first, last = (np.datetime64(name, "M") for name in (names[0], names[-1]))
+    return tuple(np.arange(first, last + 1).astype(str).tolist())
+
+
+def _months(contents: Contents, kind: str) -> list[str]:
+    return [Path(name).stem for name in contents.names(kind)]
+
+
+def _shown(contents: Contents, kind: str, columns: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The months of one kind of file, with a bar on stderr that is gone at the end."""
+    names = _months(contents, kind)
+    frames = zip(names, contents.frames(kind, columns), strict=True)
+    console = Console(stderr=True)
+    shown = track(frames, kind, len(names), console=console, transient=True, disable=not console.is_terminal)
+    return iter(shown)

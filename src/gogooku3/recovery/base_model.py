@@ -1,0 +1,78 @@
+"""The model that an experiment starts from: a release's, by the hashes that its tag and its commit record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gogooku3.errors import DataError
+from gogooku3.model.weights import WEIGHTS
+from gogooku3.package.lineage import Parent
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.record import parse, require_model
+from gogooku3.recovery.sources import open_sources
+from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.fetch import fetch
+from gogooku3.recovery.storage.open import open_cache
+from gogooku3.recovery.storage.store import Store
+from gogooku3.runtime.files import replaced_file, sha256_file
+
+_EXPERIMENTS = "/.dvc/tmp/exps/"
+
+
+def repository(folder: Path) -> Path:
+    """Root of the repository whose tags and remotes count for a folder.
+
+    `dvc exp run --temp` and `dvc queue start` work in repositories of their own, without tags, inside the real one.
+    Raises `GitError` where there is none.
+    """
+    return Path(git.toplevel(folder).as_posix().partition(_EXPERIMENTS)[0])
+
+
+def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> Parent:
+    """Writes outputs of a release, its model among them, into a folder: from the local cache, or from a remote.
+
+    Args:
+        root: the repository.
+        name: the release, `TIER@VERSION`.
+        paths: the outputs, single files; each keeps its last name.
+
+    Raises:
+        DataError: there is no such release, `promote` did not make it, or nobody has its files whole.
+        MismatchError: the model is not the one that the tag records.
+        StoreError: the files are not in the cache, and a remote cannot be used.
+    """
+    release = tags.find(root, name)
+    record = parse(release.tag.message)
+    if record is None:
+        raise DataError(
+            f"`{name}` records no model that could be checked: `gogooku3 promote` did not make this tag",
+            hint="start from a version for which `gogooku3 tiers` shows a model",
+        )
+    outs = {output.path: output for output in lock.outputs(root, release.commit) if output.path in paths}
+    absent = [path for path in paths if path not in outs]
+    if absent:
+        raise DataError(
+            f"`dvc.lock` of `{name}` does not record {', '.join(f'`{path}`' for path in absent)}",
+            hint="start from a release that this pipeline made",
+        )
+    cache = open_cache(root)
+    with open_sources(root) as sources:
+        fetch(cache, sources, list(outs.values()), lambda _what, _done, _total: None).require_whole()
+    for output in outs.values():
+        _write(cache, output, folder / Path(output.path).name)
+    found = sha256_file(folder / WEIGHTS)
+    require_model(release.tag.name, record.model_sha256, found)
+    return Parent(release.tag.name, release.commit, found)
+
+
+def _write(cache: Store, output: lock.Output, target: Path) -> None:
+    """Writes an object of the cache as a file, hashed on the way."""
+    with replaced_file(target) as partial:
+        with partial.open("wb") as sink:
+            held = cache.digest(output.md5, sink)
+        if held is None or held.md5 != output.md5:
+            raise DataError(
+                f"`{output.path}` ({output.md5}) changed in {cache.name} while it was read",
+                hint="run the same command again",
+            )

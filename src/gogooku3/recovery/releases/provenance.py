@@ -1,0 +1,76 @@
+"""Where a package comes from: the commit whose `dvc.lock` records it, and how to have that commit's dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gogooku3 import paths
+from gogooku3.errors import GitError
+from gogooku3.package.manifest import MANIFEST
+from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.parameters import differing_parameters
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The commit that made a package, in the repository in `root`; `name` is its release's tag where it has one."""
+
+    root: Path
+    commit: str
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"commit {self.name}" if self.commit.startswith(self.name) else f"{self.name}, commit {self.commit[:10]},"
+        )
+
+
+def provenance(package: Path, *nearby: Path) -> Provenance | None:
+    """Looks for the commit in the repositories that hold the package or what is nearby; None where none records it.
+
+    A package is known by its manifest, which names every file of it.
+    """
+    manifest = package / MANIFEST
+    if not manifest.is_file():
+        return None
+    digest = hashlib.md5(manifest.read_bytes(), usedforsecurity=False).hexdigest()
+    for folder in (package, *nearby):
+        with suppress(GitError):
+            root = git.toplevel(folder)
+            if (found := _recording(root, digest)) is not None:
+                return found
+    return None
+
+
+def dataset_hint(made: Provenance, dataset: Path) -> str:
+    """How to have the dataset that a package was trained on: its commit's, or other parameters here."""
+    told = f"{made} recorded this package: `git checkout {made.name} && dvc pull {paths.DATASET}`"
+    if dataset.resolve() != made.root / paths.DATASET:
+        return told
+    changes = [each for each in differing_parameters(made.root, made.commit) if each.name.startswith("dataset.")]
+    if not changes:
+        return f"{told}; the parameters here are the same, so that code or quotes differ"
+    if any(each.name.startswith("dataset.joined.") for each in changes):
+        return f"{told}; `dataset.joined` is another one here: `git diff {made.name} -- params.yaml`"
+    settings = " ".join(f"-S {shlex.quote(f'{each.name}={_value(each.old)}')}" for each in changes)
+    return f"{told}, or here `dvc exp run {settings} dataset`"
+
+
+def _recording(root: Path, digest: str) -> Provenance | None:
+    """The newest release whose lock file holds a hash, or the commit that first did."""
+    for release in reversed(tags.read(root).releases):
+        if digest in (git.show(root, release.commit, paths.LOCK) or ""):
+            return Provenance(root, release.commit, release.tag.name)
+    # Listed are the commits that added or removed it, the newest first.
+    commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)).split()
+    return Provenance(root, commits[-1], commits[-1][:10]) if commits else None
+
+
+def _value(value: Any) -> str:
+    """A parameter as Hydra's grammar writes it."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,92 @@
+"""Opens stores: a repository's remotes and local cache, and any folder that is laid out as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dvc.config import ConfigError
+from dvc.exceptions import DvcException
+from dvc.fs import LocalFileSystem
+from dvc.repo import Repo
+from dvc_data.hashfile.db import get_odb
+
+from gogooku3.errors import DataError, StoreError, UserError
+from gogooku3.recovery.storage.store import Store, client_error
+
+
+def open_remote(root: Path, remote: str | None = None) -> Store:
+    """A remote of the repository in `root` by its name, or the default one, checked to be there.
+
+    Raises `StoreError` where none is configured, or it cannot be reached.
+    """
+    name = "the default remote" if remote is None else remote
+    with _repo(root) as repo:
+        try:
+            _require_credentials(repo, remote)
+            found = repo.cloud.get_remote(remote)
+            name = str(found.fs.unstrip_protocol(found.path))
+            store = Store(repo.cloud.get_remote_odb(remote), name)
+            if found.fs.protocol == "local" and not Path(found.path).is_dir():
+                raise FileNotFoundError(found.path)
+            store.reach()
+        except UserError:
+            raise
+        except ConfigError as error:
+            raise StoreError(
+                f"no remote to use in `{root}`: {str(error).splitlines()[0]}",
+                hint="run `dvc remote add -d store gs://BUCKET/PATH`",
+            ) from error
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"`{name}` does not exist", hint="create it, or correct the remote's `url` in `.dvc/config`"
+            ) from error
+        except Exception as error:  # of the client's own family; it also reads the credentials
+            raise client_error(name, error) from error
+    return store
+
+
+def remotes(root: Path) -> list[str]:
+    """Names of the remotes of the repository in `root`, the default one first."""
+    with _repo(root) as repo:
+        default = repo.config["core"].get("remote")
+        return sorted(repo.config["remote"], key=lambda name: (name != default, name))
+
+
+def open_cache(root: Path) -> Store:
+    """The local cache of the repository in `root`; it may be empty."""
+    with _repo(root) as repo:
+        return Store(repo.cache.local, str(repo.cache.local.path))
+
+
+def run_cache_folder(root: Path) -> Path:
+    """Where the repository in `root` keeps its run cache; the folder may not exist."""
+    with _repo(root) as repo:
+        return Path(repo.stage_cache.cache_dir)
+
+
+def open_folder(folder: Path, name: str | None = None) -> Store:
+    """A folder that is laid out as a local cache or as a remote; `name` is what messages call it."""
+    odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]
+    return Store(odb, name or str(folder))
+
+
+def _require_credentials(repo: Repo, remote: str | None) -> None:
+    """A client takes a path that leads nowhere for a token, and sends it."""
+    name = remote or repo.config["core"].get("remote")
+    file = repo.config["remote"].get(name, {}).get("credentialpath")
+    if file and not Path(file).is_file():
+        raise StoreError(
+            f"the credentials of remote `{name}`, `{file}`, are not there",
+            hint=f"`dvc remote modify --local {name} credentialpath FILE`",
+        )
+
+
+@contextmanager
+def _repo(root: Path) -> Iterator[Repo]:
+    try:
+        with Repo(str(root)) as repo:
+            yield repo
+    except DvcException as error:
+        raise DataError(f"`{root}` cannot be read: {error}", hint="run this in a repository with DVC") from error

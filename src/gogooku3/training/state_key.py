@@ -1,0 +1,54 @@
+"""What a training state belongs to: everything that the bytes of a phase depend on, by name."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gogooku3.config.train import Phase, Recipe
+from gogooku3.model.network import Architecture
+from gogooku3.runtime.files import sha256_file
+
+_RUNNER = "gogooku3.stages.__main__"
+"""Loaded under its name where a stage runs in several processes, and nameless where it runs in one."""
+
+
+def state_key(
+    architecture: Architecture, recipe: Recipe, phase: Phase, environment: dict[str, Any], files: Sequence[Path]
+) -> dict[str, Any]:
+    """Name and value of each input.
+
+    Args:
+        environment: the domain in which results are exact: device, numerics, versions.
+        files: what is read, or what holds the hashes of what is read.
+    """
+    named = {
+        "model": asdict(architecture),
+        "train.recipe": asdict(recipe),
+        "train.phase": asdict(phase),
+        "environment": environment,
+        "code": _code(),
+    }
+    return dict(_leaves(named, "")) | {path.as_posix(): sha256_file(path) for path in files}
+
+
+def _leaves(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _code() -> str:
+    """The hash of every module of this package that is loaded."""
+    digest = hashlib.sha256()
+    for name, module in sorted(sys.modules.items()):
+        counts = name.split(".")[0] == "gogooku3" and name != _RUNNER
+        if counts and module.__file__ is not None:
+            digest.update(name.encode() + b"\0" + Path(module.__file__).read_bytes())
+    return digest.hexdigest()

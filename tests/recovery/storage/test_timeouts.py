@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from gogooku3.recovery.storage.timeouts import Requests, SilenceError
+
+
+async def nothing(_pulse):
+    await asyncio.sleep(30)
+
+
+def pieces(count: int, pause: float = 0.1, *, again: bool = False):
+    """A transfer of some bytes, one at a time; `again`: it begins anew after each."""
+
+    async def work(pulse):
+        pulse.set_size(count)
+        for _ in range(count):
+            await asyncio.sleep(pause)
+            if again:
+                pulse.set_size(count)
+            pulse.relative_update(1)
+        return count
+
+    return work
+
+
+def test_a_transfer_may_take_long_as_long_as_it_goes_on():
+    assert Requests().call(pieces(12), patience=0.5) == 12
+
+
+def test_bytes_that_come_again_are_no_progress():
+    with pytest.raises(SilenceError, match="no answer in 0 s"):
+        Requests().call(pieces(50, again=True), patience=0.4)
+
+
+def test_silence_ends_the_work_itself():
+    ended = threading.Event()
+
+    async def work(_pulse):
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    began = time.monotonic()
+    with pytest.raises(SilenceError):
+        Requests().call(work, patience=0.2)
+    assert time.monotonic() - began < 5
+    assert ended.wait(5)
+
+
+def test_what_the_client_raises_passes():
+    async def work(_pulse):
+        raise FileNotFoundError("object")
+
+    with pytest.raises(FileNotFoundError, match="object"):
+        Requests().call(work, patience=1)
+
+
+def test_one_request_waits_as_long_as_others_are_answered():
+    conversation = Requests()
+    answered = []
+    waiting = threading.Thread(target=lambda: answered.append(conversation.call(pieces(1, pause=1.5), patience=0.6)))
+    waiting.start()
+    for _ in range(8):
+        conversation.call(pieces(1, pause=0.2), patience=5)
+    waiting.join()
+    assert answered == [1]
+    with pytest.raises(SilenceError):
+        conversation.call(nothing, patience=0.3)

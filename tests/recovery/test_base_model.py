@@ -1,0 +1,188 @@
+"""A released model as the start of an experiment, and the lineage that a promotion then records."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gogooku3.cli.tiers import tiers as tiers_command
+from gogooku3.config.train import LAST_PHASE
+from gogooku3.errors import DataError, MismatchError, RefusedError
+from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
+from gogooku3.package.manifest import write_manifest
+from gogooku3.recovery.base_model import pull_release, repository
+from gogooku3.recovery.promote import promote
+from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.record import Record, message, parse
+from gogooku3.recovery.releases.tags import find
+from gogooku3.recovery.storage import lock
+from gogooku3.runtime.files import sha256_file
+
+TAG = "tier1@v1.0.0"
+MODEL = f"models/{LAST_PHASE}/model.safetensors"
+PATHS = (f"models/{LAST_PHASE}/config.json", MODEL, "models/package/schema.json")
+
+
+@pytest.fixture(scope="module")
+def first(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    lab = trained.copy(tmp_path_factory.mktemp("first"))
+    promote(lab.folder, "tier1")
+    return lab
+
+
+@pytest.fixture
+def released(first: Any, tmp_path: Path) -> Any:
+    """A copy of `first`, in whose working tree another model was trained since its release."""
+    lab = first.copy(tmp_path)
+    lab.train(2, 0.07)
+    return lab
+
+
+@pytest.fixture
+def expected(first: Any) -> dict[str, bytes]:
+    """The released files by name."""
+    return {Path(path).name: (first.folder / path).read_bytes() for path in PATHS}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "parent"
+    made.mkdir()
+    return made
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def record_of(lab: Any, tag: str) -> Record:
+    record = parse(find(lab.folder, tag).tag.message)
+    assert record is not None
+    return record
+
+
+def spoil(lab: Any, place: Path) -> None:
+    """Changes the released model where a store keeps it, such that DVC does not see it."""
+    oid = next(out.md5 for out in lock.outputs(lab.folder, TAG) if out.path == MODEL)
+    stored = place / "files/md5" / oid[:2] / oid[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"\0")
+    stored.chmod(0o444)
+
+
+def test_a_released_model_comes_whole_and_with_its_name(
+    first: Any, released: Any, folder: Path, expected: dict[str, bytes]
+) -> None:
+    commit = git.commit_of(released.folder, TAG)
+    model = sha256_file(first.folder / "models/package/model.safetensors")
+    assert pull_release(released.folder, TAG, PATHS, folder) == Parent(TAG, commit, model)
+    assert files(folder) == expected
+
+
+def test_what_the_cache_lacks_or_holds_altered_comes_from_the_bucket(
+    released: Any, folder: Path, expected: dict[str, bytes]
+) -> None:
+    cache = released.folder / ".dvc/cache"
+    spoil(released, cache)
+    pull_release(released.folder, TAG, PATHS, folder)
+    assert files(folder) == expected
+    shutil.rmtree(cache)
+    pull_release(released.folder, TAG, PATHS, folder)
+    assert files(folder) == expected
+
+
+def test_a_model_that_is_nowhere_whole_is_refused_with_what_each_place_has(released: Any, folder: Path) -> None:
+    spoil(released, released.folder / ".dvc/cache")
+    spoil(released, released.bucket)
+    with pytest.raises(DataError, match=rf"`{MODEL}` \([0-9a-f]{{32}}\): altered in .*/bucket"):
+        pull_release(released.folder, TAG, PATHS, folder)
+    assert files(folder) == {}
+
+
+def test_a_release_that_is_not_there_is_refused_with_those_that_are(released: Any, folder: Path) -> None:
+    with pytest.raises(DataError, match=r"`tier1@v3\.0\.0` was never released") as refused:
+        pull_release(released.folder, "tier1@v3.0.0", PATHS, folder)
+    assert TAG in refused.value.hint
+    with pytest.raises(DataError, match="no version of `tier2` was released; tiers with one: tier1"):
+        pull_release(released.folder, "tier2@v1.0.0", PATHS, folder)
+
+
+def test_a_tag_that_records_no_model_is_refused(released: Any, folder: Path) -> None:
+    released.run("gto", "register", "tier2", "--version", "v0.1.0")
+    with pytest.raises(DataError, match=r"`tier2@v0\.1\.0` records no model"):
+        pull_release(released.folder, "tier2@v0.1.0", PATHS, folder)
+
+
+def test_a_release_of_another_pipeline_is_refused_by_file(released: Any, folder: Path) -> None:
+    with pytest.raises(DataError, match=rf"does not record `models/{LAST_PHASE}/state\.safetensors`\n"):
+        pull_release(released.folder, TAG, (*PATHS, f"models/{LAST_PHASE}/state.safetensors"), folder)
+
+
+def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: Path) -> None:
+    forged = replace(record_of(released, TAG), version="v9.0.0", model_sha256="0" * 64, stage_tag=None)
+    commit = git.commit_of(released.folder, TAG)
+    content = git.tag_object(released.folder, "tier1@v9.0.0", commit, message(forged))
+    git.create_tags(released.folder, {"tier1@v9.0.0": content})
+    with pytest.raises(MismatchError, match=r"`tier1@v9\.0\.0` was given to a model with SHA-256 0{64}; the one that"):
+        pull_release(released.folder, "tier1@v9.0.0", PATHS, folder)
+
+
+def test_an_experiment_in_a_folder_of_its_own_belongs_to_the_repository_around_it(released: Any) -> None:
+    queued = released.folder / ".dvc/tmp/exps/standalone/tmp1"
+    queued.mkdir(parents=True)
+    git.run(queued, "init", "--quiet")
+    assert repository(queued) == repository(released.folder) == released.folder.resolve()
+
+
+def train_from(lab: Any, parent: Parent) -> None:
+    """Another model whose package says that it was trained from a release."""
+    lab.make(lab.folder / "made", 3, 0.08)
+    write_lineage(parent, lab.folder / "made/package")
+    write_manifest(lab.folder / "made/package")
+    lab.reproduce()
+
+
+def test_the_tag_records_from_which_release_the_model_was_trained(
+    released: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = pull_release(released.folder, TAG, PATHS, folder)
+    train_from(released, parent)
+    assert promote(released.folder, "tier1").record.parent == parent
+    assert record_of(released, "tier1@v1.1.0").parent == parent
+    assert record_of(released, TAG).parent is None
+    monkeypatch.chdir(released.folder)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert re.findall(r"from +(\S+)", CliRunner().invoke(tiers_command).stdout) == [TAG]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tag": "tier1@v0.9.0"}, r"trained from `tier1@v0\.9\.0`, which no tag here records as a release"),
+        ({"model_sha256": "0" * 64}, r"with SHA-256 0{64}; the tag here is at [0-9a-f]{10} and records [1-9a-f]"),
+        ({"commit": "0" * 40}, r"of commit 0{10} with SHA-256"),
+    ],
+)
+def test_a_lineage_that_no_tag_confirms_is_not_promoted(
+    released: Any, folder: Path, change: dict[str, str], said: str
+) -> None:
+    train_from(released, replace(pull_release(released.folder, TAG, PATHS, folder), **change))
+    before = released.tags()
+    with pytest.raises(RefusedError, match=said):
+        promote(released.folder, "tier1")
+    assert released.tags() == before
+
+
+def test_a_package_that_states_no_lineage_is_not_promoted(released: Any) -> None:
+    released.make(released.folder / "made", 3, 0.08)
+    (released.folder / "made/package" / LINEAGE).write_text("{}\n")
+    write_manifest(released.folder / "made/package")
+    released.reproduce()
+    with pytest.raises(DataError, match="does not say what the model was trained from"):
+        promote(released.folder, "tier1")
