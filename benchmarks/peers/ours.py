@@ -41,7 +41,7 @@ def computed(market: Market, features: list[Feature]) -> tuple[Floats, float]:
         tile = slice(first, min(first + STOCKS_AT_ONCE, len(market.codes)))
         part = market.columns(tile.start, tile.stop)
         for values_TS, feature in zip(values_FTS, features, strict=True):
-            values_TS[:, tile] = feature.local_shards(part)
+            values_TS[:, tile] = feature.own(part)
     return values_FTS, time.process_time() - began
 
 

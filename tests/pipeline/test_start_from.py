@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gogooku3.model.weights import read_tensors
 
-from .conftest import SMALL, Workspace
+from .conftest import SMALL, Workspace, bring_back
 
 TAG = "demo@v1.0.0"
 TUNE = SMALL | {
@@ -112,13 +112,14 @@ def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Wor
 
 
 @pytest.mark.slow
-def test_a_release_that_does_not_exist_is_refused_and_nothing_is_overwritten(tuned: Workspace, tmp_path: Path) -> None:
+def test_a_release_that_does_not_exist_is_refused_and_the_last_models_come_back(tuned: Workspace, tmp_path: Path) -> None:
     workspace = tuned.copy(tmp_path / "gogooku3")
     before = workspace.bytes_of("models")
     workspace.compose(TUNE | {"train.start_from": "demo@v2.0.0"})
     done = workspace.run("dvc", "repro", check=False)
     assert f"error: `demo@v2.0.0` was never released\nhint: versions of `demo`: {TAG}" in done.stderr
     assert "Traceback" not in done.stderr
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of("models") == before
 
 

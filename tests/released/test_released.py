@@ -236,7 +236,7 @@ def test_it_is_cloned_and_its_objects_come_from_the_archive(
     with open_sources(target, [kept.archive]) as sources:
         fetched = fetch(cache, sources, outs, lambda _what, _done, _total: None)
     fetched.require_whole()
-    assert fetched.brought[str(kept.archive)] == len(unpacked.manifest.objects)
+    assert fetched.fetched_from[str(kept.archive)] == len(unpacked.manifest.objects)
     require_recorded(clone.root, release)
 
 

@@ -58,6 +58,6 @@ def test_first_and_last_step_of_an_epoch_and_each_hundredth_are_due() -> None:
 def test_a_batch_is_known_by_its_sessions_and_stocks_not_by_their_places(panel: Panel) -> None:
     batch = Batch(10, 4, np.array([1, 3, 5]))
     moved = replace(panel, sessions=panel.sessions[5:])
-    assert batch.identity(panel) == Batch(5, 4, np.array([1, 3, 5])).identity(moved)
+    assert batch.fingerprint(panel) == Batch(5, 4, np.array([1, 3, 5])).fingerprint(moved)
     others = [Batch(11, 4, batch.stocks_S), Batch(10, 3, batch.stocks_S), Batch(10, 4, np.array([1, 3, 6]))]
-    assert len({each.identity(panel) for each in (batch, *others)}) == 4
+    assert len({each.fingerprint(panel) for each in (batch, *others)}) == 4
