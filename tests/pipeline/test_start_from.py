@@ -112,7 +112,7 @@ def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Wor
 
 
 @pytest.mark.slow
-def test_a_release_that_does_not_exist_is_refused_and_the_last_models_come_back(tuned: Workspace, tmp_path: Path) -> None:
+def test_a_release_that_does_not_exist_is_refused_and_the_models_come_back(tuned: Workspace, tmp_path: Path) -> None:
     workspace = tuned.copy(tmp_path / "gogooku3")
     before = workspace.bytes_of("models")
     workspace.compose(TUNE | {"train.start_from": "demo@v2.0.0"})
