@@ -69,6 +69,15 @@ def test_every_verb_is_among_the_commands() -> None:
     assert [name for name, each in inner.items() if name not in COMMANDS and f"`{each}`" not in COMMANDS] == []
 
 
+def test_every_path_of_the_glossary_exists_and_no_term_is_defined_twice() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| (`[^|]+`) \|$", TEXTS["docs/glossary.md"], re.MULTILINE)
+    terms = [term for term, _ in rows]
+    assert len(terms) > 60
+    assert len(terms) == len(set(terms))
+    paths = [path for _, code in rows for path in re.findall(r"`([^`]+)`", code)]
+    assert [path for path in paths if not ((ROOT / path).exists() or (ROOT / "src/gogooku3" / path).exists())] == []
+
+
 @pytest.mark.parametrize(("name", "line"), TYPED, ids=lambda text: str(text))
 def test_every_command_is_one_of_the_verbs_with_its_options(name: str, line: str) -> None:
     rest = [word for part in line.partition(" && ")[:1] for word in shlex.split(part)][1:]
