@@ -1,24 +1,24 @@
-# `make repro` and `make test` need nothing but Git and Python 3.11 to 3.13: they set up .venv when it is missing, when a
-# lock file changed or when the folder was moved. In an environment of your own, `dvc repro` and `pytest` do the same work.
+# `make repro` and `make test` need only Git and Python 3.11 to 3.13. They set up .venv if it is missing, a lock file changed
+# or the folder was moved. In an environment of your own, `dvc repro` and `pytest` do the same.
 
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
-# The scripts of a virtual environment hold the path of its folder. Where that is another one now, or where its Python is
-# gone, .venv is made anew. Without `command` in pyvenv.cfg another tool has made it, and it stays.
+# The scripts of a virtual environment contain the path of its folder. If that path changed, or its Python is missing, .venv
+# is rebuilt. If pyvenv.cfg has no `command`, another tool created .venv, and it stays.
 BROKEN := $(shell test ! -e .venv/pyvenv.cfg || { test -x $(BIN)/python && \
 	{ ! grep -q '^command = ' .venv/pyvenv.cfg || grep -qF ' $(CURDIR)/.venv' .venv/pyvenv.cfg; }; } || echo yes)
 ifeq ($(BROKEN),yes)
 .PHONY: .venv/.ready
 endif
-# Many tests wait for the commands that they run; a file's tests share what it makes.
+# Many tests wait for subprocesses; the tests of a file share fixtures.
 PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: repro test test-slow lint format lock clean
 
-repro: .venv/.ready  ## train and package what params.yaml says
+repro: .venv/.ready  ## run the pipeline with params.yaml: train, evaluate, package
 	$(WITH_VENV) dvc repro
 	@echo
 	@$(WITH_VENV) gogooku3 summary
@@ -26,7 +26,7 @@ repro: .venv/.ready  ## train and package what params.yaml says
 test: .venv/.ready-dev lint  ## lint, types, import contracts and tests
 	$(WITH_VENV) pytest $(PARALLEL)
 
-test-slow: .venv/.ready-dev  ## the tests that take minutes: the whole demo elsewhere, releases brought back, kills, faults
+test-slow: .venv/.ready-dev  ## the tests that take minutes: the demo in another folder, recovery, kills, faults
 	$(WITH_VENV) pytest $(PARALLEL) -m slow
 
 lint: .venv/.ready-dev
@@ -39,15 +39,14 @@ format: .venv/.ready-dev
 	$(WITH_VENV) ruff check --fix
 	$(WITH_VENV) ruff format
 
-# torch names the CUDA packages that its build needs, version by version; locked here, they would come to machines
-# whose build needs none.
+# torch pins the CUDA packages that its build needs. Locked here, they would be installed for CPU builds too.
 CUDA := cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
 	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
 	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-annotate \
 	--custom-compile-command "make lock"
 
-lock: .venv/.ready-dev  ## pin anew after an edit of pyproject.toml; add UPGRADE=--upgrade for newer versions
+lock: .venv/.ready-dev  ## update the lock files after an edit of pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) $(CUDA:%=--no-emit-package %) pyproject.toml --output-file requirements.lock
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	sed -nE "s/^([a-z0-9-]+)==([^ ]+).*/\1: '\2'/p" requirements.lock > locks/libs.yaml
@@ -55,15 +54,15 @@ lock: .venv/.ready-dev  ## pin anew after an edit of pyproject.toml; add UPGRADE
 clean:
 	rm -rf .venv build
 
-# Python's version is looked at before anything is downloaded: pip itself names a library that it does not find.
+# Checks Python's version before any download; pip itself would report a library that it does not find.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-# In a shell that was not activated, `.venv/bin/dvc repro` would run its stages by another `python`, or find none.
+# Without activation, `.venv/bin/dvc repro` would run its stages with another `python`, or find none.
 define ON_PATH
 import os, sys; b = os.path.join(sys.prefix, "bin"); p = os.environ.get("PATH", os.defpath).split(os.pathsep); \
 b in p or os.environ.update(PATH=os.pathsep.join([b, *p]))
 endef
 
-# torch comes first and by itself: an index that also carries a CPU build is then asked for that one package only.
+# torch is installed first and alone, so that an extra index with a CPU build serves only this package.
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "error: Python 3.11, 3.12 or 3.13 is needed, and \`$(PYTHON)\` is" \
 		"$$($(PYTHON) --version 2>&1 | grep ^Python || echo not one)"; \
