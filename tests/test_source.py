@@ -137,7 +137,7 @@ def test_a_stage_is_run_by_the_source_of_its_clone_alone(sources: tuple[Path, Pa
         assert done.stderr.startswith(f"error: the source that runs is `{two}`, and the one of this clone is `{one}`")
         assert f"hint: `python {one / 'gogooku3'} stages …` runs this clone's" in done.stderr
     own = run("-m", "gogooku3.stages", "quotes", folder=one.parent, PYTHONPATH=str(one))
-    assert "`params.yaml` is not there" in own.stderr
+    assert "`params.yaml` does not exist" in own.stderr
 
 
 EDITING = """

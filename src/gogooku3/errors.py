@@ -1,4 +1,4 @@
-"""Every error that a user can meet: what happened, with which values, and what to do about it.
+"""User-facing errors with exit codes: what happened, with which values, and a hint that says what to do.
 
 A stage or a command that raises one of these prints it without a traceback and exits with its code:
 
@@ -7,15 +7,15 @@ code  meaning
 ====  ==========================================================================
 1     a check found something wrong, or a promotion was refused (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
-3     the data is wrong or absent (`DataError`)
-4     this machine lacks what is asked for, a disk or folder cannot be used, or
+3     the data is wrong or missing (`DataError`)
+4     this machine lacks a device or library, a disk or folder cannot be used, or
       another clone's source is installed (`MachineError`)
-5     a package, a model and a dataset do not belong together (`MismatchError`)
-6     training produced numbers that are not finite (`DivergenceError`)
-7     the bucket cannot be reached, or refuses (`StoreError`)
-8     Git refuses (`GitError`)
-9     J-Quants cannot be reached, or refuses (`SourceError`)
-130   the process was asked to end (`InterruptionError`)
+5     a package, a model and a dataset do not match (`MismatchError`)
+6     training diverged: NaN or infinity (`DivergenceError`)
+7     the bucket is unreachable or denies a request (`StoreError`)
+8     a Git command failed (`GitError`)
+9     J-Quants is unreachable or denies a request (`SourceError`)
+130   a signal stopped the process (`InterruptionError`)
 ====  ==========================================================================
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 
 
 class UserError(Exception):
-    """What happened, with the values that matter, and a hint that says what to do."""
+    """Base class: a message with the values that matter, and a hint that says what to do."""
 
     exit_code = 1
 
@@ -40,81 +40,81 @@ class UserError(Exception):
         return f"{self.message}\nhint: {self.hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """With its hint, so that an error can be passed from one process to another."""
+        """Pickles the hint too, so that an error can cross a process boundary."""
         return partial(type(self), hint=self.hint), (self.message,)
 
 
 class ConfigError(UserError):
-    """A parameter is unknown, of the wrong type, or impossible beside another."""
+    """A parameter is unknown, has the wrong type, or conflicts with another one."""
 
     exit_code = 2
 
 
 class DataError(UserError):
-    """Bars, dataset or files do not hold what they must."""
+    """Bars, dataset or input files are missing, damaged or invalid."""
 
     exit_code = 3
 
 
 class MachineError(UserError):
-    """A device, instruction set or library is not here, a disk or folder cannot be used, or another source runs."""
+    """A device, instruction set or library is missing, a disk or folder is unusable, or another clone's source runs."""
 
     exit_code = 4
 
 
 class MismatchError(UserError):
-    """A package, its weights, a schema and a dataset disagree."""
+    """A package, its weights, a schema and a dataset do not match."""
 
     exit_code = 5
 
 
 class DivergenceError(UserError):
-    """A loss, gradient or score stopped being finite."""
+    """A loss, gradient or score is NaN or infinite."""
 
     exit_code = 6
 
 
 class RefusedError(UserError):
-    """A package that must not be released as it stands."""
+    """A check failed, or a release, promotion or overwrite is refused."""
 
     exit_code = 1
 
 
 class StoreError(UserError):
-    """A remote is not configured, cannot be reached, or refuses."""
+    """A remote is not configured, is unreachable, or denies a request."""
 
     exit_code = 7
 
 
 class GitError(UserError):
-    """Git refused what it was asked."""
+    """A Git command failed."""
 
     exit_code = 8
 
 
 class SourceError(UserError):
-    """A source of data cannot be reached, or refuses."""
+    """A data source is unreachable or denies a request."""
 
     exit_code = 9
 
 
 class InterruptionError(UserError):
-    """The process was asked to end, by Ctrl-C or by the system."""
+    """A signal stopped the process: Ctrl-C, or one from the system."""
 
     exit_code = 130
 
 
 def filesystem_error(error: OSError) -> MachineError:
-    """A full disk, a folder that may not be written to, a file that is none."""
-    what = "the disk" if error.filename is None else f"`{error.filename}`"
+    """Wraps an `OSError`: a full disk, a missing permission, a folder in place of a file."""
+    target = "the disk" if error.filename is None else f"`{error.filename}`"
     return MachineError(
-        f"{what} cannot be used: {error.strerror or error}",
-        hint="make room there, or name a place that you may read and write; what was finished stays",
+        f"{target} cannot be used: {error.strerror or error}",
+        hint="free some space, or choose a path that you can read and write; finished work is kept",
     )
 
 
 def abbreviate(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:
-    """The first items in one line, and how many more there are: `a, b and 3 more`."""
+    """The first items on one line, and the number of others: `a, b and 3 more`."""
     shown = [str(item) for item in items]
     more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
     return separator.join(shown[:limit]) + more

@@ -1,32 +1,32 @@
-"""Where things are in the repository, relative to its root, and where DVC keeps its cache.
+"""Paths of files and folders relative to the repository's root, and the path of DVC's cache.
 
-`dvc.yaml` names the same outputs. No stage depends on this file: one that wrote elsewhere would lack an output, and DVC
-would say so. What lies inside a folder is named by the module that writes it.
+`dvc.yaml` lists the same outputs. No stage depends on this file: a stage that writes elsewhere misses an output, and
+DVC reports it. The module that writes a folder defines the file names inside it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# The experiment: what decides a run, and what it left.
+# The experiment: configuration, pipeline and locked versions.
 
 CONF = Path("conf")
-"""The groups that compose the parameters."""
+"""Config groups that compose `params.yaml`."""
 PARAMS = Path("params.yaml")
 PIPELINE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
-"""The hashes of everything that the pipeline read and wrote."""
+"""Hashes of everything that the pipeline reads and writes."""
 SOURCE = Path("src")
 REQUIREMENTS = Path("requirements.lock")
 LIBRARIES = Path("locks")
-"""The versions of `REQUIREMENTS` as stages depend on them."""
+"""Versions from `REQUIREMENTS`, in the files that stages depend on."""
 
-# Data: quotes, dataset and what was computed from them.
+# Data: quotes (OHLCV bars), dataset, predictions.
 
 DATA = Path("data")
-"""What scoring and retraining need and a model by itself does not."""
+"""Inputs of training and scoring; a packaged model does not need them."""
 RAW_JQUANTS = DATA / "raw/jquants"
-"""What `gogooku3 jquants download` keeps."""
+"""Written by `gogooku3 jquants download`."""
 QUOTES = DATA / "quotes"
 DATASET = DATA / "dataset"
 BASELINES = DATA / "baselines.parquet"
@@ -39,42 +39,42 @@ FOLD_BASELINES = DATA / "folds/baselines"
 
 
 def fold_plan(number: str) -> Path:
-    """The dates of one fold of a walk-forward."""
+    """Split dates of one walk-forward fold."""
     return FOLD_PLANS / f"{number}.json"
 
 
 def fold_scores(number: str) -> Path:
-    """Scores of the model of one fold."""
+    """Scores of one fold's model."""
     return FOLD_SCORES / f"{number}.parquet"
 
 
 def fold_baselines(number: str) -> Path:
-    """Scores of the baselines of one fold."""
+    """Scores of one fold's baselines."""
     return FOLD_BASELINES / f"{number}.parquet"
 
 
 # Models.
 
 MODELS = Path("models")
-"""Each phase of training has its folder here."""
+"""One folder per training phase."""
 PARENT = MODELS / "parent"
-"""The released model that training starts from."""
+"""The released base model that training starts from (`train.start_from`)."""
 PACKAGE = MODELS / "package"
-"""What a tier delivers."""
+"""The model package that a tier releases."""
 PACKAGED_WEIGHTS = PACKAGE / "model.safetensors"
 
 
 def model_of(phase: str) -> Path:
-    """The model that a phase of training left, with its state and history."""
+    """Weights, state and history after a training phase."""
     return MODELS / phase
 
 
 def fold_model(number: str) -> Path:
-    """The model of one fold."""
+    """The model of one walk-forward fold."""
     return MODELS / "folds" / number
 
 
-# Metrics, and the series that DVC plots.
+# Metrics, and the series that DVC plots (CSV).
 
 METRICS = Path("metrics")
 BASELINE_METRICS = METRICS / "baselines.json"
@@ -83,26 +83,26 @@ PLOTS = Path("plots")
 
 
 def metrics_of(split: str) -> Path:
-    """Metrics on `validation`, on `test`, or on the tests of a `walk_forward`."""
+    """Metrics of `validation`, of `test`, or of the joined test sessions of `walk_forward`."""
     return METRICS / f"{split}.json"
 
 
 def sessions_of(split: str) -> Path:
-    """What the metrics of a split are means of, session by session."""
+    """The values per session that the metrics of a split average."""
     return METRICS / "sessions" / f"{split}.csv"
 
 
 def plot_of(name: str) -> Path:
-    """The series of a chart."""
+    """The data of a chart."""
     return PLOTS / f"{name}.csv"
 
 
 def learning_curve(phase: str) -> Path:
-    """The series of a phase's training, epoch by epoch."""
+    """Losses and validation metrics of a phase per epoch."""
     return PLOTS / "training" / f"{phase}.csv"
 
 
-# Pages for people, and what is logged.
+# HTML reports and logs.
 
 REPORTS = Path("reports")
 QUALITY_PAGE = REPORTS / "data_quality.html"
@@ -110,15 +110,15 @@ QUALITY_SUMMARY = REPORTS / "data_quality.json"
 TIER_PAGE = REPORTS / "tier.html"
 LEADERBOARD = Path("docs/leaderboard.md")
 LOGS = Path("logs")
-"""What holds clocks, hosts and durations: neither Git nor DVC keeps it."""
+"""Files with timestamps, hosts and durations: in neither Git nor DVC."""
 COMPARISON_PAGE = LOGS / "compare.html"
 SEARCHES = LOGS / "search"
-"""Where a search keeps its memory, its clone, and what its trials print."""
+"""The study database, the clone and the trial logs of a hyperparameter search."""
 TRAINING_LOGS = LOGS / "training"
 
 
 def fold_logs(number: str) -> Path:
-    """What the training of one fold logs."""
+    """Training logs of one fold."""
     return TRAINING_LOGS / f"fold_{number}"
 
 
@@ -126,8 +126,8 @@ def fold_logs(number: str) -> Path:
 
 
 def dvc_cache() -> Path | None:
-    """The folder of DVC's cache for the current folder; None outside of a DVC repository."""
-    # DVC takes a second to load, and few ask.
+    """The path of DVC's cache for the current folder; None outside a DVC repository."""
+    # Importing DVC takes a second, and few callers need it.
     from dvc.config import Config
 
     config = Config.from_cwd()
@@ -135,5 +135,5 @@ def dvc_cache() -> Path | None:
 
 
 def cached(cache: Path, md5: str) -> Path:
-    """Where DVC's cache keeps a file with this MD5."""
+    """The path of the file with this MD5 in DVC's cache."""
     return cache / "files" / "md5" / md5[:2] / md5[2:]

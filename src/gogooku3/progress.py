@@ -1,4 +1,4 @@
-"""How long work shows where it stands: one line on stderr, gone when it is done."""
+"""Progress bar on stderr; it disappears when the work is done."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def shown() -> Iterator[Callable[[str, float, int], None]]:
-    """A function that is told what is being done, how many are done, and of how many."""
+def progress_bar() -> Iterator[Callable[[str, float, int], None]]:
+    """Shows a progress bar; yields its update callback (description, completed, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("")
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)

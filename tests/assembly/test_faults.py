@@ -42,10 +42,10 @@ def older(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("features/2022-03.parquet", "has 168 rows, `contents.json` says 322"),
-        ("features/2022-02.parquet", "holds other values than were written"),
-        ("targets/2022-03.parquet", "has 168 rows, `contents.json` says 322"),
-        ("graph/2022-03.parquet", "has 84 rows, `contents.json` says"),
+        ("features/2022-03.parquet", "has 168 rows, `contents.json` lists 322"),
+        ("features/2022-02.parquet", "has other values than were written"),
+        ("targets/2022-03.parquet", "has 168 rows, `contents.json` lists 322"),
+        ("graph/2022-03.parquet", "has 84 rows, `contents.json` lists"),
     ],
 )
 def test_a_month_of_an_older_dataset_in_its_place_is_named(copy: Path, older: Path, name: str, told: str) -> None:
@@ -60,7 +60,7 @@ def test_targets_that_were_still_open_in_place_of_known_ones_are_named(
     """The same rows: at the end of March the last five sessions' targets were not known."""
     build(frames.until(date(2022, 3, 31)).history(), params, tmp_path / "march")
     shutil.copyfile(tmp_path / "march/targets/2022-03.parquet", copy / "targets/2022-03.parquet")
-    with pytest.raises(MismatchError, match=r"targets/2022-03\.parquet` holds other values than were written"):
+    with pytest.raises(MismatchError, match=r"targets/2022-03\.parquet` has other values than were written"):
         read_panel(copy)
 
 
@@ -133,13 +133,13 @@ def _edited(path: Path, change: Callable[[Columns], object]) -> str:
 
 def test_a_feature_that_the_schema_names_twice_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
     _edited(copy / "schema.json", lambda features: features.append(features[2]))
-    with pytest.raises(MismatchError, match="names 1 features twice: ret_3"):
+    with pytest.raises(MismatchError, match="has 1 duplicate features: ret_3"):
         read_panel(copy)
 
 
 def test_a_schema_of_another_type_does_not_fit_what_was_fitted_for_the_features(copy: Path) -> None:
     abi = _edited(copy / "schema.json", lambda features: features[3].update(dtype="float64"))
-    with pytest.raises(MismatchError, match=f"belongs to features of ABI .*, the dataset has {abi}"):
+    with pytest.raises(MismatchError, match=f"has the feature ABI .*, the dataset has {abi}"):
         read_panel(copy)
 
 

@@ -52,7 +52,7 @@ def test_it_is_the_same_in_another_folder_and_where_other_code_is_edited(copy: P
     for name in (
         *("cli/feature_reference.py", "dataset/contents.py", "dataset/schema.py", "dataset/splits.py"),
         *("assembly/build.py", "assembly/history.py", "assembly/month_cache.py", "assembly/months.py"),
-        *("features/subsets.py", "features/targets.py", "panel/layout.py", "quotes/folder.py", "quotes/table.py"),
+        *("features/subsets.py", "features/targets.py", "panel/memmap.py", "quotes/folder.py", "quotes/table.py"),
         *("sources/rules.py", "download/api.py", "quality/page.py", "report/page.py", "runtime/files.py"),
     ):
         edit(copy, name)

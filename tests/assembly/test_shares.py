@@ -197,5 +197,5 @@ def test_without_quotes_a_share_ends_in_one_error(machine: Path) -> None:
     process = make(machine, "1/1")
     _, error = process.communicate()
     assert process.returncode == 3
-    assert error.startswith("error: `data/quotes/bars.parquet` is not there\nhint: ")
+    assert error.startswith("error: `data/quotes/bars.parquet` does not exist\nhint: ")
     assert not (machine / "data" / WORKSHOP).exists()

@@ -44,7 +44,7 @@ def test_what_a_process_refuses_is_refused_with_its_hint(frames: Frames, params:
     quotes = frames.write(tmp_path / "quotes")
     history = History.read(quotes)
     (quotes / "index.parquet").unlink()
-    with pytest.raises(DataError, match=r"index\.parquet` is not there\nhint: "):
+    with pytest.raises(DataError, match=r"index\.parquet` does not exist\nhint: "):
         workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)
 
 
@@ -64,7 +64,7 @@ def test_a_killed_process_is_told_and_what_it_left_is_made_in_the_next_run(
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(MachineError, match="one of 2 processes that make months was killed"):
+    with pytest.raises(MachineError, match="one of 2 worker processes was killed"):
         workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)
     killer.join()
     workers.make_months(units(history.sessions), history, params, MonthCache(tmp_path / "dataset"), processes=2)

@@ -1,4 +1,4 @@
-"""The parameters: what is refused, what the composed tiers are, and that conf/ and params.yaml agree."""
+"""The config: which parameters are rejected, what the composed tiers contain, and that conf/ and params.yaml agree."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_tier1_is_the_tier_that_was_lost(tmp_path: Path) -> None:
     ]
 
 
-def test_tier2_is_tier1_but_for_the_hidden_size(tmp_path: Path) -> None:
+def test_tier2_is_tier1_with_another_hidden_size(tmp_path: Path) -> None:
     one = OmegaConf.load(compose(tmp_path / "1.yaml", "tier=tier1"))
     two = OmegaConf.load(compose(tmp_path / "2.yaml", "tier=tier2"))
     assert two.model.backbone.hidden_size == 256
@@ -124,10 +124,10 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("dataset.features", "all", "`dataset.features`: Input should be 'core', 'extended' or 'full', given 'all'"),
         ("dataset.features", ["core99"], "`dataset.features`: Input should be 'core', 'extended' or 'full'"),
         ("dataset.split.embargo", 19, "shorter than the longest horizon, 20"),
-        ("dataset.split.test_from", "2022-01-04", "must follow each other"),
+        ("dataset.split.test_from", "2022-01-04", "train_from < validation_from < test_from"),
         ("dataset.horizons", [5, 1], "`dataset.horizons` is [5, 1]"),
         ("train.recipe.batch_size", 100, "smaller than one session of `batch_stocks` 120"),
-        ("train.recipe.batch_size", 130, "is one session, of which no Sharpe ratio exists"),
+        ("train.recipe.batch_size", 130, "is one session, which has no Sharpe ratio"),
         ("model.backbone.hidden_size", 15, "not divisible by `heads` of 2"),
         ("model.graph.heads", 3, "not divisible by `model.graph.heads` of 3"),
         ("model.adaptive_norm.slice_length", 7, "does not divide the window of 16"),
@@ -141,16 +141,16 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("train.recipe.loss.horizons", [1.0], "has 1 weights for the 4 horizons"),
         ("dataset.horizons", [2, 5, 10, 20], "lacks 1: the portfolio"),
         ("train.start_from", "tier1", "`train.start_from` is 'tier1'"),
-        ("train.start_from", "tier1@1.0.0", "the whole tag of a release, such as `tier1@v1.0.0`"),
+        ("train.start_from", "tier1@1.0.0", "the full tag of a release, such as `tier1@v1.0.0`"),
         ("train.start_from", "tier1@v01.0.0", "`train.start_from` is 'tier1@v01.0.0'"),
         ("train.start_from", None, "`train.start_from`: Input should be a valid string"),
         ("train.phases.gat.epochs", -1, "`epochs` of a phase is -1"),
-        ("train.phases.gat.epochs", 0, "`epochs` of `train.phases.gat` is 0, and from scratch"),
+        ("train.phases.gat.epochs", 0, "`epochs` of `train.phases.gat` is 0, but training from scratch"),
         ("evaluation.portfolio.horizon", 3, "not among `dataset.horizons`"),
         ("evaluation.portfolio.delay", -1, "`evaluation.portfolio.delay` is -1"),
         ("evaluation.portfolio.borrow_bps", -1.0, "`evaluation.portfolio.borrow_bps` is -1.0"),
         ("evaluation.portfolio.max_turnover", 0.0, "use more than 0, or null for no limit"),
-        ("evaluation.portfolio.max_weight", 0.6, "at most 0.5, which is one whole side"),
+        ("evaluation.portfolio.max_weight", 0.6, "at most 0.5 (one whole side"),
         ("evaluation.portfolio.sector_neutral", "yes", "should be a valid boolean"),
         ("evaluation.portfolio.participation", 1.5, "use more than 0 and at most 1"),
         ("evaluation.trials", 3, "`evaluation.trials`: Unexpected keyword"),
@@ -158,12 +158,12 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         (
             "evaluation.scheme",
             "walk_forward",
-            "`evaluation.stages.folds` is [], where `evaluation.scheme` walk_forward",
+            "`evaluation.stages.folds` is [], but `evaluation.scheme` walk_forward",
         ),
         ("evaluation.walk_forward.test", 0, "`evaluation.walk_forward.test` is 0"),
         ("evaluation.walk_forward.folds", [], "`evaluation.walk_forward.folds` is []"),
-        ("evaluation.walk_forward.folds", [2, 1], "from 1, in rising order"),
-        ("evaluation.walk_forward.folds", [0, 1], "from 1, in rising order"),
+        ("evaluation.walk_forward.folds", [2, 1], "from 1, in ascending order"),
+        ("evaluation.walk_forward.folds", [0, 1], "from 1, in ascending order"),
         ("baselines.rows", 0, "`baselines.rows` is 0"),
         ("baselines.ridge.penalty", 0.0, "`baselines.ridge.penalty` is 0.0"),
         ("baselines.lightgbm.leaves", 1, "`baselines.lightgbm.leaves` is 1"),
@@ -179,36 +179,30 @@ def test_impossible_parameters_are_refused_by_name(tree: dict[str, Any], key: st
     assert "\nhint: " in str(caught.value)
 
 
-FORMER_SETS = pytest.mark.parametrize(
-    ("former", "today"), [("core99", "core"), ("extended220", "extended"), ("full395", "full")]
+RENAMED_SETS = pytest.mark.parametrize(
+    ("old", "new"), [("core99", "core"), ("extended220", "extended"), ("full395", "full")]
 )
 
 
-@FORMER_SETS
-def test_a_set_of_features_by_its_former_name_is_refused_with_todays(
-    tree: dict[str, Any], former: str, today: str
-) -> None:
-    with pytest.raises(
-        ConfigError, match=f"`dataset.features` is `{former}`: that set is called `{today}` now"
-    ) as caught:
-        config.parse(change(tree, "dataset.features", former))
-    assert f"`dvc exp run -S dataset.features={today}`" in caught.value.hint
+@RENAMED_SETS
+def test_the_old_name_of_a_feature_set_is_refused_with_the_new_one(tree: dict[str, Any], old: str, new: str) -> None:
+    with pytest.raises(ConfigError, match=f"`dataset.features` is `{old}`: that set is called `{new}` now") as caught:
+        config.parse(change(tree, "dataset.features", old))
+    assert f"`dvc exp run -S dataset.features={new}`" in caught.value.hint
 
 
-@FORMER_SETS
-def test_a_released_file_with_a_former_name_is_read(
-    tmp_path: Path, tree: dict[str, Any], former: str, today: str
-) -> None:
+@RENAMED_SETS
+def test_a_released_file_with_an_old_name_is_read(tmp_path: Path, tree: dict[str, Any], old: str, new: str) -> None:
     released, working = tmp_path / "released.yaml", tmp_path / "params.yaml"
-    OmegaConf.save(change(tree, "dataset.features", former), released)
-    OmegaConf.save(change(tree, "dataset.features", today), working)
+    OmegaConf.save(change(tree, "dataset.features", old), released)
+    OmegaConf.save(change(tree, "dataset.features", new), working)
     assert config.load_released(released) == config.load_released(working) == config.load(working)
     with pytest.raises(ConfigError):
         config.load(released)
 
 
 @pytest.mark.parametrize("tree", [None, [], "core99", {"dataset": "core99"}, {"dataset": {"features": ["core99"]}}])
-def test_what_holds_no_set_of_features_has_no_former_name(tree: object) -> None:
+def test_a_tree_without_an_old_name_is_unchanged(tree: object) -> None:
     assert renames.current(tree) == tree
 
 
@@ -218,7 +212,7 @@ def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[s
         config.parse(tree)
 
 
-def test_every_fault_is_named_at_once(tree: dict[str, Any]) -> None:
+def test_all_errors_are_reported_at_once(tree: dict[str, Any]) -> None:
     change(change(tree, "numerics.threads", "x"), "evaluation.quantiles", "y")
     with pytest.raises(ConfigError, match=r"(?s)numerics\.threads.*evaluation\.quantiles"):
         config.parse(tree)
@@ -226,7 +220,7 @@ def test_every_fault_is_named_at_once(tree: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "is not there"), ("a: [1", "is not YAML"), ("- 1", "`params.yaml`: Input should be an object")],
+    [(None, "does not exist"), ("a: [1", "is not YAML"), ("- 1", "`params.yaml`: Input should be an object")],
 )
 def test_an_unreadable_file_is_one_clear_error(tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "params.yaml"
@@ -247,7 +241,7 @@ def test_after_a_release_a_phase_may_have_no_epochs_but_not_every_phase(tree: di
 
 
 @given(st.from_regex(tags.VERSION_TAG, fullmatch=True, alphabet=st.characters(codec="ascii")))
-def test_every_name_of_a_version_is_one_to_start_from(tag: str) -> None:
+def test_every_version_tag_is_a_valid_start_from(tag: str) -> None:
     match = tags.VERSION_TAG.fullmatch(tag)
     assert match is not None
     name = tag.removesuffix(f"#{match['counter']}").removesuffix("!")
@@ -262,7 +256,7 @@ def test_parameters_cannot_be_changed(tree: dict[str, Any]) -> None:
         params.train.recipe.seed = 2  # type: ignore[misc]
 
 
-def test_the_scheme_decides_which_stages_there_are(tmp_path: Path) -> None:
+def test_the_scheme_determines_the_stages(tmp_path: Path) -> None:
     split = config.load(compose(tmp_path / "split.yaml")).evaluation
     assert (split.scheme, split.stages.schemes, split.stages.folds) == ("split", [], [])
     folds = ("evaluation.scheme=walk_forward", "evaluation.walk_forward.folds=[1,3]")
@@ -271,7 +265,7 @@ def test_the_scheme_decides_which_stages_there_are(tmp_path: Path) -> None:
     assert walk.walk_forward == replace(split.walk_forward, folds=[1, 3])
 
 
-def test_no_walk_forward_from_a_model_that_may_have_seen_its_tests(tmp_path: Path) -> None:
+def test_no_walk_forward_from_a_model_that_may_have_been_trained_on_its_test_sessions(tmp_path: Path) -> None:
     path = compose(tmp_path / "p.yaml", "evaluation.scheme=walk_forward", "train.start_from=tier1@v1.0.0")
-    with pytest.raises(ConfigError, match=r"`train.start_from` is tier1@v1\.0\.0: that model may have learnt"):
+    with pytest.raises(ConfigError, match=r"`train.start_from` is tier1@v1\.0\.0: that model may have been trained"):
         config.load(path)

@@ -211,7 +211,7 @@ def test_several_processes_make_what_one_makes(
     alone = made(frames, joined, tmp_path / "alone")
     for name in ("bars", "listed", "index"):
         write_parquet(getattr(frames, name), tmp_path / f"quotes/{name}.parquet")
-    monkeypatch.setattr(workers, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(workers, "_MIN_VALUES", 0)
     build(History.read(tmp_path / "quotes"), joined, tmp_path / "together")
     assert {name: (tmp_path / "together" / name).read_bytes() for name in alone} == alone
 
@@ -294,7 +294,7 @@ def test_a_bad_table_is_told_and_the_dataset_stays(
 
 
 def test_a_table_that_is_absent_or_no_parquet_is_told(frames: Any, joined: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"statements\.parquet` is not there"):
+    with pytest.raises(DataError, match=r"statements\.parquet` does not exist"):
         build(frames.history(), joined, tmp_path / "dataset")
     (Path(joined.joined.folder) / "statements.parquet").write_text("LocalCode,DisclosedDate\n")
     with pytest.raises(DataError, match=r"statements\.parquet` cannot be read as parquet"):

@@ -74,7 +74,7 @@ def test_another_preprocess_takes_the_place_of_the_datasets_own(folder: Path) ->
 
 def test_a_preprocess_of_other_features_or_another_clip_is_refused(folder: Path) -> None:
     own = json.loads((folder / "preprocess.json").read_text())
-    with pytest.raises(MismatchError, match="belongs to features of ABI 00ff"):
+    with pytest.raises(MismatchError, match="has the feature ABI 00ff"):
         read_panel(folder, {**own, "abi": "00ff"})
     with pytest.raises(MismatchError, match=r"clips at 3\.0, the dataset was built with 5\.0"):
         read_panel(folder, {**own, "clip": 3.0})
@@ -158,28 +158,28 @@ def test_columns_that_differ_from_the_schema_are_named(copy: Path, change: Chang
 def test_a_target_among_the_features_is_refused(copy: Path) -> None:
     path = copy / "features/2022-03.parquet"
     pl.read_parquet(path).with_columns(target_1=pl.lit(0.0, pl.Float32)).write_parquet(path)
-    with pytest.raises(MismatchError, match="holds forward returns where features belong: target_1"):
+    with pytest.raises(MismatchError, match="has forward returns among its features: target_1"):
         read_panel(copy)
 
 
 def test_a_target_in_the_schema_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
     _edit_json(copy / "schema.json", lambda c: c["features"][0].update(name="target_1"))
-    with pytest.raises(MismatchError, match="holds forward returns where features belong: target_1"):
+    with pytest.raises(MismatchError, match="has forward returns among its features: target_1"):
         read_panel(copy)
 
 
 def test_a_schema_whose_order_is_not_that_of_its_abi_is_refused(copy: Path) -> None:
     _edit_json(copy / "schema.json", lambda c: c["features"].reverse())
-    with pytest.raises(MismatchError, match=r"gives the ABI .* features make"):
+    with pytest.raises(MismatchError, match=r"has the ABI .* features have"):
         read_panel(copy)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda f: f.head(f.height - 1), "rows, `contents.json` says"),
-        (lambda f: f.with_columns(pl.col("ret_5") + 1), "holds other values than were written"),
-        (lambda f: f.reverse(), "holds other values than were written"),
+        (lambda f: f.head(f.height - 1), "rows, `contents.json` lists"),
+        (lambda f: f.with_columns(pl.col("ret_5") + 1), "has other values than were written"),
+        (lambda f: f.reverse(), "has other values than were written"),
     ],
 )
 def test_rows_and_values_other_than_those_written_are_refused(copy: Path, change: Change, told: str) -> None:
@@ -208,7 +208,7 @@ def test_an_absent_or_broken_json_file_is_named(copy: Path, name: str) -> None:
     with pytest.raises(DataError, match=f"{name}` is not JSON"):
         read_panel(copy)
     (copy / name).unlink()
-    with pytest.raises(DataError, match=f"{name}` is not there"):
+    with pytest.raises(DataError, match=f"{name}` does not exist"):
         read_panel(copy)
 
 

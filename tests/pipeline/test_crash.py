@@ -230,7 +230,7 @@ def test_a_disk_that_fills_up_ends_in_one_line_and_the_next_run_goes_on(
     assert all("a crash would go back to epoch 0, step " in line for line in refused)
     assert said.splitlines()[-2].startswith("error: ")
     assert "cannot be used: File too large" in said
-    assert said.splitlines()[-1].startswith("hint: make room there")
+    assert said.splitlines()[-1].startswith("hint: free some space")
     assert older(folder)
     status, said = stages.run(folder, *PHASE)
     assert status == 0

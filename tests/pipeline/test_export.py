@@ -122,7 +122,7 @@ def test_a_folder_that_holds_something_is_left_alone(workspace: Workspace, tmp_p
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("mine")
     done = workspace.run("gogooku3", "export", "--output", str(tmp_path / "mine"), check=False)
-    assert (done.returncode, "is in the way" in done.stderr) == (1, True)
+    assert (done.returncode, "exists and is not empty" in done.stderr) == (1, True)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
     (tmp_path / "mine/notes.txt").unlink()
     workspace.run("gogooku3", "export", "--output", str(tmp_path / "mine"))

@@ -257,7 +257,7 @@ def test_bad_data_is_one_error(place: Make) -> None:
     (broken.folder / "data/dataset/schema.json").unlink()
     done = broken.train()
     assert done.returncode == 3
-    assert "schema.json` is not there" in the_error(done.stderr)
+    assert "schema.json` does not exist" in the_error(done.stderr)
 
 
 @pytest.mark.slow

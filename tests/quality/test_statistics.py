@@ -53,7 +53,7 @@ def test_a_dataset_that_is_not_what_was_written_is_refused(harm: Harm) -> None:
     folder = harm(lambda frame: frame)
     path = folder / "features/2021-11.parquet"
     pl.read_parquet(path).with_columns(pl.col("ret_5") + 1).write_parquet(path)
-    with pytest.raises(MismatchError, match=r"2021-11\.parquet` holds other values than were written"):
+    with pytest.raises(MismatchError, match=r"2021-11\.parquet` has other values than were written"):
         surveyed(folder)
 
 

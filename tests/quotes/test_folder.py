@@ -62,7 +62,7 @@ def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
 @pytest.mark.parametrize("name", SYNTHETIC)
 def test_an_absent_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(DataError, match=f"{name}` is not there"):
+    with pytest.raises(DataError, match=f"{name}` does not exist"):
         read(folder)
 
 

@@ -87,7 +87,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bars.parquet", "bars.csv"])
 def test_an_absent_file_and_an_empty_file_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         table.load(path, {})
     path.touch()
     with pytest.raises(DataError, match="cannot be read"):

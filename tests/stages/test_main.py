@@ -55,4 +55,4 @@ def test_a_machine_without_openmp_is_told_what_lightgbm_lacks(tmp_path: Path) ->
 def test_a_folder_without_parameters_is_refused(tmp_path: Path) -> None:
     done = run("quotes", folder=tmp_path)
     assert done.returncode == 2
-    assert "`params.yaml` is not there" in done.stderr
+    assert "`params.yaml` does not exist" in done.stderr

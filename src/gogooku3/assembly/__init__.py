@@ -1,1 +1,1 @@
-"""How a dataset is made from quotes: month by month, by one process or several, and never a month twice."""
+"""Builds a dataset from quotes: month by month, in one process or a pool, with a cache of finished months."""

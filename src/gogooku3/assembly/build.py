@@ -1,19 +1,19 @@
-"""Builds the dataset's folder from the quotes: every file of it, the same bytes for the same bars.
+"""Builds the dataset's folder from the quotes; deterministic: the same bytes for the same bars.
 
 ==================  ================================================================================
 file                content
 ==================  ================================================================================
 features/YYYY-MM    `Date`, `Code`, then the features (f32): one row per bar, sorted by `Date`, `Code`
 targets/YYYY-MM     `Date`, `Code`, `target_h` per horizon (f32): the same rows
-graph/YYYY-MM       one row per edge of each graph made in the month; no file where none was made
+graph/YYYY-MM       one row per edge of each graph of the month; no file if the month has no graph
 schema.json         the ordered features with lookback, scope and definition; ABI; horizons
-preprocess.json     what was fitted on the training sessions, and the clip
+preprocess.json     mean and standard deviation fitted on the training sessions, and the clip
 split.json          first and last session of train, validation and test
-contents.json       rows and content hash of each parquet file
+contents.json       rows and content hash (checksum) of each parquet file
 ==================  ================================================================================
 
-Features and graphs of a month need no later bar and are made once (`months`). Targets change with the sessions that
-follow and are made anew; so are the JSON files.
+Features and graphs of a month need no later bar (no look-ahead) and are computed once (`months`). Targets change when
+later sessions arrive, so each build rewrites them and the JSON files.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from gogooku3.runtime.files import write_json
 
 
 def build(history: History, params: Dataset, target: Path, cache: Path | None = None) -> None:
-    """Builds the dataset and puts it in the place of the one before, when all of it is there.
+    """Builds the dataset and replaces the previous one when it is complete.
 
-    A build that was stopped goes on where it was.
+    An interrupted build resumes from its finished months.
 
     Args:
-        cache: DVC's, from which months come that an earlier dataset had.
+        cache: DVC's cache, which still has the months of earlier datasets.
 
     Raises:
-        DataError: there are too few sessions for the splits, or the bars are not what their schema says.
-        MachineError: a process that took part was killed.
+        DataError: there are too few sessions for the splits, or the bars break their schema.
+        MachineError: a worker process was killed.
     """
     features, sessions = chosen(params), history.sessions
     spans = splits.cut(
@@ -63,28 +63,28 @@ def build(history: History, params: Dataset, target: Path, cache: Path | None = 
 
 
 def make_share(history: History, params: Dataset, months_cache: MonthCache, share: int, shares: int) -> list[str]:
-    """Makes one of several shares of the months in a workshop, from which `build` takes them; returns their names.
+    """Builds one of several shares of the months into the cache that `build` reads; returns the months' names.
 
-    Share k of n is every n-th calendar year from the k-th on. Shares can be made by several processes at once, and on
-    several machines whose folders are then copied into one.
+    Share k of n is every n-th calendar year from the k-th on. Several processes can build shares at once, and so can
+    several machines, whose folders are then copied into one.
 
     Raises:
-        DataError: the bars are not what their schema says.
-        MachineError: a process that took part was killed.
+        DataError: the bars break their schema.
+        MachineError: a worker process was killed.
     """
-    mine = units(history.sessions)[share - 1 :: shares]
-    make_months(mine, history, params, months_cache)
-    return [month.name for unit in mine for month in unit]
+    selected = units(history.sessions)[share - 1 :: shares]
+    make_months(selected, history, params, months_cache)
+    return [month.name for unit in selected for month in unit]
 
 
 def _assemble(
     history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], months_cache: MonthCache
 ) -> None:
-    """Adds to the months what is made anew each time, and delivers."""
-    sessions, made_from = history.sessions, recipe(chosen(params), params)
+    """Adds targets and JSON files to the months, and publishes the dataset."""
+    sessions, current_recipe = history.sessions, recipe(chosen(params), params)
     contents: dict[str, dict[str, int | str]] = {}
     for month in months(sessions):
-        contents |= months_cache.files(month.name, made_from)
+        contents |= months_cache.files(month.name, current_recipe)
     for unit in units(sessions):
         contents |= _write_targets(unit, history, params.horizons, months_cache.folder)
     first, last = sessions[list(spans["train"])].tolist()

@@ -1,4 +1,4 @@
-"""What the bytes of a month depend on, as one hash: the recipe, and every bar that its features and graphs look at."""
+"""Cache key of a month: one hash of all that determines its bytes, the recipe and the bars in its lookback windows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gogooku3.runtime.files import PARQUET
 
 CODE = ("dataset/cross_section.py", "dataset/elementwise.py", "dataset/normalise.py", "features")
 NOT_OF_A_MONTH = ("features/subsets.py", "features/targets.py")
-"""Which features there are is known by their definitions; targets are made anew each time."""
+"""Not part of the key: the recipe has the selected features' definitions, and each build rewrites the targets."""
 
 
 def recipe(features: Sequence[Feature], params: Dataset) -> str:
-    """The parameters that decide a month, the definitions of its features, the code that computes them, how files are
-    written, and what it runs on: versions, and the kernels that NumPy takes here for its functions."""
+    """Hash of the parameters of a month, its features' definitions, the code that computes them, the parquet settings,
+    library versions, and the CPU kernels that NumPy dispatches to on this machine."""
     content = {
         "features": [asdict(feature.column) for feature in features],
         "clip": params.clip,
@@ -40,9 +40,9 @@ def recipe(features: Sequence[Feature], params: Dataset) -> str:
 
 
 def session_digests(market: Market) -> list[bytes]:
-    """[T] hash of each session: its day and index level, its stocks with their groups, and their bars."""
-    groups = zip(market.codes, market.sectors, market.segments, strict=True)
-    stock_S = np.array([hashlib.sha256("\0".join(names).encode()).digest() for names in groups], dtype="S32")
+    """[T] hash of each session: date, index level, and the codes, sectors, segments and bars of its stocks."""
+    labels = zip(market.codes, market.sectors, market.segments, strict=True)
+    stock_S = np.array([hashlib.sha256("\0".join(names).encode()).digest() for names in labels], dtype="S32")
     series = (market.open_TS, market.high_TS, market.low_TS, market.close_TS, market.volume_TS, market.turnover_TS)
     digests = []
     for row, day in enumerate(market.sessions):
@@ -56,7 +56,7 @@ def session_digests(market: Market) -> list[bytes]:
 
 
 def joined_digest(market: Market) -> bytes:
-    """The hash of what is known from tables beside the bars, for each bar of a market."""
+    """Hash of the joined tables' point-in-time values for each bar of a market."""
     digest = hashlib.sha256()
     for name, published in market.joined.items():
         known_TS = published.at(market.sessions, market.codes)
@@ -65,19 +65,19 @@ def joined_digest(market: Market) -> bytes:
 
 
 def cache_key(recipe: str, digests: Sequence[bytes], known: bytes, first_session: int) -> str:
-    """The hash of a month: of its recipe, the sessions that it looks at, and how many came before its own.
+    """The cache key of a month.
 
     Args:
-        digests: of the sessions of its longest lookback and its own.
-        known: `joined_digest` of its own sessions, which is all that joined features look at.
-        first_session: number of the month's first session in all of history, which decides when graphs are made.
+        digests: of the month's sessions and the longest lookback before them.
+        known: `joined_digest` of the month's sessions; joined features read no others.
+        first_session: index of the month's first session in the whole history, which determines the graph dates.
     """
     return hashlib.sha256(recipe.encode() + first_session.to_bytes(8, "little") + known + b"".join(digests)).hexdigest()
 
 
 @cache
 def _code() -> str:
-    """The hash of the modules that compute the values of a month (`gogooku3.features.month`)."""
+    """Hash of the modules that compute the values of a month (`gogooku3.features.month`)."""
     package = Path(__file__).parents[1]
     files = {file for name in CODE for file in [package / name, *(package / name).rglob("*.py")] if file.is_file()}
     digest = hashlib.sha256()

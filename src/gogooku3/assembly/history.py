@@ -1,4 +1,4 @@
-"""All bars that there are, of which any sessions can be laid out as a market without reading the others."""
+"""The full history of bars, read lazily: any range of sessions loads as a `Market` without reading the others."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class History:
     """Bars, listing and index in the schema of `gogooku3.quotes`."""
 
     bars: pl.LazyFrame
-    """In the order of (Date, Code)."""
+    """Sorted by (Date, Code)."""
     listed: pl.DataFrame
     index: pl.DataFrame
     folder: Path | None = None
-    """Where they lie on disk, if they do."""
+    """The folder on disk; None for data in memory."""
 
     @classmethod
     def read(cls, folder: Path) -> History:
-        """Opens the folder of the quotes; bars are read as they are asked for.
+        """Opens the quotes folder; bars are read on demand.
 
         Raises:
-            DataError: a file is absent, truncated, or breaks its schema.
+            DataError: a file is missing, truncated, or breaks its schema.
         """
         return cls(scan_bars(folder), read_listed(folder), read_index(folder), folder)
 
     @cached_property
     def sessions(self) -> npt.NDArray[np.datetime64]:
-        """[T] dates, rising, on which at least one stock has a bar with a close.
+        """[T] dates, ascending, on which at least one stock has a bar with a close.
 
         Raises:
-            DataError: there is none.
+            DataError: no bar has a close.
         """
         closed = self.bars.filter(pl.col("Close").is_finite()).select(pl.col("Date").unique())
         dates = closed.collect(engine="streaming")["Date"].sort()
@@ -50,14 +50,14 @@ class History:
 
     @cached_property
     def _splits(self) -> pl.DataFrame:
-        """The bars with a split, in order, with the product of the code's factors up to it."""
+        """The bars with a split, sorted, with the cumulative product of the code's adjustment factors."""
         factor = pl.col("AdjustmentFactor")
         split = self.bars.filter(factor.is_finite() & (factor != 1.0)).select("Code", "Date", factor)
         rows = split.collect(engine="streaming").sort("Date", "Code")
         return rows.select("Code", "Date", factor=factor.cum_prod().over("Code"))
 
     def market(self, start: int = 0, stop: int | None = None) -> Market:
-        """The market of the sessions start … stop − 1, adjusted for all splits from the beginning on.
+        """The market of the sessions start … stop − 1, adjusted for all splits since the first session.
 
         Raises:
             DataError: the bars cannot be read or break their schema, or a stock with bars is not listed.

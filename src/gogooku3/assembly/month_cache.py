@@ -1,9 +1,9 @@
-"""Where a dataset grows month by month, and what is kept of a month that is done.
+"""Cache of finished months: the folder in which a dataset is built, with cache keys, checksums and locks.
 
-For each finished month there is a record: the hash of all that its bytes depend on, and the hash of each of its files.
-A month whose inputs and whose files are those of its record is not made again, whether a killed run made it, another
-process, another machine whose folder was copied here, or an earlier run, whose files are in DVC's cache. Several
-processes may work in one folder: a unit of work belongs to one at a time.
+Each finished month has a record: its cache key (hash of its inputs) and the checksum of each of its files. A month
+whose inputs and files match its record is a cache hit and is not computed again, no matter who built it: an interrupted
+run, another process, another machine whose folder was copied here, or an earlier run, whose files are in DVC's cache.
+Several processes can build in one folder: each locks the work unit that it builds.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from gogooku3.runtime.files import md5_file, write_json
 
 
 class MonthCache:
-    """The folder beside a dataset in which the next one is made."""
+    """The build folder next to a dataset, in which its successor is built."""
 
     def __init__(self, target: Path, cache: Path | None = None) -> None:
         self.target = target
         self.cache = cache
-        """DVC's, from which months of an earlier dataset come; DVC removes the dataset before it is made anew."""
+        """DVC's cache: it has the months of earlier datasets, for DVC removes the dataset before a stage reruns."""
         self.root = target.with_name(f".{target.name}.partial")
-        """All of it: what another machine's copy is to be put into."""
+        """The whole build folder: copy another machine's share into it."""
         self.folder = self.root / "whole"
-        """The files so far."""
+        """The dataset files built so far."""
 
     @contextmanager
     def lock(self, *units: str) -> Iterator[None]:
-        """Waits until no other process works on these units, and keeps them for the block.
+        """Context manager that locks these units; waits while another process has the lock.
 
-        The system lets go of them when the process ends, however it ends.
+        The operating system releases the locks when the process ends, even if it is killed.
         """
-        with ExitStack() as held:
+        with ExitStack() as locks:
             for unit in sorted(units):
                 path = self.root / "turns" / unit
                 path.parent.mkdir(parents=True, exist_ok=True)
-                fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
+                fcntl.flock(locks.enter_context(path.open("w")), fcntl.LOCK_EX)
             yield
 
     def is_current(self, month: str, inputs: str) -> bool:
-        """Whether a month is done already; files of it that the dataset before or DVC's cache has are taken over."""
+        """Whether a month is a cache hit; links its files from the previous dataset or DVC's cache if needed."""
         record = self._record(month)
         if record is None or record["inputs"] != inputs:
             return False
@@ -68,10 +68,10 @@ class MonthCache:
         write_json(record | {"sha256": _digest(record)}, self._record_path(month))
 
     def files(self, month: str, recipe: str) -> dict[str, dict[str, int | str]]:
-        """The entries in the table of contents of a month that is done.
+        """The table-of-contents entries of a finished month.
 
         Raises:
-            DataError: another process has taken or replaced it meanwhile.
+            DataError: another process has removed or replaced it in the meantime.
         """
         record = self._record(month)
         if (
@@ -83,15 +83,15 @@ class MonthCache:
             )
         ):
             raise DataError(
-                f"month {month} in `{self.root}` is not as it was made: another process works there",
-                hint="run again when it has ended",
+                f"month {month} in `{self.root}` has changed since it was built: another process is building there",
+                hint="run again when that process has ended",
             )
         return {name: {"rows": file["rows"], "sha256": file["sha256"]} for name, file in record["files"].items()}
 
     def publish(self, files: set[str]) -> None:
-        """Puts these files in the place of the dataset, and removes what else lies in the folder.
+        """Atomically replaces the dataset with these files; removes all other files from the folder.
 
-        Under the dataset's name there is the one before, or this one, or none; never a part of one.
+        The dataset's path is the previous dataset, the new one, or missing; never a partial one.
         """
         for path in [path for path in self.folder.rglob("*") if path.is_file()]:
             if path.relative_to(self.folder).as_posix() not in files:
@@ -107,7 +107,7 @@ class MonthCache:
         return self.root / "months" / f"{month}.json"
 
     def _record(self, month: str) -> dict[str, Any] | None:
-        """What is known of a month; None where nothing is, or a record that is damaged or of an earlier version."""
+        """The record of a month; None if it is missing, damaged, or written by an earlier version."""
         try:
             record: dict[str, Any] = json.loads(self._record_path(month).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -115,7 +115,7 @@ class MonthCache:
         return record if isinstance(record, dict) and record.pop("sha256", None) == _digest(record) else None
 
     def _present(self, name: str, md5: str) -> bool:
-        """Whether a file with this content is here; one that is not is taken over from where it is."""
+        """Whether a file with this MD5 is available; links it from the previous dataset or DVC's cache if needed."""
         path = self.folder / name
         sources = [path, self.target / name]
         if self.cache is not None:
@@ -133,7 +133,7 @@ def _digest(record: dict[str, Any]) -> str:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Puts a file under a second name, or a copy of it where that is on another filesystem or one without links."""
+    """Hard-links a file, or copies it if the target filesystem differs or has no links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:

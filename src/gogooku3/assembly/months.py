@@ -1,4 +1,4 @@
-"""The months of a dataset, in units of a calendar year: which of them are to be made, and from which bars."""
+"""The months of a dataset in work units of a calendar year: computes those that the cache does not have."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gogooku3.features.registry import chosen
 
 
 def months(sessions: npt.NDArray[np.datetime64]) -> list[Month]:
-    """Every month that has a session, in order."""
+    """All months with a session, in order."""
     names, starts = np.unique(sessions.astype("datetime64[M]"), return_index=True)
     stops = [*starts[1:], len(sessions)]
     return [Month(str(name), int(start), int(stop)) for name, start, stop in zip(names, starts, stops, strict=True)]
 
 
 def units(sessions: npt.NDArray[np.datetime64]) -> list[list[Month]]:
-    """The months by calendar year: work that can be done in any order, by any process."""
+    """The months by calendar year: independent work units, for any process and in any order."""
     return [list(of_year) for _, of_year in groupby(months(sessions), lambda month: unit_name([month]))]
 
 
@@ -36,11 +36,11 @@ def unit_name(unit: Sequence[Month]) -> str:
 
 
 def make_unit(unit: Sequence[Month], history: History, params: Dataset, cache: MonthCache, advance: Advance) -> None:
-    """Makes the months of a unit that the workshop does not hold yet; waits where another process is at it.
+    """Computes the months of a unit that are not in the cache; waits while another process has the unit's lock.
 
     Raises:
-        DataError: the bars cannot be read or break their schema, a stock with bars is not listed, or a table that is
-            joined is not what the parameters say.
+        DataError: the bars cannot be read or break their schema, a stock with bars is not listed, or a joined table
+            does not match the parameters.
     """
     with cache.lock(unit_name(unit)):
         _make(unit, history, params, cache, advance)
@@ -52,17 +52,17 @@ def _make(unit: Sequence[Month], history: History, params: Dataset, cache: Month
     first = max(0, unit[0].start - lookback + 1)
     bars = history.market(first, unit[-1].stop)
     market = replace(bars, joined=joined.read(params.joined, history.sessions, history.listed["Code"]))
-    made_from, digests = recipe(features, params), session_digests(market)
+    current_recipe, digests = recipe(features, params), session_digests(market)
 
-    def inputs_of(month: Month) -> str:
-        looked_at = slice(max(0, month.start - lookback + 1) - first, month.stop - first)
+    def key_of(month: Month) -> str:
+        window = slice(max(0, month.start - lookback + 1) - first, month.stop - first)
         known = joined_digest(market.rows(month.start - first, month.stop - first))
-        return cache_key(made_from, digests[looked_at], known, month.start)
+        return cache_key(current_recipe, digests[window], known, month.start)
 
-    wanted = {month.name: inputs_of(month) for month in unit}
-    held = {name: cache.is_current(name, made_of) for name, made_of in wanted.items()}
-    advance(sum(held.values()))
-    for done, run in groupby(unit, lambda month: held[month.name]):
-        if not done:
+    keys = {month.name: key_of(month) for month in unit}
+    hits = {name: cache.is_current(name, key) for name, key in keys.items()}
+    advance(sum(hits.values()))
+    for hit, run in groupby(unit, lambda month: hits[month.name]):
+        if not hit:
             for month, frames in month_frames(list(run), first, market, features, params, advance):
-                cache.write(month.name, made_from, wanted[month.name], frames)
+                cache.write(month.name, current_recipe, keys[month.name], frames)

@@ -1,4 +1,4 @@
-"""Who does the work: this process, or several that each take units, with the same bytes whoever does them."""
+"""Runs the work units in this process or in a pool of worker processes; the bytes are the same either way."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from gogooku3.config.dataset import Dataset
 from gogooku3.errors import MachineError
 from gogooku3.features.month import Month
 from gogooku3.features.registry import chosen
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 
-_WORTH_A_PROCESS = 100_000_000
-"""Values below which starting another process takes longer than what it saves."""
-_BYTES_A_VALUE = 6
-"""Memory of a unit for each of its values: 4 as f32, the rest passing."""
-_BYTES_A_PROCESS = 1 << 29
+_MIN_VALUES = 100_000_000
+"""Number of feature values below which starting a worker process takes longer than it saves."""
+_BYTES_PER_VALUE = 6
+"""Memory of a unit per value: 4 bytes as f32, the rest temporary."""
+_BYTES_PER_PROCESS = 1 << 29
 
 _done: Synchronized[float]
-"""In a process of the pool: the months done by all of them."""
+"""In a worker process: months finished by all workers."""
 
 
 def make_months(
@@ -41,17 +41,17 @@ def make_months(
     cache: MonthCache,
     processes: int | None = None,
 ) -> None:
-    """Makes the months of all units that the workshop does not hold yet, and shows how far they are.
+    """Computes the months of all units that are not in the cache, with a progress bar.
 
     Args:
-        processes: None takes as many as are worthwhile. A history that lies in no folder is one process's.
+        processes: number of worker processes; None: chosen automatically. A history in memory uses one process.
 
     Raises:
-        DataError: the bars are not what their schema says.
-        MachineError: a process that took part was killed.
+        DataError: the bars break their schema.
+        MachineError: a worker process was killed.
     """
     months, processes = sum(len(unit) for unit in units), processes or process_count(units, history, params)
-    with shown() as show:
+    with progress_bar() as show:
         if processes == 1 or history.folder is None:
             _in_this_process(units, history, params, cache, lambda done: show("months", done, months))
         else:
@@ -86,7 +86,7 @@ def _in_processes(
 ) -> None:
     context = multiprocessing.get_context("spawn")
     done = context.Value("d", 0.0)
-    with _one_thread_each(), ProcessPoolExecutor(processes, context, _initialize_worker, (done,)) as pool:
+    with _single_threaded_workers(), ProcessPoolExecutor(processes, context, _initialize_worker, (done,)) as pool:
         running = {pool.submit(_make, source.FOLDER, unit, quotes, params, cache.target) for unit in units}
         try:
             while running:
@@ -96,8 +96,8 @@ def _in_processes(
                 progress(done.value)
         except BrokenProcessPool:
             raise MachineError(
-                f"one of {processes} processes that make months was killed, perhaps for want of memory",
-                hint="free some memory and run again: finished months stay",
+                f"one of {processes} worker processes was killed, perhaps because memory ran out",
+                hint="free some memory and run again: finished months are kept",
             ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -105,18 +105,18 @@ def _in_processes(
 
 
 def process_count(units: Sequence[Sequence[Month]], history: History, params: Dataset) -> int:
-    """The processes that there are cores, units and room in memory for; one where several would save nothing."""
+    """Number of worker processes that cores, units and free memory allow; 1 if more would save no time."""
     stocks, features = len(history.listed), len(chosen(params))
     sizes = [(unit[-1].stop - unit[0].start) * stocks * features for unit in units]
-    if sum(sizes) < _WORTH_A_PROCESS:
+    if sum(sizes) < _MIN_VALUES:
         return 1
-    room = int(psutil.virtual_memory().available) // (max(sizes) * _BYTES_A_VALUE + _BYTES_A_PROCESS)
-    return max(1, min(len(os.sched_getaffinity(0)), len(units), room))
+    in_memory = int(psutil.virtual_memory().available) // (max(sizes) * _BYTES_PER_VALUE + _BYTES_PER_PROCESS)
+    return max(1, min(len(os.sched_getaffinity(0)), len(units), in_memory))
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that are started meanwhile leave their libraries one thread."""
+def _single_threaded_workers() -> Iterator[None]:
+    """Limits the libraries of worker processes started in the context to one thread."""
     names = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -131,17 +131,17 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _initialize_worker(done: Synchronized[float]) -> None:
-    """What a process of the pool does first."""
+    """Initialises a worker process."""
     global _done
     _done = done
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def _exit_with_parent() -> None:
-    """A process that outlived a killed build would write into the folder of the next one."""
-    first = multiprocessing.parent_process()
-    if first is not None:
-        first.join()
+    """Exits when the main process dies: a surviving worker would write into the folder of the next build."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
 
 

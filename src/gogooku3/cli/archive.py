@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gogooku3.cli.findings import print_verdict
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
     """
     from gogooku3.recovery.archive.create import create as run
 
-    with shown() as progress:
+    with progress_bar() as progress:
         made = run(toplevel(Path.cwd()), name, output, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(made), indent=2))

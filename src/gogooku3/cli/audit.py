@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gogooku3.errors import DataError
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
     from gogooku3.recovery.audit import Audit, Problem
@@ -61,7 +61,7 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
         if not tags:
             raise DataError("no tag has a `dvc.lock`", hint="name a revision, or none to audit the working tree")
         asked += [tag for tag in tags if tag not in revs]
-    with shown() as progress:
+    with progress_bar() as progress:
         found = run(root, asked or [None], deep=deep, local=local, repair=repair, progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2, ensure_ascii=False))

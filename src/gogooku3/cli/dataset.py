@@ -17,7 +17,7 @@ from rich.text import Text
 
 from gogooku3 import paths, source
 from gogooku3.errors import abbreviate
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
     from gogooku3.recovery.dataset_diff.compare import DatasetDiff, Months
@@ -69,7 +69,7 @@ def diff(old: str, new: str, as_json: bool) -> None:
     """
     from gogooku3.recovery.dataset_diff.compare import dataset_diff
 
-    with shown() as progress:
+    with progress_bar() as progress:
         found = dataset_diff(Path.cwd(), old, new, progress)
     if as_json:
         click.echo(

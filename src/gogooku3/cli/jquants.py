@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import paths
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
     from gogooku3.download.download import Added
@@ -94,7 +94,7 @@ def download(
     begin, end = _begin(raw, first, again), last.date() if last else today()
     api = connect(address, rate, _say)
     added: list[Added] = []
-    with shown() as progress:
+    with progress_bar() as progress:
         for month in run(raw, api, begin, end, again=again, progress=progress, say=_say):
             added.append(month)
             if not as_json:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def locate(target: str, as_json: bool) -> None:
     """
     from gogooku3.recovery.locate import locate as run
 
-    with shown() as progress:
+    with progress_bar() as progress:
         found = run(toplevel(Path.cwd()), target, progress)
     if as_json:
         click.echo(json.dumps(_content(found), indent=2, ensure_ascii=False))

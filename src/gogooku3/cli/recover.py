@@ -14,7 +14,7 @@ import click
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option
 from gogooku3.cli.findings import print_verdict
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
     from gogooku3.recovery.recover import Recovery
@@ -54,7 +54,7 @@ def recover(
     from gogooku3.recovery.recover import recover as run
 
     here = clone_options(url, settings)
-    with shown() as progress:
+    with progress_bar() as progress:
         found = run(
             here.url, name, target, data=data, settings=here.settings, also=[*here.caches, *also], progress=progress
         )

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from gogooku3 import source
 from gogooku3.errors import MachineError
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     again = ["gogooku3", "search", str(file)]
     again += ["--study", study] if study else []
     again += ["--trials", str(trials)] if trials else []
-    with shown() as progress:
+    with progress_bar() as progress:
         found = run(
             root,
             space if trials is None else space.with_trials(trials),

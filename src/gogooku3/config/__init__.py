@@ -1,8 +1,7 @@
-"""The typed parameters of an experiment, and the only reader of `params.yaml`: one module per section.
+"""The typed configuration of an experiment: the schema and the only reader of `params.yaml`, one module per section.
 
-`conf/` explains every parameter, its unit and its allowed values; DVC composes it into `params.yaml`; this
-package refuses what it does not know. Nothing here has a default: a number that is not in `params.yaml` does
-not exist.
+`conf/` explains every parameter, its unit and its allowed values; DVC composes it into `params.yaml`. Unknown keys
+are errors. No field has a default: every value must be in `params.yaml`.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Params:
         require(
             1 in horizons,
             f"`dataset.horizons` is {horizons} and lacks 1: the portfolio that is evaluated earns one session's return",
-            "add 1 to `dataset.horizons`, with a weight in `train.recipe.loss.horizons` that may be 0",
+            "add 1 to `dataset.horizons`, and a weight for it in `train.recipe.loss.horizons`, which may be 0",
         )
         traded = self.evaluation.portfolio.horizon
         require(
@@ -65,8 +64,8 @@ class Params:
         )
         require(
             self.evaluation.scheme == "split" or self.train.start_from == SCRATCH,
-            f"`train.start_from` is {self.train.start_from}: that model may have learnt from sessions that the folds of"
-            f" `evaluation.scheme` {self.evaluation.scheme} test",
+            f"`train.start_from` is {self.train.start_from}: that model may have been trained on test sessions of the"
+            f" folds of `evaluation.scheme` {self.evaluation.scheme} (look-ahead)",
             f"walk forward from `{SCRATCH}`, or evaluate on the split alone (`-S evaluation.scheme=split`)",
         )
 
@@ -75,14 +74,14 @@ def load(path: Path = paths.PARAMS) -> Params:
     """Reads and checks a parameter file.
 
     Raises:
-        ConfigError: the file is absent or unreadable, names an unknown key, lacks one, gives a value of the
-            wrong type, or combines values that cannot go together.
+        ConfigError: the file is missing or unreadable, or has an unknown key, a missing key, a value of the wrong
+            type, or values that conflict.
     """
     return parse(_tree(path))
 
 
 def load_released(path: Path) -> Params:
-    """Reads a parameter file that may be of an earlier version's release; raises `ConfigError` as `load` does."""
+    """Reads the parameter file of a release, which an earlier version may have written; raises like `load`."""
     return parse(renames.current(_tree(path)))
 
 
@@ -91,7 +90,7 @@ def _tree(path: Path) -> object:
         tree = OmegaConf.load(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"`{path}` is not there", hint="run from the repository's root, or compose it with `dvc exp run`"
+            f"`{path}` does not exist", hint="run from the repository's root, or compose it with `dvc exp run`"
         ) from None
     except YAMLError as error:
         raise ConfigError(f"`{path}` is not YAML: {error}", hint=f"restore it with `git checkout {path}`") from None
@@ -99,28 +98,27 @@ def _tree(path: Path) -> object:
 
 
 def parse(tree: object) -> Params:
-    """Turns a tree of plain values into checked parameters; raises `ConfigError` as `load` does."""
+    """Validates a tree of plain values as parameters; raises `ConfigError` like `load`."""
     return checked(Params, tree, hint="`conf/` lists every parameter with its meaning and allowed values")
 
 
 def checked(kind: type[T], tree: object, *, hint: str) -> T:
-    """Turns a tree of plain values into a section; raises `ConfigError` with every fault by its dotted key."""
+    """Validates a tree of plain values as a section; raises `ConfigError` with every error and its dotted key."""
     try:
-        # JSON's types are the ones that YAML and JSON share: a strict check of them takes "2024-01-31" as a date
-        # and nothing else as what it is not.
+        # Strict validation of JSON parses "2024-01-31" as a date and coerces nothing else.
         return TypeAdapter(kind).validate_json(json.dumps(tree))
     except ValidationError as error:
-        faults = [f"`{_key(fault['loc'])}`: {fault['msg']}" + _given(fault) for fault in error.errors()]
-        raise ConfigError("\n".join(faults), hint=hint) from None
+        errors = [f"`{_key(detail['loc'])}`: {detail['msg']}" + _given(detail) for detail in error.errors()]
+        raise ConfigError("\n".join(errors), hint=hint) from None
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """The dotted key of a fault; the union member that pydantic names after `quotes` is not part of it."""
+    """The dotted key of a validation error, without the union member that pydantic inserts after `quotes`."""
     parts = [str(part) for part in location]
     if len(parts) > 1 and parts[0] == "quotes":
         del parts[1]
     return ".".join(parts) or str(paths.PARAMS)
 
 
-def _given(fault: ErrorDetails) -> str:
-    return "" if isinstance(fault["input"], dict) else f", given {fault['input']!r}"
+def _given(detail: ErrorDetails) -> str:
+    return "" if isinstance(detail["input"], dict) else f", given {detail['input']!r}"

@@ -1,4 +1,4 @@
-"""What a model must beat: section `baselines` of `params.yaml`."""
+"""Baselines that the model must beat: section `baselines` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Ridge:
     """Ridge regression (Hoerl and Kennard, 1970)."""
 
     penalty: float
-    """What is added to the variance of each feature, which is about 1."""
+    """L2 penalty, added to the variance of each feature, which is about 1."""
 
     def __post_init__(self) -> None:
         require(self.penalty > 0, f"`baselines.ridge.penalty` is {self.penalty}", "use more than 0")
@@ -21,16 +21,16 @@ class LightGBM:
     """Gradient-boosted trees (Ke et al., 2017)."""
 
     rounds: int
-    """Trees at most."""
+    """Largest number of trees."""
     patience: int
-    """Rounds without a better validation error after which no tree is added."""
+    """Early stopping: rounds without a better validation error."""
     learning_rate: float
     leaves: int
-    """Leaves of a tree at most."""
+    """Largest number of leaves per tree."""
     leaf_rows: int
-    """Rows in a leaf at least."""
+    """Smallest number of rows per leaf."""
     feature_share: float
-    """Share of the features that a tree may use, drawn anew for each."""
+    """Share of the features that a tree may use, drawn for each tree."""
     seed: int
 
     def __post_init__(self) -> None:
@@ -47,7 +47,8 @@ class Baselines:
     """Section `baselines`."""
 
     rows: int
-    """Rows (session, stock) that are fitted on at most: of more, every k-th session is taken, from the last back."""
+    """Largest number of training rows (session, stock); if there are more, every k-th session is used, from the last
+    backwards."""
     ridge: Ridge
     lightgbm: LightGBM
     reversal: str

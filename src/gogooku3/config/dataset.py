@@ -16,7 +16,7 @@ class Graph:
     """The k-nearest-neighbour graph of rolling return correlations."""
 
     window: int
-    """Sessions of returns in a correlation."""
+    """Sessions of returns per correlation."""
     neighbours: int
     """Neighbours per stock (k)."""
     refresh: int
@@ -30,36 +30,37 @@ class Graph:
 
 @section
 class Split:
-    """train | embargo | validation | embargo | test, cut by date for all stocks alike."""
+    """train | embargo | validation | embargo | test, split by date, the same for all stocks."""
 
     train_from: date
     validation_from: date
     test_from: date
     embargo: int
-    """Sessions left out before validation and before test."""
+    """Sessions excluded before validation and before test, against leakage of targets."""
 
     def __post_init__(self) -> None:
         require(
             self.train_from < self.validation_from < self.test_from,
             f"`dataset.split` runs {self.train_from}, {self.validation_from}, {self.test_from}",
-            "train_from, validation_from and test_from must follow each other",
+            "order the dates: train_from < validation_from < test_from",
         )
 
 
 @section
 class JoinedTable:
-    """A table that is joined as of each session, under its own column names."""
+    """A point-in-time table for an as-of join, under its own column names."""
 
     code: str
-    """The column of the stocks' codes."""
+    """Column with the stock code."""
     published: str
-    """The column of the days on which the rows were published."""
+    """Column with the publication date."""
     values: dict[str, str]
-    """The columns that become features, by the last part of the feature's name."""
+    """Columns that become features, keyed by the last part of the feature's name."""
     lag: int
-    """Sessions from the day of publication to the first that knows a row; 0: it is out before that day's close."""
+    """Sessions from the publication date to the first session that knows a row; 0: published before that day's
+    close."""
     stale_after: int | None
-    """Sessions for which a value stands; null: until the next."""
+    """Sessions for which a value is valid; null: until the next value."""
 
     def __post_init__(self) -> None:
         require(bool(self.values), "a table of `dataset.joined` has no `values`", "name at least one column")
@@ -67,26 +68,26 @@ class JoinedTable:
         require(
             self.stale_after is None or self.stale_after >= 1,
             f"`stale_after` of a table of `dataset.joined` is {self.stale_after}",
-            "use 1 session or more, or null for values that stand until the next",
+            "use 1 session or more, or null for values that are valid until the next one",
         )
 
 
 @section
 class Joined:
-    """Tables beside the bars."""
+    """Tables in addition to the bars."""
 
     folder: str
-    """Where they lie, each as `<name>.parquet`; hashed as a whole."""
+    """Folder of the tables, each `<name>.parquet`; DVC hashes the whole folder."""
     tables: dict[str, JoinedTable]
 
 
-def _refuse_former(name: Any) -> Any:
-    """A set has one name in working trees: to DVC, which compares values as they are written, two were two sets."""
-    today = renames.FEATURE_SETS.get(name) if isinstance(name, str) else None
+def _refuse_old_name(name: Any) -> Any:
+    """Rejects the old name of a feature set: DVC compares the written values, so two names would be two sets."""
+    new_name = renames.FEATURE_SETS.get(name) if isinstance(name, str) else None
     require(
-        today is None,
-        f"`dataset.features` is `{name}`: that set is called `{today}` now",
-        f"use its new name, in `params.yaml` or by `dvc exp run -S dataset.features={today}`",
+        new_name is None,
+        f"`dataset.features` is `{name}`: that set is called `{new_name}` now",
+        f"use the new name, in `params.yaml` or with `dvc exp run -S dataset.features={new_name}`",
     )
     return name
 
@@ -95,12 +96,12 @@ def _refuse_former(name: Any) -> Any:
 class Dataset:
     """Section `dataset`."""
 
-    features: Annotated[Literal["core", "extended", "full"], BeforeValidator(_refuse_former)]
+    features: Annotated[Literal["core", "extended", "full"], BeforeValidator(_refuse_old_name)]
     """The named set of features; `gogooku3 features` lists them."""
     clip: float
     """Bound of the robust z-score, in robust standard deviations."""
     horizons: list[int]
-    """Sessions over which forward returns are measured."""
+    """Horizons of the forward returns, in sessions."""
     graph: Graph
     split: Split
     joined: Joined
@@ -110,11 +111,11 @@ class Dataset:
         require(
             bool(self.horizons) and min(self.horizons) >= 1 and sorted(set(self.horizons)) == self.horizons,
             f"`dataset.horizons` is {self.horizons}",
-            "list positive session counts in rising order",
+            "list positive session counts in ascending order",
         )
         require(
             self.split.embargo >= max(self.horizons),
             f"`dataset.split.embargo` of {self.split.embargo} sessions is shorter than the longest horizon,"
-            f" {max(self.horizons)}: targets of one split would reach into the next",
+            f" {max(self.horizons)}: targets of one split would leak into the next",
             f"set `dataset.split.embargo` to at least {max(self.horizons)}",
         )

@@ -1,4 +1,4 @@
-"""Portfolio, quantiles, intervals and folds: section `evaluation` of `params.yaml`."""
+"""Portfolio backtest, quantiles, bootstrap intervals and walk-forward folds: section `evaluation` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from gogooku3.config.section import require, section
 
 @section
 class Portfolio:
-    """The one portfolio by which a model and its baselines are judged."""
+    """The long-short portfolio that evaluates a model and its baselines."""
 
     horizon: int
-    """The score that is traded; one of `dataset.horizons`."""
+    """Horizon of the score that is traded; one of `dataset.horizons`."""
     delay: int
-    """Sessions between the close at which a score is known and the close at which the position is taken."""
+    """Execution delay: sessions between the close at which a score is known and the close of the trade."""
     cost_bps: float
-    """Cost of trading, in basis points of the traded value."""
+    """Transaction cost, in basis points of the traded value."""
     borrow_bps: float
-    """Fee for borrowed stock, in basis points of the value sold short, a year."""
+    """Borrow fee, in basis points of the value sold short, per year."""
     max_turnover: float | None
-    """Most that is traded at one close, as a multiple of capital; None: no limit."""
+    """Turnover limit of one rebalance (close), as a multiple of capital; None: no limit."""
     max_weight: float | None
-    """Largest position, long or short, as a share of capital; None: no limit."""
+    """Position limit, long or short, as a share of capital; None: no limit."""
     sector_neutral: bool
-    """Whether every sector's long positions equal its short ones, beside the portfolio's as a whole."""
+    """Whether long and short positions are equal within every sector, not only in the whole portfolio."""
     participation: float
-    """Share of a stock's traded value that the portfolio's own trades may be: what its capacity is measured by."""
+    """Participation rate: share of a stock's traded value that the portfolio may trade; determines the capacity."""
 
     def __post_init__(self) -> None:
         require(self.delay >= 0, f"`evaluation.portfolio.delay` is {self.delay}", "use 0 or more sessions")
@@ -40,7 +40,7 @@ class Portfolio:
         require(
             self.max_weight is None or 0 < self.max_weight <= 0.5,
             f"`evaluation.portfolio.max_weight` is {self.max_weight}",
-            "use more than 0 and at most 0.5, which is one whole side of the portfolio, or null for no limit",
+            "use more than 0 and at most 0.5 (one whole side of the portfolio), or null for no limit",
         )
         require(
             0 < self.participation <= 1,
@@ -55,7 +55,7 @@ class Bootstrap:
 
     draws: int
     mean_block: int
-    """Mean length of a block, in sessions; targets of a longer horizon take blocks of that length."""
+    """Mean block length, in sessions; targets with a longer horizon use the horizon as block length."""
     seed: int
 
     def __post_init__(self) -> None:
@@ -65,11 +65,11 @@ class Bootstrap:
 
 @section
 class Measures:
-    """How scores are measured, on whatever sessions."""
+    """Settings that measure scores, for any set of sessions."""
 
     portfolio: Portfolio
     quantiles: int
-    """Groups of stocks by score whose mean returns are shown."""
+    """Number of score quantiles whose mean returns are reported."""
     bootstrap: Bootstrap
 
     def __post_init__(self) -> None:
@@ -78,17 +78,17 @@ class Measures:
 
 @section
 class WalkForward:
-    """Folds that walk forward by the length of a test; all lengths in sessions."""
+    """Walk-forward folds, each shifted by the length of a test; all lengths in sessions."""
 
     train: int
-    """Of fold 1; of every fold, where they are not `expanding`."""
+    """Length of training in fold 1; in every fold if the window is not `expanding`."""
     validation: int
     test: int
-    """Of every fold, but for the last, which the end of the data may cut short."""
+    """Length of each test; the end of the data may cut the last one short."""
     expanding: bool
-    """Whether a fold trains on all sessions from the first on."""
+    """Expanding window: a fold trains on all sessions from the first on."""
     folds: list[int]
-    """Numbers of those that are trained, from 1."""
+    """Numbers of the folds to train, from 1."""
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
@@ -97,19 +97,19 @@ class WalkForward:
         require(
             bool(self.folds) and min(self.folds) >= 1 and sorted(set(self.folds)) == self.folds,
             f"`evaluation.walk_forward.folds` is {self.folds}",
-            "list the numbers of folds, from 1, in rising order",
+            "list the numbers of folds, from 1, in ascending order",
         )
 
 
 @section
 class Stages:
-    """What the scheme makes of the pipeline: `dvc.yaml` takes the lists of its stages from here."""
+    """Pipeline stages that follow from the scheme: `dvc.yaml` reads the lists for its `foreach` stages here."""
 
     schemes: list[str]
-    """Those beside the usual split."""
+    """Schemes in addition to the single split."""
     folds: list[int]
     results: str
-    """What the package waits for and its card tells, beside the metrics of the split."""
+    """Metrics file that the package depends on and its model card reports, in addition to the split's metrics."""
 
 
 @section
@@ -125,6 +125,6 @@ class Evaluation(Measures):
         folds = [] if self.scheme == "split" else self.walk_forward.folds
         require(
             self.stages.folds == folds,
-            f"`evaluation.stages.folds` is {self.stages.folds}, where `evaluation.scheme` {self.scheme} makes {folds}",
-            "set the scheme and `evaluation.walk_forward.folds` with `dvc exp run -S`, from which the stages follow",
+            f"`evaluation.stages.folds` is {self.stages.folds}, but `evaluation.scheme` {self.scheme} requires {folds}",
+            "set the scheme and `evaluation.walk_forward.folds` with `dvc exp run -S`, which also sets the stages",
         )

@@ -1,4 +1,4 @@
-"""The blocks of the network: section `model` of `params.yaml`."""
+"""Network architecture: section `model` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from gogooku3.config.section import require, section
 
 @section
 class Backbone:
-    """Selection and temporal blocks."""
+    """Variable selection and temporal blocks."""
 
     window: int
-    """Sessions that one score looks back on (L)."""
+    """Length of the input window in sessions (L)."""
     hidden_size: int
     heads: int
     """Heads of the temporal attention; divides `hidden_size`."""
@@ -21,19 +21,19 @@ class Backbone:
         require(
             self.heads >= 1 and self.hidden_size % self.heads == 0,
             f"`model.backbone.hidden_size` of {self.hidden_size} is not divisible by `heads` of {self.heads}",
-            "choose a hidden size that is a multiple of the heads",
+            "choose a hidden size that is a multiple of the number of heads",
         )
         require(0 <= self.dropout < 1, f"`model.backbone.dropout` is {self.dropout}", "use 0 to less than 1")
 
 
 @section
 class AdaptiveNorm:
-    """Frequency-adaptive (FAN) and slice-adaptive (SAN) normalisation of the latent window."""
+    """Frequency-adaptive (FAN) and slice-level adaptive (SAN) normalisation of the latent window."""
 
     components: int
-    """Dominant Fourier components that FAN takes out of a window."""
+    """Dominant Fourier components that FAN removes from a window."""
     slice_length: int
-    """Sessions in a slice of SAN; divides `model.backbone.window`."""
+    """Sessions per SAN slice; divides `model.backbone.window`."""
 
     def __post_init__(self) -> None:
         require(self.components >= 1, f"`model.adaptive_norm.components` is {self.components}", "use 1 or more")
@@ -46,7 +46,7 @@ class AdaptiveNorm:
 
 @section
 class GraphAttention:
-    """Attention over the k nearest neighbours."""
+    """Graph attention (GAT) over the k nearest neighbours."""
 
     heads: int
     """Heads of the graph attention; divides `model.backbone.hidden_size`."""
@@ -80,5 +80,5 @@ class Model:
         require(
             hidden % self.graph.heads == 0,
             f"`model.backbone.hidden_size` of {hidden} is not divisible by `model.graph.heads` of {self.graph.heads}",
-            "choose a hidden size that is a multiple of the heads",
+            "choose a hidden size that is a multiple of the number of heads",
         )

@@ -1,4 +1,4 @@
-"""What decides the bits of a result beside its inputs: section `numerics` of `params.yaml`."""
+"""Settings that determine the bits of a result (reproducibility): section `numerics` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ class Numerics:
 
     device: Literal["cpu", "cuda"]
     threads: int
-    """Threads of one operation; part of what decides the bits, whatever the number of cores."""
+    """Threads per operation; determines the bits, independent of the number of cores."""
     instruction_set: Literal["native", "avx2", "portable"]
-    """`portable`: AVX2 kernels that agree across x86-64 makers; `avx2`: those that agree on one maker's processors;
-    `native`: whatever this processor does best."""
+    """`portable`: AVX2 kernels with the same bits on the x86-64 processors of all makers; `avx2`: kernels with the same
+    bits on one maker's processors; `native`: the fastest kernels of this processor."""
     precision: Precision
-    """Of the network's matrix products; weights, moments, softmax, statistics and loss are float32 in either."""
+    """Precision of the network's matrix products; weights, moments, softmax, statistics and loss are always float32."""
     processes: int
-    """That train together: on a GPU each has one of its own, on a CPU each has `threads` threads."""
+    """World size: training processes. On GPUs each has its own device, on a CPU each has `threads` threads."""
     shares: int
-    """Parts of a step, by stock, that are computed one by one; a multiple of `processes`."""
+    """Shards of a training step, by stock, computed separately; a multiple of `processes`."""
     reduction: Literal["fixed", "fast"]
-    """Of the shares' gradients. `fixed`: added up in one order, so that the number of processes decides nothing;
-    `fast`: in the order that the processes' links are best at."""
+    """All-reduce of the shards' gradients. `fixed`: summed in one order, so the result does not depend on the number
+    of processes; `fast`: in the order that is fastest for the processes' interconnect."""
     strict: bool = False
-    """Whether a machine that does not compute the bits of its domain is refused, not only warned of; decides no bit."""
+    """Whether a machine that does not reproduce the bits of its domain is an error instead of a warning; does not
+    change the bits."""
 
     def __post_init__(self) -> None:
         require(1 <= self.threads <= 1024, f"`numerics.threads` is {self.threads}", "use 1 to 1024")
@@ -37,5 +38,5 @@ class Numerics:
         require(
             self.shares >= 1 and self.shares % self.processes == 0,
             f"`numerics.shares` is {self.shares}, which {self.processes} processes cannot divide evenly",
-            f"take a multiple of `numerics.processes`, such as {self.processes}",
+            f"use a multiple of `numerics.processes`, such as {self.processes}",
         )

@@ -1,4 +1,4 @@
-"""Where bars come from: section `quotes` of `params.yaml`."""
+"""Data source of the OHLCV bars: section `quotes` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import Field
 from gogooku3.config.section import require, section
 
 Policy = Literal["error", "drop", "keep"]
-"""What happens to the rows that break a rule."""
+"""Handling of rows that break a validation rule."""
 
 
 @section
 class Rules:
-    """One policy per rule that daily bars can break."""
+    """One policy per validation rule of daily bars."""
 
     duplicate_key: Policy
     """The same (Date, Code) twice; `drop` keeps the first, `keep` is refused."""
@@ -50,7 +50,7 @@ class Inputs:
 
 @section
 class Planted:
-    """Strength of each planted effect: its cross-sectional correlation with the next session's return."""
+    """Strength of each planted alpha signal: its cross-sectional correlation with the next session's return."""
 
     slow: float
     reversal: float
@@ -65,7 +65,7 @@ class Planted:
 
 @section
 class SyntheticQuotes:
-    """A market made from a seed, on the sessions of the Tokyo exchange."""
+    """A synthetic market, generated from a seed on the sessions of the Tokyo exchange."""
 
     source: Literal["synthetic"]
     inputs: Inputs
@@ -76,11 +76,11 @@ class SyntheticQuotes:
     sectors: int
     """Number of sectors, at most 33."""
     cluster_size: int
-    """Stocks that move together inside a sector; the neighbour effect runs inside a cluster."""
+    """Correlated stocks within a sector; the neighbour signal acts within a cluster."""
     listed_later: float
-    """Share of the stocks whose listing falls inside the period."""
+    """Share of the stocks with a listing date inside the period."""
     delisted: float
-    """Share of the stocks that leave before the end."""
+    """Share of the stocks that are delisted before the end."""
     suspended: float
     """Probability that a stock has no bar in a session."""
     splits: float
@@ -98,13 +98,13 @@ class SyntheticQuotes:
         require(
             self.start < self.end,
             f"`quotes.start` {self.start} is not before `quotes.end` {self.end}",
-            "swap them, or lengthen the period",
+            "swap them, or extend the period",
         )
 
 
 @section
 class BarColumns:
-    """The file's own name of each column; null where the file has none."""
+    """Column names of the bars file; null if the file has no such column."""
 
     Code: str
     Date: str
@@ -116,12 +116,12 @@ class BarColumns:
     TurnoverValue: str | None
     """Null: close times volume."""
     AdjustmentFactor: str | None
-    """Null: 1.0, prices are taken as adjusted."""
+    """Null: 1.0, the prices are already split-adjusted."""
 
 
 @section
 class ListedColumns:
-    """The listing file's own name of each column; null where it has none."""
+    """Column names of the listing file; null if the file has no such column."""
 
     Code: str
     Sector33: str | None
@@ -130,7 +130,7 @@ class ListedColumns:
 
 @section
 class IndexColumns:
-    """The index file's own name of each column."""
+    """Column names of the index file."""
 
     Date: str
     Close: str
@@ -138,7 +138,7 @@ class IndexColumns:
 
 @section
 class FileQuotes:
-    """Daily bars from a parquet or CSV file, under the user's own column names."""
+    """Daily bars from a parquet or CSV file with custom column names."""
 
     source: Literal["file"]
     inputs: Inputs
@@ -148,14 +148,14 @@ class FileQuotes:
     listed_columns: ListedColumns
     """Read from `inputs.listed`, which may be the bars file itself."""
     index_columns: IndexColumns
-    """Read from `inputs.index`; when that is the bars file, the index is made from the members."""
+    """Read from `inputs.index`; if that is the bars file, the index is the equal-weight mean of the stocks."""
     rules: Rules
 
     def __post_init__(self) -> None:
         require(
             self.start < self.end,
             f"`quotes.start` {self.start} is not before `quotes.end` {self.end}",
-            "swap them, or lengthen the period",
+            "swap them, or extend the period",
         )
 
 
@@ -176,27 +176,27 @@ Segment = Literal[
 
 @section
 class JQuantsQuotes:
-    """Daily bars, listing and TOPIX from J-Quants, from the folder that `gogooku3 jquants download` fills."""
+    """Daily bars, listing and TOPIX from J-Quants, from the folder that `gogooku3 jquants download` writes."""
 
     source: Literal["jquants"]
     inputs: Inputs
-    """The one folder, three times."""
+    """The same folder three times."""
     start: date
     end: date
     segments: list[Segment]
-    """The market segments whose stocks are taken, on the sessions on which they are in one of them."""
+    """Market segments of the universe; a stock is included in the sessions in which it belongs to one of them."""
     rules: Rules
 
     def __post_init__(self) -> None:
         require(
             self.start < self.end,
             f"`quotes.start` {self.start} is not before `quotes.end` {self.end}",
-            "swap them, or lengthen the period",
+            "swap them, or extend the period",
         )
         require(
             self.inputs.bars == self.inputs.listed == self.inputs.index,
             f"`quotes.inputs` names `{self.inputs.bars}`, `{self.inputs.listed}` and `{self.inputs.index}`",
-            "name the one folder that `gogooku3 jquants download` filled",
+            "set all three to the folder that `gogooku3 jquants download` wrote",
         )
 
 

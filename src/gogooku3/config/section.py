@@ -1,4 +1,4 @@
-"""What every section of the parameters shares: its strictness and the form of its checks."""
+"""Base of all config sections: strict dataclasses and their validation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def section(cls: type[T]) -> type[T]:
-    """A frozen dataclass that takes exactly its own fields, each of its own type."""
+    """A frozen pydantic dataclass: no unknown fields, no type coercion."""
     return cast("type[T]", dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls))
 
 
 def require(condition: bool, message: str, hint: str) -> None:
-    """Raises `ConfigError` unless the condition holds."""
+    """Raises `ConfigError` if the condition is false."""
     if not condition:
         raise ConfigError(message, hint=hint)

@@ -1,4 +1,4 @@
-"""The recipe and the four phases: section `train` of `params.yaml`."""
+"""Training recipe (optimizer, batch, loss) and the four phases: section `train` of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RELEASE = re.compile(r"[a-zA-Z0-9/_-]+@v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 @section
 class Loss:
-    """Weight of each term; 0 removes the term."""
+    """Weight of each loss term; 0 removes the term."""
 
     sharpe: float
     rank_ic: float
@@ -32,19 +32,19 @@ class Loss:
 
 @section
 class Recipe:
-    """What all phases share."""
+    """Hyperparameters that all phases share."""
 
     seed: int
     batch_size: int
-    """Samples (session, stock) in one step."""
+    """Samples (session, stock) per step."""
     batch_stocks: int
-    """Stocks drawn for a step; the step takes `batch_size / batch_stocks` consecutive sessions."""
+    """Stocks sampled per step; the step has `batch_size / batch_stocks` consecutive sessions."""
     weight_decay: float
     """AdamW's decoupled weight decay."""
     gradient_clip: float
-    """Bound of the gradient's norm."""
+    """Gradient clipping: largest norm of the gradient."""
     patience: int
-    """Epochs without a better RankIC on validation after which a phase ends; 0: it runs to its last epoch."""
+    """Early stopping: epochs without a better RankIC on validation; 0: no early stopping."""
     loss: Loss
 
     def __post_init__(self) -> None:
@@ -57,20 +57,22 @@ class Recipe:
         )
         require(
             self.batch_size // self.batch_stocks >= 2 or self.loss.sharpe == 0,
-            f"a batch of {self.batch_size} samples over {self.batch_stocks} stocks is one session, of which no"
-            " Sharpe ratio exists",
+            f"a batch of {self.batch_size} samples over {self.batch_stocks} stocks is one session, which has no"
+            " Sharpe ratio",
             "raise the batch size, draw fewer stocks, or set `train.recipe.loss.sharpe` to 0",
         )
         require(self.weight_decay >= 0, f"`train.recipe.weight_decay` is {self.weight_decay}", "use 0 or more")
         require(self.gradient_clip > 0, f"`train.recipe.gradient_clip` is {self.gradient_clip}", "use more than 0")
         require(
-            self.patience >= 0, f"`train.recipe.patience` is {self.patience}", "use 1 or more epochs, or 0 for never"
+            self.patience >= 0,
+            f"`train.recipe.patience` is {self.patience}",
+            "use 1 or more epochs, or 0 for no early stopping",
         )
 
 
 @section
 class Phase:
-    """Length and pace of one phase."""
+    """Epochs and learning rate of one phase."""
 
     epochs: int
     learning_rate: float
@@ -91,7 +93,7 @@ class Phases:
 
 
 LAST_PHASE = fields(Phases)[-1].name
-"""The phase that leaves the model."""
+"""The phase whose model is packaged."""
 
 
 @section
@@ -107,18 +109,18 @@ class Train:
         require(
             self.start_from == SCRATCH or _RELEASE.fullmatch(self.start_from) is not None,
             f"`train.start_from` is {self.start_from!r}",
-            f"use `{SCRATCH}`, or the whole tag of a release, such as `tier1@v1.0.0` (`gogooku3 tiers` lists them)",
+            f"use `{SCRATCH}`, or the full tag of a release, such as `tier1@v1.0.0` (`gogooku3 tiers` lists them)",
         )
-        idle = [name for name, phase in asdict(self.phases).items() if phase["epochs"] == 0]
+        skipped = [name for name, phase in asdict(self.phases).items() if phase["epochs"] == 0]
         require(
-            not idle or self.start_from != SCRATCH,
-            f"`epochs` of {', '.join(f'`train.phases.{name}`' for name in idle)} is 0, and from scratch there are no"
-            " weights to hand on",
+            not skipped or self.start_from != SCRATCH,
+            f"`epochs` of {', '.join(f'`train.phases.{name}`' for name in skipped)} is 0, but training from scratch has"
+            " no earlier weights to keep",
             "use 1 or more, or start from a release (`train.start_from`)",
         )
         require(
-            len(idle) < len(asdict(self.phases)),
+            len(skipped) < len(asdict(self.phases)),
             "`epochs` is 0 in every phase of `train.phases`: nothing would be trained",
-            f"train at least one phase; the model of `{self.start_from}` itself comes back with"
+            f"train at least one phase; get the model of `{self.start_from}` itself with"
             f" `gogooku3 recover {self.start_from}`",
         )

@@ -1,4 +1,4 @@
-"""The table of contents of a dataset: every parquet file with its rows and the hash of what it holds."""
+"""The table of contents (manifest) of a dataset: each parquet file with its row count and content checksum."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> dict[str, int | str]:
 
 @dataclass(frozen=True)
 class Contents:
-    """The parquet files of a dataset's folder, read with every check that the table of contents allows."""
+    """The parquet files of a dataset's folder; each read verifies schema, row count and checksum (integrity)."""
 
     folder: Path
     files: dict[str, dict[str, int | str]]
@@ -34,12 +34,12 @@ class Contents:
         """Reads `contents.json`.
 
         Raises:
-            DataError: it is absent, not JSON, or the folder holds other parquet files than it lists.
+            DataError: it is missing, not JSON, or lists other parquet files than the folder has.
         """
         files = read_json(folder / CONTENTS)
-        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
-        if found != set(files):
-            differing = ", ".join(sorted(found.symmetric_difference(files)))
+        on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
+        if on_disk != set(files):
+            differing = ", ".join(sorted(on_disk.symmetric_difference(files)))
             raise DataError(f"`{folder}` and its `{CONTENTS}` differ in {differing}", hint=REBUILD)
         return cls(folder, files)
 
@@ -47,27 +47,29 @@ class Contents:
         """The frames of one kind (`features`, `targets`, `graph`) in the order of their months.
 
         Raises:
-            DataError: a file is unreadable, or holds other rows or values than were written.
-            MismatchError: its columns are not the schema's.
+            DataError: a file is unreadable.
+            MismatchError: its columns differ from the schema, or its rows or values from those that were written.
         """
         for name in self.names(kind):
             yield self.frame(name, columns)
 
     def names(self, kind: str) -> list[str]:
-        """The files of one kind, in the order of their months."""
+        """The file names of one kind, in the order of their months."""
         return [name for name in sorted(self.files) if name.startswith(f"{kind}/")]
 
     def frame(self, name: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
-        """One file's frame; raises as `frames` does."""
+        """The frame of one file; raises like `frames`."""
         path = self.folder / name
         try:
             frame = pl.read_parquet(path)
         except (PolarsError, OSError) as error:
             raise DataError(f"`{path}` cannot be read: {error}", hint=REBUILD) from None
         check_columns(dict(frame.schema), columns, path)
-        wanted = self.files[name]
-        if frame.height != wanted["rows"]:
-            raise MismatchError(f"`{path}` has {frame.height} rows, `{CONTENTS}` says {wanted['rows']}", hint=REBUILD)
-        if sha256_frame(frame) != wanted["sha256"]:
-            raise MismatchError(f"`{path}` holds other values than were written", hint=REBUILD)
+        expected = self.files[name]
+        if frame.height != expected["rows"]:
+            raise MismatchError(
+                f"`{path}` has {frame.height} rows, `{CONTENTS}` lists {expected['rows']}", hint=REBUILD
+            )
+        if sha256_frame(frame) != expected["sha256"]:
+            raise MismatchError(f"`{path}` has other values than were written (checksum mismatch)", hint=REBUILD)
         return frame

@@ -1,6 +1,6 @@
-"""Statistics across the stocks of one session.
+"""Cross-sectional statistics: over the stocks of one session.
 
-Sums run over the stocks with a value in the order of their codes: a column without a value changes no bit.
+Sums run over the stocks with a value in the order of their codes, so a column without values changes no bit.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from gogooku3.dataset.elementwise import Floats, divide, sqrt
 
 MIN_STOCKS = 5
-"""Stocks with a value that a session needs before its cross-section says anything."""
+"""Smallest number of stocks with a value for a cross-sectional statistic."""
 
 
 def mean(x_TS: Floats) -> Floats:
-    """[T] mean over the stocks with a value; NaN where fewer than `MIN_STOCKS` have one."""
+    """[T] mean over the stocks with a value; NaN if fewer than `MIN_STOCKS` have one."""
     known_TS = ~np.isnan(x_TS)
     n_T = known_TS.sum(axis=1)
     session, _ = np.nonzero(known_TS)
@@ -24,12 +24,12 @@ def mean(x_TS: Floats) -> Floats:
 
 
 def std(x_TS: Floats) -> Floats:
-    """[T] population standard deviation; NaN where fewer than `MIN_STOCKS` stocks have a value."""
+    """[T] population standard deviation; NaN if fewer than `MIN_STOCKS` stocks have a value."""
     return sqrt(mean((x_TS - mean(x_TS)[:, None]) ** 2))
 
 
 def group_mean(x_TS: Floats, group_S: npt.NDArray[np.intp]) -> Floats:
-    """[T, S] mean of each stock's group, itself included; NaN where the group has fewer than two values."""
+    """[T, S] mean of each stock's group, including itself; NaN if the group has fewer than two values."""
     groups = int(group_S.max()) + 1
     known_TS = ~np.isnan(x_TS)
     session, stock = np.nonzero(known_TS)
@@ -40,19 +40,19 @@ def group_mean(x_TS: Floats, group_S: npt.NDArray[np.intp]) -> Floats:
 
 
 def rank(x_TS: Floats) -> Floats:
-    """[T, S] rank from −1 (lowest) to 1 (highest), equals sharing their mean rank.
+    """[T, S] cross-sectional rank from −1 (lowest) to 1 (highest); ties get their mean rank.
 
-    NaN where the stock has no value or fewer than `MIN_STOCKS` have one.
+    NaN if the stock has no value or fewer than `MIN_STOCKS` have one.
     """
     order_TS = np.argsort(x_TS, axis=1, kind="stable")  # NaN sorts to the end
     sorted_TS = np.take_along_axis(x_TS, order_TS, axis=1)
-    places = np.broadcast_to(np.arange(x_TS.shape[1]), x_TS.shape)
+    positions = np.broadcast_to(np.arange(x_TS.shape[1]), x_TS.shape)
     new_TS = np.ones(x_TS.shape, np.bool_)
     new_TS[:, 1:] = sorted_TS[:, 1:] != sorted_TS[:, :-1]
     last_TS = np.ones(x_TS.shape, np.bool_)
     last_TS[:, :-1] = new_TS[:, 1:]
-    run_start = np.maximum.accumulate(np.where(new_TS, places, 0), axis=1)
-    run_end = np.minimum.accumulate(np.where(last_TS, places, x_TS.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    run_start = np.maximum.accumulate(np.where(new_TS, positions, 0), axis=1)
+    run_end = np.minimum.accumulate(np.where(last_TS, positions, x_TS.shape[1])[:, ::-1], axis=1)[:, ::-1]
     ranks_TS = np.empty(x_TS.shape)
     np.put_along_axis(ranks_TS, order_TS, (run_start + run_end) / 2.0, axis=1)
     n_T = (~np.isnan(x_TS)).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Division, logarithm and root that answer NaN where they have no value, without a warning."""
+"""Division, logarithm and square root that return NaN outside their domain, without warnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Bools = npt.NDArray[np.bool_]
 
 _LOG2_HIGH = 6.93147180369123816490e-01
 _LOG2_LOW = 1.90821492927058770002e-10
-"""log 2 in two parts: the first has zeros in its last bits, so its product with an exponent is exact."""
+"""log 2 as a sum of two floats: the first has zeros in its last bits, so its product with an exponent is exact."""
 _LOG_SERIES = (
     1.479819860511658591e-01,
     1.531383769920937332e-01,
@@ -22,7 +22,7 @@ _LOG_SERIES = (
     3.999999999940941908e-01,
     6.666666666666735130e-01,
 )
-"""Coefficients of z^7 … z in the series, the highest first."""
+"""Coefficients of z^7 … z in the series, highest power first."""
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
@@ -33,11 +33,11 @@ def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
 
 
 def log(x: Floats) -> Floats:
-    """Natural logarithm, to less than one unit in the last place; NaN where x is not positive and finite.
+    """Natural logarithm, error below one unit in the last place; NaN where x is not positive and finite.
 
-    NumPy's own logarithm differs in the last bit between processors with and without AVX-512. This one is made of
-    operations that IEEE 754 rounds alike everywhere: x = 2^k (1 + f) with 1 + f in [√½, √2), and FreeBSD's msun
-    polynomial in f / (2 + f) (Sun Microsystems, 1993, e_log.c).
+    NumPy's own logarithm differs in the last bit between processors with and without AVX-512. This one is bitwise
+    identical on all processors, because IEEE 754 defines the rounding of all its operations: x = 2^k (1 + f) with
+    1 + f in [√½, √2), and FreeBSD's msun polynomial in f / (2 + f) (Sun Microsystems, 1993, e_log.c).
     """
     defined = (x > 0) & (x < np.inf)
     fraction, exponent = np.frexp(np.where(defined, x, 1.0))
@@ -62,5 +62,5 @@ def sqrt(x: Floats) -> Floats:
 
 
 def share(condition: Bools, known: Bools) -> Floats:
-    """1.0 where the condition holds and 0.0 where it does not; NaN where that is not known."""
+    """1.0 where the condition is true, 0.0 where it is false, NaN where it is unknown."""
     return np.where(known, condition.astype(np.float64), np.nan)

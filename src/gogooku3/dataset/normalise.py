@@ -1,4 +1,4 @@
-"""Normalisation: across the stocks of a session, or over the training sessions; nothing else is fitted."""
+"""Normalisation (scaling): robust z-score per session, or mean and deviation fitted on the training sessions only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ _MEAN_DEVIATION_TO_STD = math.sqrt(math.pi / 2.0)
 
 
 def robust_z(x_TS: npt.NDArray[np.floating], clip: float) -> Floats:
-    """(x − median) / (1.4826 MAD) over the stocks of each session, bounded by ±`clip`; NaN stays NaN.
+    """Robust z-score (x − median) / (1.4826 MAD) over the stocks of each session, clipped at ±`clip`; NaN stays NaN.
 
-    Where half of the values or more are equal, MAD is zero and √(π/2) times the mean absolute deviation from the
-    median stands for it; where all are equal, each is exactly at the centre: 0. A session with fewer than
-    `MIN_STOCKS` values is NaN.
+    If half of the values or more are equal, the MAD is zero and √(π/2) times the mean absolute deviation from the
+    median replaces it; if all are equal, each result is 0. A session with fewer than `MIN_STOCKS` values is NaN.
     """
     ordered_TS = np.sort(x_TS, axis=1)  # NaN sorts to the end
     n_T = np.count_nonzero(~np.isnan(ordered_TS), axis=1)
@@ -37,7 +36,7 @@ def robust_z(x_TS: npt.NDArray[np.floating], clip: float) -> Floats:
 
 
 def fit(values_T: Floats) -> dict[str, float]:
-    """Mean and population standard deviation of the known values; 0 and 1 where there is nothing to fit."""
+    """Mean and population standard deviation of the known values; 0 and 1 if there are none."""
     known = values_T[~np.isnan(values_T)]
     if known.size == 0:
         return {"mean": 0.0, "std": 1.0}
@@ -46,27 +45,27 @@ def fit(values_T: Floats) -> dict[str, float]:
 
 
 def standardise(values: Floats, fitted: dict[str, float], clip: float) -> Floats:
-    """(x − mean) / std, bounded by ±`clip`; NaN stays NaN."""
+    """z-score (x − mean) / std, clipped at ±`clip`; NaN stays NaN."""
     return np.clip((values - fitted["mean"]) / fitted["std"], -clip, clip)
 
 
 def _median_and_mad(ordered_TS: npt.NDArray[np.floating], n_T: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """[T] median and median absolute deviation from it, of rows in rising order with `n_T` known values first."""
+    """[T] median and median absolute deviation (MAD) of sorted rows whose first `n_T` values are known."""
     rows = np.arange(len(ordered_TS))
     below_T = ordered_TS[rows, np.maximum(n_T - 1, 0) // 2].astype(np.float64)
     above_T = ordered_TS[rows, np.minimum(n_T // 2, ordered_TS.shape[1] - 1)].astype(np.float64)
     centre_T = (below_T + above_T) / 2.0
-    lower_T, upper_T = (_reach(ordered_TS, n_T, centre_T, k_T) for k_T in ((n_T + 1) // 2, n_T // 2 + 1))
+    lower_T, upper_T = (_kth_deviation(ordered_TS, n_T, centre_T, k_T) for k_T in ((n_T + 1) // 2, n_T // 2 + 1))
     return centre_T, (lower_T + upper_T) / 2.0
 
 
-def _reach(
+def _kth_deviation(
     ordered_TS: npt.NDArray[np.floating], n_T: npt.NDArray[np.intp], centre_T: Floats, k_T: npt.NDArray[np.intp]
 ) -> Floats:
     """[T] the k-th smallest absolute deviation from the centre.
 
-    The k values nearest to the centre stand side by side in the order of all: the first of them is found by bisection,
-    without sorting the deviations.
+    The k values nearest to the centre are consecutive in the sorted row: bisection finds the first of them, without
+    sorting the deviations.
     """
     rows, last = np.arange(len(ordered_TS)), ordered_TS.shape[1] - 1
 

@@ -1,4 +1,4 @@
-"""What is fitted on training sessions, and on no others: the content of `preprocess.json`."""
+"""Preprocessing fitted on the training sessions only (no leakage): the content of `preprocess.json`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from gogooku3.dataset.schema import Schema
 
 
 def fit(folder: Path, schema: Schema, days: tuple[date, date], clip: float) -> dict[str, Any]:
-    """Mean and deviation of the `session` features over some sessions.
+    """Fits mean and standard deviation of the `session` features.
 
     Args:
-        folder: with the months of features of a dataset.
-        days: first and last of the sessions.
-        clip: bound of the normalised values, in deviations.
+        folder: dataset folder with the months of features.
+        days: first and last training session.
+        clip: bound of the normalised values, in standard deviations.
     """
     names = [column.name for column in schema.features if column.scope == "session"]
-    wanted = pl.col("Date").is_between(*days)
+    training = pl.col("Date").is_between(*days)
     values = pl.concat(
-        pl.read_parquet(path, columns=["Date", *names]).filter(wanted).unique("Date", keep="first", maintain_order=True)
+        pl.read_parquet(path, columns=["Date", *names])
+        .filter(training)
+        .unique("Date", keep="first", maintain_order=True)
         for path in sorted((folder / "features").glob("*.parquet"))
     )
     fitted = {name: normalise.fit(values[name].to_numpy().astype(np.float64)) for name in names}

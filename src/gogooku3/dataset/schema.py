@@ -1,4 +1,4 @@
-"""The schema of a dataset: its ordered features, their ABI, its horizons and its graph's width."""
+"""The schema of a dataset: its ordered features, their ABI, the target horizons and the graph's neighbours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from gogooku3.errors import DataError, MismatchError
 
-if TYPE_CHECKING:  # NumPy reads the settings of `numerics` when it loads: who only reads a schema must not load it
+if TYPE_CHECKING:  # NumPy reads the settings of `numerics` on import: code that only reads a schema must not import it
     import numpy as np
     import numpy.typing as npt
 
@@ -31,29 +31,29 @@ GRAPH_COLUMNS = {
     "SameSegment": pl.Boolean(),
 }
 DTYPE = "float32"
-"""Of every feature on disk."""
+"""Dtype of all features on disk."""
 
 TARGET_PREFIX = "target"
 
 JOINED = "joined"
-"""The family of the features that come from tables beside the bars."""
+"""Family of the features from joined tables (`dataset.joined`)."""
 
 Scope = Literal["stock", "rank", "session"]
-"""How a feature is normalised.
+"""Normalisation of a feature.
 
-`stock`: robust z-score across the session's stocks. `rank`: a rank across the session's stocks already, left as it is.
-`session`: one value for all stocks; mean and deviation are fitted on the training sessions.
+`stock`: robust z-score across the session's stocks. `rank`: already a cross-sectional rank, not normalised.
+`session`: one value for all stocks; mean and standard deviation are fitted on the training sessions.
 """
 
 
 def target_name(horizon: int) -> str:
-    """The column of a horizon's forward return."""
+    """The column name of a horizon's forward return."""
     return f"{TARGET_PREFIX}_{horizon}"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A feature as the schema records it."""
+    """A feature's entry in the schema."""
 
     name: str
     family: str
@@ -64,27 +64,27 @@ class Column:
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What a model is tied to beside the name: type and scope; where parameters decide the meaning, that too."""
+        """The part of the ABI besides the name: dtype and scope; for joined features the definition too."""
         return (self.dtype, self.scope, self.definition) if self.family == JOINED else (self.dtype, self.scope)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What a dataset holds, in which order."""
+    """Ordered features, horizons and graph size of a dataset."""
 
     features: tuple[Column, ...]
     horizons: tuple[int, ...]
     neighbours: int
-    """Edges a stock has at most (K)."""
+    """Largest number of neighbours per stock (K)."""
 
     @classmethod
     def read(cls, path: Path) -> Schema:
         """Reads `schema.json`.
 
         Raises:
-            DataError: it is absent or not a schema.
-            MismatchError: it names a target among the features, or one of them twice, or its ABI is not that of its
-                features.
+            DataError: it is missing or not a schema.
+            MismatchError: it has a target among the features (leakage), a duplicate feature, or an ABI that does not
+                match its features.
         """
         content = read_json(path)
         try:
@@ -94,10 +94,10 @@ class Schema:
         except (KeyError, TypeError) as error:
             raise DataError(f"`{path}` is not a dataset's schema: {error}", hint=REBUILD) from None
         _refuse_targets(schema.names, path)
-        _refuse_twice(schema.names, path)
+        _refuse_duplicates(schema.names, path)
         if abi != schema.abi:
             raise MismatchError(
-                f"`{path}` gives the ABI {abi}, but its {len(columns)} features make {schema.abi}", hint=REBUILD
+                f"`{path}` has the ABI {abi}, but its {len(columns)} features have {schema.abi}", hint=REBUILD
             )
         return schema
 
@@ -108,7 +108,7 @@ class Schema:
 
     @property
     def abi(self) -> str:
-        """SHA-256 of the ordered names with their `kind`: what a model's input layer is tied to."""
+        """SHA-256 of the ordered names with their `kind`; a model's input layer requires the same ABI."""
         lines = ("\0".join((column.name, *column.kind)) + "\n" for column in self.features)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -137,63 +137,63 @@ class Schema:
         return of_kind[name.partition("/")[0]]
 
 
-REBUILD = "make the dataset anew with `dvc repro dataset`"
+REBUILD = "rebuild the dataset with `dvc repro dataset`"
 
 
 def read_json(path: Path) -> Any:
-    """Reads one of the dataset's JSON files; raises `DataError` where it is absent or not JSON."""
+    """Reads one of the dataset's JSON files; raises `DataError` if it is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=REBUILD) from None
+        raise DataError(f"`{path}` does not exist", hint=REBUILD) from None
     except ValueError as error:
         raise DataError(f"`{path}` is not JSON: {error}", hint=REBUILD) from None
 
 
-def check_columns(found: dict[str, pl.DataType], expected: dict[str, pl.DataType], path: Path) -> None:
+def check_columns(actual: dict[str, pl.DataType], expected: dict[str, pl.DataType], path: Path) -> None:
     """Compares a file's columns with the schema's.
 
     Raises:
-        MismatchError: columns are missing, added, in another order or of another type; all are named.
+        MismatchError: columns are missing, added, reordered or of another dtype; the message lists all of them.
     """
-    _refuse_targets([name for name in found if name not in expected], path)
-    told = differences(found, expected)
-    if told:
-        raise MismatchError(f"`{path}` does not have the columns of its schema: {told}", hint=REBUILD)
+    _refuse_targets([name for name in actual if name not in expected], path)
+    difference = differences(actual, expected)
+    if difference:
+        raise MismatchError(f"`{path}` does not have the columns of its schema: {difference}", hint=REBUILD)
 
 
-def differences(found: dict[str, T], expected: dict[str, T]) -> str:
-    """Columns that are missing, added, of another type or in another order, counted and named; "" where none is."""
-    if list(found.items()) == list(expected.items()):
+def differences(actual: dict[str, T], expected: dict[str, T]) -> str:
+    """Lists and counts the columns that are missing, added, of another dtype or reordered; "" if there are none."""
+    if list(actual.items()) == list(expected.items()):
         return ""
-    faults = {
-        "missing": [name for name in expected if name not in found],
-        "added": [name for name in found if name not in expected],
+    changes = {
+        "missing": [name for name in expected if name not in actual],
+        "added": [name for name in actual if name not in expected],
         "retyped": [
-            f"{name} ({found[name]} for {dtype})"
+            f"{name} ({actual[name]} for {dtype})"
             for name, dtype in expected.items()
-            if name in found and found[name] != dtype
+            if name in actual and actual[name] != dtype
         ],
     }
-    if not faults["missing"] and not faults["added"]:
-        pairs = zip(found, expected, strict=True)
-        faults["reordered"] = [f"{has} where {wants} belongs" for has, wants in pairs if has != wants]
-    return "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in faults.items() if names)
+    if not changes["missing"] and not changes["added"]:
+        pairs = zip(actual, expected, strict=True)
+        changes["reordered"] = [f"{name} where {wanted} belongs" for name, wanted in pairs if name != wanted]
+    return "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in changes.items() if names)
 
 
 def _refuse_targets(names: Sequence[str], path: Path) -> None:
     targets = [name for name in names if name.startswith(TARGET_PREFIX)]
     if targets:
         raise MismatchError(
-            f"`{path}` holds forward returns where features belong: {_some(targets)}",
-            hint=f"a target is never an input; {REBUILD}",
+            f"`{path}` has forward returns among its features: {_some(targets)}",
+            hint=f"a target must never be an input (leakage); {REBUILD}",
         )
 
 
-def _refuse_twice(names: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise MismatchError(f"`{path}` names {len(twice)} features twice: {_some(twice)}", hint=REBUILD)
+def _refuse_duplicates(names: Sequence[str], path: Path) -> None:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise MismatchError(f"`{path}` has {len(duplicates)} duplicate features: {_some(duplicates)}", hint=REBUILD)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -201,5 +201,5 @@ def _some(names: Sequence[str]) -> str:
 
 
 def positions(values: pl.Series, known: pl.Series) -> npt.NDArray[np.intp]:
-    """Position in `known` of each value."""
+    """The position of each value in `known`."""
     return values.replace_strict(known, range(len(known)), return_dtype=pl.Int64).to_numpy().astype("intp")

@@ -1,7 +1,8 @@
-"""Splits: train | embargo | validation | embargo | test, cut by session for all stocks alike.
+"""Splits: train | embargo | validation | embargo | test, by session, the same for all stocks.
 
-Example: with validation from session 100 and an embargo of 20, the last training session is 79. Its 20-session
-target ends at the close of session 99, so no training target reads a price of validation.
+The embargo purges the sessions whose targets would overlap the next split (leakage). Example: with validation from
+session 100 and an embargo of 20, the last training session is 79. Its 20-session target ends at the close of session
+99, so no training target reads a price of validation.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from gogooku3.errors import DataError
 SPLITS = ("train", "validation", "test")
 
 MIN_SESSIONS = 5
-"""Sessions with a known target for every horizon that each split must hold."""
+"""Smallest number of sessions per split with a known target for every horizon."""
 
 
 def cut(
     sessions: npt.NDArray[np.datetime64], split: Split, *, horizon: int, lookback: int
 ) -> dict[str, tuple[int, int]]:
-    """First and last session of `train`, `validation` and `test`, both inside.
+    """First and last session of `train`, `validation` and `test`, both inclusive.
 
-    Each split needs `horizon` + `MIN_SESSIONS` sessions, so that its longest targets can be known inside it; for
-    training, sessions count from the first in which features of the longest lookback exist.
+    Each split needs `horizon` + `MIN_SESSIONS` sessions, so that its longest targets are known within it; training
+    sessions count from the first one with features of the longest lookback.
 
     Raises:
         DataError: a split is too short.
@@ -42,12 +43,12 @@ def cut(
     usable["train"] = spans["train"][1] - max(train, lookback - 1) + 1
     needed = horizon + MIN_SESSIONS
     if min(usable.values()) < needed:
-        held = ", ".join(f"{name} {max(count, 0)}" for name, count in usable.items())
+        counts = ", ".join(f"{name} {max(count, 0)}" for name, count in usable.items())
         raise DataError(
-            f"the {len(sessions)} sessions from {sessions[0]} to {sessions[-1]} leave usable sessions: {held};"
+            f"the {len(sessions)} sessions from {sessions[0]} to {sessions[-1]} leave usable sessions: {counts};"
             f" each split needs {needed} (horizon {horizon} + {MIN_SESSIONS}), training after a lookback of {lookback},"
             f" with an embargo of {split.embargo}",
-            hint="lengthen the period of the quotes, or move the dates of `dataset.split`",
+            hint="extend the period of the quotes, or move the dates of `dataset.split`",
         )
     return spans
 
@@ -58,7 +59,7 @@ def as_json(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime
 
 
 def named(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime64]) -> dict[str, Any]:
-    """First and last session of each split by date, and how many there are."""
+    """First and last date and number of sessions of each split."""
     return {
         name: {"first": str(sessions[first]), "last": str(sessions[last]), "sessions": last - first + 1}
         for name, (first, last) in spans.items()
@@ -66,25 +67,25 @@ def named(spans: dict[str, tuple[int, int]], sessions: npt.NDArray[np.datetime64
 
 
 def read(path: Path, sessions: npt.NDArray[np.datetime64]) -> dict[str, tuple[int, int]]:
-    """What `cut` gave, from a file with the content of `named` or `as_json`.
+    """Reads the result of `cut` from a file that `named` or `as_json` wrote.
 
     Raises:
-        DataError: it is absent, not JSON, or names a session that is not there.
+        DataError: it is missing, not JSON, or has a date that is not a session.
     """
     content = read_json(path)
-    place = {str(session): row for row, session in enumerate(sessions)}
+    rows = {str(session): row for row, session in enumerate(sessions)}
     try:
-        return {name: (place[content[name]["first"]], place[content[name]["last"]]) for name in SPLITS}
+        return {name: (rows[content[name]["first"]], rows[content[name]["last"]]) for name in SPLITS}
     except KeyError as error:
         raise DataError(f"`{path}` and the features' sessions differ in {error}", hint=REBUILD) from None
 
 
-def refuse_reach(spans: dict[str, tuple[int, int]], horizon: int, name: str) -> None:
-    """Raises `DataError` where a target of one split reads a price of the next.
+def refuse_leakage(spans: dict[str, tuple[int, int]], horizon: int, name: str) -> None:
+    """Raises `DataError` if a target of one split reads a price of the next (leakage).
 
     Args:
-        horizon: the longest; the target of session t reads the close of session t + horizon.
-        name: of what is cut so.
+        horizon: the longest horizon; the target of session t reads the close of session t + horizon.
+        name: the dataset or fold, for the message.
     """
     for split, following in pairwise(SPLITS):
         last, first = spans[split][1], spans[following][0]
@@ -92,5 +93,5 @@ def refuse_reach(spans: dict[str, tuple[int, int]], horizon: int, name: str) -> 
             raise DataError(
                 f"the targets of {split} over {horizon} sessions reach {last + horizon - first + 1} sessions into the"
                 f" {following} of {name}",
-                hint="leave at least the longest of `dataset.horizons` between them (`dataset.split.embargo`)",
+                hint="set `dataset.split.embargo` to at least the longest of `dataset.horizons`",
             )

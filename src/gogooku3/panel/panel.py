@@ -1,7 +1,7 @@
-"""The panel: a dataset read back as dense arrays, checked against its schema and its table of contents.
+"""The panel: a dataset as dense arrays, checked against its schema and its table of contents.
 
-The arrays lie on disk (`layout`) and are read as they are used: opening one takes seconds at any size, and it need not
-fit in memory.
+The arrays are memory-mapped (`memmap`) and read on use: opening takes seconds at any size, and a panel can be larger
+than memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gogooku3.dataset import splits
 from gogooku3.dataset.contents import Contents
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import MismatchError
-from gogooku3.panel.layout import open_arrays
+from gogooku3.panel.memmap import open_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,66 +28,66 @@ class Panel:
     """
 
     sessions: npt.NDArray[np.datetime64]
-    """[T], days, rising."""
+    """[T], days, ascending."""
     codes: tuple[str, ...]
     """S codes, sorted."""
     features: tuple[str, ...]
     """F names, in the schema's order."""
     abi: str
-    """SHA-256 of the ordered features: what a model's weights belong to."""
+    """SHA-256 of the ordered features; a model's weights require the same ABI."""
     x_TSF: npt.NDArray[np.float32]
-    """Normalised features; NaN where a value is missing or the stock has no bar."""
+    """Normalised features; NaN if a value is missing or the stock has no bar."""
     present_TS: npt.NDArray[np.bool_]
-    """True where the stock has a bar with a close."""
+    """True if the stock has a bar with a close."""
     y_TSH: npt.NDArray[np.float32]
-    """Simple forward returns, close to close; NaN where unknown."""
+    """Targets: simple forward returns, close to close; NaN if unknown."""
     horizons: tuple[int, ...]
     """H horizons in sessions."""
     neighbours_GSK: npt.NDArray[np.int32]
-    """Neighbours by falling correlation, as positions in `codes`; −1 where there is none."""
+    """Neighbours in descending order of correlation, as positions in `codes`; −1 if there is none."""
     edges_GSKE: npt.NDArray[np.float32]
-    """Edge attributes (`schema.EDGE_ATTRIBUTES`); 0 where there is no neighbour."""
+    """Edge attributes (`schema.EDGE_ATTRIBUTES`); 0 if there is no neighbour."""
     graph_of_T: npt.NDArray[np.int32]
-    """The last graph known at each session's close; −1 before the first."""
+    """Index of the last graph known at each session's close; −1 before the first."""
     split: dict[str, tuple[int, int]]
-    """`train`, `validation`, `test`: first and last session, both inside."""
+    """`train`, `validation`, `test`: first and last session, both inclusive."""
 
 
 def read_panel(folder: Path, preprocess: dict[str, Any] | None = None, split: Path | None = None) -> Panel:
     """Reads a dataset.
 
     Args:
-        folder: what `gogooku3.assembly.build.build` wrote.
-        preprocess: the content of the `preprocess.json` that a model was trained with; None takes the dataset's own.
-        split: a file in the form of `split.json`; None takes the dataset's own.
+        folder: dataset folder, written by `gogooku3.assembly.build.build`.
+        preprocess: content of the `preprocess.json` that a model was trained with; None: the dataset's own.
+        split: a file in the format of `split.json`; None: the dataset's own.
 
     Raises:
-        DataError: a file is absent, unreadable, or not listed.
-        MismatchError: columns, rows or values are not what the schema and the table of contents say, or `preprocess`
-            belongs to other features.
-        MachineError: the folder beside the dataset cannot be written to.
+        DataError: a file is missing, unreadable, or not listed.
+        MismatchError: columns, rows or values do not match the schema and the table of contents, or `preprocess` has
+            another feature ABI or clip.
+        MachineError: the folder next to the dataset is not writable.
     """
     schema = Schema.read(folder / "schema.json")
     own = read_json(folder / "preprocess.json")
     preprocess = own if preprocess is None else preprocess
     _check_preprocess(preprocess, own, schema)
-    laid = open_arrays(Contents.read(folder), schema, preprocess)
-    sessions = laid.axes.sessions.to_numpy().astype("datetime64[D]")
+    mapped = open_arrays(Contents.read(folder), schema, preprocess)
+    sessions = mapped.axes.sessions.to_numpy().astype("datetime64[D]")
     return Panel(
         sessions=sessions,
-        codes=tuple(laid.axes.codes),
+        codes=tuple(mapped.axes.codes),
         features=schema.names,
         abi=schema.abi,
         horizons=schema.horizons,
         split=splits.read(folder / "split.json" if split is None else split, sessions),
-        **laid.arrays,
+        **mapped.arrays,
     )
 
 
 def _check_preprocess(preprocess: dict[str, Any], own: dict[str, Any], schema: Schema) -> None:
     if preprocess["abi"] != schema.abi:
         raise MismatchError(
-            f"`preprocess.json` belongs to features of ABI {preprocess['abi']}, the dataset has {schema.abi}",
+            f"`preprocess.json` has the feature ABI {preprocess['abi']}, the dataset has {schema.abi}",
             hint="use the dataset that the model was trained with, or one of the same `dataset.features`",
         )
     if preprocess["clip"] != own["clip"]:

@@ -1,4 +1,4 @@
-"""Scores as people read them: one row per session and stock, and back."""
+"""Converts scores between dense arrays and data frames with one row per session and stock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def to_frame(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
 
 
 def to_arrays(panel: Panel, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
-    """Columns of a (Date, Code) frame on the panel's sessions and stocks, [T, S, len(columns)]; NaN where no row."""
+    """Columns of a (Date, Code) frame as an array [T, S, len(columns)] on the panel's axes; NaN if there is no row."""
     sessions, codes = pl.Series(panel.sessions), pl.Series(panel.codes)
     rows = frame.filter(pl.col("Date").is_in(sessions.implode()), pl.col("Code").is_in(codes.implode()))
     aligned_TSC = np.full((len(panel.sessions), len(panel.codes), len(columns)), np.nan)

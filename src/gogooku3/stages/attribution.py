@@ -11,7 +11,7 @@ from gogooku3.model.network import Network
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
 from gogooku3.panel.panel import read_panel
-from gogooku3.progress import shown
+from gogooku3.progress import progress_bar
 from gogooku3.runtime.files import write_csv, write_json
 
 
@@ -24,7 +24,7 @@ def run(params: Params) -> None:
     def left_by(phase: str) -> Network:
         return load(paths.model_of(phase)).to_device(device, params.numerics)
 
-    with shown() as show:
+    with progress_bar() as show:
         found = attribute(left_by, inputs, schema, params.evaluation.bootstrap, show)
     write_json(found.table, paths.ATTRIBUTION)
     for name, frame in found.frames.items():

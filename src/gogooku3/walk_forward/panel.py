@@ -36,5 +36,5 @@ def fold_panel(plan: Path, dataset: Path) -> Panel:
     if not plan.is_file():
         raise DataError(f"fold `{plan.stem}` is not planned: `{plan}` is not there", hint=AGAIN)
     panel = read_panel(dataset, fold_preprocess(plan, dataset), plan)
-    splits.refuse_reach(panel.split, max(panel.horizons), f"fold {plan.stem}")
+    splits.refuse_leakage(panel.split, max(panel.horizons), f"fold {plan.stem}")
     return panel

@@ -101,7 +101,7 @@ def read_plan(folder: Path, sessions: NDArray[np.datetime64], horizon: int) -> l
         raise DataError(f"`{folder}` holds no fold", hint=AGAIN)
     folds = [Fold(int(path.stem), splits.read(path, sessions)) for path in paths]
     for fold in folds:
-        splits.refuse_reach(fold.spans, horizon, f"fold {fold.number}")
+        splits.refuse_leakage(fold.spans, horizon, f"fold {fold.number}")
     _refuse_twice(folds, sessions)
     return folds
 

@@ -114,7 +114,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "features in another order": (
         lambda d: d.edit_json("schema.json", lambda schema: schema["features"].reverse()),
         {"schema"},
-        "gives the ABI",
+        "has the ABI",
     ),
     "features in another order with their own ABI": (
         reordered,

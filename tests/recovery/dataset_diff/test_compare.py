@@ -177,7 +177,7 @@ def test_a_month_that_is_not_what_its_dataset_says_is_refused(made: Made, tmp_pa
     made.with_frame(JANUARY, put("feature_2", 4, 9.0)).write(tmp_path / "b")
     made.with_frame(JANUARY, put("feature_2", 4, 8.0)).write(tmp_path / "c")
     (folder / JANUARY).write_bytes((tmp_path / "c" / JANUARY).read_bytes())
-    with pytest.raises(MismatchError, match="holds other values than were written"):
+    with pytest.raises(MismatchError, match="has other values than were written"):
         dataset_diff(tmp_path, "a", "b")
 
 
@@ -214,4 +214,4 @@ def test_the_command_says_what_is_wrong_without_a_traceback(made: Made, tmp_path
     (tmp_path / "empty").mkdir()
     done = CliRunner().invoke(main, ["dataset", "diff", str(tmp_path / "a"), str(tmp_path / "empty")])
     assert done.exit_code == 3
-    assert done.stderr.startswith(f"error: `{tmp_path / 'empty' / 'schema.json'}` is not there\nhint: ")
+    assert done.stderr.startswith(f"error: `{tmp_path / 'empty' / 'schema.json'}` does not exist\nhint: ")

@@ -26,7 +26,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "dataset"))
 
 
-def _layouts(dataset: Path) -> list[Path]:
+def _cache_entries(dataset: Path) -> list[Path]:
     return sorted(path for path in dataset.with_name(".dataset.panel").iterdir() if path.is_dir())
 
 
@@ -36,8 +36,8 @@ def _same(panel: Panel, other: Panel) -> bool:
     )
 
 
-def _rewrite_in_secret(path: Path) -> None:
-    """Other bytes, but size, place and time of change as before."""
+def _rewrite_undetected(path: Path) -> None:
+    """Changes the bytes, but not size, inode and modification time."""
     stat = path.stat()
     with path.open("r+b") as stream:
         stream.write(bytes(stat.st_size))
@@ -47,7 +47,7 @@ def _rewrite_in_secret(path: Path) -> None:
 def test_the_arrays_stay_on_disk(copy: Path) -> None:
     x_TSF = read_panel(copy).x_TSF
     assert isinstance(x_TSF, np.memmap)
-    assert Path(x_TSF.filename).parent == _layouts(copy)[0]
+    assert Path(x_TSF.filename).parent == _cache_entries(copy)[0]
 
 
 def test_writing_into_an_array_does_not_reach_the_disk(copy: Path) -> None:
@@ -58,24 +58,24 @@ def test_writing_into_an_array_does_not_reach_the_disk(copy: Path) -> None:
 def test_the_second_opening_decodes_no_feature(copy: Path) -> None:
     before = read_panel(copy)
     for name in json.loads((copy / "contents.json").read_text()):
-        _rewrite_in_secret(copy / name)
+        _rewrite_undetected(copy / name)
     assert _same(read_panel(copy), before)
 
 
-def test_a_file_that_was_touched_is_read_again(copy: Path) -> None:
+def test_a_modified_file_is_read_again(copy: Path) -> None:
     before = read_panel(copy)
     os.utime(copy / MONTH)
     assert _same(read_panel(copy), before)
     pl.read_parquet(copy / MONTH).with_columns(pl.col("ret_5") + 1).write_parquet(copy / MONTH)
-    with pytest.raises(MismatchError, match=r"2022-03\.parquet` holds other values than were written"):
+    with pytest.raises(MismatchError, match=r"2022-03\.parquet` has other values than were written"):
         read_panel(copy)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_a_damaged_array_is_made_anew(copy: Path, name: str, damage: str) -> None:
+def test_a_damaged_array_is_rewritten(copy: Path, name: str, damage: str) -> None:
     before = read_panel(copy)
-    path = _layouts(copy)[0] / f"{name}.npy"
+    path = _cache_entries(copy)[0] / f"{name}.npy"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.unlink()
@@ -84,7 +84,7 @@ def test_a_damaged_array_is_made_anew(copy: Path, name: str, damage: str) -> Non
     assert _same(read_panel(copy), before)
 
 
-def test_another_dataset_in_the_same_place_has_a_layout_of_its_own(copy: Path) -> None:
+def test_another_dataset_at_the_same_path_has_its_own_cache_entry(copy: Path) -> None:
     before = read_panel(copy)
     frame = pl.read_parquet(copy / MONTH).with_columns(pl.col("ret_5") * 0.5)
     frame.write_parquet(copy / MONTH)
@@ -94,14 +94,14 @@ def test_another_dataset_in_the_same_place_has_a_layout_of_its_own(copy: Path) -
     assert not _same(read_panel(copy), before)
 
 
-def test_the_two_last_used_layouts_are_kept(copy: Path) -> None:
+def test_the_two_last_used_cache_entries_are_kept(copy: Path) -> None:
     own = json.loads((copy / "preprocess.json").read_text())
     mean = own["session"]["weekday_sin"]["mean"]
 
     def opened(moved: float) -> set[Path]:
         fitted = own["session"]["weekday_sin"] | {"mean": mean + moved}
         read_panel(copy, own | {"session": own["session"] | {"weekday_sin": fitted}})
-        return set(_layouts(copy))
+        return set(_cache_entries(copy))
 
     first = opened(0.0)
     two = opened(1.0)
@@ -110,8 +110,8 @@ def test_the_two_last_used_layouts_are_kept(copy: Path) -> None:
     assert opened(2.0) & two == first
 
 
-@pytest.mark.parametrize("module", ["panel/arrays.py", "dataset/normalise.py"])
-def test_a_layout_that_other_code_made_is_not_taken(copy: Path, tmp_path: Path, module: str) -> None:
+@pytest.mark.parametrize("module", ["panel/memmap.py", "dataset/normalise.py"])
+def test_changed_code_is_a_cache_miss(copy: Path, tmp_path: Path, module: str) -> None:
     read_panel(copy)
     package = Path(shutil.copytree(Path(gogooku3.__file__).parent, tmp_path / "other/gogooku3"))
     with (package / module).open("a") as code:
@@ -121,11 +121,11 @@ def test_a_layout_that_other_code_made_is_not_taken(copy: Path, tmp_path: Path, 
         "import sys; from pathlib import Path; from gogooku3.panel.panel import read_panel as r; r(Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", script, str(copy)], env=environment, check=True)
-    assert len(_layouts(copy)) == 2
+    assert len(_cache_entries(copy)) == 2
 
 
 def _opening(dataset: Path) -> subprocess.Popen[str]:
-    """A process that waits for a line, opens the panel and prints the sum of its features."""
+    """A process that waits for an input line, opens the panel and prints the sum of its features."""
     script = f"""
 import numpy as np
 from pathlib import Path
@@ -136,19 +136,18 @@ print(float(np.nansum(read_panel(Path({str(dataset)!r})).x_TSF)))
     return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_two_processes_that_open_at_once_get_the_same(copy: Path) -> None:
-    found = []
+def test_two_processes_that_open_at_once_get_the_same_arrays(copy: Path) -> None:
     with _opening(copy) as one, _opening(copy) as two:
         for process in (one, two):
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        found = [process.communicate(timeout=60)[0] for process in (one, two)]
-    assert found == [f"{float(np.nansum(read_panel(copy).x_TSF))}\n"] * 2
-    assert len(_layouts(copy)) == 1
+        sums = [process.communicate(timeout=60)[0] for process in (one, two)]
+    assert sums == [f"{float(np.nansum(read_panel(copy).x_TSF))}\n"] * 2
+    assert len(_cache_entries(copy)) == 1
 
 
-def test_a_killed_making_leaves_nothing_that_counts(copy: Path, folder: Path) -> None:
+def test_a_killed_write_leaves_no_cache_entry(copy: Path, folder: Path) -> None:
     root = copy.with_name(".dataset.panel")
     with _opening(copy) as process:
         assert process.stdin is not None
@@ -162,7 +161,7 @@ def test_a_killed_making_leaves_nothing_that_counts(copy: Path, folder: Path) ->
     assert not any(root.glob("*.partial"))
 
 
-def test_a_place_that_cannot_be_written_to_is_told_in_one_line(copy: Path) -> None:
-    copy.with_name(".dataset.panel").write_text("a file stands where the folder belongs")
-    with pytest.raises(MachineError, match="cannot be laid out in"):
+def test_an_unwritable_folder_is_one_clear_error(copy: Path) -> None:
+    copy.with_name(".dataset.panel").write_text("a file in place of the folder")
+    with pytest.raises(MachineError, match="cannot be written to"):
         read_panel(copy)
