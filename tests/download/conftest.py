@@ -1,4 +1,4 @@
-"""A small exchange that is served on this machine, and runs of the download against it."""
+"""A local J-Quants server with a small exchange, and downloads from it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 
 from gogooku3.download.api import Api, connect
 from gogooku3.download.download import Added, download
-from gogooku3.download.transport import Patience
+from gogooku3.download.transport import Backoff
 from gogooku3.sources.jquants.raw import RawFolder
 
 from ..jquants import KEY, Exchange, serving, small
 
-QUICK = Patience(limited=(0.0, 0.0, 0.0), failing=(0.0, 0.0))
+QUICK = Backoff(limited=(0.0, 0.0, 0.0), failing=(0.0, 0.0))
 FAST = 1e6
 """Requests per minute."""
 
@@ -25,7 +25,7 @@ Run = Callable[..., list[Added]]
 
 @pytest.fixture(autouse=True)
 def _own_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A key in the environment, and no settings of the machine's own."""
+    """Sets an API key in the environment, isolated from the machine's own config."""
     monkeypatch.setenv("JQUANTS_API_KEY", KEY)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("JQUANTS_API_CLIENT_CONFIG_FILE", raising=False)
@@ -40,14 +40,14 @@ def exchange() -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def heard() -> list[str]:
-    """What a run told of waits, and of sessions that are not there yet."""
+def messages() -> list[str]:
+    """Messages of a run about delays and unpublished sessions."""
     return []
 
 
 @pytest.fixture
-def api(exchange: Exchange, heard: list[str]) -> Api:
-    return connect(exchange.address, FAST, heard.append, QUICK)
+def api(exchange: Exchange, messages: list[str]) -> Api:
+    return connect(exchange.address, FAST, messages.append, QUICK)
 
 
 @pytest.fixture
@@ -56,12 +56,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, api: Api, heard: list[str]) -> Run:
-    """Downloads a period into the folder, and returns what was added."""
+def run(folder: Path, api: Api, messages: list[str]) -> Run:
+    """Downloads a period into the folder; returns the added months."""
 
     def go(first: str = "2024-01-29", last: str = "2024-02-06", *, again: bool = False) -> list[Added]:
         begin, end = date.fromisoformat(first), date.fromisoformat(last)
-        steps = download(RawFolder(folder), api, begin, end, again=again, progress=lambda *_: None, say=heard.append)
+        steps = download(
+            RawFolder(folder), api, begin, end, again=again, progress=lambda *_: None, notify=messages.append
+        )
         return list(steps)
 
     return go

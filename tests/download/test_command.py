@@ -61,7 +61,7 @@ def test_download_tells_of_each_month_and_list_shows_them(exchange: Exchange, co
     ]
 
 
-def test_json_tells_what_was_added(command: Command) -> None:
+def test_json_lists_the_added_months(command: Command) -> None:
     added = json.loads(command("download", *PERIOD, "--json").stdout)
     assert [(month["month"], month["revision"], month["sessions"][0]) for month in added] == [
         ("2024-01", 1, "2024-01-29"),
@@ -70,7 +70,7 @@ def test_json_tells_what_was_added(command: Command) -> None:
     assert json.loads(command("download", *PERIOD, "--json").stdout) == []
 
 
-def test_without_dates_it_goes_on_to_today(exchange: Exchange, command: Command, folder: Path) -> None:
+def test_without_dates_it_continues_to_today(exchange: Exchange, command: Command, folder: Path) -> None:
     assert command("download", *PERIOD).exit_code == 0
     exchange.publish(str(today()), {"13010": bar(1.0)}, {"13010": issue()}, 2500.0)
     done = command("download", *RATE)
@@ -80,7 +80,7 @@ def test_without_dates_it_goes_on_to_today(exchange: Exchange, command: Command,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "say with --from which sessions to ask for"),
         (("--again",), "say with --from which sessions to ask for again"),
@@ -89,12 +89,12 @@ def test_without_dates_it_goes_on_to_today(exchange: Exchange, command: Command,
         (("--from", "2024-01-29", "--rate", "0"), "--rate"),
     ],
 )
-def test_a_period_that_is_none_is_refused_before_anything_is_asked(
-    exchange: Exchange, command: Command, arguments: tuple[str, ...], said: str
+def test_an_invalid_period_is_an_error_before_any_request(
+    exchange: Exchange, command: Command, arguments: tuple[str, ...], message: str
 ) -> None:
     done = command("download", *arguments)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert exchange.requests == []
 
 
@@ -103,9 +103,9 @@ def test_an_empty_folder_is_listed_as_such(command: Command, folder: Path) -> No
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"{folder}: 0 sessions")
 
 
-@pytest.mark.parametrize(("number", "asked_anew"), [(9, {"2024-01", "2024-02"}), (22, {"2024-02"})])
-def test_a_killed_download_goes_on_with_the_month_where_it_stopped(
-    exchange: Exchange, command: Command, folder: Path, tmp_path: Path, number: int, asked_anew: set[str]
+@pytest.mark.parametrize(("number", "months_fetched"), [(9, {"2024-01", "2024-02"}), (22, {"2024-02"})])
+def test_a_killed_download_resumes_from_the_unfinished_month(
+    exchange: Exchange, command: Command, folder: Path, tmp_path: Path, number: int, months_fetched: set[str]
 ) -> None:
     """January ends with the 14th request, February with the 31st."""
     exchange.faults.append(lambda request: Answer(200, {}, stall=True) if request.number == number else None)
@@ -122,16 +122,14 @@ def test_a_killed_download_goes_on_with_the_month_where_it_stopped(
     exchange.faults.clear()
     exchange.requests.clear()
     assert command("download", *PERIOD).exit_code == 0
-    assert {request.query["date"][:7] for request in exchange.requests if "date" in request.query} == asked_anew
+    assert {request.query["date"][:7] for request in exchange.requests if "date" in request.query} == months_fetched
     resumed = contents(folder)
     folder.rename(tmp_path / "resumed")
     assert command("download", *PERIOD).exit_code == 0
     assert contents(folder) == resumed
 
 
-def test_files_that_a_killed_run_did_not_come_to_name_are_written_anew(
-    exchange: Exchange, command: Command, folder: Path
-) -> None:
+def test_leftover_files_of_a_killed_run_are_overwritten(exchange: Exchange, command: Command, folder: Path) -> None:
     assert command("download", *PERIOD, "--to", "2024-01-31").exit_code == 0
     january = (folder / "manifest.json").read_bytes()
     exchange.bars["2024-02-01"]["13010"]["C"] = 7.0

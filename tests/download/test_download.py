@@ -1,4 +1,4 @@
-"""What is published comes into the folder, once; what is corrected comes beside it, by name."""
+"""Published sessions are stored once; corrections are stored next to them as revisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def days(added: object) -> list[str]:
     return [str(day) for day in added.sessions]  # type: ignore[attr-defined]
 
 
-def test_months_hold_what_the_api_gave_page_by_page(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_months_have_the_rows_of_all_pages(exchange: Exchange, run: Run, folder: Path) -> None:
     january, february = run()
     assert (january.month, days(january), february.month, days(february)) == (
         "2024-01",
@@ -43,8 +43,8 @@ def test_months_hold_what_the_api_gave_page_by_page(exchange: Exchange, run: Run
     assert topix.to_dicts() == [{"Date": day} | exchange.topix[day] for day in FEBRUARY]
 
 
-def test_what_later_splits_rewrite_is_not_kept(exchange: Exchange, run: Run, folder: Path) -> None:
-    """J-Quants adjusts the past anew with each split: no correction, and no other bytes."""
+def test_split_adjusted_columns_are_not_stored(exchange: Exchange, run: Run, folder: Path) -> None:
+    """J-Quants readjusts the whole past after each split: that is no correction, and changes no byte."""
     run()
     before = contents(folder)
     for rows in exchange.bars.values():
@@ -63,7 +63,9 @@ def test_the_same_exchange_gives_the_same_bytes(exchange: Exchange, run: Run, fo
     assert contents(folder) == once
 
 
-def test_a_second_run_asks_for_what_is_missing_and_touches_no_file(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_a_second_run_fetches_only_missing_sessions_and_touches_no_file(
+    exchange: Exchange, run: Run, folder: Path
+) -> None:
     run(last="2024-02-02")
     before = contents(folder)
     exchange.requests.clear()
@@ -80,7 +82,7 @@ def test_a_second_run_asks_for_what_is_missing_and_touches_no_file(exchange: Exc
     assert RawFolder(folder).read("bars", "2024-02").height == 4 * 6
 
 
-def test_a_correction_is_named_and_stands_beside_what_it_corrects(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_a_correction_is_reported_and_stored_next_to_the_original(exchange: Exchange, run: Run, folder: Path) -> None:
     run()
     before = contents(folder)
     exchange.bars["2024-01-30"]["13010"]["C"] = 111.5
@@ -152,7 +154,7 @@ def test_a_correction_of_topix_alone_touches_neither_bars_nor_listing(
     assert run(again=True) == []
 
 
-def test_one_run_adds_what_is_new_and_what_is_corrected(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_one_run_adds_new_and_corrected_sessions(exchange: Exchange, run: Run, folder: Path) -> None:
     run(last="2024-02-02")
     exchange.bars["2024-02-01"]["13010"]["Vo"] = 7.0
     (added,) = run(first="2024-02-01", again=True)
@@ -162,7 +164,7 @@ def test_one_run_adds_what_is_new_and_what_is_corrected(exchange: Exchange, run:
 
 
 def test_a_session_that_is_not_published_yet_is_left_for_the_next_run(
-    exchange: Exchange, run: Run, folder: Path, heard: list[str]
+    exchange: Exchange, run: Run, folder: Path, messages: list[str]
 ) -> None:
     """Bars, listing and TOPIX come at different times of the day."""
     run()
@@ -171,21 +173,21 @@ def test_a_session_that_is_not_published_yet_is_left_for_the_next_run(
     for bars, listed in (({}, {}), ({"13010": bar(1.0)}, {}), ({"13010": bar(1.0)}, {"13010": issue()})):
         exchange.bars[now], exchange.listed[now] = bars, listed
         assert run(first="2024-02-07", last=now) == []
-        assert heard == [f"{now} is not published yet"]
-        heard.clear()
+        assert messages == [f"{now} is not published yet"]
+        messages.clear()
     exchange.publish(now, {"13010": bar(1.0)}, {"13010": issue()}, 2500.0)
     (added,) = run(first="2024-02-07", last="2100-01-01")
     assert days(added) == [now]
 
 
 @pytest.mark.parametrize(("kind", "missing"), [("bars", "bars"), ("listed", "listed"), ("topix", "topix")])
-def test_a_session_that_is_over_without_data_is_refused_and_the_months_before_are_kept(
+def test_a_past_session_without_data_is_an_error_and_earlier_months_are_kept(
     exchange: Exchange, run: Run, folder: Path, kind: str, missing: str
 ) -> None:
     published = getattr(exchange, kind)
     kept = published.pop("2024-02-02")
     exchange.holidays["2024-02-02"] = "1"
-    with pytest.raises(DataError, match=f"no .*{missing}.* for 2024-02-02, which its calendar has as a session"):
+    with pytest.raises(DataError, match=f"no .*{missing}.* for 2024-02-02, which is a session in its calendar"):
         run()
     assert list(RawFolder(folder).months) == ["2024-01"]
     published["2024-02-02"] = kept
@@ -193,7 +195,7 @@ def test_a_session_that_is_over_without_data_is_refused_and_the_months_before_ar
     assert days(added) == [*FEBRUARY]
 
 
-def test_a_session_on_which_nothing_could_be_traded_needs_no_topix(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_a_session_with_a_trading_halt_needs_no_topix(exchange: Exchange, run: Run, folder: Path) -> None:
     """As on 2020-10-01, when the exchange's system failed."""
     exchange.bars["2024-01-30"] = {code: bar(None) for code in exchange.bars["2024-01-30"]}
     del exchange.topix["2024-01-30"]
@@ -204,10 +206,10 @@ def test_a_session_on_which_nothing_could_be_traded_needs_no_topix(exchange: Exc
     assert run(again=True) == []
 
 
-def test_a_holiday_with_derivatives_trading_is_no_session(run: Run, folder: Path, heard: list[str]) -> None:
+def test_a_holiday_with_derivatives_trading_is_no_session(run: Run, folder: Path, messages: list[str]) -> None:
     run(last="2024-02-13")
     assert RawFolder(folder).sessions("2024-02")[-1].isoformat() == "2024-02-06"
-    assert heard == []
+    assert messages == []
 
 
 def test_half_days_are_sessions(exchange: Exchange, run: Run) -> None:
@@ -215,11 +217,15 @@ def test_half_days_are_sessions(exchange: Exchange, run: Run) -> None:
     assert days(run()[0]) == [*JANUARY]
 
 
-def test_the_folder_grows_back_too_and_never_has_a_gap(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_the_folder_also_grows_backwards_and_never_has_a_gap(exchange: Exchange, run: Run, folder: Path) -> None:
     run(first="2024-02-02", last="2024-02-05")
-    with pytest.raises(ConfigError, match=r"leaves out 1 sessions, 2024-02-01 to 2024-02-01(?s:.)*`--to 2024-02-01`"):
+    with pytest.raises(
+        ConfigError, match=r"leaves a gap of 1 sessions, 2024-02-01 to 2024-02-01(?s:.)*`--to 2024-02-01`"
+    ):
         run(last="2024-01-31")
-    with pytest.raises(ConfigError, match=r"leaves out 1 sessions, 2024-02-06 to 2024-02-06(?s:.)*`--from 2024-02-06`"):
+    with pytest.raises(
+        ConfigError, match=r"leaves a gap of 1 sessions, 2024-02-06 to 2024-02-06(?s:.)*`--from 2024-02-06`"
+    ):
         run(first="2024-02-07", last="2024-02-13")
 
     def stop(request: Request) -> Answer | None:
@@ -244,7 +250,7 @@ def test_the_past_is_fetched_though_today_is_not_published(exchange: Exchange, r
     assert [added.month for added in run(last=now)] == ["2024-02", "2024-01"]
 
 
-def test_every_issue_is_there(run: Run, folder: Path) -> None:
+def test_every_issue_is_stored(run: Run, folder: Path) -> None:
     run()
     raw = RawFolder(folder)
     codes = pl.concat([raw.read("bars", month) for month in raw.months])["Code"].unique().sort()

@@ -1,4 +1,4 @@
-"""What J-Quants refuses is asked again where that helps, for so long, and ends in one message without the key."""
+"""Failed requests are retried with backoff; the final error is one message without the API key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.download.api import Api, connect
-from gogooku3.download.transport import Patience
+from gogooku3.download.transport import Backoff
 from gogooku3.errors import MachineError, SourceError, UserError
 from gogooku3.sources.jquants.raw import RawFolder
 
@@ -22,7 +22,7 @@ BARS = "/v2/equities/bars/daily"
 
 
 def on(path: str, answer: Answer, times: int = 1000) -> Fault:
-    """The first attempts at each question for a path."""
+    """Answers the first attempts of each request for a path."""
     return lambda request: answer if request.path == path and request.attempt <= times else None
 
 
@@ -33,36 +33,46 @@ def refused(run: Run) -> UserError:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said", "hint", "attempts"),
+    ("answer", "message", "hint", "attempts"),
     [
-        (refusal(401, "Unauthorized"), "refuses the bars of 2024-01-29 with 401: Unauthorized", "`JQUANTS_API_KEY`", 1),
+        (
+            refusal(401, "Unauthorized"),
+            "denies the request for the bars of 2024-01-29 with status 401: Unauthorized",
+            "`JQUANTS_API_KEY`",
+            1,
+        ),
         (
             refusal(403, f"The api key {KEY} is invalid or expired."),
-            "with 403: The api key … is invalid or expired.",
+            "with status 403: The api key … is invalid or expired.",
             "`~/.jquants-api/jquants-api.toml`",
             1,
         ),
         (
             refusal(400, "Your subscription covers the following dates: 2024-02-01 ~ ."),
-            "with 400: Your subscription covers the following dates: 2024-02-01 ~ .",
+            "with status 400: Your subscription covers the following dates: 2024-02-01 ~ .",
             "choose `--from` and `--to`",
             1,
         ),
-        (refusal(429, "Rate limit exceeded"), "with 429: Rate limit exceeded", "`--rate`", 4),
-        (refusal(500, "Internal Server Error"), "with 500: Internal Server Error", "run it again later", 3),
-        (Answer(503, "<html>"), "with 503: Service Unavailable", "run it again later", 3),
-        (Answer(200, '{"data": [', sent=0.5), "does not answer when asked for the bars of 2024-01-29", "network", 3),
+        (refusal(429, "Rate limit exceeded"), "with status 429: Rate limit exceeded", "`--rate`", 4),
+        (refusal(500, "Internal Server Error"), "with status 500: Internal Server Error", "run it again later", 3),
+        (Answer(503, "<html>"), "with status 503: Service Unavailable", "run it again later", 3),
+        (
+            Answer(200, '{"data": [', sent=0.5),
+            "does not respond to the request for the bars of 2024-01-29",
+            "network",
+            3,
+        ),
     ],
     ids=["401", "403", "400", "429", "500", "503", "broken off"],
 )
-def test_a_refusal_is_one_message_after_a_bounded_number_of_attempts(
-    exchange: Exchange, run: Run, folder: Path, answer: Answer, said: str, hint: str, attempts: int
+def test_a_failed_request_is_one_error_after_a_limited_number_of_retries(
+    exchange: Exchange, run: Run, folder: Path, answer: Answer, message: str, hint: str, attempts: int
 ) -> None:
     exchange.faults.append(on(BARS, answer))
     error = refused(run)
     assert isinstance(error, SourceError)
     assert error.exit_code == 9
-    assert said in error.message
+    assert message in error.message
     assert hint in error.hint
     assert KEY not in str(error)
     assert exchange.asked(BARS) == attempts
@@ -71,40 +81,40 @@ def test_a_refusal_is_one_message_after_a_bounded_number_of_attempts(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
-        (refusal(429, "Rate limit exceeded"), "J-Quants answers 429; asking again in 0 s"),
-        (refusal(500, "Internal Server Error"), "J-Quants answers 500; asking again in 0 s"),
-        (Answer(200, '{"data": [', sent=0.5), "J-Quants does not answer; asking again in 0 s"),
+        (refusal(429, "Rate limit exceeded"), "J-Quants responds with status 429; retrying in 0 s"),
+        (refusal(500, "Internal Server Error"), "J-Quants responds with status 500; retrying in 0 s"),
+        (Answer(200, '{"data": [', sent=0.5), "J-Quants does not respond; retrying in 0 s"),
     ],
     ids=["429", "500", "broken off"],
 )
-def test_what_passes_is_waited_for_and_leaves_no_trace(
-    exchange: Exchange, run: Run, folder: Path, heard: list[str], tmp_path: Path, answer: Answer, told: str
+def test_temporary_errors_are_retried_and_change_no_byte(
+    exchange: Exchange, run: Run, folder: Path, messages: list[str], tmp_path: Path, answer: Answer, message: str
 ) -> None:
-    """Each page of each answer fails at first."""
+    """Each page of each response fails at first."""
     run()
-    folder.rename(tmp_path / "undisturbed")
+    folder.rename(tmp_path / "without_errors")
     exchange._attempts.clear()
     exchange.requests.clear()
     exchange.faults.append(lambda request: answer if request.attempt <= 2 else None)
     run()
     assert {file.name: file.read_bytes() for file in folder.rglob("*.*")} == {
-        file.name: file.read_bytes() for file in (tmp_path / "undisturbed").rglob("*.*")
+        file.name: file.read_bytes() for file in (tmp_path / "without_errors").rglob("*.*")
     }
-    assert heard == [told] * (len(exchange.requests) * 2 // 3)
+    assert messages == [message] * (len(exchange.requests) * 2 // 3)
 
 
-def test_a_wait_that_the_answer_asks_for_is_kept(exchange: Exchange, run: Run, heard: list[str]) -> None:
+def test_the_retry_after_header_is_respected(exchange: Exchange, run: Run, messages: list[str]) -> None:
     exchange.faults.append(on("/v2/markets/calendar", refusal(429, "slow down", Retry_After="1"), times=1))
     run()
-    assert heard == ["J-Quants answers 429; asking again in 1 s"]
+    assert messages == ["J-Quants responds with status 429; retrying in 1 s"]
     first, second = exchange.requests[:2]
     assert second.seconds - first.seconds >= 1
 
 
-def test_requests_are_no_closer_than_the_rate_allows(exchange: Exchange, heard: list[str]) -> None:
-    api = connect(exchange.address, 1200.0, heard.append)
+def test_the_rate_limit_is_kept(exchange: Exchange, messages: list[str]) -> None:
+    api = connect(exchange.address, 1200.0, messages.append)
     for _ in range(5):
         api.bars(DAY)
     arrived = [request.seconds for request in exchange.requests]
@@ -113,14 +123,16 @@ def test_requests_are_no_closer_than_the_rate_allows(exchange: Exchange, heard: 
     assert arrived[-1] - arrived[0] > 14 * 0.04
 
 
-def test_nobody_at_the_address_is_one_message(heard: list[str]) -> None:
-    api = connect("http://127.0.0.1:9", FAST, heard.append, Patience(failing=(0.0,)))
-    with pytest.raises(SourceError, match="does not answer when asked for the bars of 2024-01-29: ConnectionError"):
+def test_an_unreachable_server_is_one_error(messages: list[str]) -> None:
+    api = connect("http://127.0.0.1:9", FAST, messages.append, Backoff(failing=(0.0,)))
+    with pytest.raises(
+        SourceError, match="does not respond to the request for the bars of 2024-01-29: ConnectionError"
+    ):
         api.bars(DAY)
-    assert heard == ["J-Quants does not answer; asking again in 0 s"]
+    assert messages == ["J-Quants does not respond; retrying in 0 s"]
 
 
-def test_the_key_does_not_follow_a_redirection(exchange: Exchange, api: Api) -> None:
+def test_the_key_does_not_follow_a_redirect(exchange: Exchange, api: Api) -> None:
     exchange.faults.append(on(BARS, Answer(302, "", {"Location": f"{exchange.address}/elsewhere"})))
     with pytest.raises(SourceError, match="TooManyRedirects"):
         api.bars(DAY)
@@ -128,60 +140,60 @@ def test_the_key_does_not_follow_a_redirection(exchange: Exchange, api: Api) -> 
 
 
 @pytest.mark.parametrize(
-    ("arrange", "said"),
+    ("arrange", "message"),
     [
-        (lambda patch, home: patch.delenv("JQUANTS_API_KEY"), "there is no key for J-Quants"),
-        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", ""), "there is no key for J-Quants"),
-        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", f"{KEY}\n"), "holds what no key can"),
-        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", "鍵"), "holds what no key can"),
+        (lambda patch, home: patch.delenv("JQUANTS_API_KEY"), "there is no API key for J-Quants"),
+        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", ""), "there is no API key for J-Quants"),
+        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", f"{KEY}\n"), "has invalid characters"),
+        (lambda patch, home: patch.setenv("JQUANTS_API_KEY", "鍵"), "has invalid characters"),
         (lambda patch, home: settings(patch, home, f"api_key = '{KEY}"), "is not TOML"),
-        (lambda patch, home: settings(patch, home, "[jquants-api-client]\napi_key = 7"), "holds what no key can"),
+        (lambda patch, home: settings(patch, home, "[jquants-api-client]\napi_key = 7"), "has invalid characters"),
     ],
     ids=["none", "empty", "line break", "not ASCII", "not TOML", "a number"],
 )
-def test_a_key_that_is_none_is_refused_before_anything_is_asked(
+def test_a_missing_or_malformed_key_is_an_error_before_any_request(
     exchange: Exchange,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     arrange: Callable[[pytest.MonkeyPatch, Path], None],
-    said: str,
+    message: str,
 ) -> None:
     arrange(monkeypatch, tmp_path / "home")
-    with pytest.raises(SourceError, match=said) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         connect(exchange.address, FAST, print)
-    assert "put the key into `JQUANTS_API_KEY`" in caught.value.hint
+    assert "set `JQUANTS_API_KEY`" in caught.value.hint
     assert KEY not in str(caught.value)
     assert exchange.requests == []
 
 
 def settings(patch: pytest.MonkeyPatch, home: Path, content: str) -> None:
-    """The official client's own file, and no key in the environment."""
+    """Writes the official client's config file; no key in the environment."""
     patch.delenv("JQUANTS_API_KEY")
     (home / ".jquants-api").mkdir()
     (home / ".jquants-api/jquants-api.toml").write_text(content)
 
 
-def test_the_key_may_stand_in_the_clients_own_file(
+def test_the_key_may_be_in_the_clients_config_file(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     settings(monkeypatch, tmp_path / "home", f'[jquants-api-client]\napi_key = "{KEY}"\n')
     assert connect(exchange.address, FAST, print).bars(DAY).height == 6
 
 
-def test_a_machine_without_the_client_is_told_how_to_get_it(
+def test_a_missing_client_is_an_error_with_the_install_command(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jquantsapi", None)
-    with pytest.raises(MachineError, match=r"not installed\nhint: `pip install -e '\.\[jquants\]'`"):
+    with pytest.raises(MachineError, match=r"not installed\nhint: install it with `pip install -e '\.\[jquants\]'`"):
         connect(exchange.address, FAST, print)
 
 
-def test_months_that_were_fetched_before_a_refusal_are_kept(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_months_that_were_fetched_before_an_error_are_kept(exchange: Exchange, run: Run, folder: Path) -> None:
     def late(request: Request) -> Answer | None:
         return refusal(500, "down") if request.query.get("date") == "2024-02-02" else None
 
     exchange.faults.append(late)
-    assert "2024-02-02 with 500" in refused(run).message
+    assert "2024-02-02 with status 500" in refused(run).message
     assert list(RawFolder(folder).months) == ["2024-01"]
     exchange.faults.clear()
     assert [added.month for added in run()] == ["2024-02"]

@@ -267,8 +267,8 @@ def _of_other_stocks(table: pl.DataFrame) -> pl.DataFrame:
     [
         (_without_a_column, "has no column `Dividend` (`dataset.joined.tables.statements.values.dividend`)"),
         (_with_rows_twice, "has 4 rows that share code and day of publication with another, such as 1315 2020-11-12, "),
-        (_with_words, "column `Dividend` holds '-' in row 4, which is not a number (2 such rows)"),
-        (_without_a_day, "column `DisclosedDate` holds no value in row 3, which is not a date"),
+        (_with_words, "column `Dividend` has '-' in row 4, which is not a number (2 such rows)"),
+        (_without_a_day, "column `DisclosedDate` has no value in row 3, which is not a date"),
         (_of_other_stocks, "has no row of a stock that is listed: its codes are such as "),
     ],
     ids=["column", "twice", "number", "day", "stocks"],

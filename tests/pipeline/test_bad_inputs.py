@@ -129,16 +129,16 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
         pytest.param(
             BARS,
             with_a_session_under_a_second_date,
-            ["sessions are there twice", "- 2021-07-08 and 2022-05-11: 28 of 28 stocks"],
+            ["duplicate sessions", "- 2021-07-08 and 2022-05-11: 28 of 28 stocks"],
             id="a copied session",
         ),
         pytest.param(
-            CSV, with_a_word_for_a_price, [f"`{CSV}`: column `Close` holds 'n/a' in row 42"], id="a word for a price"
+            CSV, with_a_word_for_a_price, [f"`{CSV}`: column `Close` has 'n/a' in row 42"], id="a word for a price"
         ),
         pytest.param(
             BARS, latest_first, ["unsorted: ", "Date 2022-11-29", "`quotes.rules.unsorted=keep`"], id="unsorted"
         ),
-        pytest.param(BARS, of_one_stock, [f"`{BARS}` leaves 1 stocks", "at least 2"], id="one stock"),
+        pytest.param(BARS, of_one_stock, [f"`{BARS}` has 1 stocks", "at least 2"], id="one stock"),
     ],
 )
 def test_a_bad_file_is_refused_and_the_last_quotes_come_back(

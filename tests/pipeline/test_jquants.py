@@ -47,6 +47,6 @@ def test_what_was_downloaded_becomes_quotes_and_what_comes_later_changes_none_of
     file.chmod(0o644)
     file.write_bytes(file.read_bytes()[:-1])
     done = workspace.run("dvc", "repro", "quotes", check=False)
-    assert "bars/2024-01.1.parquet` is not as it was downloaded" in done.stderr
+    assert "bars/2024-01.1.parquet` has changed since the download" in done.stderr
     assert "exited with 3" in done.stderr
     assert workspace.bytes_of("data/quotes") == first

@@ -70,7 +70,7 @@ def test_an_absent_file_is_named(folder: Path, name: str) -> None:
 def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=f"{name}` is not whole|{name}` is not a whole"):
+    with pytest.raises(DataError, match=f"{name}` is not valid JSON|{name}` is not a complete"):
         read(folder)
 
 

@@ -41,7 +41,7 @@ def test_dates_of_every_kind_are_read(tmp_path: Path, days: list[object]) -> Non
 @pytest.mark.parametrize("day", ["04.01.2024", "2024-13-01", "20240104", "2024-01-044", "", None])
 def test_what_is_not_a_date_is_named_with_its_row(tmp_path: Path, day: str | None) -> None:
     given = parquet(tmp_path, day=["2024-01-04", day])
-    with pytest.raises(DataError, match=r"column `day` holds .* in row 2, which is not a date") as fault:
+    with pytest.raises(DataError, match=r"column `day` has .* in row 2, which is not a date") as fault:
         given.dates("day")
     assert str(given.path) in fault.value.message
 
@@ -60,20 +60,20 @@ def test_what_is_not_finite_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("price", ["12,5", "n/a", "¥100"])
 def test_a_price_that_is_no_number_is_shown(tmp_path: Path, price: str) -> None:
-    with pytest.raises(DataError, match=rf"column `open` holds '{price}' in row 3, .*\(1 such rows\)"):
+    with pytest.raises(DataError, match=rf"column `open` has '{price}' in row 3, .*\(1 such rows\)"):
         parquet(tmp_path, open=["1", None, price]).numbers("open")
 
 
 def test_a_column_of_another_kind_is_refused_with_a_value(tmp_path: Path) -> None:
     given = parquet(tmp_path, flag=[True, False], code=[1.5, 2.5])
-    with pytest.raises(DataError, match="`flag` holds Boolean values such as True, not a number"):
+    with pytest.raises(DataError, match="`flag` has Boolean values such as True, not a number"):
         given.numbers("flag")
-    with pytest.raises(DataError, match=r"`code` holds Float64 values such as 1\.5, not a code"):
+    with pytest.raises(DataError, match=r"`code` has Float64 values such as 1\.5, not a code"):
         given.codes("code")
 
 
 def test_a_missing_code_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no value in row 2, which is not a code"):
+    with pytest.raises(DataError, match="has no value in row 2, which is not a code"):
         parquet(tmp_path, code=["1301", None]).codes("code")
 
 

@@ -54,7 +54,7 @@ def test_a_session_that_was_copied_under_another_date_is_refused(
     whole: pl.DataFrame, read: Read, of: date, to: date
 ) -> None:
     copied = session(whole, of)
-    with pytest.raises(DataError, match="sessions are there twice") as fault:
+    with pytest.raises(DataError, match="duplicate sessions") as fault:
         read(put(whole, copied, to))
     lines = fault.value.message.splitlines()[1:]
     assert lines == [f"- {min(of, to)} and {max(of, to)}: {copied.height} of {copied.height} stocks"]

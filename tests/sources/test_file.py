@@ -69,7 +69,7 @@ def test_a_bar_that_carries_a_split_is_not_dropped_in_silence(
         factor=pl.Series([1.0, 0.5, 1.0, 1.0, 1.0, 1.0]), Volume=pl.Series([1000.0, -1.0, 900.0, 500.0, 0.0, 700.0])
     )
     changes = {"bar_columns": {"AdjustmentFactor": "factor"}, "rules": {"negative_volume": "drop"}}
-    with pytest.raises(DataError, match="drop 1 bars that carry a split, such as 1301 on 2024-01-05"):
+    with pytest.raises(DataError, match="drop 1 bars with a split, such as 1301 on 2024-01-05"):
         make(file_params(write_bars(split), **changes))
 
 
@@ -88,9 +88,9 @@ def test_bars_before_the_start_are_left_out_and_after_the_end_break_a_rule(
 
 
 def test_one_stock_is_too_few(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
-    with pytest.raises(DataError, match="leaves 1 stocks"):
+    with pytest.raises(DataError, match="has 1 stocks"):
         make(file_params(write_bars(bars.filter(Code="1301"))))
-    with pytest.raises(DataError, match="leaves 0 stocks"):
+    with pytest.raises(DataError, match="has 0 stocks"):
         make(file_params(write_bars(bars), start=date(2030, 1, 1)))
 
 
@@ -148,7 +148,7 @@ def test_an_index_that_does_not_fit_the_bars_is_refused(
 ) -> None:
     index = tmp_path / "index.csv"
     index.write_text(f"Date,Close\n{rows}\n")
-    with pytest.raises(DataError, match="2 rows are missing, repeated or not positive, such as 2024-01-05"):
+    with pytest.raises(DataError, match="2 rows are missing, duplicate or not positive, such as 2024-01-05"):
         make(file_params(write_bars(bars), index=index))
 
 

@@ -95,7 +95,7 @@ def download(
     api = connect(address, rate, _say)
     added: list[Added] = []
     with progress_bar() as progress:
-        for month in run(raw, api, begin, end, again=again, progress=progress, say=_say):
+        for month in run(raw, api, begin, end, again=again, progress=progress, notify=_say):
             added.append(month)
             if not as_json:
                 _print_added(month)

@@ -1,1 +1,1 @@
-"""J-Quants over the network: what brings the raw answers that `sources.jquants` makes quotes of."""
+"""Downloads J-Quants data into the raw folder that `sources.jquants` converts to quotes."""

@@ -1,8 +1,8 @@
-"""How J-Quants is asked: never faster than a plan allows, again where it helps, and not for ever.
+"""HTTP transport for J-Quants: rate limit, retries with exponential backoff, and an end to them.
 
-The official client asks again three times at once, which only prolongs a refusal for too many requests: the service
-blocks for about five minutes whoever keeps on (https://jpx-jquants.com/en/spec/rate-limits). So waits grow, and those
-after such a refusal last longer than the block.
+The official client retries three times without delay, which prolongs a block for too many requests: the service blocks
+clients that continue for about five minutes (https://jpx-jquants.com/en/spec/rate-limits). So the delays grow; after
+status 429 their sum is longer than the block.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-Say = Callable[[str], None]
-"""Is told why it takes longer."""
+Notify = Callable[[str], None]
+"""Callback for messages about delays."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds to wait before each new attempt; where they are used up, the last answer stands."""
+class Backoff:
+    """Delays in seconds before each retry; after the last one, the last response is final."""
 
     limited: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 120.0, 120.0)
-    """After 429, too many requests."""
+    """After status 429 (too many requests)."""
     failing: tuple[float, ...] = (2.0, 4.0, 8.0)
-    """After 5xx, or no answer."""
+    """After status 5xx, a timeout or a lost connection."""
 
 
 class Transport(HTTPAdapter):
-    """Sends the requests of a session one after the other, each page of an answer among them."""
+    """Sends the requests of an HTTP session one by one, including each page of a response."""
 
-    def __init__(self, rate: float, patience: Patience, say: Say) -> None:
+    def __init__(self, rate: float, backoff: Backoff, notify: Notify) -> None:
         """Sends at most `rate` requests per minute."""
         super().__init__()
         self._interval = 60.0 / rate
-        self._patience = patience
-        self._say = say
+        self._backoff = backoff
+        self._notify = notify
         self._next = 0.0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """The answer, in whole; raises what `requests` raises where there is none at last."""
-        limited, failing = iter(self._patience.limited), iter(self._patience.failing)
+        """Returns the complete response; raises an exception of `requests` if the last retry fails."""
+        limited, failing = iter(self._backoff.limited), iter(self._backoff.failing)
         while True:
-            self._await_turn()
+            self._limit_rate()
             try:
                 response = super().send(request, *args, **kwargs)
-                response.content  # noqa: B018 - read here, so that an answer that breaks off is asked for again
+                response.content  # noqa: B018 - read here, so that a truncated response is retried
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 if (wait := next(failing, None)) is None:
                     raise
-                self._pause("does not answer", wait)
+                self._pause("does not respond", wait)
                 continue
             if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 wait = next(limited, None)
@@ -62,19 +62,19 @@ class Transport(HTTPAdapter):
                 return response
             if wait is None:
                 return response
-            self._pause(f"answers {response.status_code}", _asked_for(response, wait))
+            self._pause(f"responds with status {response.status_code}", _retry_after(response, wait))
 
-    def _await_turn(self) -> None:
+    def _limit_rate(self) -> None:
         now = time.monotonic()
         time.sleep(max(0.0, self._next - now))
         self._next = max(now, self._next) + self._interval
 
     def _pause(self, why: str, seconds: float) -> None:
-        self._say(f"J-Quants {why}; asking again in {seconds:g} s")
+        self._notify(f"J-Quants {why}; retrying in {seconds:g} s")
         time.sleep(seconds)
 
 
-def _asked_for(response: requests.Response, wait: float) -> float:
-    """The seconds that the answer itself asks to wait, within reason; else the usual ones."""
-    said = response.headers.get("Retry-After", "")
-    return min(float(said), 600.0) if said.isdecimal() else wait
+def _retry_after(response: requests.Response, wait: float) -> float:
+    """The delay of the response's `Retry-After` header, at most 600 s; the default delay if it has none."""
+    header = response.headers.get("Retry-After", "")
+    return min(float(header), 600.0) if header.isdecimal() else wait

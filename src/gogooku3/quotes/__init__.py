@@ -1,1 +1,1 @@
-"""Daily bars, listing and index: their schema, and the folder that holds them."""
+"""Daily OHLCV bars, stock listing and market index: their schema and their folder."""

@@ -1,4 +1,4 @@
-"""The folder `data/quotes`: how quotes are written, and read back checked."""
+"""Writes the folder `data/quotes`; reads it with schema validation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from gogooku3.runtime.files import write_json, write_parquet
 BARS, LISTED, INDEX, REPORT = "bars.parquet", "listed.parquet", "index.parquet", "rules.json"
 ORACLE_SCORES, ORACLE_SUMMARY = "oracle.parquet", "oracle.json"
 
-_REMAKE = "remake the folder with `dvc repro quotes`, or get it back with `dvc pull quotes`"
+_REBUILD = "rebuild the folder with `dvc repro quotes`, or fetch it with `dvc pull quotes`"
 
 S = TypeVar("S", bound=dy.Schema)
 
 
 def write(quotes: Quotes, folder: Path) -> None:
-    """Writes quotes into a folder, the same bytes for the same quotes."""
+    """Writes quotes into a folder; deterministic: the same bytes for the same quotes."""
     write_parquet(quotes.bars, folder / BARS)
     write_parquet(quotes.listed, folder / LISTED)
     write_parquet(quotes.index, folder / INDEX)
@@ -34,10 +34,10 @@ def write(quotes: Quotes, folder: Path) -> None:
 
 
 def read(folder: Path) -> Quotes:
-    """Reads what `write` wrote.
+    """Reads a folder that `write` wrote.
 
     Raises:
-        DataError: a file is absent, truncated, or breaks its schema.
+        DataError: a file is missing, truncated, or breaks its schema.
     """
     return Quotes(
         bars=_frame(folder / BARS, Bars),
@@ -49,48 +49,48 @@ def read(folder: Path) -> Quotes:
 
 
 def scan_bars(folder: Path) -> pl.LazyFrame:
-    """The bars, to be read in parts with `collect_bars`.
+    """The bars as a lazy frame, for `collect_bars`.
 
     Raises:
-        DataError: the file is absent or not whole.
+        DataError: the file is missing or truncated.
     """
     path = folder / BARS
     try:
         bars = pl.scan_parquet(path, glob=False)
         bars.collect_schema()
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+        raise DataError(f"`{path}` does not exist", hint=_REBUILD) from None
     except UNREADABLE as error:
-        raise DataError(f"`{path}` is not a whole parquet file: {first_line(error)}", hint=_REMAKE) from None
+        raise DataError(f"`{path}` is not a complete parquet file: {first_line(error)}", hint=_REBUILD) from None
     return bars
 
 
 def collect_bars(bars: pl.LazyFrame) -> dy.DataFrame[Bars]:
-    """Reads the rows of bars that are left after a filter.
+    """Collects a filtered lazy frame of bars.
 
     Raises:
-        DataError: they cannot be read, or break their schema.
+        DataError: the bars cannot be read, or break their schema.
     """
     try:
         return Bars.validate(bars.collect(engine="streaming"))
     except UNREADABLE as error:
-        raise DataError(f"the bars of the quotes cannot be read: {first_line(error)}", hint=_REMAKE) from None
+        raise DataError(f"the bars of the quotes cannot be read: {first_line(error)}", hint=_REBUILD) from None
     except (dy.exc.SchemaError, dy.exc.ValidationError) as error:
-        raise DataError(f"the bars of the quotes break their schema: {error}", hint=_REMAKE) from None
+        raise DataError(f"the bars of the quotes break their schema: {error}", hint=_REBUILD) from None
 
 
 def read_listed(folder: Path) -> dy.DataFrame[Listed]:
-    """The listing; raises `DataError` as `read` does."""
+    """The listing; raises like `read`."""
     return _frame(folder / LISTED, Listed)
 
 
 def read_index(folder: Path) -> dy.DataFrame[Index]:
-    """The index; raises `DataError` as `read` does."""
+    """The index; raises like `read`."""
     return _frame(folder / INDEX, Index)
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """What the bars and the listing broke, and what was done; raises `DataError` as `read` does."""
+    """The validation report: broken rules and dropped rows; raises like `read`."""
     return _json(folder / REPORT)
 
 
@@ -104,20 +104,20 @@ def _frame(path: Path, schema: type[S]) -> dy.DataFrame[S]:
     try:
         frame = pl.read_parquet(path, glob=False)
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+        raise DataError(f"`{path}` does not exist", hint=_REBUILD) from None
     except UNREADABLE as error:
-        raise DataError(f"`{path}` is not a whole parquet file: {first_line(error)}", hint=_REMAKE) from None
+        raise DataError(f"`{path}` is not a complete parquet file: {first_line(error)}", hint=_REBUILD) from None
     try:
         return schema.validate(frame)
     except (dy.exc.SchemaError, dy.exc.ValidationError) as error:
-        raise DataError(f"`{path}` breaks its schema: {error}", hint=_REMAKE) from None
+        raise DataError(f"`{path}` breaks its schema: {error}", hint=_REBUILD) from None
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=_REMAKE) from None
+        raise DataError(f"`{path}` does not exist", hint=_REBUILD) from None
     except ValueError as error:
-        raise DataError(f"`{path}` is not whole JSON: {error}", hint=_REMAKE) from None
+        raise DataError(f"`{path}` is not valid JSON: {error}", hint=_REBUILD) from None
     return content

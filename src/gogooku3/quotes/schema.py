@@ -1,4 +1,4 @@
-"""The one schema of bars, listings and index that everything after the quotes stage reads."""
+"""The schema of OHLCV bars, listing and index that all later stages read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import polars as pl
 
 
 class Bars(dy.Schema):
-    """Daily bars as traded, one row per stock and session, in the order of (Date, Code).
+    """Daily bars as traded (unadjusted), one row per stock and session, sorted by (Date, Code).
 
-    A null price or volume is a value that the source lacks and whose row was kept: no bar, for what follows.
+    A null price or volume is missing in the source; later stages treat such a row as no bar.
     """
 
     Code = dy.String()
@@ -24,20 +24,20 @@ class Bars(dy.Schema):
     Volume = dy.Float64(nullable=True)
     """Shares."""
     TurnoverValue = dy.Float64(nullable=True)
-    """Currency."""
+    """Traded value, in currency."""
     AdjustmentFactor = dy.Float64(min_exclusive=0)
-    """1.0 but on a split's ex-date: 0.5 for two new shares for one; prices before are multiplied by it."""
+    """Split adjustment: 1.0 except on a split's ex-date; 0.5 for a two-for-one split; multiplies earlier prices."""
 
     @dy.rule()
     def ordered(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the schema
-        """Each row's (Date, Code) comes after the row before."""
+        """Rows are strictly ascending in (Date, Code)."""
         date, code = pl.col("Date"), pl.col("Code")
         after = (date > date.shift()) | ((date == date.shift()) & (code > code.shift()))
         return after.fill_null(True)
 
 
 class Listed(dy.Schema):
-    """One row per stock, in the order of Code."""
+    """One row per stock, sorted by Code."""
 
     Code = dy.String()
     Sector33 = dy.String()
@@ -48,24 +48,24 @@ class Listed(dy.Schema):
 
     @dy.rule()
     def ordered(cls) -> pl.Expr:  # noqa: N805
-        """Each row's Code comes after the row before."""
+        """Rows are strictly ascending in Code."""
         return (pl.col("Code") > pl.col("Code").shift()).fill_null(True)
 
 
 class Index(dy.Schema):
-    """The market index, one row per session, in the order of Date."""
+    """The market index, one row per session, sorted by Date."""
 
     Date = dy.Date()
     Close = dy.Float64(min_exclusive=0)
 
     @dy.rule()
     def ordered(cls) -> pl.Expr:  # noqa: N805
-        """Each row's Date comes after the row before."""
+        """Rows are strictly ascending in Date."""
         return (pl.col("Date") > pl.col("Date").shift()).fill_null(True)
 
 
 class OracleScores(dy.Schema):
-    """Expected log return of each bar's stock over the next 1, 5, 10 and 20 sessions, given all that is planted."""
+    """Expected log return of each bar's stock over the next 1, 5, 10 and 20 sessions, given all planted signals."""
 
     Code = dy.String()
     Date = dy.Date()
@@ -77,7 +77,7 @@ class OracleScores(dy.Schema):
 
 @dataclass(frozen=True)
 class Oracle:
-    """What the best possible model of a synthetic market would say, and how well it would do."""
+    """Scores of the best possible model of a synthetic market (upper bound), and their RankIC."""
 
     scores: dy.DataFrame[OracleScores]
     summary: dict[str, Any]
@@ -86,15 +86,15 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Quotes:
-    """All that the quotes stage delivers."""
+    """Output of the quotes stage."""
 
     bars: dy.DataFrame[Bars]
     listed: dy.DataFrame[Listed]
     index: dy.DataFrame[Index]
     report: dict[str, Any]
-    """`rules`: per rule of bars its `policy`, the `count` of rows that broke it, how many were `dropped`, `examples`.
-    Of a file and of J-Quants also `listed`: how many stocks have an `unknown` or a `changed` sector or segment. Of
-    J-Quants also how many rows of listed stocks are `untraded`, how many bars were of `unlisted` stocks, and how many
-    stocks were in `segments_left_out`."""
+    """Validation report. `rules`: per rule its `policy`, the `count` of rows that break it, the number `dropped`,
+    `examples`. File and J-Quants: `listed`, the numbers of stocks with an `unknown` or `changed` sector or segment.
+    J-Quants: the numbers of `untraded` rows of listed stocks, of bars of `unlisted` stocks, and of stocks in
+    `segments_left_out`."""
     oracle: Oracle | None
-    """Only of a synthetic market."""
+    """Synthetic market only."""

@@ -1,4 +1,4 @@
-"""Reads a user's parquet or CSV file, and turns its columns into codes, dates and numbers or says why it cannot."""
+"""Reads a user's parquet or CSV file and parses its columns as codes, dates and numbers, with clear errors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import polars as pl
 from gogooku3.errors import DataError
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What polars raises on a file that is not whole: damaged bytes can make it panic."""
+"""Exceptions of polars on a truncated or damaged file: damaged bytes can make it panic."""
 
 _ISO_DATE = r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file's columns as they stand in it."""
+    """The unparsed columns of a file."""
 
     path: Path
     frame: pl.DataFrame
@@ -33,12 +33,12 @@ class Table:
         return self._converted(name, "a date: write it as YYYY-MM-DD", _to_date)
 
     def numbers(self, name: str) -> pl.Series:
-        """A column of numbers; what is null, NaN or infinite becomes null."""
+        """A column of numbers; NaN and infinity become null."""
         numbers = self._converted(name, "a number", _to_number, nullable=True)
         return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
 
     def labels(self, name: str) -> pl.Series:
-        """A column of names, such as sectors; null where there is none."""
+        """A nullable column of names, such as sectors."""
         return self._converted(name, "a name: a string or an integer", _to_text, nullable=True)
 
     def _converted(
@@ -47,58 +47,58 @@ class Table:
         column = self.frame[name]
         converted = convert(column)
         if converted is None:
-            raise self._fault(
-                f"column `{name}` holds {column.dtype} values such as {_shown(column.drop_nulls().first())}, not {kind}"
+            raise self._error(
+                f"column `{name}` has {column.dtype} values such as {_shown(column.drop_nulls().first())}, not {kind}"
             )
         bad = converted.is_null() & (column.is_not_null() if nullable else True)
         if bad.any():
             row = int(bad.arg_max() or 0)
-            raise self._fault(
-                f"column `{name}` holds {_shown(column[row])} in row {row + 1}, which is not {kind}"
+            raise self._error(
+                f"column `{name}` has {_shown(column[row])} in row {row + 1}, which is not {kind}"
                 f" ({bad.sum()} such rows)"
             )
         return converted
 
-    def _fault(self, what: str) -> DataError:
-        return DataError(f"`{self.path}`: {what}", hint="correct the file, or name another column in `params.yaml`")
+    def _error(self, message: str) -> DataError:
+        return DataError(f"`{self.path}`: {message}", hint="correct the file, or set another column in `params.yaml`")
 
 
 def load(path: Path, columns: dict[str, str]) -> Table:
-    """Reads the columns that a file must have.
+    """Reads a file and checks its columns.
 
     Args:
         path: a `.parquet` or `.csv` file.
-        columns: name of a parameter, such as `quotes.bar_columns.Open`, to the column that it names.
+        columns: required columns, keyed by the parameter that sets them, such as `quotes.bar_columns.Open`.
 
     Raises:
-        DataError: the file is absent, of another kind, not whole, without rows, or lacks a column.
+        DataError: the file is missing, of another type, truncated, or empty, or a column is missing.
     """
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {".parquet": _parquet, ".csv": _csv}
     if path.suffix not in readers:
         raise DataError(f"`{path}` is neither .parquet nor .csv", hint="convert it to one of them")
     if not path.is_file():
-        raise DataError(f"`{path}` is not there", hint="name an existing file in `params.yaml`")
+        raise DataError(f"`{path}` does not exist", hint="set an existing file in `params.yaml`")
     try:
         frame = readers[path.suffix](path)
     except UNREADABLE as error:
         raise DataError(
             f"`{path}` cannot be read as {path.suffix[1:]}: {first_line(error)}",
-            hint="the file is empty, truncated or damaged: get it again",
+            hint="get the file again: it is empty, truncated or damaged",
         ) from None
-    absent = {parameter: name for parameter, name in columns.items() if name not in frame.columns}
-    if absent:
-        listed = ", ".join(f"`{name}` (`{parameter}`)" for parameter, name in absent.items())
+    missing = {parameter: name for parameter, name in columns.items() if name not in frame.columns}
+    if missing:
+        names = ", ".join(f"`{name}` (`{parameter}`)" for parameter, name in missing.items())
         raise DataError(
-            f"`{path}` has no column {listed}; it has {', '.join(f'`{name}`' for name in frame.columns)}",
+            f"`{path}` has no column {names}; it has {', '.join(f'`{name}`' for name in frame.columns)}",
             hint="set the parameters in brackets to the file's own column names",
         )
     if frame.is_empty():
-        raise DataError(f"`{path}` has no rows", hint="name a file that holds data in `params.yaml`")
+        raise DataError(f"`{path}` has no rows", hint="set a file with data in `params.yaml`")
     return Table(path, frame)
 
 
 def first_line(error: BaseException) -> str:
-    """What polars says, without its advice on its own options."""
+    """The first line of a polars error, without the advice on polars' own options."""
     return str(error).partition("\n")[0]
 
 
@@ -107,7 +107,7 @@ def _parquet(path: Path) -> pl.DataFrame:
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    """All columns as strings: a guessed type would take the zero off a code."""
+    """Reads all columns as strings: an inferred integer type would drop the leading zero of a code."""
     return pl.read_csv(path, infer_schema=False, glob=False)
 
 

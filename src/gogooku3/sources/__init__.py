@@ -1,1 +1,1 @@
-"""Where bars come from: a synthetic market, any file or J-Quants, checked and brought into the schema of quotes."""
+"""Data sources of the bars: a synthetic market, a parquet or CSV file, or J-Quants; validated, in the quotes schema."""

@@ -1,4 +1,4 @@
-"""An index for bars that come without one."""
+"""Equal-weight market index, for bars without an index."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ BASE = 1000.0
 
 
 def equal_weight_index(bars: pl.DataFrame) -> pl.DataFrame:
-    """Equally weighted index: the members' mean adjusted return of each session, chained from 1000.
+    """Equal-weight index: the stocks' mean adjusted return of each session, chained from 1000.
 
-    A member's return runs from its bar before, whichever session that was. A session without any return leaves
-    the index where it was.
+    A stock's return starts at its previous bar, even if sessions lie between. A session without returns leaves the
+    index unchanged.
 
     Args:
-        bars: `Code`, `Date`, `Close` and `AdjustmentFactor`, in the order of (Date, Code).
+        bars: `Code`, `Date`, `Close` and `AdjustmentFactor`, sorted by (Date, Code).
     """
     adjusted = bars.select(
         "Date",
@@ -24,9 +24,9 @@ def equal_weight_index(bars: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("close") > 0)
     returns = adjusted.select("Date", gain=pl.col("close") / pl.col("close").shift().over("Code") - 1).drop_nulls()
     sessions = bars["Date"].unique().sort()
-    # Sums in row order, whatever the number of threads.
-    number = sessions.search_sorted(returns["Date"]).to_numpy()
-    count_T = np.bincount(number, minlength=len(sessions))
-    sum_T = np.bincount(number, weights=returns["gain"].to_numpy(), minlength=len(sessions))
+    # Sums in row order: deterministic for any number of threads.
+    session = sessions.search_sorted(returns["Date"]).to_numpy()
+    count_T = np.bincount(session, minlength=len(sessions))
+    sum_T = np.bincount(session, weights=returns["gain"].to_numpy(), minlength=len(sessions))
     mean_T = sum_T / np.maximum(count_T, 1)
     return pl.DataFrame({"Date": sessions, "Close": BASE * np.cumprod(1 + mean_T)})

@@ -1,4 +1,4 @@
-"""Daily bars from a user's parquet or CSV files, under the user's own column names."""
+"""Data source: daily OHLCV bars from a user's parquet or CSV files with custom column names."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gogooku3.sources.equal_weight_index import equal_weight_index
 from gogooku3.sources.rules import VALUES, enforce
 
 ONE_GROUP = "all"
-"""Sector and segment of every stock where the file has none."""
+"""Sector and segment of all stocks if the file has no such column."""
 UNKNOWN = "unknown"
-"""Sector or segment of a stock that the listing lacks."""
+"""Sector or segment of a stock that is missing in the listing."""
 
 
 def make(params: FileQuotes) -> Quotes:
-    """Reads the files, enforces the rules and brings everything into the one schema.
+    """Reads the files, enforces the validation rules and converts everything to the quotes schema.
 
     Raises:
-        DataError: a file that cannot be read as what the parameters say, broken rules whose policy is `error`,
-            fewer than two stocks, or an index that lacks sessions of the bars.
+        DataError: a file does not match the parameters, a rule with the policy `error` is broken, there are fewer than
+            two stocks, or the index lacks sessions of the bars.
     """
     raw = _bars(params).filter(pl.col("Date") >= params.start)
     bars, rules = enforce(raw, params.rules, params.end)
@@ -34,9 +34,9 @@ def make(params: FileQuotes) -> Quotes:
     stocks = bars["Code"].n_unique()
     if stocks < 2:
         raise DataError(
-            f"`{params.inputs.bars}` leaves {stocks} stocks in {params.start} to {params.end};"
+            f"`{params.inputs.bars}` has {stocks} stocks from {params.start} to {params.end} after validation;"
             " a ranking needs at least 2",
-            hint="widen `quotes.start` and `quotes.end`, or look at what `quotes.rules` drop",
+            hint="extend `quotes.start` and `quotes.end`, or check the rows that `quotes.rules` drop",
         )
     listed, unknown = _listed(params, bars)
     return Quotes(
@@ -49,7 +49,7 @@ def make(params: FileQuotes) -> Quotes:
 
 
 def _bars(params: FileQuotes) -> pl.DataFrame:
-    """The file's rows in file order, with the schema's names and types."""
+    """The rows in file order, with the schema's names and dtypes."""
     columns: dict[str, str] = {name: own for name, own in asdict(params.bar_columns).items() if own is not None}
     source = table.load(Path(params.inputs.bars), _named("bar_columns", columns))
     bars = pl.DataFrame([source.codes(columns["Code"]).alias("Code"), source.dates(columns["Date"]).alias("Date")])
@@ -62,34 +62,34 @@ def _bars(params: FileQuotes) -> pl.DataFrame:
         pl.col("TurnoverValue").fill_null(pl.col("Close") * pl.col("Volume")),
         pl.col("AdjustmentFactor").fill_null(1.0),
     )
-    wrong = bars.filter(pl.col("AdjustmentFactor") <= 0)
-    if not wrong.is_empty():
-        code, day, factor = wrong.select("Code", "Date", "AdjustmentFactor").row(0)
+    invalid = bars.filter(pl.col("AdjustmentFactor") <= 0)
+    if not invalid.is_empty():
+        code, day, factor = invalid.select("Code", "Date", "AdjustmentFactor").row(0)
         raise DataError(
-            f"`{source.path}`: column `{columns['AdjustmentFactor']}` holds {factor} for {code} on {day}"
-            f" ({len(wrong)} such rows); a factor multiplies the prices before its date",
+            f"`{source.path}`: column `{columns['AdjustmentFactor']}` has {factor} for {code} on {day}"
+            f" ({len(invalid)} such rows); a factor multiplies the prices before its date",
             hint="use positive factors, 1.0 where there is no split",
         )
     return bars.select("Code", "Date", *VALUES, "TurnoverValue", "AdjustmentFactor")
 
 
 def _keep_splits(raw: pl.DataFrame, bars: pl.DataFrame, params: FileQuotes) -> None:
-    """Refuses to drop a bar that carries a split: the prices before it would never be adjusted."""
+    """Raises `DataError` if a dropped bar has a split: the earlier prices would never be adjusted."""
     splits = raw.filter(pl.col("AdjustmentFactor") != 1, pl.col("Date") <= params.end)
     lost = splits.join(bars, on=["Code", "Date"], how="anti")
     if not lost.is_empty():
         examples = ", ".join(f"{code} on {day}" for code, day in lost.select("Code", "Date").head(5).rows())
         raise DataError(
-            f"`{params.inputs.bars}`: `quotes.rules` drop {len(lost)} bars that carry a split, such as {examples}",
-            hint="correct these bars, or `keep` them",
+            f"`{params.inputs.bars}`: `quotes.rules` drop {len(lost)} bars with a split, such as {examples}",
+            hint="correct these bars, or set the policy `keep`",
         )
 
 
 def _listed(params: FileQuotes, bars: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Sector, segment and listing of the bars' stocks, and what was found missing or ambiguous.
+    """Sector, segment and listing dates of the stocks, and the numbers of missing and changed labels.
 
-    A stock counts as delisted when its last bar precedes the last session. Of several sectors of one stock the last in
-    file order holds. A stock without one is in a sector of its own name, `unknown`.
+    A stock counts as delisted if its last bar is before the last session. If a stock has several sectors, the last in
+    file order applies. A stock without one is in the sector `unknown`.
     """
     own = params.listed_columns
     columns = {name: column for name, column in asdict(own).items() if column is not None}
@@ -121,7 +121,7 @@ def _listed(params: FileQuotes, bars: pl.DataFrame) -> tuple[pl.DataFrame, dict[
 
 
 def _index(params: FileQuotes, bars: pl.DataFrame) -> pl.DataFrame:
-    """The index on the bars' sessions: from its own file, or made from the members."""
+    """The index on the bars' sessions: from its own file, or the equal-weight index of the stocks."""
     if params.inputs.index == params.inputs.bars:
         return equal_weight_index(bars)
     own = params.index_columns
@@ -129,13 +129,13 @@ def _index(params: FileQuotes, bars: pl.DataFrame) -> pl.DataFrame:
     index = pl.DataFrame([source.dates(own.Date).alias("Date"), source.numbers(own.Close).alias("Close")])
     sessions = bars.select("Date").unique().sort("Date")
     index = sessions.join(index, on="Date", how="left", maintain_order="left")
-    wrong = index.filter(~(pl.col("Close") > 0).fill_null(False) | pl.col("Date").is_duplicated())
-    if not wrong.is_empty():
-        examples = ", ".join(str(day) for day in wrong["Date"].unique(maintain_order=True).head(5))
+    invalid = index.filter(~(pl.col("Close") > 0).fill_null(False) | pl.col("Date").is_duplicated())
+    if not invalid.is_empty():
+        examples = ", ".join(str(day) for day in invalid["Date"].unique(maintain_order=True).head(5))
         raise DataError(
-            f"`{source.path}` does not give one positive close for each session of the bars: {len(wrong)} rows"
-            f" are missing, repeated or not positive, such as {examples}",
-            hint="correct the file, or name the bars file as `quotes.inputs.index` to make the index from the members",
+            f"`{source.path}` does not have one positive close for each session of the bars: {len(invalid)} rows"
+            f" are missing, duplicate or not positive, such as {examples}",
+            hint="correct the file, or set `quotes.inputs.index` to the bars file for an equal-weight index",
         )
     return index
 

@@ -1,9 +1,9 @@
-"""The rules that daily bars obey, what breaks them, and what happens then.
+"""Validation rules for daily OHLCV bars: finds the rows that break a rule and applies the rule's policy.
 
-All rules are evaluated on the rows as the file has them, before any row is dropped. A row may break several.
+All rules are evaluated on the original rows, before any row is dropped. A row can break several rules.
 
-A session that is there under two dates is refused among the rows that are left: no single row of it is wrong, and which
-of the two dates it belongs to, the bars do not say.
+After that, a session that appears under two dates (duplicate session) is an error: no single row is invalid, and the
+bars do not show which date is right.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ VALUES = (*PRICES, "Volume")
 
 _EXAMPLES = 5
 _MIN_EQUAL = 10
-"""Stocks with equal bars below which two sessions may be alike by chance: a stock that hardly trades repeats itself."""
+"""Smallest number of equal bars of two duplicate sessions: bars of illiquid stocks can be equal by chance."""
 
 
 def enforce(bars: pl.DataFrame, rules: Rules, end: date) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The bars that the policies leave, in the order of (Date, Code), and a report of what broke which rule.
+    """Applies the policies; returns the remaining bars, sorted by (Date, Code), and the validation report.
 
     Args:
-        bars: `Code`, `Date` and `VALUES` at least, in file order; a missing value is null.
+        bars: at least `Code`, `Date` and `VALUES`, in file order; a missing value is null.
         rules: policy per rule.
-        end: the last date that is not in the future.
+        end: the last valid date; later dates are in the future.
 
     Returns:
-        The bars, and per rule its `policy`, the `count` of rows that break it, how many of them it `dropped` (a row
-        that several rules drop counts with the first) and up to five `examples`.
+        The bars, and per rule its `policy`, the `count` of rows that break it, the number `dropped` (a row that several
+        rules drop counts for the first) and up to five `examples`.
 
     Raises:
-        DataError: rules whose policy is `error` are broken; it lists all of them. Or two sessions have the same bars.
+        DataError: a rule with the policy `error` is broken (the message lists all), or two sessions have the same bars.
     """
     broken = bars.select(expression.fill_null(False).alias(rule) for rule, expression in _rules(end).items())
     policies = asdict(rules)
@@ -50,18 +50,18 @@ def enforce(bars: pl.DataFrame, rules: Rules, end: date) -> tuple[pl.DataFrame, 
             entry["dropped"] = int((kept & broken[rule]).sum())
             kept &= ~broken[rule]
     bars = bars.filter(kept).sort("Date", "Code", maintain_order=True)
-    _refuse_copies(bars)
+    _refuse_duplicate_sessions(bars)
     return bars, report
 
 
 def _rules(end: date) -> dict[str, pl.Expr]:
-    """Per rule, which rows break it; null where its values are missing."""
+    """Per rule, an expression that is true for rows that break it; null if values are missing."""
     low, high = pl.col("Low"), pl.col("High")
-    seen = pl.col("Date").cum_max().shift().over("Code")
+    latest = pl.col("Date").cum_max().shift().over("Code")
     return {
         "duplicate_key": ~pl.struct("Date", "Code").is_first_distinct(),
-        # Earlier than a date that the code had before: without such rows, the rest of the file is in order.
-        "unsorted": pl.col("Date") < seen,
+        # Earlier than a previous date of the code: without such rows, the file is sorted.
+        "unsorted": pl.col("Date") < latest,
         "missing_value": pl.any_horizontal(pl.col(name).is_null() for name in VALUES),
         "non_positive_price": pl.any_horizontal(pl.col(name) <= 0 for name in PRICES),
         "negative_volume": pl.col("Volume") < 0,
@@ -79,23 +79,23 @@ def _entry(bars: pl.DataFrame, broken: pl.Series, policy: str) -> dict[str, Any]
 def _refuse(broken: dict[str, dict[str, Any]]) -> None:
     if not broken:
         return
-    lines = ["the bars break rules whose policy is `error`:"]
+    lines = ["the bars break validation rules with the policy `error`:"]
     for rule, entry in broken.items():
         lines.append(f"- {rule}: {entry['count']} rows, such as")
         lines += ["    " + ", ".join(f"{name} {value}" for name, value in row.items()) for row in entry["examples"]]
     choices = [f"`quotes.rules.{rule}={'keep' if rule == 'unsorted' else 'drop'}`" for rule in broken]
     raise DataError(
         "\n".join(lines),
-        hint=f"correct the file, or set {', '.join(choices)} (`drop` leaves the rows out,"
-        " `keep` takes them as they are, sorted)",
+        hint=f"correct the file, or set {', '.join(choices)} (`drop` removes the rows,"
+        " `keep` keeps them unchanged, sorted)",
     )
 
 
-def _refuse_copies(bars: pl.DataFrame) -> None:
-    """Refuses two sessions in which most stocks that were traded have the very same bar.
+def _refuse_duplicate_sessions(bars: pl.DataFrame) -> None:
+    """Raises `DataError` if most traded stocks have exactly the same bar in two sessions.
 
-    Most: more than half of those of the session that has fewer, and at least `_MIN_EQUAL`. Each bar is compared with
-    the last one of its stock that equals it, by a hash of 64 bits.
+    Most: more than half of the stocks of the smaller session, and at least `_MIN_EQUAL`. Each bar is compared with the
+    previous equal bar of its stock, by a 64-bit hash.
     """
     traded = (
         bars.lazy()
@@ -122,7 +122,7 @@ def _refuse_copies(bars: pl.DataFrame) -> None:
     if not copies.is_empty():
         pairs = [f"\n- {earlier} and {day}: {equal} of {of} stocks" for earlier, day, equal, of in copies.rows()]
         raise DataError(
-            "sessions are there twice, by the open, high, low, close and volume of most stocks:"
+            "duplicate sessions: most stocks have the same open, high, low, close and volume on two dates:"
             + abbreviate(pairs, separator=""),
-            hint="one of the two dates has a copy: give it its own bars, or take its rows out if there was no session",
+            hint="correct the bars of the copied date, or remove its rows if there was no session",
         )

@@ -1,4 +1,4 @@
-"""Chooses the source that the parameters name, and imports that one alone: those who only read quotes need none."""
+"""Selects the data source of the parameters; imports only that one, as readers of quotes need none."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from gogooku3.quotes.schema import Quotes
 
 
 def make(quotes: config.Quotes) -> Quotes:
-    """Bars, listings and index from the source that section `quotes` of the parameters names.
+    """Bars, listing and index from the data source that section `quotes` of the parameters selects.
 
     Raises:
-        ConfigError: a synthetic market that cannot be made.
-        DataError: a file or folder that cannot be read, or bars that break a rule whose policy is `error`.
+        ConfigError: the parameters of a synthetic market are impossible.
+        DataError: a file or folder cannot be read, or bars break a rule with the policy `error`.
     """
     if isinstance(quotes, config.SyntheticQuotes):
         from gogooku3.sources.synthetic import market

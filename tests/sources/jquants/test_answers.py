@@ -62,22 +62,22 @@ DAILY, MASTER, CALENDAR = "/v2/equities/bars/daily", "/v2/equities/master", "/v2
     ("change", "said"),
     [
         (each("bars", lambda row: row.pop("AdjFactor")), "the bars of 2024-01-31 lack `AdjFactor`"),
-        (each("bars", renamed), "lack `AdjFactor`; what they have instead may be among `AdjO`"),
+        (each("bars", renamed), "lack `AdjFactor`; the renamed columns may be among `AdjO`"),
         (each("bars", renamed), "`Factor`"),
-        (one("bars", C="102"), "in the bars of 2024-01-31, `C` holds '102', not a number"),
-        (one("bars", C=True), "`C` holds True, not a number"),
-        (one("bars", UL=1), "`UL` holds 1, not a text"),
-        (one("bars", Date="n/a"), "`Date` holds no value, not a date"),
+        (one("bars", C="102"), "in the bars of 2024-01-31, `C` has '102', not a number"),
+        (one("bars", C=True), "`C` has True, not a number"),
+        (one("bars", UL=1), "`UL` has 1, not a string"),
+        (one("bars", Date="n/a"), "`Date` has no value, not a date"),
         (one("bars", Date="2024-01-30"), "the bars of 2024-01-31 are of 2024-01-30"),
-        (one("bars", Code=None), "`Code` holds no value, not a text"),
-        (one("bars", Code=13010), "`Code` holds 13010, not a text"),
-        (twice, "the bars of 2024-01-31 have 2 rows that share their key, such as 2024-01-31, 13010"),
+        (one("bars", Code=None), "`Code` has no value, not a string"),
+        (one("bars", Code=13010), "`Code` has 13010, not a string"),
+        (twice, "the bars of 2024-01-31 have 2 rows with a duplicate key, such as 2024-01-31, 13010"),
         (
             each("listed", lambda row: row.pop("S33")),
             "its client cannot read the listing of 2024-01-31: \"['S33'] not in index\"",
         ),
-        (one("listed", Mkt=None), "in the listing of 2024-01-31, `Mkt` holds no value, not a text"),
-        (one("topix", C="2500"), "in TOPIX from 2024-01-29 to 2024-01-31, `C` holds '2500', not a number"),
+        (one("listed", Mkt=None), "in the listing of 2024-01-31, `Mkt` has no value, not a string"),
+        (one("topix", C="2500"), "in TOPIX from 2024-01-29 to 2024-01-31, `C` has '2500', not a number"),
         (answered(CALENDAR, {"data": [{"Date": "2024-01-29", "Division": "1"}]}), "lack `HolDiv`"),
         (answered(DAILY, "<html>"), "the bars of 2024-01-29 are not JSON"),
         (answered(DAILY, "[]"), "its client cannot read the bars of 2024-01-29: 'list' object"),
@@ -90,7 +90,7 @@ def test_an_answer_that_is_not_as_documented_is_refused(
     change(exchange)
     with pytest.raises(DataError) as caught:
         run()
-    assert "J-Quants does not answer as its documentation says: " in caught.value.message
+    assert "the response of J-Quants differs from its documentation: " in caught.value.message
     assert said in caught.value.message
     assert "https://jpx-jquants.com/en/spec" in caught.value.hint
     assert not folder.exists()

@@ -248,14 +248,14 @@ def test_the_stage_makes_quotes_of_what_was_downloaded(
 
 
 def test_too_little_is_refused(run: Run, params: Params) -> None:
-    with pytest.raises(DataError, match="holds no month of 2024-01-01 to 2024-12-31"):
+    with pytest.raises(DataError, match="has no month from 2024-01-01 to 2024-12-31"):
         make(params())
     run()
-    with pytest.raises(DataError, match="holds no month of 2023-01-01 to 2023-12-31"):
+    with pytest.raises(DataError, match="has no month from 2023-01-01 to 2023-12-31"):
         make(params(start=date(2023, 1, 1), end=date(2023, 12, 31)))
-    with pytest.raises(DataError, match="holds 1 stocks of Others in"):
+    with pytest.raises(DataError, match="has 1 stocks of Others in"):
         make(params(segments=["Others"]))
-    with pytest.raises(DataError, match="holds 0 stocks of Mothers in"):
+    with pytest.raises(DataError, match="has 0 stocks of Mothers in"):
         make(params(segments=["Mothers"]))
 
 

@@ -1,6 +1,6 @@
-"""Daily bars, listing and TOPIX of the Tokyo exchange, from J-Quants (API v2).
+"""Data source J-Quants (API v2): daily bars, listing and TOPIX of the Tokyo exchange.
 
-`download` asks the API and keeps what it gives, month by month, in an append-only folder (`raw`); `convert` turns that
-folder into quotes, offline. Only the first needs the official client, a key and a network: no stage of the pipeline
-ever does.
+`gogooku3.download` stores the API's responses month by month in an append-only folder (`raw`); `convert` converts that
+folder to quotes, offline. Only the download needs the official client, an API key and a network; pipeline stages never
+do.
 """

@@ -1,8 +1,8 @@
-"""What the API answers, checked against its documentation: every answer becomes a frame of known columns, or an error.
+"""API responses, validated against their documentation: each becomes a frame with a fixed schema, or an error.
 
-Columns that are not named here are left behind, among them all that J-Quants adjusts for splits (`AdjC` and its like):
-each later split rewrites their whole past, and a raw folder must not change with what happens later. So are names that
-repeat a code. https://jpx-jquants.com/en/spec describes each column.
+Other columns are dropped, among them all split-adjusted ones (`AdjC` and so on): each later split rewrites their whole
+history, and a raw folder must not depend on later events. So are names that duplicate a code.
+https://jpx-jquants.com/en/spec describes each column.
 """
 
 from __future__ import annotations
@@ -21,101 +21,101 @@ if TYPE_CHECKING:
 
 Kind = Literal["bars", "listed", "topix"]
 KINDS: tuple[Kind, ...] = ("bars", "listed", "topix")
-"""What a month is made of."""
+"""The tables of a month."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What a column's values are, and whether one may be missing."""
+    """Type and nullability of a column."""
 
     kind: Literal["date", "text", "number"]
     nullable: bool = False
 
 
 _DATE, _TEXT = Column("date"), Column("text")
-_PERHAPS_TEXT, _PERHAPS_NUMBER = Column("text", nullable=True), Column("number", nullable=True)
+_NULLABLE_TEXT, _NULLABLE_NUMBER = Column("text", nullable=True), Column("number", nullable=True)
 
 BARS = {
     "Date": _DATE,
     "Code": _TEXT,
-    **dict.fromkeys(("O", "H", "L", "C"), _PERHAPS_NUMBER),
-    **dict.fromkeys(("UL", "LL"), _PERHAPS_TEXT),
-    **dict.fromkeys(("Vo", "Va"), _PERHAPS_NUMBER),
-    "AdjFactor": _PERHAPS_NUMBER,
+    **dict.fromkeys(("O", "H", "L", "C"), _NULLABLE_NUMBER),
+    **dict.fromkeys(("UL", "LL"), _NULLABLE_TEXT),
+    **dict.fromkeys(("Vo", "Va"), _NULLABLE_NUMBER),
+    "AdjFactor": _NULLABLE_NUMBER,
 }
-"""One row per listed issue and session: prices, volume and value are null where it was not traded. `UL` and `LL` are
-"1" where the price reached the day's upper and lower limit."""
+"""One row per listed issue and session: prices, volume and value are null if it was not traded. `UL` and `LL` are "1"
+if the price reached the day's upper or lower limit."""
 LISTED = {
     "Date": _DATE,
     "Code": _TEXT,
-    "CoNameEn": _PERHAPS_TEXT,
+    "CoNameEn": _NULLABLE_TEXT,
     **dict.fromkeys(("S33", "Mkt"), _TEXT),
-    **dict.fromkeys(("S17", "ScaleCat", "Mrgn", "ProdCat"), _PERHAPS_TEXT),
+    **dict.fromkeys(("S17", "ScaleCat", "Mrgn", "ProdCat"), _NULLABLE_TEXT),
 }
-"""One row per issue that is listed on the session."""
-TOPIX = {"Date": _DATE, **dict.fromkeys(("O", "H", "L", "C"), _PERHAPS_NUMBER)}
+"""One row per issue that is listed in the session."""
+TOPIX = {"Date": _DATE, **dict.fromkeys(("O", "H", "L", "C"), _NULLABLE_NUMBER)}
 CALENDAR = {"Date": _DATE, "HolDiv": _TEXT}
 COLUMNS: Mapping[Kind, dict[str, Column]] = {"bars": BARS, "listed": LISTED, "topix": TOPIX}
-"""The columns that are kept, per kind."""
+"""The stored columns, per kind."""
 
 _TYPES: dict[str, pl.DataType] = {"date": pl.Date(), "text": pl.String(), "number": pl.Float64()}
-_PHRASES = {"date": "a date", "text": "a text", "number": "a number"}
+_PHRASES = {"date": "a date", "text": "a string", "number": "a number"}
 
 
 def key(columns: Mapping[str, Column]) -> list[str]:
-    """The columns that tell a row from the others."""
+    """The key columns."""
     return [name for name in ("Date", "Code") if name in columns]
 
 
 def frame(what: str, answer: pd.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
-    """The known columns of an answer, in the order of its key; no rows where there is no data.
+    """The stored columns of a response, sorted by key; no rows if there is no data.
 
     Args:
-        what: what was asked for, such as `the bars of 2024-01-12`.
-        answer: as the official client gives it.
-        columns: those that the answer must have.
+        what: the request, such as `the bars of 2024-01-12`.
+        answer: the official client's data frame.
+        columns: required columns.
 
     Raises:
-        DataError: a column is missing, a value is of another type, or two rows have the same key.
+        DataError: a column is missing, a value has another type, or two rows have the same key.
     """
     schema = {name: _TYPES[column.kind] for name, column in columns.items()}
     if answer.empty:
         return pl.DataFrame(schema=schema)
-    absent = [name for name in columns if name not in answer.columns]
-    if absent:
+    missing = [name for name in columns if name not in answer.columns]
+    if missing:
         others = [name for name in answer.columns if name not in columns]
         raise changed(
-            f"{what} lack {abbreviate((f'`{name}`' for name in absent), limit=12)}; what they have instead may be among"
+            f"{what} lack {abbreviate((f'`{name}`' for name in missing), limit=12)}; the renamed columns may be among"
             f" {abbreviate((f'`{name}`' for name in others), limit=40)}"
         )
     values = {name: _converted(what, name, column, answer[name].tolist()) for name, column in columns.items()}
-    made = pl.DataFrame(values, schema=schema).sort(key(columns))
-    twice = made.filter(pl.struct(key(columns)).is_duplicated())
-    if not twice.is_empty():
-        raise changed(f"{what} have {len(twice)} rows that share their key, such as {_row(twice.row(0))}")
-    return made
+    rows = pl.DataFrame(values, schema=schema).sort(key(columns))
+    duplicates = rows.filter(pl.struct(key(columns)).is_duplicated())
+    if not duplicates.is_empty():
+        raise changed(f"{what} have {len(duplicates)} rows with a duplicate key, such as {_row(duplicates.row(0))}")
+    return rows
 
 
-def changed(fault: str) -> DataError:
-    """The error of an answer that is not as documented; what was fetched before it is kept."""
+def changed(difference: str) -> DataError:
+    """The error for a response that differs from the API's documentation; finished months are kept."""
     return DataError(
-        f"J-Quants does not answer as its documentation says: {fault}",
-        hint="https://jpx-jquants.com/en/spec says whether the API has changed; if so, gogooku3 has to follow. Months"
+        f"the response of J-Quants differs from its documentation: {difference}",
+        hint="check https://jpx-jquants.com/en/spec for a change of the API; if it has changed, adapt gogooku3. Months"
         " that were fetched are kept",
     )
 
 
 def _converted(what: str, name: str, column: Column, values: list[Any]) -> list[Any]:
     converted = [_value(column.kind, value) for value in values]
-    for value, made in zip(values, converted, strict=True):
-        if made is None and not (column.nullable and _is_missing(value)):
+    for value, result in zip(values, converted, strict=True):
+        if result is None and not (column.nullable and _is_missing(value)):
             given = "no value" if _is_missing(value) else repr(value)
-            raise changed(f"in {what}, `{name}` holds {given}, not {_PHRASES[column.kind]}")
+            raise changed(f"in {what}, `{name}` has {given}, not {_PHRASES[column.kind]}")
     return converted
 
 
 def _value(kind: str, value: Any) -> date | str | float | None:
-    """The value as its kind; None where it is of another."""
+    """The value converted to a kind; None if it is missing or of another type."""
     if _is_missing(value):
         return None
     if kind == "date":

@@ -57,15 +57,15 @@ SEGMENTS = {
     "0112": "Standard",
     "0113": "Growth",
 }
-"""`Others` holds what is no company's share: ETFs, REITs, …"""
+"""`Others` are securities that are not company shares: ETFs, REITs, …"""
 
 
 def named(codes: pl.Series, names: dict[str, str], what: str) -> pl.Series:
-    """The names of codes; raises `DataError` for a code that has none here."""
-    strangers = codes.filter(~codes.is_in(list(names))).unique().sort()
-    if not strangers.is_empty():
+    """Maps codes to names; raises `DataError` for an unknown code."""
+    unknown = codes.filter(~codes.is_in(list(names))).unique().sort()
+    if not unknown.is_empty():
         raise DataError(
-            f"J-Quants lists stocks in {what} {abbreviate(strangers)}, which gogooku3 does not know",
-            hint="the exchange has a new one: add it to `src/gogooku3/sources/jquants/codes.py`",
+            f"J-Quants lists stocks in {what} {abbreviate(unknown)}, which gogooku3 does not know",
+            hint="add the new code of the exchange to `src/gogooku3/sources/jquants/codes.py`",
         )
     return codes.replace_strict(names)

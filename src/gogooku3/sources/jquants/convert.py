@@ -1,9 +1,9 @@
-"""The raw folder becomes quotes: offline, and the same bytes for the same folder.
+"""Converts the raw J-Quants folder to quotes: offline and deterministic.
 
-Everything is taken as the exchange had it on the session itself. J-Quants gives a row to every listed issue and
-session, without prices where nothing was traded: a suspended stock, or one whose price sat at the day's limit with
-orders on one side only. Such a row stays, without values: no bar, but a split on it counts. So do the sessions on which
-a stock was in a market segment that is not taken, between those on which it was in one.
+All values are point in time, as the exchange published them in the session itself. J-Quants has a row for every listed
+issue and session, without prices if nothing was traded: a suspended stock, or one at its daily price limit with orders
+on one side only. Such a row is kept without values: it is no bar, but its split counts. The same holds for sessions in
+which a stock temporarily belongs to a market segment outside the universe.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _NAMES = {"O": "Open", "H": "High", "L": "Low", "C": "Close", "Vo": "Volume", "V
 
 
 def make(params: JQuantsQuotes) -> Quotes:
-    """Reads the raw folder and brings it into the one schema.
+    """Reads the raw folder and converts it to the quotes schema.
 
     Raises:
-        DataError: the folder is not whole, or holds fewer than two stocks of the period and segments; a code of a
-            sector or segment has no name; rules are broken whose policy is `error`; or TOPIX lacks a session on which
-            stocks were traded.
+        DataError: the folder is damaged, or has fewer than two stocks of the period and segments; a sector or segment
+            code is unknown; a rule with the policy `error` is broken; or TOPIX lacks a session in which stocks were
+            traded.
     """
     raw = RawFolder(Path(params.inputs.bars))
     issues = _issues(raw, params)
     stocks = _stocks(issues)
     if len(stocks) < 2:
         raise DataError(
-            f"`{raw.path}` holds {len(stocks)} stocks of {', '.join(params.segments)} in {params.start} to"
+            f"`{raw.path}` has {len(stocks)} stocks of {', '.join(params.segments)} from {params.start} to"
             f" {params.end}; a ranking needs at least 2",
-            hint="`gogooku3 jquants list` says what the folder holds; change `quotes.start`, `end` or `segments`",
+            hint="see the folder's content with `gogooku3 jquants list`; change `quotes.start`, `end` or `segments`",
         )
     rows, unlisted = _rows(raw, params, issues, stocks)
     bars, rules = _bars(rows, params)
@@ -54,32 +54,32 @@ def make(params: JQuantsQuotes) -> Quotes:
 
 
 def _read(raw: RawFolder, params: JQuantsQuotes, kind: Kind, *columns: str) -> pl.DataFrame:
-    """A kind's rows of the period, in the order of the key."""
+    """The rows of a kind within the period, sorted by key."""
     months = [month for month in raw.months if f"{params.start:%Y-%m}" <= month <= f"{params.end:%Y-%m}"]
     if not months:
         raise DataError(
-            f"`{raw.path}` holds no month of {params.start} to {params.end}",
-            hint="`gogooku3 jquants download` fills it, `gogooku3 jquants list` says what it holds",
+            f"`{raw.path}` has no month from {params.start} to {params.end}",
+            hint="fill it with `gogooku3 jquants download`; see its content with `gogooku3 jquants list`",
         )
     inside = pl.col("Date").is_between(params.start, params.end)
     return pl.concat([raw.read(kind, month).select(*columns).filter(inside) for month in months])
 
 
 def _issues(raw: RawFolder, params: JQuantsQuotes) -> pl.DataFrame:
-    """Every issue and session of the listing, with the segment's name and whether it is taken."""
+    """Every issue and session of the listing, with the segment's name and whether it belongs to the universe."""
     listing = _read(raw, params, "listed", *_KEY, "S33", "Mkt")
     listing = listing.with_columns(MarketSegment=named(listing["Mkt"], SEGMENTS, "the market segments"))
-    return listing.with_columns(taken=pl.col("MarketSegment").is_in(params.segments))
+    return listing.with_columns(included=pl.col("MarketSegment").is_in(params.segments))
 
 
 def _stocks(issues: pl.DataFrame) -> pl.DataFrame:
-    """The stocks that were ever in a segment that is taken, as `Listed` has them, and how often their groups changed.
+    """The stocks of the universe in the form of `Listed`, and the number of sectors and segments of each.
 
-    Sector and segment are those of the stock's first session: what it is reclassified to later must not reach back.
+    Sector and segment are those of the stock's first session: a later reclassification would be look-ahead.
     """
     last = issues["Date"].max()
     stocks = (
-        issues.filter("taken")
+        issues.filter("included")
         .sort("Date", maintain_order=True)
         .group_by("Code")
         .agg(
@@ -97,61 +97,65 @@ def _stocks(issues: pl.DataFrame) -> pl.DataFrame:
 def _rows(
     raw: RawFolder, params: JQuantsQuotes, issues: pl.DataFrame, stocks: pl.DataFrame
 ) -> tuple[pl.DataFrame, int]:
-    """The rows of the stocks while they are listed, without values where they are not taken; how many were unlisted."""
-    lives = stocks.select("Code", "ListedFrom", pl.col("ListedTo").fill_null(params.end))
+    """The stocks' rows while listed, without values while outside the universe; and the number of unlisted rows."""
+    listed = stocks.select("Code", "ListedFrom", pl.col("ListedTo").fill_null(params.end))
     rows = (
         _read(raw, params, "bars", *_KEY, *_NAMES, "AdjFactor")
         .rename(_NAMES)
-        .join(lives, on="Code", how="inner", maintain_order="left")
+        .join(listed, on="Code", how="inner", maintain_order="left")
         .filter(pl.col("Date").is_between("ListedFrom", "ListedTo"))
-        .join(issues.select(*_KEY, "taken"), on=_KEY, how="left", maintain_order="left")
+        .join(issues.select(*_KEY, "included"), on=_KEY, how="left", maintain_order="left")
     )
-    seen = pl.when("taken").then(pl.col(*_NAMES.values()))
-    return rows.with_columns(seen), rows["taken"].null_count()
+    values = pl.when("included").then(pl.col(*_NAMES.values()))
+    return rows.with_columns(values), rows["included"].null_count()
 
 
 def _bars(rows: pl.DataFrame, params: JQuantsQuotes) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The rows as bars, and the report of the rules; a bar that a rule drops stays as a row without values."""
-    wrong = rows.filter(pl.col("AdjFactor") <= 0)
-    if not wrong.is_empty():
-        day, code, factor = wrong.select(*_KEY, "AdjFactor").row(0)
+    """The rows as bars, and the validation report; a dropped bar remains as a row without values."""
+    invalid = rows.filter(pl.col("AdjFactor") <= 0)
+    if not invalid.is_empty():
+        day, code, factor = invalid.select(*_KEY, "AdjFactor").row(0)
         raise DataError(
-            f"`{params.inputs.bars}` holds the adjustment factor {factor} for {code} on {day} ({len(wrong)} such rows)",
-            hint="a factor multiplies the prices before its date and is above 0; ask J-Quants",
+            f"`{params.inputs.bars}` has the adjustment factor {factor} for {code} on {day} ({len(invalid)} such rows);"
+            " a factor multiplies the prices before its date and is above 0",
+            hint="ask J-Quants",
         )
     traded = pl.any_horizontal(pl.col(*PRICES).is_not_null(), pl.col("Volume") > 0)
-    good, rules = enforce(
+    valid, rules = enforce(
         rows.filter(traded).select("Code", "Date", *VALUES, "TurnoverValue"), params.rules, params.end
     )
     factors = rows.select("Code", "Date", AdjustmentFactor=pl.col("AdjFactor").fill_null(1.0))
-    bars = factors.join(good, on=_KEY, how="left").sort(_KEY)
+    bars = factors.join(valid, on=_KEY, how="left").sort(_KEY)
     return bars.select("Code", "Date", *VALUES, "TurnoverValue", "AdjustmentFactor"), rules
 
 
 def _index(raw: RawFolder, params: JQuantsQuotes, bars: pl.DataFrame) -> pl.DataFrame:
-    """TOPIX on the sessions on which there is a bar."""
+    """TOPIX in the sessions with a bar."""
     sessions = bars.filter(pl.col("Close").is_not_null()).select(pl.col("Date").unique().sort())
     topix = _read(raw, params, "topix", "Date", "C").rename({"C": "Close"})
     index = sessions.join(topix, on="Date", how="left", maintain_order="left")
-    wrong = index.filter(~(pl.col("Close") > 0).fill_null(False))
-    if not wrong.is_empty():
+    invalid = index.filter(~(pl.col("Close") > 0).fill_null(False))
+    if not invalid.is_empty():
         raise DataError(
-            f"TOPIX in `{raw.path}` has no positive close on {len(wrong)} sessions, such as"
-            f" {abbreviate(wrong['Date'])}",
-            hint=f"`gogooku3 jquants download {raw.path} --again --from {wrong['Date'][0]}` asks for it again",
+            f"TOPIX in `{raw.path}` has no positive close on {len(invalid)} sessions, such as"
+            f" {abbreviate(invalid['Date'])}",
+            hint=f"fetch it again with `gogooku3 jquants download {raw.path} --again --from {invalid['Date'][0]}`",
         )
     return index
 
 
 def _changes(stocks: pl.DataFrame) -> dict[str, Any]:
-    """How many stocks have had several sectors or segments, in the form that quotes of a file have."""
+    """The number of stocks with several sectors or segments, in the same form as for a file source."""
     groups = {"Sector33": "S33 groups", "MarketSegment": "MarketSegment groups"}
     return {name: {"unknown": 0, "changed": int((stocks[column] > 1).sum())} for name, column in groups.items()}
 
 
 def _left_out(issues: pl.DataFrame, bars: pl.DataFrame, unlisted: int) -> dict[str, Any]:
     others = (
-        issues.filter(~pl.col("taken")).group_by("MarketSegment").agg(pl.col("Code").n_unique()).sort("MarketSegment")
+        issues.filter(~pl.col("included"))
+        .group_by("MarketSegment")
+        .agg(pl.col("Code").n_unique())
+        .sort("MarketSegment")
     )
     return {
         "untraded": bars["Close"].null_count(),

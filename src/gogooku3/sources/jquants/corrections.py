@@ -1,4 +1,4 @@
-"""What the exchange changed after it was first fetched."""
+"""Corrections: rows that the exchange changed after the first download."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gogooku3.sources.jquants.answers import COLUMNS, Kind, key
 
 @dataclass(frozen=True)
 class Correction:
-    """Rows of one kind and session that are not as they were."""
+    """Changed, added and removed rows of one kind and session."""
 
     kind: Kind
     session: date
@@ -24,15 +24,15 @@ class Correction:
 
     def __str__(self) -> str:
         counts = {"changed": self.changed, "added": self.added, "removed": self.removed}
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        return f"{self.kind} of {self.session}: {told} ({self.example})"
+        summary = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
+        return f"{self.kind} of {self.session}: {summary} ({self.example})"
 
 
 def corrections(kind: Kind, before: pl.DataFrame, now: pl.DataFrame) -> list[Correction]:
-    """Per session what differs between two fetches of the same sessions; nothing for a session that is the same."""
+    """The differences between two downloads of the same sessions, one per session that differs."""
     days = pl.concat([before["Date"], now["Date"]]).unique().sort()
-    found = (_correction(kind, day, before.filter(Date=day), now.filter(Date=day)) for day in days)
-    return [correction for correction in found if correction is not None]
+    per_session = (_correction(kind, day, before.filter(Date=day), now.filter(Date=day)) for day in days)
+    return [correction for correction in per_session if correction is not None]
 
 
 def _correction(kind: Kind, session: date, before: pl.DataFrame, now: pl.DataFrame) -> Correction | None:

@@ -1,15 +1,15 @@
-"""The raw folder: what J-Quants gave, month by month, to which things are added and in which nothing is changed.
+"""The raw folder: J-Quants responses by month, append-only.
 
 ```
 data/raw/jquants/
-    bars/2024-01.1.parquet      the sessions of January that were fetched first
-    bars/2024-01.2.parquet      those that came later, and sessions that the exchange has corrected since
+    bars/2024-01.1.parquet      sessions of January, first download
+    bars/2024-01.2.parquet      later sessions, and sessions that the exchange has corrected since
     listed/  topix/             likewise
-    manifest.json               per month its revisions: files with their hash, rows and sessions, and what they correct
+    manifest.json               per month its revisions: files with SHA-256, rows and sessions, and their corrections
 ```
 
-Its sessions have no gaps. Of a session, the last revision that has it holds; the ones before stay. A file that the
-manifest does not name was left by a run that was killed, and the next run writes it anew.
+The sessions have no gaps. The last revision of a session applies; earlier ones are kept. A file that is not in the
+manifest is a leftover of a killed run; the next run overwrites it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from gogooku3.sources.jquants.corrections import Correction
 MANIFEST = "manifest.json"
 
 _CHECKED = ConfigDict(extra="forbid", strict=True)
-_AGAIN = "get the folder back with `dvc checkout data/raw/jquants.dvc`, or download it into a new one"
+_RESTORE = "restore the folder with `dvc checkout data/raw/jquants.dvc`, or download it into a new one"
 
 
 @dataclass(frozen=True, config=_CHECKED)
 class File:
-    """A file of a month, and the sessions that were asked for when it was made."""
+    """A file of a month, with the sessions that it covers."""
 
     sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     rows: int
@@ -46,7 +46,7 @@ class File:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Revision:
-    """What one run added to a month, per kind."""
+    """The files that one download added to a month, per kind."""
 
     files: dict[Kind, File]
     corrects: tuple[Correction, ...]
@@ -64,29 +64,29 @@ _MANIFEST = TypeAdapter(Manifest)
 
 
 class RawFolder:
-    """The raw folder at a path; one that is not there yet is empty."""
+    """The raw folder at a path; a missing folder is empty."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `DataError` where something else lies at the path."""
+        """Raises `DataError` if the path is a file or another folder."""
         self.path = path
         self.months = dict(sorted(self._manifest().months.items()))
 
     def sessions(self, month: str) -> list[date]:
-        """The sessions of a month that the folder holds, rising."""
+        """The stored sessions of a month, ascending."""
         files = (file for revision in self.months.get(month, ()) for file in revision.files.values())
         return sorted({day for file in files for day in file.sessions})
 
     @property
     def span(self) -> tuple[date, date] | None:
-        """The first and the last session that the folder holds."""
+        """The first and the last stored session."""
         days = [day for month in self.months for day in self.sessions(month)]
         return (days[0], days[-1]) if days else None
 
     def read(self, kind: Kind, month: str) -> pl.DataFrame:
-        """The rows of a month as they hold now, in the order of their key.
+        """The current rows of a month (last revisions), sorted by key.
 
         Raises:
-            DataError: a file is missing, not as it was downloaded, or cannot be read.
+            DataError: a file is missing or damaged (checksum), or cannot be read.
         """
         parts: list[pl.DataFrame] = []
         later: set[date] = set()
@@ -104,7 +104,7 @@ class RawFolder:
         sessions: Mapping[Kind, Sequence[date]],
         corrects: Sequence[Correction],
     ) -> None:
-        """Adds a revision to a month: per kind the rows of some sessions. It is there as a whole, or not at all."""
+        """Adds a revision to a month: per kind the rows of some sessions. Atomic: the manifest is written last."""
         number = len(self.months.get(month, ())) + 1
         files: dict[Kind, File] = {}
         for kind in KINDS:
@@ -122,28 +122,28 @@ class RawFolder:
         try:
             return _MANIFEST.validate_json(file.read_bytes())
         except FileNotFoundError:
-            strangers = [child.name for child in self.path.glob("[!.]*") if child.name not in KINDS]
-            if strangers:
+            unknown = [child.name for child in self.path.glob("[!.]*") if child.name not in KINDS]
+            if unknown:
                 raise DataError(
-                    f"`{self.path}` holds `{strangers[0]}` and no `{MANIFEST}`", hint="name a folder of its own"
+                    f"`{self.path}` has `{unknown[0]}` and no `{MANIFEST}`", hint="choose a separate folder"
                 ) from None
             return Manifest(1, {})
         except NotADirectoryError:
-            raise DataError(f"`{self.path}` is a file", hint="name a folder") from None
+            raise DataError(f"`{self.path}` is a file", hint="choose a folder") from None
         except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in fault["loc"])
-            raise DataError(f"`{file}` is not a manifest: {where} {fault['msg']}", hint=_AGAIN) from None
+            detail = error.errors(include_url=False, include_input=False)[0]
+            key_path = ".".join(str(part) for part in detail["loc"])
+            raise DataError(f"`{file}` is not a manifest: {key_path} {detail['msg']}", hint=_RESTORE) from None
 
     def _rows(self, kind: Kind, month: str, number: int, file: File) -> pl.DataFrame:
         path = self._path(kind, month, number)
         try:
-            whole = sha256_file(path) == file.sha256
-            rows = pl.read_parquet(path, glob=False) if whole else None
+            intact = sha256_file(path) == file.sha256
+            rows = pl.read_parquet(path, glob=False) if intact else None
         except UNREADABLE as error:
-            raise DataError(f"`{path}` cannot be read: {first_line(error)}", hint=_AGAIN) from None
+            raise DataError(f"`{path}` cannot be read: {first_line(error)}", hint=_RESTORE) from None
         if rows is None:
-            raise DataError(f"`{path}` is not as it was downloaded", hint=_AGAIN)
+            raise DataError(f"`{path}` has changed since the download (checksum mismatch)", hint=_RESTORE)
         return rows
 
     def _path(self, kind: Kind, month: str, number: int) -> Path:

@@ -1,1 +1,1 @@
-"""A market that is drawn from a seed, with effects of known strength that a model can find."""
+"""Data source: a synthetic market drawn from a seed, with planted alpha signals of known strength."""

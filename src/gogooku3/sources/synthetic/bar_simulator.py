@@ -1,4 +1,4 @@
-"""Turns the sessions of a synthetic market into bars: prices, volumes, splits, listings and missing bars.
+"""Simulates the OHLCV bars of a synthetic market: prices, volumes, stock splits, listings, delistings, missing bars.
 
 Prices are rounded to 0.1, volumes to 100 shares, expected returns to 1e-9: far above the last bits in which
 the elementary functions of different processors differ.
@@ -16,7 +16,7 @@ from gogooku3.sources.synthetic.shocks import Shocks, VolatilityState
 from gogooku3.sources.synthetic.universe import Floats, Universe
 
 CYCLE = 0.35
-"""Standard deviation of a stock's cycle in its log volume."""
+"""Standard deviation of the cycle in a stock's log volume."""
 _VOLUME_NOISE = 0.15
 _VOLUME_OF_SHOCK = 0.15
 _VOLUME_OF_VARIANCE = 0.25
@@ -33,7 +33,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 class BarSimulator:
-    """Bars in the making: where each stock's price stands, and the bars recorded so far."""
+    """Simulates bars session by session; its state is each stock's price and volume level and the recorded bars."""
 
     def __init__(self, params: SyntheticQuotes, stocks: Universe) -> None:
         self._suspended = params.suspended
@@ -46,7 +46,7 @@ class BarSimulator:
         self._expected: list[Floats] = []
 
     def present(self, number: int, rng: np.random.Generator) -> Bools:
-        """Stocks with a bar: listed, and not suspended but on the first and the last day of their listing."""
+        """Stocks with a bar: listed and not suspended; no suspension on the first and the last listed day."""
         first_S, last_S = self._stocks.first_S, self._stocks.last_S
         listed_S = (first_S <= number) & (number <= last_S)
         traded_S = rng.random(len(first_S)) >= self._suspended
@@ -62,7 +62,7 @@ class BarSimulator:
         expected_HS: Floats,
         rng: np.random.Generator,
     ) -> None:
-        """Records one session: the shocks and the alpha that moved it, and what is expected at its close."""
+        """Records the bars of one session from its shocks and alpha, and the expected returns at its close."""
         factor_S = self._split(number, present_S, rng)
         self._shares_S = self._shares_S / factor_S
         open_S = self._close_S * factor_S * np.exp(moved.overnight_S)
@@ -78,7 +78,7 @@ class BarSimulator:
         self._expected.append(np.round(expected_HS[:, rows], 9) + 0.0)  # no minus zero
 
     def frames(self, dates: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Bars, and what the oracle expects, of all recorded sessions, in the order of (Date, Code)."""
+        """Bars and the oracle's expected returns of all recorded sessions, sorted by (Date, Code)."""
         codes = pl.Series("Code", self._stocks.codes)
         sessions = np.repeat(np.arange(len(self._rows)), [len(rows) for rows in self._rows])
         key = [codes.gather(np.concatenate(self._rows)), dates.gather(sessions)]
@@ -91,11 +91,11 @@ class BarSimulator:
         )
 
     def _split(self, number: int, present_S: Bools, rng: np.random.Generator) -> Floats:
-        """Adjustment factors: 1.0, or that of a split; the dearer a stock, the likelier its split."""
-        dear_S = self._close_S / self._close_S.mean()
-        splits_S = rng.random(len(dear_S)) < self._splits * dear_S
+        """Adjustment factors: 1.0, or a split's; the probability of a split is proportional to the price."""
+        relative_S = self._close_S / self._close_S.mean()
+        splits_S = rng.random(len(relative_S)) < self._splits * relative_S
         splits_S &= present_S & (number > self._stocks.first_S)
-        factor_S = _SPLIT_FACTORS[np.searchsorted(_SPLIT_BOUNDS, rng.random(len(dear_S)), side="right")]
+        factor_S = _SPLIT_FACTORS[np.searchsorted(_SPLIT_BOUNDS, rng.random(len(relative_S)), side="right")]
         return np.where(splits_S, factor_S, 1.0)
 
     def _volume(self, moved: Shocks, volatility: VolatilityState, rng: np.random.Generator) -> Floats:
@@ -110,7 +110,7 @@ class BarSimulator:
 
 
 def _extremes(open_S: Floats, move_S: Floats, sd_S: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """High and low of a Brownian path from open to close, each drawn from its own conditional law.
+    """High and low of a Brownian path from open to close, each drawn from its conditional distribution.
 
     The maximum of a path from 0 to x with variance v exceeds m with probability exp(−2·m·(m − x)/v); hence
     m = (x + √(x² − 2·v·ln U)) / 2, U uniform (Borodin and Salminen, 2002, "Handbook of Brownian Motion").
@@ -122,5 +122,5 @@ def _extremes(open_S: Floats, move_S: Floats, sd_S: Floats, rng: np.random.Gener
 
 
 def _rounded(price_S: Floats) -> Floats:
-    """Prices on the tick grid, as the decimal's nearest float."""
+    """Prices rounded to the tick size."""
     return np.maximum(_TICK, np.rint(price_S / _TICK) / round(1 / _TICK))

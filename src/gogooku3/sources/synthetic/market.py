@@ -1,8 +1,8 @@
-"""A synthetic market: J-Quants-shaped bars with planted predictability, on the sessions of the Tokyo exchange.
+"""Synthetic market: J-Quants-like bars with planted alpha signals, on the sessions of the Tokyo exchange.
 
-What a stock is stands in `universe`, what moves its price in `shocks`, what of it can be predicted in `planted`,
-how a session becomes bars in `simulator`. Here the market walks from session to session. Every session draws from its
-own stream, so two markets that differ in `end` alone have the same bars on the sessions that they share.
+`universe` draws the stocks, `shocks` the random returns, `alpha_signals` the predictable part, and `bar_simulator`
+simulates the bars. This module runs them session by session. Each session has its own random stream, so two markets
+that differ only in `end` have the same bars in their common sessions.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _STRICT = Rules(
 
 
 def make(params: SyntheticQuotes) -> Quotes:
-    """Makes a market.
+    """Simulates a market.
 
     Raises:
-        ConfigError: a period without sessions, too many stocks, or effects that are too strong.
+        ConfigError: the period has no sessions, there are too many stocks, or the signals are too strong.
     """
     dates = _sessions(params)
     stocks = universe.draw(params)
-    simulator, index = _walk(params, stocks, len(dates))
+    simulator, index = _simulate(params, stocks, len(dates))
     recorded, scores = simulator.frames(dates)
     bars, rules = enforce(recorded, _STRICT, params.end)
     return Quotes(
@@ -63,18 +63,20 @@ def _sessions(params: SyntheticQuotes) -> pl.Series:
     period = f"`quotes.start` {params.start} to `quotes.end` {params.end}"
     try:
         with warnings.catch_warnings():
-            # exchange_calendars still calls what pandas deprecates; its sessions are what they were.
+            # exchange_calendars calls deprecated functions of pandas.
             warnings.simplefilter("ignore", DeprecationWarning)
             calendar = exchange_calendars.get_calendar("XTKS", start=str(params.start), end=str(params.end))
     except NoSessionsError:
-        raise ConfigError(f"the Tokyo exchange has no session from {period}", hint="lengthen the period") from None
+        raise ConfigError(f"the Tokyo exchange has no session from {period}", hint="extend the period") from None
     except ValueError as error:
-        raise ConfigError(f"no calendar of the Tokyo exchange for {period}: {error}", hint="move it") from None
+        raise ConfigError(
+            f"no calendar of the Tokyo exchange for {period}: {error}", hint="choose another period"
+        ) from None
     return pl.Series("Date", calendar.sessions.to_numpy()).cast(pl.Date)
 
 
-def _walk(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[BarSimulator, list[float]]:
-    """The bars of all sessions, and the index: the market's own move, chained."""
+def _simulate(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[BarSimulator, list[float]]:
+    """Simulates all sessions; returns the bars, and the index: the chained market factor."""
     expectation = Expectation(params.planted, stocks)
     volatility = VolatilityState(1.0, stocks.state_S, stocks.phase_S)
     alpha_S = np.zeros(params.stocks)
@@ -82,28 +84,28 @@ def _walk(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[Bar
     index, level = [], _INDEX_BASE
     for number in range(sessions):
         rng = generator(params.seed, Purpose.SESSION, number)
-        moved = shocks.draw(stocks, volatility, rng)
-        volatility = volatility.after(moved.market, stocks.period_S, rng)
+        shock = shocks.draw(stocks, volatility, rng)
+        volatility = volatility.after(shock.market, stocks.period_S, rng)
         present_S = simulator.present(number, rng)
-        expected_HS = expectation.of(signals_at_close(volatility, moved, stocks.cluster_S, present_S), volatility)
-        simulator.record(number, present_S, moved, alpha_S, volatility, expected_HS, rng)
+        expected_HS = expectation.of(signals_at_close(volatility, shock, stocks.cluster_S, present_S), volatility)
+        simulator.record(number, present_S, shock, alpha_S, volatility, expected_HS, rng)
         alpha_S = expected_HS[0]
-        level *= float(np.exp(moved.market_return))
+        level *= float(np.exp(shock.market_return))
         index.append(round(level, 2))
     return simulator, index
 
 
 def _listed(stocks: Universe, dates: pl.Series) -> pl.DataFrame:
-    """The stocks that have a bar in the period, in the order of their codes."""
-    gone_S = stocks.last_S < len(dates)
-    last_S = dates.gather(np.where(gone_S, stocks.last_S, 0))
+    """The stocks with a bar in the period, sorted by code."""
+    delisted_S = stocks.last_S < len(dates)
+    last_S = dates.gather(np.where(delisted_S, stocks.last_S, 0))
     listed = pl.DataFrame(
         {
             "Code": stocks.codes,
             "Sector33": [SECTORS[sector] for sector in stocks.sector_S],
             "MarketSegment": [SEGMENTS[segment] for segment in stocks.segment_S],
             "ListedFrom": dates.gather(np.minimum(stocks.first_S, len(dates) - 1)),
-            "ListedTo": pl.select(pl.when(pl.Series(gone_S)).then(last_S)).to_series(),
+            "ListedTo": pl.select(pl.when(pl.Series(delisted_S)).then(last_S)).to_series(),
         }
     )
     return listed.filter(pl.Series(stocks.first_S < len(dates)))

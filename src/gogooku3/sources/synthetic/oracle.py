@@ -1,4 +1,4 @@
-"""How well the best possible model of a synthetic market would rank its stocks: in theory and in its bars."""
+"""The oracle (upper bound): theoretical and realised IC and RankIC of the best possible model of a synthetic market."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DIGITS = 6
 
 
 def summarise(planted: Planted, universe: Universe, bars: pl.DataFrame, scores: pl.DataFrame) -> dict[str, Any]:
-    """Strengths and, per horizon, theoretical `ic` and `rank_ic` beside the realised mean RankIC.
+    """Planted strengths and, per horizon, the theoretical `ic` and `rank_ic` and the realised mean RankIC.
 
     `rank_ic` follows from `ic` by the relation of Spearman's to Pearson's correlation under a normal
-    distribution, 6/π·asin(ic/2) (Pearson, 1907). Returns here have fatter tails, which moves it by a few per cent.
+    distribution, 6/π·asin(ic/2) (Pearson, 1907). These returns have fatter tails, which changes it by a few per cent.
     """
     realised = {horizon: _rank_ics(bars, scores, horizon) for horizon in HORIZONS}
     return {
@@ -38,20 +38,20 @@ def summarise(planted: Planted, universe: Universe, bars: pl.DataFrame, scores: 
 
 
 def theory(planted: Planted, universe: Universe, horizon: int) -> float:
-    """Correlation across stocks of the oracle's score with the return over a horizon.
+    """Theoretical IC: cross-sectional correlation of the oracle's score with the return over a horizon.
 
-    It is the standard deviation of the score over that of the return, since the score is the return's conditional
-    expectation. In units of one session's variance of returns, with lags k, l from 0 to h − 1:
+    It is the standard deviation of the score divided by that of the return, because the score is the return's
+    conditional expectation. In units of one session's variance of returns, with lags k, l from 0 to h − 1:
 
     - score: s_slow²·(Σ ρ^k)² + s_freq²·E|Σ (δ e^{iω})^k|² + s_rev² + s_nb²
     - return: h·(1 − Σ s²) for the shocks, s_slow²·ΣΣ ρ^|k−l| + s_freq²·ΣΣ E δ^|k−l| cos ω(k−l) + h·(s_rev² + s_nb²)
-      for the alphas, and −2(h − 1)·s_rev·√q for a shock that the next session takes back, q being the share
-      of the own shock in the variance.
+      for the alphas, and −2(h − 1)·s_rev·√q for shocks that reverse in the next session, where q is the share of the
+      idiosyncratic shock in the variance.
     """
     share = explained_variance(planted, universe)
     total, once = sum(share.values()), share["reversal"] + share["neighbours"]
     lag = np.arange(horizon)
-    pairs = np.where(lag == 0, horizon, 2 * (horizon - lag))  # of sessions that lie `lag` apart
+    pairs = np.where(lag == 0, horizon, 2 * (horizon - lag))  # pairs of sessions at a distance of `lag`
     turn_KS = np.exp(2j * np.pi * lag[:, None] / universe.period_S) * PHASE_DECAY ** lag[:, None]
     score = (
         share["slow"] * float((STATE_DECAY**lag).sum()) ** 2
@@ -69,7 +69,7 @@ def theory(planted: Planted, universe: Universe, horizon: int) -> float:
 
 
 def _rank_ics(bars: pl.DataFrame, scores: pl.DataFrame, horizon: int) -> pl.Series:
-    """RankIC of the score with the forward return, one per session in which both vary."""
+    """RankIC of score and forward return, one per session in which both vary."""
     session = pl.col("Date").rank("dense").cast(pl.Int64)
     adjusted = bars.select(
         "Code",

@@ -1,4 +1,4 @@
-"""Random numbers of the synthetic market, addressed by what they are for."""
+"""Counter-based random streams of the synthetic market, keyed by seed and purpose."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for; a new purpose takes a new number, so that the others stay."""
+    """Purpose of a random stream; a new purpose needs a new number, so that the other streams do not change."""
 
     UNIVERSE = 1
     SESSION = 2
 
 
 def generator(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:
-    """The stream of (seed, purpose, number), the same whatever else was drawn before.
+    """The random stream of (seed, purpose, number), independent of all earlier draws.
 
-    The three make Philox's key directly, so streams are independent by construction (Salmon et al., 2011,
+    The three are Philox's key, so streams are independent by construction (Salmon et al., 2011,
     "Parallel random numbers: as easy as 1, 2, 3").
     """
     key = np.array([seed % 2**64, purpose * 2**32 + number], dtype=np.uint64)

@@ -1,13 +1,13 @@
-"""The unpredictable part of a synthetic market: what moves a stock in one session, and how strongly.
+"""Shocks: the unpredictable part of a synthetic market, a factor model with stochastic volatility (GARCH).
 
-The log return of stock i in a session, without what is planted, is
+The log return of stock i in a session, without the planted signals, is
 
     β_i·M + c·(S_sector + x_i·Y) + c·σ_i·(√.35·G_cluster + √.65·e_i)
 
-M: market shock, Student-t with GARCH(1, 1) variance h. S, Y, G, e: sector, size style, cluster and own shocks
-of unit variance times their volatility. σ_i = STOCK·exp(a·u_i − a²) with u_i ~ N(0, 1), so that E σ² = STOCK².
-c = h^¼ carries half of the market's volatility clustering to all stocks. A quarter of the variance of the own
-shock e and two fifths of the market's move come overnight, in the gap between close and open; the rest is intraday.
+M: market shock, Student-t with GARCH(1, 1) variance h. S, Y, G, e: sector, size, cluster and idiosyncratic shocks of
+unit variance times their volatility. σ_i = STOCK·exp(a·u_i − a²) with u_i ~ N(0, 1), so that E σ² = STOCK². c = h^¼
+passes half of the market's volatility clustering to all stocks. A quarter of the variance of the idiosyncratic shock e
+and two fifths of the market return occur overnight, between close and open; the rest is intraday.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ MARKET_OVERNIGHT = 0.4
 
 STATE_SPREAD = 0.35
 STATE_DECAY: float = 0.5 ** (1 / 60)
-"""Autocorrelation of a stock's volatility state: it halves in 60 sessions."""
+"""Autocorrelation of a stock's volatility state: half-life of 60 sessions."""
 PHASE_NOISE = 0.15
-"""Standard deviation by which a volume cycle's phase strays in a session, in radians."""
+"""Standard deviation of the phase noise of a volume cycle per session, in radians."""
 
 _ARCH, _GARCH = 0.09, 0.89
-_LARGEST_VARIANCE = 8.0
+_MAX_VARIANCE = 8.0
 _MARKET_FREEDOM = 5
 OWN_FREEDOM = 8
-_LARGEST_SHOCK = 6.0
+_MAX_SHOCK = 6.0
 
 
 @dataclass(frozen=True)
 class VolatilityState:
-    """What is known at a session's close about the sessions that follow."""
+    """The hidden state at a session's close that drives the following sessions."""
 
     variance: float
-    """h: the market's variance in the next session, 1 in the long run."""
+    """h: variance of the market shock in the next session, with long-run mean 1."""
     state_S: Floats
     """u: volatility state of each stock."""
     phase_S: Floats
@@ -56,21 +56,21 @@ class VolatilityState:
 
     @property
     def common(self) -> float:
-        """c: volatility that all stocks share."""
+        """c: the volatility factor common to all stocks."""
         return float(self.variance**0.25)
 
     @property
     def relative(self) -> Floats:
-        """σ_i / STOCK: volatility of each stock relative to the others; its mean square is 1."""
+        """σ_i / STOCK: relative volatility of each stock; its mean square is 1."""
         relative_S: Floats = np.exp(STATE_SPREAD * self.state_S - STATE_SPREAD**2)
         return relative_S
 
     def after(self, market: float, period_S: Floats, rng: np.random.Generator) -> VolatilityState:
-        """The climate one session later, after a standardised market shock."""
+        """The state one session later, after a standardised market shock."""
         variance = (1 - _ARCH - _GARCH) + self.variance * (_GARCH + _ARCH * market**2)
         state_S = STATE_DECAY * self.state_S + (1 - STATE_DECAY**2) ** 0.5 * rng.standard_normal(len(period_S))
         phase_S = self.phase_S + 2 * np.pi / period_S + PHASE_NOISE * rng.standard_normal(len(period_S))
-        return VolatilityState(min(variance, _LARGEST_VARIANCE), state_S, np.mod(phase_S, 2 * np.pi))
+        return VolatilityState(min(variance, _MAX_VARIANCE), state_S, np.mod(phase_S, 2 * np.pi))
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,19 @@ class Shocks:
     """Standardised market shock."""
     market_return: float
     overnight_S: Floats
-    """Log move from the last close to the open."""
+    """Log return from the last close to the open."""
     intraday_S: Floats
-    """Log move from the open to the close."""
+    """Log return from the open to the close."""
     intraday_sd_S: Floats
-    """Its conditional standard deviation."""
+    """Conditional standard deviation of `intraday_S`."""
     own_overnight_S: Floats
-    """n: the overnight part of the own shock, standardised."""
+    """n: the overnight part of the idiosyncratic shock, standardised."""
     own_S: Floats
-    """e: the own shock, standardised."""
+    """e: the idiosyncratic shock, standardised."""
 
 
 def draw(universe: Universe, volatility: VolatilityState, rng: np.random.Generator) -> Shocks:
-    """Draws one session."""
+    """Draws the shocks of one session."""
     S = len(universe.codes)
     market = float(_bounded(student(rng, _MARKET_FREEDOM, 1))[0])
     sector_S = rng.standard_normal(int(universe.sector_S.max()) + 1)[universe.sector_S]
@@ -128,26 +128,26 @@ def draw(universe: Universe, volatility: VolatilityState, rng: np.random.Generat
 
 
 def dispersion(universe: Universe, variance: float) -> float:
-    """Expected variance of a session's shocks across stocks, given the market's variance h.
+    """Expected cross-sectional variance of a session's shocks, given the market's variance h.
 
-    A factor that all members of a group share moves the group's members apart from the others only: it
-    counts with 1 − Σ p², p the groups' shares of the stocks.
+    A factor common to a group disperses stocks only between groups: it counts with 1 − Σ p², where p are the groups'
+    shares of the stocks.
     """
     return float(
         variance * MARKET**2 * universe.beta_S.var()
         + variance**0.5
         * (
-            SECTOR**2 * _apart(universe.sector_S)
+            SECTOR**2 * _between_groups(universe.sector_S)
             + STYLE**2 * universe.size_S.var()
-            + STOCK**2 * (CLUSTER_SHARE * _apart(universe.cluster_S) + OWN_SHARE)
+            + STOCK**2 * (CLUSTER_SHARE * _between_groups(universe.cluster_S) + OWN_SHARE)
         )
     )
 
 
-def _apart(group_S: Ints) -> float:
+def _between_groups(group_S: Ints) -> float:
     share = np.bincount(group_S) / len(group_S)
     return float(1 - (share**2).sum())
 
 
 def _bounded(shock: Floats) -> Floats:
-    return np.clip(shock, -_LARGEST_SHOCK, _LARGEST_SHOCK)
+    return np.clip(shock, -_MAX_SHOCK, _MAX_SHOCK)

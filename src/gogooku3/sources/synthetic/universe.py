@@ -1,4 +1,4 @@
-"""The stocks of a synthetic market: what is drawn once for each and stays."""
+"""The universe of a synthetic market: the constant properties of each stock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gogooku3.sources.synthetic.random_streams import Purpose, generator
 
 FIRST_CODE, LAST_CODE = 1301, 9999
 LISTING_WINDOW = 750
-"""Listings and delistings fall in the first 750 sessions. Drawn against the period's end, they would change a
-market's past with its end. In a shorter period, fewer than the shares asked for fall inside."""
+"""Listings and delistings happen in the first 750 sessions. Relative to the period's end, a later end would change the
+market's past. In a shorter period, fewer stocks than the given shares are listed or delisted."""
 NEVER = 2**31 - 1
-_SHORTEST_LIFE = 60
+_MIN_LISTED = 60
 _PERIODS = (6.0, 16.0)
 
 SECTORS = tuple(name for name in codes.SECTORS.values() if name != "Other")
@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Universe:
-    """Static properties of S stocks, in the order of their codes."""
+    """Constant properties of S stocks, sorted by code."""
 
     codes: tuple[str, ...]
     sector_S: Ints
@@ -39,13 +39,13 @@ class Universe:
     segment_S: Ints
     """Index into `SEGMENTS`: the largest are Prime."""
     size_S: Floats
-    """Log market value, standardised over the stocks drawn; the style that the market rewards and punishes."""
+    """Log market value, a standard normal; exposure to the size factor."""
     beta_S: Floats
-    """Exposure to the market."""
+    """Exposure to the market factor."""
     price_S: Floats
     """Close before the first session."""
     shares_S: Floats
-    """Usual volume of a session, in shares at the first session's split level."""
+    """Normal volume per session, in shares before any split."""
     period_S: Floats
     """Length of the volume cycle, in sessions."""
     state_S: Floats
@@ -53,28 +53,28 @@ class Universe:
     phase_S: Floats
     """Phase of the volume cycle before the first session, in radians."""
     first_S: Ints
-    """Number of the first session with the stock listed."""
+    """Index of the first listed session."""
     last_S: Ints
-    """Number of the last, or `NEVER`."""
+    """Index of the last listed session, or `NEVER`."""
 
 
 def draw(params: SyntheticQuotes) -> Universe:
-    """Draws the stocks of a market; nothing drawn here depends on the period's end.
+    """Draws the stocks of a market, independent of the period's end.
 
     Raises:
         ConfigError: more stocks than four-digit codes.
     """
     S = params.stocks
-    room = LAST_CODE - FIRST_CODE + 1
-    require(room >= S, f"`quotes.stocks` is {S}", f"use at most {room}: codes have four digits")
+    available = LAST_CODE - FIRST_CODE + 1
+    require(available >= S, f"`quotes.stocks` is {S}", f"use at most {available}: codes have four digits")
     rng = generator(params.seed, Purpose.UNIVERSE)
     sector_S, cluster_S = _groups(rng, S, params.sectors, params.cluster_size)
     size_S = rng.standard_normal(S)
-    first_S, last_S = _lives(rng, S, params.listed_later, params.delisted)
+    first_S, last_S = _listings(rng, S, params.listed_later, params.delisted)
     price_S = 1500.0 * np.exp(0.7 * rng.standard_normal(S))
     turnover_S = 5e8 * np.exp(0.8 * size_S + 0.5 * rng.standard_normal(S))
     return Universe(
-        codes=tuple(str(FIRST_CODE + stock * room // S) for stock in range(S)),
+        codes=tuple(str(FIRST_CODE + stock * available // S) for stock in range(S)),
         sector_S=sector_S,
         cluster_S=cluster_S,
         segment_S=_segments(size_S),
@@ -91,7 +91,7 @@ def draw(params: SyntheticQuotes) -> Universe:
 
 
 def _groups(rng: np.random.Generator, S: int, sectors: int, cluster_size: int) -> tuple[Ints, Ints]:
-    """Sector and cluster of each stock: equal sectors, each cut into clusters, the last possibly smaller."""
+    """Sector and cluster of each stock: sectors of equal size, split into clusters; the last one may be smaller."""
     order = rng.permutation(S)
     sector_S, cluster_S = np.empty(S, np.int64), np.empty(S, np.int64)
     cluster = 0
@@ -103,13 +103,13 @@ def _groups(rng: np.random.Generator, S: int, sectors: int, cluster_size: int) -
     return sector_S, cluster_S
 
 
-def _lives(rng: np.random.Generator, S: int, listed_later: float, delisted: float) -> tuple[Ints, Ints]:
-    """First and last session of each stock; none is both listed later and delisted."""
+def _listings(rng: np.random.Generator, S: int, listed_later: float, delisted: float) -> tuple[Ints, Ints]:
+    """First and last listed session of each stock; no stock is both listed later and delisted."""
     order = rng.permutation(S)
     first_S, last_S = np.zeros(S, np.int64), np.full(S, NEVER, np.int64)
     late, leaving = order[: round(listed_later * S)], order[S - round(delisted * S) :]
     first_S[late] = rng.integers(1, LISTING_WINDOW, len(late))
-    last_S[leaving] = rng.integers(_SHORTEST_LIFE, LISTING_WINDOW, len(leaving))
+    last_S[leaving] = rng.integers(_MIN_LISTED, LISTING_WINDOW, len(leaving))
     return first_S, last_S
 
 
