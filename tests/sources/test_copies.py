@@ -58,7 +58,7 @@ def test_a_session_that_was_copied_under_another_date_is_refused(
         read(put(whole, copied, to))
     lines = fault.value.message.splitlines()[1:]
     assert lines == [f"- {min(of, to)} and {max(of, to)}: {copied.height} of {copied.height} stocks"]
-    assert "take its rows out" in fault.value.hint
+    assert "remove its rows" in fault.value.hint
 
 
 def test_good_bars_come_through_as_they_are(whole: pl.DataFrame, read: Read) -> None:

@@ -58,7 +58,7 @@ def test_a_factor_that_is_not_positive_is_refused(
     bars: pl.DataFrame, file_params: Params, write_bars: Write, factor: float
 ) -> None:
     path = write_bars(bars.with_columns(factor=pl.lit(factor)))
-    with pytest.raises(DataError, match=rf"`factor` holds {factor} for 1301 on 2024-01-04 \(6 such rows\)"):
+    with pytest.raises(DataError, match=rf"`factor` has {factor} for 1301 on 2024-01-04 \(6 such rows\)"):
         make(file_params(path, bar_columns={"AdjustmentFactor": "factor"}))
 
 
@@ -104,7 +104,7 @@ def test_a_stock_whose_bars_end_early_counts_as_delisted(
     ]
 
 
-def test_sectors_come_from_the_bars_file_and_the_last_of_several_holds(
+def test_sectors_come_from_the_bars_file_and_the_last_of_several_applies(
     bars: pl.DataFrame, file_params: Params, write_bars: Write
 ) -> None:
     path = write_bars(bars.with_columns(sector=pl.Series(["Foods", "Foods", "Mining", None, "Banks", None])))

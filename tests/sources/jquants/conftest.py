@@ -1,5 +1,5 @@
-"""A local exchange and what is downloaded from it."""
+"""Fixtures: a local J-Quants server and downloads from it."""
 
 from __future__ import annotations
 
-from ...download.conftest import _own_key, api, exchange, folder, heard, run  # noqa: F401
+from ...download.conftest import _own_key, api, exchange, folder, messages, run  # noqa: F401

@@ -172,7 +172,7 @@ def test_what_is_downloaded_later_changes_nothing_before_the_end(run: Run, param
     assert made["2024-02-02"] == made["2024-02-06"]
 
 
-def test_a_correction_holds_once_it_is_in_the_folder(exchange: Exchange, run: Run, params: Params) -> None:
+def test_a_stored_correction_applies(exchange: Exchange, run: Run, params: Params) -> None:
     run()
     exchange.bars["2024-01-30"]["13010"]["C"] = 101.5
     run(again=True)
@@ -247,15 +247,15 @@ def test_the_stage_makes_quotes_of_what_was_downloaded(
     assert list(made.report) == ["rules", "listed", "untraded", "unlisted", "segments_left_out"]
 
 
-def test_too_little_is_refused(run: Run, params: Params) -> None:
+def test_too_few_months_or_stocks_are_refused(run: Run, params: Params) -> None:
     with pytest.raises(DataError, match="has no month from 2024-01-01 to 2024-12-31"):
         make(params())
     run()
     with pytest.raises(DataError, match="has no month from 2023-01-01 to 2023-12-31"):
         make(params(start=date(2023, 1, 1), end=date(2023, 12, 31)))
-    with pytest.raises(DataError, match="has 1 stocks of Others in"):
+    with pytest.raises(DataError, match="has 1 stocks of Others from"):
         make(params(segments=["Others"]))
-    with pytest.raises(DataError, match="has 0 stocks of Mothers in"):
+    with pytest.raises(DataError, match="has 0 stocks of Mothers from"):
         make(params(segments=["Mothers"]))
 
 
