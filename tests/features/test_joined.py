@@ -266,10 +266,10 @@ def _of_other_stocks(table: pl.DataFrame) -> pl.DataFrame:
     ("spoil", "told"),
     [
         (_without_a_column, "has no column `Dividend` (`dataset.joined.tables.statements.values.dividend`)"),
-        (_with_rows_twice, "has 4 rows that share code and day of publication with another, such as 1315 2020-11-12, "),
+        (_with_rows_twice, "has 4 rows with a duplicate code and publication date, such as 1315 2020-11-12, "),
         (_with_words, "column `Dividend` has '-' in row 4, which is not a number (2 such rows)"),
         (_without_a_day, "column `DisclosedDate` has no value in row 3, which is not a date"),
-        (_of_other_stocks, "has no row of a stock that is listed: its codes are such as "),
+        (_of_other_stocks, "has no row of a listed stock: its codes are like "),
     ],
     ids=["column", "twice", "number", "day", "stocks"],
 )
@@ -325,12 +325,12 @@ def test_parameters_that_say_nothing_are_refused(change: dict[str, Any], message
 @pytest.mark.parametrize(("name", "value"), [("Statements", "eps"), ("statements", "EPS"), ("../statements", "eps")])
 def test_names_that_no_feature_can_have_are_refused(joined: Dataset, name: str, value: str) -> None:
     table = replace(joined.joined.tables["statements"], values={value: "EarningsPerShare"})
-    with pytest.raises(ConfigError, match="cannot name a feature"):
+    with pytest.raises(ConfigError, match="is not a valid feature name"):
         chosen(replace(joined, joined=replace(joined.joined, tables={name: table})))
 
 
 def test_tables_whose_features_share_a_name_are_refused(joined: Dataset) -> None:
     table = joined.joined.tables["statements"]
     tables = {"a": replace(table, values={"b_c": "Dividend"}), "a_b": replace(table, values={"c": "Dividend"})}
-    with pytest.raises(ConfigError, match="1 feature names stand twice: joined_a_b_c"):
+    with pytest.raises(ConfigError, match="1 feature names are duplicate: joined_a_b_c"):
         chosen(replace(joined, joined=replace(joined.joined, tables=tables)))

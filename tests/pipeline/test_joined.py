@@ -58,7 +58,7 @@ def test_a_table_is_an_input_of_the_dataset_and_each_row_is_known_after_its_day(
     before = workspace.bytes_of("data/dataset") | {"lock": (workspace.folder / "dvc.lock").read_bytes()}
     give(workspace, pl.concat([table, table.head(3)]))
     done = workspace.run("dvc", "repro", "dataset", check=False)
-    assert f"error: `{FOLDER}/statements.parquet` has 6 rows that share code and day of publication" in done.stderr
+    assert f"error: `{FOLDER}/statements.parquet` has 6 rows with a duplicate code and publication date" in done.stderr
     assert "Traceback" not in done.stderr
     assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of("data/dataset") | {"lock": (workspace.folder / "dvc.lock").read_bytes()} == before

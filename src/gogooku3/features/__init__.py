@@ -1,1 +1,1 @@
-"""What is computed from bars: features, targets and the neighbour graph, session by session and stock by stock."""
+"""Computes features, targets and the neighbour graph from bars, per session and stock, without look-ahead."""

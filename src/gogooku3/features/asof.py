@@ -1,4 +1,4 @@
-"""Values that become known session by session, and what of them is known at each."""
+"""As-of join: point-in-time values of a published quantity at each session's close."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from gogooku3.dataset.elementwise import Floats
 
 @dataclass(frozen=True, eq=False)
 class AsOf:
-    """The published values of one quantity, in the order in which they became known: R rows, code by code."""
+    """The published values of one quantity, sorted by code and date: R rows."""
 
     rows: dict[str, slice]
-    """Where each code's stand."""
+    """The rows of each code."""
     first_R: npt.NDArray[np.datetime64]
     """The first session that knows the value."""
     last_R: npt.NDArray[np.datetime64]
-    """The last session for which it stands, unless a later value is known."""
+    """The last session in which the value is valid, if no later value replaces it."""
     value_R: Floats
 
     @classmethod
     def of(
         cls, published: pl.DataFrame, sessions: npt.NDArray[np.datetime64], lag: int, stale_after: int | None
     ) -> AsOf:
-        """Finds for each value the sessions for which it stands.
+        """Computes the sessions in which each value is valid.
 
-        Example: with a lag of 1, a value that is published on a Friday is known from Monday's session on, and so is
-        one that is published on the Saturday or on the Sunday after it.
+        Example: with a lag of 1, a value published on a Friday is known from Monday's session on, and so is one
+        published on the following Saturday or Sunday.
 
         Args:
-            published: `Code`, `Published` (day) and `Value`, of which no day stands twice for a code.
-            sessions: all of history, rising; a value that none of them knows is left out.
-            lag: sessions from the day of publication to the first that knows the value; 0: that day's own session, or
-                the next one.
-            stale_after: sessions for which a value stands; None: until the next.
+            published: `Code`, `Published` (date) and `Value`, one row per code and date.
+            sessions: the whole history, ascending; a value that no session knows is dropped.
+            lag: sessions from the publication date to the first session that knows the value; 0: the session of that
+                date, or the next one.
+            stale_after: sessions for which a value is valid; None: until the next value.
         """
         rows = published.sort("Code", "Published")
         day_R = rows["Published"].to_numpy().astype("datetime64[D]")
@@ -57,16 +57,16 @@ class AsOf:
         )
 
     def at(self, sessions: npt.NDArray[np.datetime64], codes: tuple[str, ...]) -> Floats:
-        """[T, S] the last value known at each session's close; NaN where there is none, or it is stale."""
-        held = [(column, self.rows[code]) for column, code in enumerate(codes) if code in self.rows]
-        if not held:
+        """[T, S] the last value known at each session's close; NaN if there is none or it is stale."""
+        known = [(column, self.rows[code]) for column, code in enumerate(codes) if code in self.rows]
+        if not known:
             return np.full((len(sessions), len(codes)), np.nan)
-        row_N = np.concatenate([np.arange(rows.start, rows.stop) for _, rows in held])
-        column_N = np.concatenate([np.full(rows.stop - rows.start, column) for column, rows in held])
-        session_N = np.searchsorted(sessions, self.first_R[row_N])  # what was known before the first, is at the first
+        row_N = np.concatenate([np.arange(rows.start, rows.stop) for _, rows in known])
+        column_N = np.concatenate([np.full(rows.stop - rows.start, column) for column, rows in known])
+        session_N = np.searchsorted(sessions, self.first_R[row_N])  # values known earlier start at the first session
         later_N = session_N == len(sessions)
-        place_TS = np.full((len(sessions), len(codes)), -1)
-        place_TS[session_N[~later_N], column_N[~later_N]] = row_N[~later_N]  # of several, the last stands
-        place_TS = np.maximum.accumulate(place_TS, axis=0)
-        stands_TS = (place_TS >= 0) & (sessions[:, None] <= self.last_R[place_TS])
-        return np.where(stands_TS, self.value_R[place_TS], np.nan)
+        row_TS = np.full((len(sessions), len(codes)), -1)
+        row_TS[session_N[~later_N], column_N[~later_N]] = row_N[~later_N]  # of several in one session, the last
+        row_TS = np.maximum.accumulate(row_TS, axis=0)  # forward fill
+        valid_TS = (row_TS >= 0) & (sessions[:, None] <= self.last_R[row_TS])
+        return np.where(valid_TS, self.value_R[row_TS], np.nan)

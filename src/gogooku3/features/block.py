@@ -1,8 +1,8 @@
-"""The features of a block of time, of all its stocks, as the files hold them.
+"""Computes the features of a block of sessions for all stocks, in the form of the dataset's files.
 
-Each stock's own values are computed on tiles of a few stocks and no longer a history than a lookback needs, so that a
-tile stays in the processor's cache; then each session's stocks are set beside each other. A value has the same bits
-however time and stocks are cut.
+First, time-series values are computed on tiles of a few stocks with only the history that the lookback needs, so that a
+tile fits into the processor's cache; then the cross-sectional step runs per session. The bits of a value do not depend
+on the block and tile boundaries.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from gogooku3.features.feature import Feature
 from gogooku3.features.market import Market
 
 STOCKS_AT_ONCE = 64
+"""Tile size."""
 _LOOKBACKS = (1, 21, 61, 121, 251)
-"""Features are computed together whose lookbacks lie between the same two."""
+"""Bounds of lookback classes; the features of one class share a history."""
 
 Block = npt.NDArray[np.float32]
 
@@ -31,27 +32,27 @@ def feature_block(
     stop: int,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Block:
-    """[F, stop − start, S] values of the sessions start … stop − 1; `session` features raw, for the split fits them.
+    """[F, stop − start, S] values of the sessions start … stop − 1, normalised except for `session` features.
 
-    Only these sessions and the longest lookback before them are read.
+    Reads only these sessions and the longest lookback before them.
 
     Args:
-        market: its stocks are all that have a bar in these sessions.
-        advance: is told, as the work proceeds, what share of it was done.
+        market: its stocks must include all with a bar in these sessions.
+        advance: progress callback; its argument is the share of work done since the last call.
     """
     x_FTS = np.empty((len(features), stop - start, len(market.codes)), np.float32)
-    for places in _alike(features):
-        of_session = features[places[0]].scope == "session"
-        lookback = max(features[place].lookback for place in places)
+    for indices in _by_lookback(features):
+        of_session = features[indices[0]].scope == "session"
+        lookback = max(features[index].lookback for index in indices)
         begin = max(0, start - lookback + 1)
         history = market.rows(begin, stop)
         tiles = [slice(0, len(market.codes))] if of_session else _tiles(len(market.codes))
         for tile in tiles:
             part = history if of_session else history.columns(tile.start, tile.stop)
-            for place in places:
-                own = features[place].own(part)[start - begin :]
-                x_FTS[place, :, tile] = own[:, None] if of_session else own
-            advance(0.7 * len(places) / len(features) / len(tiles))
+            for index in indices:
+                own = features[index].own(part)[start - begin :]
+                x_FTS[index, :, tile] = own[:, None] if of_session else own
+            advance(0.7 * len(indices) / len(features) / len(tiles))
     sessions = market.rows(start, stop)
     absent_TS = ~sessions.present_TS
     for feature, x_TS in zip(features, x_FTS, strict=True):
@@ -64,12 +65,12 @@ def feature_block(
     return x_FTS
 
 
-def _alike(features: Sequence[Feature]) -> Iterator[list[int]]:
-    """Places of the features that are computed together: of like lookback, the session's apart from the stocks'."""
+def _by_lookback(features: Sequence[Feature]) -> Iterator[list[int]]:
+    """Indices of the features, grouped by lookback class, `session` features separately."""
     classes: dict[tuple[bool, int], list[int]] = {}
-    for place, feature in enumerate(features):
-        reach = next((bound for bound in _LOOKBACKS if feature.lookback <= bound), feature.lookback)
-        classes.setdefault((feature.scope == "session", reach), []).append(place)
+    for index, feature in enumerate(features):
+        bound = next((bound for bound in _LOOKBACKS if feature.lookback <= bound), feature.lookback)
+        classes.setdefault((feature.scope == "session", bound), []).append(index)
     yield from classes.values()
 
 
@@ -78,7 +79,7 @@ def _tiles(stocks: int) -> list[slice]:
 
 
 def _canonical(values: npt.NDArray[np.floating]) -> Block:
-    """One bit pattern for NaN and one for zero: the sign that either carries depends on the width of vector loops."""
+    """float32 with one bit pattern for NaN and one for zero: the sign of either depends on the SIMD width."""
     narrow = values.astype(np.float32)
     narrow += np.float32(0.0)
     narrow[np.isnan(narrow)] = np.nan

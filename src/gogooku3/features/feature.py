@@ -1,4 +1,4 @@
-"""What a feature is: one declaration with its name, its formula in words and its formula in code."""
+"""The feature (factor) declaration: name, lookback, definition in words and compute function."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Feature:
-    """A quantity of each stock (scopes `stock` and `rank`) or of the session (scope `session`)."""
+    """A feature per stock (scopes `stock` and `rank`) or per session (scope `session`)."""
 
     family: str
     scope: Scope
     name: str
     lookback: int
-    """Sessions whose bars the value depends on, its own session included."""
+    """Sessions of bars that a value depends on, including its own session."""
     definition: str
-    """The formula in one line, with its source where it has one."""
+    """The formula in one line, with its source if it has one."""
     compute: Callable[[Market], Floats]
-    """[T, S] values, each from its own stock's bars, the index and `Market.sector_return_TS` alone; for scope
-    `session` [T] values, from the bars of all stocks. NaN where unknown."""
+    """Time-series step: [T, S] values, each from its stock's bars, the index and `Market.sector_return_TS` only; for
+    scope `session` [T] values, from the bars of all stocks. NaN if unknown."""
     across: Callable[[Floats, Market], Floats] | None = None
-    """What becomes of a session's [T, S] values beside those of the other stocks, where it matters."""
+    """Optional cross-sectional step: transforms the [T, S] values over the stocks of each session."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if self.lookback < 1:
             raise ConfigError(
-                f"feature `{self.name}` looks back on {self.lookback} sessions",
-                hint="a feature depends on its own session at least: use 1 or more",
+                f"feature `{self.name}` has a lookback of {self.lookback} sessions",
+                hint="use 1 or more: a feature depends at least on its own session",
             )
 
     @property
     def column(self) -> Column:
-        """The feature as the schema records it."""
+        """The feature's entry in the schema."""
         return Column(self.name, self.family, self.lookback, self.scope, self.definition, DTYPE)
 
     def own(self, market: Market) -> Floats:
-        """`compute`, with NaN in the first `lookback` − 1 sessions, which lack history.
+        """`compute`, with NaN in the first `lookback` − 1 sessions (warm-up).
 
-        With that, a value never depends on where the market's history begins.
+        So a value never depends on the start of the market's history.
         """
         values = self.compute(market).astype(np.float64)
         values[: self.lookback - 1] = np.nan
         return values
 
     def values(self, market: Market) -> Floats:
-        """[T, S] values beside all other stocks, NaN without a bar, or [T] for scope `session`; not yet normalised."""
+        """[T, S] values after the cross-sectional step, NaN without a bar; [T] for scope `session`. Not normalised."""
         own = self.own(market)
         if self.scope == "session":
             return own
@@ -67,17 +67,18 @@ class Feature:
 
 
 def check_name(name: str) -> None:
-    """Refuses what cannot name a feature.
+    """Validates the name of a feature.
 
     Raises:
-        ConfigError: the name breaks the grammar, or it starts as the forward returns do.
+        ConfigError: the name has invalid characters, or the prefix of the forward returns.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"`{name}` cannot name a feature", hint=f"use small letters, digits and underscores: {NAME.pattern}"
+            f"`{name}` is not a valid feature name",
+            hint=f"use lowercase letters, digits and underscores: {NAME.pattern}",
         )
     if name.startswith(TARGET_PREFIX):
         raise ConfigError(
-            f"feature `{name}` is named as a forward return, which is never an input",
+            f"feature `{name}` is named like a forward return, which must never be an input (leakage)",
             hint=f"choose a name that does not start with `{TARGET_PREFIX}`",
         )

@@ -1,8 +1,8 @@
-"""Tables that are joined as of each session: statements, margin, flows, or whatever else has a day of publication.
+"""Features from point-in-time tables (as-of join): financial statements, margin, flows: all with a publication date.
 
-A table is the file `<folder>/<name>.parquet` of `dataset.joined`. A row says something of its stock from the session on
-that is `lag` sessions after its day of publication; a value that is null or NaN says nothing, so that the one before it
-stands on. Rows of stocks without bars are left out.
+A table is the file `<folder>/<name>.parquet` of `dataset.joined`. A row is valid from the session `lag` sessions after
+its publication date (no look-ahead); null and NaN are ignored, so the previous value stays valid. Rows of stocks without
+bars are dropped.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _EXAMPLES = 5
 
 
 def features(joined: Joined) -> tuple[Feature, ...]:
-    """A feature for each value of each table, in the order of the parameters.
+    """One feature per value of each table, in the order of the parameters.
 
     Raises:
-        ConfigError: a table or a value has a name that cannot be part of a feature's.
+        ConfigError: the name of a table or value is not valid in a feature name.
     """
     return tuple(
         Feature(
@@ -48,15 +48,15 @@ def features(joined: Joined) -> tuple[Feature, ...]:
 
 
 def read(joined: Joined, sessions: npt.NDArray[np.datetime64], listed: pl.Series) -> dict[str, AsOf]:
-    """The values of all tables by the name of their feature.
+    """The values of all tables, keyed by feature name.
 
     Args:
-        sessions: all of history, rising.
+        sessions: the whole history, ascending.
         listed: the codes of all stocks.
 
     Raises:
-        DataError: a table is absent or unreadable, lacks a column, holds what is no code, day or number, has a code
-            twice on a day, or has no listed stock.
+        DataError: a table is missing or unreadable, lacks a column, has invalid codes, dates or numbers or duplicate
+            rows for a code and date, or has no listed stock.
     """
     return {
         _name(name, value): AsOf.of(published, sessions, table.lag, table.stale_after)
@@ -80,7 +80,7 @@ def _known(market: Market, name: str) -> Floats:
 
 
 def _published(path: Path, name: str, table: JoinedTable, listed: pl.Series) -> Mapping[str, pl.DataFrame]:
-    """`Code`, `Published` and `Value` for each of a table's values, where there is one."""
+    """`Code`, `Published` and `Value` of each of a table's values, without missing values."""
     parameters = {"code": table.code, "published": table.published}
     parameters |= {f"values.{value}": column for value, column in table.values.items()}
     source = files.load(path, {f"dataset.joined.tables.{name}.{each}": own for each, own in parameters.items()})
@@ -89,20 +89,20 @@ def _published(path: Path, name: str, table: JoinedTable, listed: pl.Series) -> 
     _require_one_row_a_day(path, keys)
     if not keys["Code"].is_in(listed.implode()).any():
         raise DataError(
-            f"`{path}` has no row of a stock that is listed: its codes are such as {', '.join(keys['Code'].head(3))},"
-            f" those of the bars such as {', '.join(listed.head(3))}",
-            hint=f"write the codes alike, or name another column as `dataset.joined.tables.{name}.code`",
+            f"`{path}` has no row of a listed stock: its codes are like {', '.join(keys['Code'].head(3))},"
+            f" those of the bars like {', '.join(listed.head(3))}",
+            hint=f"use the same code format, or set another column as `dataset.joined.tables.{name}.code`",
         )
     return {value: keys.with_columns(column).drop_nulls("Value") for value, column in numbers.items()}
 
 
 def _require_one_row_a_day(path: Path, keys: pl.DataFrame) -> None:
-    twice = keys.filter(keys.is_duplicated())
-    if twice.is_empty():
+    duplicates = keys.filter(keys.is_duplicated())
+    if duplicates.is_empty():
         return
-    examples = twice.unique().sort("Code", "Published").head(_EXAMPLES).iter_rows()
+    examples = duplicates.unique().sort("Code", "Published").head(_EXAMPLES).iter_rows()
     raise DataError(
-        f"`{path}` has {len(twice)} rows that share code and day of publication with another, such as"
+        f"`{path}` has {len(duplicates)} rows with a duplicate code and publication date, such as"
         f" {', '.join(f'{code} {day}' for code, day in examples)}",
-        hint="keep one row for each code and day",
+        hint="keep one row per code and date",
     )

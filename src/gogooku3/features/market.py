@@ -1,4 +1,4 @@
-"""The market as matrices: one row per session, one column per stock, NaN where there is no bar."""
+"""The market as matrices of OHLCV values: one row per session, one column per stock, NaN without a bar."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ P = ParamSpec("P")
 
 
 def quantity(compute: Callable[Concatenate[Market, P], Floats]) -> Callable[Concatenate[Market, P], Floats]:
-    """A quantity of a market, computed once for each market and arguments; its result is not to be written to."""
+    """Decorator: caches a quantity per market and arguments; the cached array is read-only."""
 
     @wraps(compute)
-    def remembered(market: Market, /, *args: P.args, **kwargs: P.kwargs) -> Floats:
+    def cached(market: Market, /, *args: P.args, **kwargs: P.kwargs) -> Floats:
         key = (compute, args, tuple(sorted(kwargs.items())))
         if key not in market.memo:
             values = compute(market, *args, **kwargs)
@@ -33,22 +33,22 @@ def quantity(compute: Callable[Concatenate[Market, P], Floats]) -> Callable[Conc
             market.memo[key] = values
         return market.memo[key]
 
-    return remembered
+    return cached
 
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """Bars adjusted for splits as known at each session, with sectors and the market's index.
+    """Bars with point-in-time split adjustment, sectors, segments and the market index.
 
     A price at session t is divided, a volume multiplied, by the product of the adjustment factors of the sessions up
-    to and including t: adjusted prices run through a split without a jump, and a later split changes nothing
-    before it. Only ratios of adjusted prices mean anything.
+    to and including t: adjusted prices have no jump at a split, and a later split changes no earlier value (no
+    look-ahead). Only ratios of adjusted prices are meaningful.
 
-    A bar without a close is no bar. A session is a date on which at least one stock has a bar.
+    A bar without a close does not count as a bar. A session is a date on which at least one stock has a bar.
     """
 
     sessions: npt.NDArray[np.datetime64]
-    """[T] days, rising."""
+    """[T] days, ascending."""
     codes: tuple[str, ...]
     """S codes, sorted."""
     open_TS: Floats
@@ -60,24 +60,24 @@ class Market:
     turnover_TS: Floats
     """Traded value in yen."""
     sectors: tuple[str, ...]
-    """S names of sectors."""
+    """S sector names."""
     segments: tuple[str, ...]
-    """S names of market segments."""
+    """S market segment names."""
     index_T: Floats
-    """Level of the market index; NaN where it has none."""
+    """Level of the market index; NaN if missing."""
     joined: Mapping[str, AsOf] = field(default_factory=dict)
-    """Values from tables beside the bars, by the name of their feature."""
+    """Values of the joined tables, keyed by feature name."""
     memo: dict[Hashable, Floats] = field(default_factory=dict, init=False, repr=False)
-    """What `quantity` has computed of this market."""
+    """Cache of `quantity`."""
 
     @classmethod
     def of_bars(cls, bars: pl.DataFrame, listed: pl.DataFrame, index: pl.DataFrame) -> Market:
-        """Lays out bars, listings and index in the schema of `gogooku3.quotes`.
+        """Pivots bars, listing and index of the quotes schema into matrices.
 
         Args:
-            bars: with a column `factor`, the product of the code's adjustment factors up to the bar.
-            listed: the codes' sectors and segments.
-            index: the levels of at least the bars' sessions.
+            bars: with a column `factor`, the cumulative product of the code's adjustment factors.
+            listed: sectors and segments of the codes.
+            index: levels of at least the bars' sessions.
 
         Raises:
             DataError: no bar has a close, or a stock with bars is not listed.
@@ -89,9 +89,9 @@ class Market:
         row, column = positions(known["Date"], sessions), positions(known["Code"], codes)
 
         def matrix(values: pl.Series) -> Floats:
-            laid_TS = np.full((len(sessions), len(codes)), np.nan)
-            laid_TS[row, column] = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
-            return laid_TS
+            values_TS = np.full((len(sessions), len(codes)), np.nan)
+            values_TS[row, column] = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+            return values_TS
 
         return cls(
             sessions=sessions.to_numpy().astype("datetime64[D]"),
@@ -102,40 +102,40 @@ class Market:
             close_TS=matrix(known["Close"] / known["factor"]),
             volume_TS=matrix(known["Volume"] * known["factor"]),
             turnover_TS=matrix(known["TurnoverValue"]),
-            sectors=_groups(listed, "Sector33", codes),
-            segments=_groups(listed, "MarketSegment", codes),
+            sectors=_labels(listed, "Sector33", codes),
+            segments=_labels(listed, "MarketSegment", codes),
             index_T=_levels(index, sessions),
         )
 
     def rows(self, start: int, stop: int) -> Market:
-        """The sessions start … stop − 1 alone, adjusted as in the whole."""
+        """The sessions start … stop − 1, with unchanged adjustment."""
         series = ("sessions", "open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS", "index_T")
         return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
 
     def columns(self, start: int, stop: int) -> Market:
-        """The stocks start … stop − 1 alone, in the same sectors beside the same others."""
+        """The stocks start … stop − 1, with the sector returns of the whole market."""
         series = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS")
-        taken = {name: np.ascontiguousarray(getattr(self, name)[:, start:stop]) for name in series}
-        groups = {name: getattr(self, name)[start:stop] for name in ("sectors", "segments")}
-        part = replace(self, codes=self.codes[start:stop], **taken, **groups)  # type: ignore[arg-type]
-        # What the whole sector did cannot be seen from a part of it.
+        values = {name: np.ascontiguousarray(getattr(self, name)[:, start:stop]) for name in series}
+        labels = {name: getattr(self, name)[start:stop] for name in ("sectors", "segments")}
+        part = replace(self, codes=self.codes[start:stop], **values, **labels)  # type: ignore[arg-type]
+        # The return of the whole sector cannot be computed from a part of it.
         part.__dict__["sector_return_TS"] = self.sector_return_TS[:, start:stop]
         return part
 
     @cached_property
     def present_TS(self) -> Bools:
-        """True where the stock has a bar."""
+        """True if the stock has a bar."""
         return ~np.isnan(self.close_TS)
 
     @cached_property
     def sector_S(self) -> npt.NDArray[np.intp]:
-        """Number of the stock's sector among the sorted sectors."""
-        return _numbers(self.sectors)
+        """Index of the stock's sector among the sorted sectors."""
+        return _indices(self.sectors)
 
     @cached_property
     def segment_S(self) -> npt.NDArray[np.intp]:
-        """Number of the stock's market segment among the sorted segments."""
-        return _numbers(self.segments)
+        """Index of the stock's market segment among the sorted segments."""
+        return _indices(self.segments)
 
     @cached_property
     def return_TS(self) -> Floats:
@@ -154,7 +154,7 @@ class Market:
 
     @cached_property
     def sector_return_TS(self) -> Floats:
-        """Mean log return of the stock's sector, itself included."""
+        """Mean log return of the stock's sector, including the stock."""
         return cross_section.group_mean(self.return_TS, self.sector_S)
 
     @cached_property
@@ -179,7 +179,7 @@ class Market:
 
     @cached_property
     def log_volume_TS(self) -> Floats:
-        """Logarithm of the adjusted volume; NaN where nothing was traded."""
+        """Logarithm of the adjusted volume; NaN if nothing was traded."""
         return log(self.volume_TS)
 
     @cached_property
@@ -190,24 +190,24 @@ class Market:
 
     @cached_property
     def index_return_TS(self) -> Floats:
-        """The index return beside every stock's own."""
+        """The index return, broadcast to all stocks."""
         return np.broadcast_to(self.index_return_T[:, None], self.close_TS.shape)
 
 
-def _groups(listed: pl.DataFrame, column: str, codes: pl.Series) -> tuple[str, ...]:
+def _labels(listed: pl.DataFrame, column: str, codes: pl.Series) -> tuple[str, ...]:
     of_code = dict(listed.select("Code", column).iter_rows())
-    strangers = [code for code in codes if code not in of_code]
-    if strangers:
+    unlisted = [code for code in codes if code not in of_code]
+    if unlisted:
         raise DataError(
-            f"{len(strangers)} stocks have bars and are not in `listed`: {', '.join(strangers[:5])}",
-            hint="make the quotes anew with `dvc repro quotes`",
+            f"{len(unlisted)} stocks have bars and are not in `listed`: {', '.join(unlisted[:5])}",
+            hint="rebuild the quotes with `dvc repro quotes`",
         )
     return tuple(of_code[code] or "" for code in codes)
 
 
-def _numbers(names: tuple[str, ...]) -> npt.NDArray[np.intp]:
-    number = {name: place for place, name in enumerate(sorted(set(names)))}
-    return np.array([number[name] for name in names], np.intp)
+def _indices(names: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    index = {name: position for position, name in enumerate(sorted(set(names)))}
+    return np.array([index[name] for name in names], np.intp)
 
 
 def _levels(index: pl.DataFrame, sessions: pl.Series) -> Floats:

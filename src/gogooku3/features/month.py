@@ -1,4 +1,4 @@
-"""The features and graphs of months, as the frames that a dataset holds: all that decides their values begins here."""
+"""Feature and graph frames of the months of a dataset; the entry point of all code that determines their values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gogooku3.features.feature import Feature
 from gogooku3.features.market import Market
 
 Advance = Callable[[float], None]
-"""Is told how many months were done since it was last told."""
+"""Progress callback: months (fractional) done since the last call."""
 
 
 @dataclass(frozen=True)
 class Month:
-    """A calendar month with its sessions start … stop − 1 in the whole history."""
+    """A calendar month; its sessions are start … stop − 1 in the whole history."""
 
     name: str
     start: int
@@ -30,7 +30,7 @@ class Month:
 def month_frames(
     run: Sequence[Month], first: int, market: Market, features: Sequence[Feature], params: Dataset, advance: Advance
 ) -> Iterator[tuple[Month, dict[str, pl.DataFrame]]]:
-    """Consecutive months with their files, from a market that begins with session `first`."""
+    """Computes the files of consecutive months, from a market that starts at session `first`."""
     start, stop = run[0].start - first, run[-1].stop - first
     x_FTS = feature_block(market, features, params.clip, start, stop, lambda share: advance(0.8 * share * len(run)))
     names = [feature.name for feature in features]
@@ -50,7 +50,7 @@ def month_frames(
 
 
 def frame(market: Market, rows: slice, names: Sequence[str], values_FTS: Block) -> pl.DataFrame:
-    """`Date`, `Code` and [F, T, S] values of some sessions of a market: one row per bar."""
+    """A frame of `Date`, `Code` and [F, T, S] values of some sessions of a market: one row per bar."""
     present_TS = market.present_TS[rows]
     session, stock = np.nonzero(present_TS)
     key = {"Date": market.sessions[rows][session], "Code": pl.Series(market.codes, dtype=pl.String).gather(stock)}

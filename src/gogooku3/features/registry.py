@@ -1,4 +1,4 @@
-"""All features by family, and those of a named subset."""
+"""The feature registry: all features by family, and the named subsets."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ FAMILIES: dict[str, tuple[Feature, ...]] = {
 
 
 def select(subset: str) -> tuple[Feature, ...]:
-    """The features of a subset, family by family, each in the order of its file.
+    """The features of a subset, by family, in the order of declaration.
 
     Raises:
-        ConfigError: two features share a name, or a name of the subset is no feature's.
+        ConfigError: a feature name is duplicate, or the subset has an unknown name.
     """
     every = tuple(feature for features in FAMILIES.values() for feature in features)
     refuse_duplicates([feature.name for feature in every])
     names = SUBSETS[subset]
     if names is None:
         return every
-    strangers = sorted(names - {feature.name for feature in every})
-    if strangers:
+    unknown = sorted(names - {feature.name for feature in every})
+    if unknown:
         raise ConfigError(
-            f"`{subset}` names {', '.join(strangers)}, which no family declares",
+            f"`{subset}` lists {', '.join(unknown)}, which no family declares",
             hint="correct `gogooku3.features.subsets`",
         )
     return tuple(feature for feature in every if feature.name in names)
 
 
 def chosen(params: Dataset) -> tuple[Feature, ...]:
-    """The features of a dataset: those of its subset, then those of the tables that are joined.
+    """The features of a dataset: its subset, then the features of its joined tables.
 
     Raises:
-        ConfigError: two features share a name, or one cannot be named as the parameters say.
+        ConfigError: a feature name is duplicate or invalid.
     """
     features = (*select(params.features), *joined.features(params.joined))
     refuse_duplicates([feature.name for feature in features])
@@ -72,10 +72,10 @@ def chosen(params: Dataset) -> tuple[Feature, ...]:
 
 
 def refuse_duplicates(names: list[str]) -> None:
-    """Raises `ConfigError` when a name stands twice."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    """Raises `ConfigError` if a name is duplicate."""
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise ConfigError(
-            f"{len(twice)} feature names stand twice: {', '.join(twice[:5])}",
+            f"{len(duplicates)} feature names are duplicate: {', '.join(duplicates[:5])}",
             hint="name each feature once in `gogooku3.features.families`, and in `dataset.joined.tables`",
         )

@@ -1,4 +1,4 @@
-"""The named sets of features: each holds the one before it, in the order of the families."""
+"""The named feature sets `core`, `extended` and `full`: each includes the previous one."""
 
 from __future__ import annotations
 
@@ -53,4 +53,4 @@ SUBSETS: dict[str, frozenset[str] | None] = {
     "extended": frozenset(_CORE.split() + _EXTENDED.split()),
     "full": None,
 }
-"""The names of each; None stands for every feature that there is."""
+"""The feature names of each subset; None: all features."""

@@ -1,4 +1,4 @@
-"""Targets: what the stocks returned after the session. Never an input."""
+"""Targets (labels): forward returns after the session. Never an input feature (leakage)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gogooku3.features.market import Market
 
 
 def forward_returns(market: Market, horizons: list[int]) -> npt.NDArray[np.float32]:
-    """[H, T, S] simple returns from the close of t to the close `h` sessions later, adjusted for splits.
+    """[H, T, S] simple returns from the close of t to the close `h` sessions later, split-adjusted.
 
-    NaN where the stock has no bar in one of the two sessions, or the later one is beyond the end.
+    NaN if the stock has no bar in one of the two sessions, or the later one is after the end of the data.
     """
     y_HTS = np.full((len(horizons), *market.close_TS.shape), np.nan, np.float32)
     for y_TS, horizon in zip(y_HTS, horizons, strict=True):

@@ -1,4 +1,4 @@
-"""The date of a session: the same for all its stocks."""
+"""Calendar features of a session's date: the same for all its stocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gogooku3.features.market import Market
 _family = Family("calendar", "session")
 
 _TURN_DAYS = 3
-"""Calendar days on each side of a month's end that count as its turn."""
+"""Calendar days on each side of a month's end that count as the turn of the month."""
 
 
 def _weekday(market: Market) -> Floats:
@@ -28,8 +28,8 @@ def _month(market: Market) -> Floats:
     return (market.sessions.astype("datetime64[M]").astype(np.int64) % 12).astype(np.float64)
 
 
-def _month_place(market: Market) -> tuple[Floats, Floats]:
-    """Calendar days since the month's first, and until its last."""
+def _days_in_month(market: Market) -> tuple[Floats, Floats]:
+    """Calendar days since the month's first day, and until its last."""
     month = market.sessions.astype("datetime64[M]")
     first, following = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
     since, until = market.sessions - first, following - market.sessions
@@ -37,12 +37,12 @@ def _month_place(market: Market) -> tuple[Floats, Floats]:
 
 
 def _month_position(market: Market) -> Floats:
-    since_T, until_T = _month_place(market)
+    since_T, until_T = _days_in_month(market)
     return since_T / (since_T + until_T)
 
 
 def _turn_of_month(market: Market) -> Floats:
-    since_T, until_T = _month_place(market)
+    since_T, until_T = _days_in_month(market)
     return (np.minimum(since_T, until_T) < _TURN_DAYS).astype(np.float64)
 
 

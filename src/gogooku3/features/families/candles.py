@@ -1,4 +1,4 @@
-"""The shape of a session's bar, after Alpha158's K-bars (Yang et al., 2020), and of a window's."""
+"""Candlestick shape of a session's bar, after Alpha158's K-bars (Yang et al., 2020), and its rolling means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _body(market: Market) -> Floats:
 
 @quantity
 def close_place(market: Market) -> Floats:
-    """Where the close stands between low (0) and high (1)."""
+    """Position of the close between low (0) and high (1)."""
     return divide(market.close_TS - market.low_TS, market.high_TS - market.low_TS)
 
 

@@ -1,4 +1,4 @@
-"""How a family declares its features: one by one, or one for each length of window."""
+"""Helpers that declare the features of a family: a single one, or one per window length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Across = Callable[[Floats, Market], Floats]
 
 @dataclass(frozen=True)
 class Family:
-    """Makes the features of one family."""
+    """Declares the features of one family."""
 
     name: str
     scope: Scope = "stock"
@@ -42,11 +42,11 @@ class Family:
         before: int = 0,
         across: Across | None = None,
     ) -> tuple[Feature, ...]:
-        """A feature for each window; `{n}` in name and definition stands for its length.
+        """One feature per window length; `{n}` in name and definition is the length.
 
         Args:
-            compute: takes the market and `window`.
-            before: sessions before the window that its values need.
+            compute: function of the market and `window`.
+            before: sessions before the window that the values need.
         """
         return tuple(
             self.one(name.format(n=n), n + before, definition.format(n=n), partial(compute, window=n), across)

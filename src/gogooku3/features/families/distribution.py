@@ -1,4 +1,4 @@
-"""The distribution of returns in a window: shape, extremes, and dependence from one session to the next."""
+"""Distribution of returns in a window: skewness, kurtosis, extremes, and autocorrelation between sessions."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _roll_spread(market: Market, window: int) -> Floats:
 def _corwin_schultz_of_day(market: Market) -> Floats:
     last_TS = (rolling.shift(market.high_TS, 1), rolling.shift(market.low_TS, 1), rolling.shift(market.close_TS, 1))
     last_high_TS, last_low_TS, last_close_TS = last_TS
-    # A night's jump is no spread: the later day is moved back to where the earlier one closed.
+    # An overnight gap is not spread: the later day is shifted back to the earlier close.
     jump_TS = np.maximum(market.low_TS - last_close_TS, 0.0) + np.minimum(market.high_TS - last_close_TS, 0.0)
     high_TS, low_TS = market.high_TS - jump_TS, market.low_TS - jump_TS
     beta_TS = log(divide(high_TS, low_TS)) ** 2 + log(divide(last_high_TS, last_low_TS)) ** 2

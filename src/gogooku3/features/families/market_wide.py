@@ -1,4 +1,4 @@
-"""The state of the market: the same for all stocks of a session, from the index and from the bars of all of them."""
+"""Market-wide features, the same for all stocks of a session: index returns, volatility, breadth, dispersion."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _overnight(market: Market) -> Floats:
 
 @quantity
 def _mean_vol(market: Market, window: int) -> Floats:
-    """Of the stocks that have a bar: the window of one that has none may be full all the same."""
+    """Mean over the stocks with a bar; a stock without one may still have a full window."""
     return cross_section.mean(np.where(market.present_TS, close_to_close(market, window), np.nan))
 
 

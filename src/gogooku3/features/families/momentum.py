@@ -1,4 +1,4 @@
-"""Momentum: trend, its steadiness, and the distance from past highs and lows."""
+"""Momentum: trend, its smoothness, drawdown, and the distance from past highs and lows."""
 
 from __future__ import annotations
 

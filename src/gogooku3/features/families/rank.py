@@ -1,4 +1,4 @@
-"""Ranks of the main quantities across the stocks of a session, from −1 to 1; read as they are."""
+"""Cross-sectional ranks of the main features over the stocks of a session, from −1 to 1; not normalised again."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _rank_less_sector(values_TS: Floats, market: Market) -> Floats:
     return cross_section.rank(less_sector(values_TS, market))
 
 
-def _of(name: str, lookback: int, compute: Callable[[Market], Floats], *, beside_sector: bool = False) -> Feature:
-    across = _rank_less_sector if beside_sector else _rank
+def _of(name: str, lookback: int, compute: Callable[[Market], Floats], *, within_sector: bool = False) -> Feature:
+    across = _rank_less_sector if within_sector else _rank
     definition = f"rank of `{name}` across stocks, equals sharing their mean rank, from −1 (lowest) to 1"
     return _family.one(f"rank_{name}", lookback, definition, compute, across)
 
@@ -44,7 +44,7 @@ FEATURES = (
     _of("ret_intraday_1", 1, intraday),
     _of("ret_overnight_20", 21, partial(overnight_mean, window=20)),
     _of("ret_intraday_20", 20, partial(intraday_mean, window=20)),
-    *(_of(f"ret_{n}_less_sector", n + 1, partial(past_return, window=n), beside_sector=True) for n in (1, 5, 20)),
+    *(_of(f"ret_{n}_less_sector", n + 1, partial(past_return, window=n), within_sector=True) for n in (1, 5, 20)),
     *(_of(f"vol_close_{n}", n + 1, partial(close_to_close, window=n)) for n in (20, 60)),
     _of("atr_14", 15, partial(average_true_range, window=14)),
     _of("range_1", 1, log_range),

@@ -1,7 +1,7 @@
-"""A stock beside the market's index.
+"""A stock relative to the market index: beta, correlation, idiosyncratic volatility, residual returns.
 
-A return less the index's own return is not here: what is the same for all stocks of a session falls out when the
-session is normalised, and the return itself would be left.
+There is no return minus the index's return: the cross-sectional normalisation removes what is the same for all stocks
+of a session, so only the return itself would remain.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _delayed_correlation(market: Market, window: int) -> Floats:
 
 @quantity
 def idiosyncratic(market: Market, window: int) -> Floats:
-    """Deviation of the stock's log returns from their least-squares line on the index's."""
+    """Idiosyncratic volatility: standard deviation of the residuals of the stock's log returns on the index's."""
     return rolling.residual_std(market.index_return_TS, market.return_TS, window)
 
 
@@ -64,7 +64,7 @@ def _idiosyncratic_share(market: Market, window: int) -> Floats:
 
 @quantity
 def residual_return(market: Market, sessions: int, window: int) -> Floats:
-    """Log return over some sessions less beta times the index's."""
+    """Log return over some sessions minus beta times the index's."""
     return past_return(market, sessions) - beta(market, window) * index_return(market, sessions)[:, None]
 
 

@@ -1,4 +1,4 @@
-"""Returns: over horizons, by part of the day, and the latest ones one by one."""
+"""Returns: over several horizons, overnight and intraday, and lagged daily returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stock beside its sector: the other stocks of the session that share it."""
+"""A stock relative to its sector: sector-neutral values, sector means, sector beta."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _family = Family("sector")
 
 
 def sector_mean(values_TS: Floats, market: Market) -> Floats:
-    """Mean over the stock's sector, itself included."""
+    """Mean over the stock's sector, including the stock."""
     return cross_section.group_mean(values_TS, market.sector_S)
 
 
 def less_sector(values_TS: Floats, market: Market) -> Floats:
-    """What is left without the mean of the stock's sector."""
+    """Sector-neutral values: minus the mean of the stock's sector."""
     return values_TS - sector_mean(values_TS, market)
 
 

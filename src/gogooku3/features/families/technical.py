@@ -1,4 +1,4 @@
-"""Technical indicators, all on whole windows: averages are plain means, so nothing remembers beyond its lookback."""
+"""Technical indicators over fixed windows: simple instead of exponential moving averages, so the lookback is finite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _family = Family("technical")
 
 @quantity
 def close_mean(market: Market, window: int) -> Floats:
-    """Mean close."""
+    """Simple moving average of the close."""
     return rolling.mean(market.close_TS, window)
 
 
@@ -33,7 +33,7 @@ def _highest(market: Market, window: int) -> Floats:
 
 
 def rsi(market: Market, window: int) -> Floats:
-    """Share of the rises in the movement of the close, 0 … 1: Cutler's RSI."""
+    """Share of gains in the sum of gains and losses of the close, 0 … 1: Cutler's RSI."""
     change_TS = market.close_TS - rolling.shift(market.close_TS, 1)
     up_TS = rolling.mean(np.maximum(change_TS, 0.0), window)
     return divide(up_TS, up_TS + rolling.mean(np.maximum(-change_TS, 0.0), window))

@@ -1,4 +1,4 @@
-"""Volatility: close-to-close and from the day's range, its parts, its ratios and its own movement."""
+"""Volatility: close-to-close and range-based estimators, overnight and intraday parts, ratios, volatility of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def true_range(market: Market) -> Floats:
 
 @quantity
 def average_true_range(market: Market, window: int) -> Floats:
-    """Plain mean of the true range over the close."""
+    """Simple mean of the true range, divided by the close."""
     return divide(rolling.mean(true_range(market), window), market.close_TS)
 
 

@@ -1,4 +1,4 @@
-"""The course of volume: its level against the past, its regularity, and how it goes with price."""
+"""Volume: its level relative to the past, its variability, and its correlation with price."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _mean_log_volume(market: Market, window: int) -> Floats:
 
 @quantity
 def volume_deviation(market: Market, window: int, lag: int = 0) -> Floats:
-    """log volume `lag` sessions ago less the mean log volume of the window that ends at t."""
+    """log volume `lag` sessions ago minus the mean log volume of the window that ends at t."""
     return rolling.shift(market.log_volume_TS, lag) - _mean_log_volume(market, window)
 
 

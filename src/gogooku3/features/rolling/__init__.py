@@ -1,8 +1,8 @@
-"""Statistics over the last `window` sessions: axis 0 is time, any axes after it are computed side by side.
+"""Rolling-window statistics over the last `window` sessions along axis 0 (time), independently for all other axes.
 
-A statistic at row t reads rows t − window + 1 … t and nothing else. It is NaN in the first `window` − 1 rows and
-wherever fewer than `required(window)` of its values are known (not NaN); statistics of two series use the sessions
-in which both are known. So a value has the same bits wherever history begins or ends.
+A statistic at row t reads only rows t − window + 1 … t. It is NaN in the first `window` − 1 rows and if fewer than
+`required(window)` of its values are known (not NaN); statistics of two series use the sessions in which both are known.
+So the bits of a value do not depend on the start or end of the history.
 """
 
 from gogooku3.features.rolling.extremes import highest, lowest, max_drawdown, since_highest, since_lowest

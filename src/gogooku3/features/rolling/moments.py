@@ -1,7 +1,7 @@
-"""Sums, means and moments of one series.
+"""Rolling mean, variance, skewness and kurtosis of one series.
 
-Moments come from sums of powers. A variance so small beside the mean square that it may be the sums' own rounding
-(below 2⁻⁴⁶ of it, a deviation of a ten-millionth of the level) counts as none: the values are equal.
+Moments are computed from sums of powers. A variance so small compared with the mean square that it may be rounding
+error (below 2⁻⁴⁶ of it, a deviation of a ten-millionth of the level) counts as zero: the values are equal.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def std(x: Floats, window: int) -> Floats:
 
 
 def skew(x: Floats, window: int) -> Floats:
-    """Population skewness m₃ / m₂^1.5; NaN where all values are equal."""
+    """Population skewness m₃ / m₂^1.5; NaN if all values are equal."""
     n, (first, second, third) = _powers(x, window, 3)
     m2, centre = divide(squares(n, first, second), n), divide(first, n)
     m3 = divide(third, n) - centre * (3.0 * divide(second, n) - 2.0 * centre * centre)
@@ -42,7 +42,7 @@ def skew(x: Floats, window: int) -> Floats:
 
 
 def kurt(x: Floats, window: int) -> Floats:
-    """Population excess kurtosis m₄ / m₂² − 3; NaN where all values are equal."""
+    """Population excess kurtosis m₄ / m₂² − 3; NaN if all values are equal."""
     n, (first, second, third, fourth) = _powers(x, window, 4)
     m2, centre = divide(squares(n, first, second), n), divide(first, n)
     square = centre * centre
@@ -51,14 +51,14 @@ def kurt(x: Floats, window: int) -> Floats:
 
 
 def decayed_mean(x: Floats, window: int) -> Floats:
-    """Mean with weights 1, 2, …, window from the oldest session to the last."""
+    """Linearly weighted mean: weights 1, 2, …, window from the oldest session to the last."""
     known, values = (~np.isnan(x)).astype(np.float64), filled(x)
-    n, weights, _, weighted = over_windows((known, known, values, values), window, _aged)
+    n, weights, _, weighted = over_windows((known, known, values, values), window, _linearly_weighted)
     return where_known(divide(weighted, weights), n, window, len(x))
 
 
 def squares(n: npt.NDArray[np.int16], x: Floats, xx: Floats) -> Floats:
-    """Σ (x − x̄)² from n, Σx and Σx²; exactly 0 where rounding may have made all of it."""
+    """Σ (x − x̄)² from n, Σx and Σx²; exactly 0 if it may be all rounding error."""
     centred = products(n, x, x, xx)
     return np.where(centred > _ROUNDING * xx, centred, 0.0)
 
@@ -69,20 +69,20 @@ def products(n: npt.NDArray[np.int16], x: Floats, y: Floats, xy: Floats) -> Floa
 
 
 def _powers(x: Floats, window: int, order: int) -> tuple[npt.NDArray[np.int16], State]:
-    """Count, and sums of the 1st … `order`-th power of the known values."""
+    """Count, and sums of the 1st … `order`-th powers of the known values."""
     powers = [filled(x)]
     while len(powers) < order:
         powers.append(powers[-1] * powers[0])
     return known_count(x, window), sums(window, *powers)
 
 
-def _aged(older: State, newer: State, rows: int, _newer_rows: int) -> State:
-    """Sums, and sums weighted by the place in the window, from 1; the newer places follow `rows` older ones."""
-    n, places, total_x, weighted = older
-    n_newer, places_newer, total_newer, weighted_newer = newer
+def _linearly_weighted(older: State, newer: State, rows: int, _newer_rows: int) -> State:
+    """Sums, and sums weighted by the position in the window, from 1; the newer rows follow `rows` older ones."""
+    n, weights, total_x, weighted = older
+    n_newer, weights_newer, total_newer, weighted_newer = newer
     return (
         n + n_newer,
-        places + places_newer + rows * n_newer,
+        weights + weights_newer + rows * n_newer,
         total_x + total_newer,
         weighted + weighted_newer + rows * total_newer,
     )

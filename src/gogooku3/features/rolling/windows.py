@@ -1,6 +1,6 @@
-"""How windows are computed: joined from spans of 1, 2, 4, … of their own rows, O(log window) a value.
+"""Rolling windows by doubling: combines spans of 1, 2, 4, … rows, O(log window) per value.
 
-No running sum is updated: nothing leaks in from older rows, and the order of additions is that of the window alone.
+There is no running sum: rows before the window have no effect, and the order of additions depends on the window only.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy.typing as npt
 from gogooku3.dataset.elementwise import Floats
 
 State = tuple[npt.NDArray[Any], ...]
-"""What is known of a run of consecutive rows, an array for each part; before any joining, of each row alone."""
+"""Partial aggregates of spans of consecutive rows, one array per part; initially of single rows."""
 Join = Callable[[State, State, int, int], State]
-"""(older, newer, rows of the older, rows of the newer) → what is known of both, the newer following the older."""
+"""(older, newer, rows of the older, rows of the newer) → aggregate of both; the newer span follows the older."""
 
 
 def required(window: int) -> int:
-    """Values that a window must hold: four fifths of its sessions, rounded up."""
+    """Smallest number of known values in a window: four fifths of its sessions, rounded up."""
     return (4 * window + 4) // 5
 
 
 def shift(x: Floats, sessions: int) -> Floats:
-    """The value of `sessions` rows earlier; NaN in the first rows."""
+    """The value `sessions` rows earlier; NaN in the first rows."""
     shifted = np.empty(x.shape)
     shifted[:sessions] = np.nan
     shifted[sessions:] = x[: max(len(x) - sessions, 0)]
@@ -33,7 +33,7 @@ def shift(x: Floats, sessions: int) -> Floats:
 
 
 def over_windows(rows: State, window: int, join: Join) -> State:
-    """What is known of every whole window: row i is the window that begins at row i."""
+    """The aggregate of every full window: row i is the window that starts at row i."""
     length = len(rows[0]) - window + 1
     if length < 1:
         return tuple(part[:0] for part in rows)
@@ -52,25 +52,25 @@ def over_windows(rows: State, window: int, join: Join) -> State:
 
 
 def sums(window: int, *series: npt.NDArray[Any]) -> State:
-    """The sum of each series over every whole window."""
+    """The sum of each series over every full window."""
     return over_windows(series, window, _added)
 
 
 def known_count(x: Floats, window: int) -> npt.NDArray[np.int16]:
-    """Known values of every whole window."""
+    """Number of known values in every full window."""
     (n,) = sums(window, (~np.isnan(x)).astype(np.int16))
     return n
 
 
 def where_known(values: Floats, n: npt.NDArray[Any], window: int, rows: int) -> Floats:
-    """[rows, …]: the values of the whole windows that hold enough known ones; NaN for the others and above them."""
+    """[rows, …]: the values of full windows with enough known values; NaN for other windows and in the first rows."""
     result = np.full((rows, *values.shape[1:]), np.nan)
     np.copyto(result[rows - len(values) :], values, where=n >= required(window))
     return result
 
 
 def filled(x: Floats, value: float = 0.0) -> Floats:
-    """The series with a neutral value in place of what is not known."""
+    """The series with NaN replaced by a neutral value."""
     return np.where(np.isnan(x), value, x)
 
 
