@@ -1,4 +1,4 @@
-"""What stands in a page, as a browser would take it apart."""
+"""Parses the elements of an HTML page."""
 
 from __future__ import annotations
 

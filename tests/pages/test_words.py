@@ -1,4 +1,4 @@
-"""Numbers as pages write them."""
+"""Number formats of the pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gogooku3.pages.words import cell, decimal, estimate
 
 
 @pytest.mark.parametrize(
-    ("value", "form", "told"),
+    ("value", "form", "text"),
     [
         (-0.1234, ".3f", "−0.123"),
         (-0.0001, ".3f", "0.000"),
@@ -20,11 +20,11 @@ from gogooku3.pages.words import cell, decimal, estimate
         (math.nan, ".3f", "–"),
     ],
 )
-def test_a_number_has_a_true_minus_and_nothing_is_a_dash(value: float | None, form: str, told: str) -> None:
-    assert decimal(value, form) == told
+def test_a_number_has_a_true_minus_and_an_undefined_one_is_a_dash(value: float | None, form: str, text: str) -> None:
+    assert decimal(value, form) == text
 
 
-def test_an_interval_stands_beside_its_value_as_far_as_it_is_known() -> None:
+def test_a_value_has_its_interval_if_it_is_known() -> None:
     whole = estimate({"value": 0.5, "low": -0.25, "high": 1.0}, ".2f")
     assert whole.striptags() == "0.50 [−0.25, 1.00]"
     assert cell("0.50 [-0.25, 1.00]") == whole
@@ -33,7 +33,7 @@ def test_an_interval_stands_beside_its_value_as_far_as_it_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
+    ("bounds", "text"),
     [
         ((0.18, 0.137, 0.2327), "0.180 [0.137, 0.233]"),
         ((0.0024, -0.0019, 0.00689), "0.0024 [−0.0019, 0.0069]"),
@@ -41,9 +41,9 @@ def test_an_interval_stands_beside_its_value_as_far_as_it_is_known() -> None:
         ((0.0, 0.0, 0.0), "0.000 [0.000, 0.000]"),
     ],
 )
-def test_a_small_estimate_is_not_rounded_away(bounds: tuple[float, float, float], told: str) -> None:
-    assert estimate(dict(zip(("value", "low", "high"), bounds, strict=True))).striptags() == told
+def test_a_small_estimate_is_not_rounded_away(bounds: tuple[float, float, float], text: str) -> None:
+    assert estimate(dict(zip(("value", "low", "high"), bounds, strict=True))).striptags() == text
 
 
-def test_what_a_text_holds_is_never_markup() -> None:
+def test_text_is_escaped() -> None:
     assert "<b>" not in cell("<b>1</b> [<i>, 2]")

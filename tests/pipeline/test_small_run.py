@@ -73,7 +73,7 @@ def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_pat
 def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
     summary = json.loads((small_run.folder / "reports/data_quality.json").read_text())
     assert (summary["sound"], summary["findings"]) == (True, [])
-    assert "<h1>No fault found</h1>" in (small_run.folder / "reports/data_quality.html").read_text()
+    assert "<h1>No errors found</h1>" in (small_run.folder / "reports/data_quality.html").read_text()
 
 
 def test_the_page_of_the_tier_tells_what_the_metrics_say(small_run: Workspace) -> None:

@@ -58,4 +58,4 @@ def test_months_count_sessions_weekdays_and_stocks(bar_counts: BarCounts) -> Non
 
 def test_a_date_has_its_place_among_the_sessions(bar_counts: BarCounts) -> None:
     dates = pl.Series([date(2024, 1, 31), date(2024, 2, 10), date(2024, 3, 4)])
-    assert bar_counts.place(dates).tolist() == [1, 2, 3]
+    assert bar_counts.position(dates).tolist() == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""Faults planted in a sound dataset are found, each by its name; in the sound one nothing is."""
+"""Each error injected into a sound dataset is found with its kind; the sound dataset has no findings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MONTH = "2021-11"
 LAST = "2022-04"
 
 
-def told(found: list[Finding]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+def summaries(found: list[Finding]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
     return [(finding.kind, finding.level, finding.features, finding.months) for finding in found]
 
 
 def where_known(name: str, value: float) -> pl.Expr:
-    """A column with one value wherever it had any."""
+    """A column with one value in place of all known values."""
     return pl.when(pl.col(name).is_nan()).then(NAN).otherwise(pl.lit(value, pl.Float32)).alias(name)
 
 
@@ -46,50 +46,50 @@ def test_nothing_is_found_in_a_sound_dataset(sound: Path) -> None:
 
 def test_a_constant_feature(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(where_known("ret_5", 0.7))))
-    assert told(found) == [("constant", "fault", ("ret_5",), ())]
+    assert summaries(found) == [("constant", "fault", ("ret_5",), ())]
     assert found[0].values == {"value": 0.7}
 
 
 @pytest.mark.parametrize("name", ["ret_5", "rank_ret_5", "breadth_1"])
 def test_a_feature_of_any_scope_that_is_constant_in_a_month(harm: Harm, name: str) -> None:
     found = findings(harm(lambda frame: frame.with_columns(where_known(name, 0.5)), MONTH))
-    assert told(found) == [("constant_in_month", "fault", (name,), (MONTH,))]
+    assert summaries(found) == [("constant_in_month", "fault", (name,), (MONTH,))]
 
 
 def test_a_feature_that_becomes_constant(harm: Harm) -> None:
     folder = harm(lambda frame: frame.with_columns(where_known("ret_5", 0.0)), "2022-0[1-4]")
-    assert told(findings(folder)) == [
+    assert summaries(findings(folder)) == [
         ("constant_in_month", "fault", ("ret_5",), ("2022-01", "2022-02", "2022-03", "2022-04"))
     ]
 
 
-def test_a_feature_of_the_session_that_changes_with_the_month_alone_is_sound(harm: Harm) -> None:
+def test_a_session_feature_that_only_changes_from_month_to_month_is_sound(harm: Harm) -> None:
     month = (pl.col("Date").dt.month() / 12).cast(pl.Float32)
     assert findings(harm(lambda frame: frame.with_columns(weekday_sin=month))) == []
 
 
 def test_a_duplicated_column(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(vol_close_20=pl.col("ret_20"))))
-    assert told(found) == [("duplicate", "fault", ("ret_20", "vol_close_20"), ())]
+    assert summaries(found) == [("duplicate", "fault", ("ret_20", "vol_close_20"), ())]
 
 
-def test_a_column_that_is_another_one_turned_round(harm: Harm) -> None:
+def test_a_column_that_is_the_negative_of_another_one(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(vol_close_20=-pl.col("ret_20"))))
-    assert told(found) == [("near_duplicate", "note", ("ret_20", "vol_close_20"), ())]
+    assert summaries(found) == [("near_duplicate", "note", ("ret_20", "vol_close_20"), ())]
     assert found[0].values == {"correlation": -1.0}
 
 
 def test_a_session_feature_that_follows_another_one(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(breadth_1=0.5 + 2 * pl.col("index_ret_1"))))
-    assert told(found) == [("near_duplicate", "note", ("index_ret_1", "breadth_1"), ())]
+    assert summaries(found) == [("near_duplicate", "note", ("index_ret_1", "breadth_1"), ())]
 
 
 def test_features_without_any_value(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(NAN.alias("ret_5"), NAN.alias("index_ret_1"))))
-    assert told(found) == [("dead", "fault", ("ret_5", "index_ret_1"), ())]
+    assert summaries(found) == [("dead", "fault", ("ret_5", "index_ret_1"), ())]
 
 
-def test_a_feature_that_looks_back_farther_than_any_history(harm: Harm, sound: Path) -> None:
+def test_a_feature_whose_lookback_is_longer_than_any_history(harm: Harm, sound: Path) -> None:
     folder = harm(lambda frame: frame.with_columns(NAN.alias("mom_250_skip_20")))
     schema = json.loads((folder / "schema.json").read_text())
     next(column for column in schema["features"] if column["name"] == "mom_250_skip_20")["lookback"] = 331
@@ -116,10 +116,10 @@ def test_a_whole_month_of_a_family_without_values(harm: Harm, sound: Path) -> No
     schema = Schema.read(sound / "schema.json")
     names = tuple(column.name for column in schema.features if column.family == "volume")
     found = findings(harm(lambda frame: frame.with_columns(NAN.alias(name) for name in names), MONTH))
-    assert told(found) == [("missing", "fault", names, (MONTH,))]
+    assert summaries(found) == [("missing", "fault", names, (MONTH,))]
 
 
-def test_what_a_short_history_explains_is_not_missing(sound: Path) -> None:
+def test_values_before_enough_history_do_not_count_as_missing(sound: Path) -> None:
     statistics = surveyed(sound)
     place = statistics.schema.names.index("mom_250_skip_20")
     assert statistics.columns.known_MF[:10, place].sum() == 0
@@ -137,24 +137,24 @@ def test_a_feature_that_is_mostly_missing_in_every_month(harm: Harm) -> None:
 
 
 @pytest.mark.parametrize(("value", "shown"), [(7.5, "7.5, beyond ±5"), (np.inf, "inf, beyond ±5")])
-def test_values_that_normalisation_cannot_make(harm: Harm, value: float, shown: str) -> None:
+def test_values_outside_the_range_of_the_normalisation(harm: Harm, value: float, shown: str) -> None:
     first = pl.int_range(pl.len()) == 100
     change = pl.when(first).then(pl.lit(value, pl.Float32)).otherwise(pl.col("ret_5")).alias("ret_5")
     found = findings(harm(lambda frame: frame.with_columns(change), MONTH))
-    assert told(found) == [("out_of_range", "fault", ("ret_5",), (MONTH,))]
+    assert summaries(found) == [("out_of_range", "fault", ("ret_5",), (MONTH,))]
     assert shown in found[0].text
 
 
 def test_a_rank_beyond_one(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.with_columns(pl.col("rank_ret_5") * 1.5), MONTH))
-    assert told(found) == [("out_of_range", "fault", ("rank_ret_5",), (MONTH,))]
+    assert summaries(found) == [("out_of_range", "fault", ("rank_ret_5",), (MONTH,))]
 
 
 def test_a_feature_that_is_clipped_too_often(harm: Harm) -> None:
     fifth = pl.int_range(pl.len()) % 5 == 0
     change = pl.when(fifth).then(pl.lit(5.0, pl.Float32)).otherwise(pl.col("ret_5")).alias("ret_5")
     found = findings(harm(lambda frame: frame.with_columns(change)))
-    assert told(found) == [("clipped", "fault", ("ret_5",), ())]
+    assert summaries(found) == [("clipped", "fault", ("ret_5",), ())]
     assert found[0].values["share"] == pytest.approx(0.2, abs=0.01)
 
 
@@ -162,16 +162,16 @@ def test_a_month_in_which_a_feature_is_clipped_is_noted(harm: Harm) -> None:
     half_of_them = pl.int_range(pl.len()) % 2 == 0
     change = pl.when(half_of_them).then(pl.lit(-5.0, pl.Float32)).otherwise(pl.col("ret_5")).alias("ret_5")
     found = findings(harm(lambda frame: frame.with_columns(change), MONTH))
-    assert told(found) == [("clipped_in_month", "note", ("ret_5",), (MONTH,))]
+    assert summaries(found) == [("clipped_in_month", "note", ("ret_5",), (MONTH,))]
 
 
-def test_a_month_of_which_half_the_sessions_are_gone(harm: Harm) -> None:
+def test_a_month_that_lacks_half_of_its_sessions(harm: Harm) -> None:
     found = findings(harm(lambda frame: frame.filter(pl.col("Date").dt.day() <= 15), MONTH, "*"))
-    assert told(found) == [("few_sessions", "fault", (), (MONTH,))]
+    assert summaries(found) == [("few_sessions", "fault", (), (MONTH,))]
     assert found[0].values == {"sessions": 11, "weekdays": 22}
 
 
-def test_a_month_that_is_gone(harm: Harm) -> None:
+def test_a_missing_month(harm: Harm) -> None:
     folder = harm(lambda frame: frame)
     contents = json.loads((folder / CONTENTS).read_text())
     for path in folder.glob(f"*/{MONTH}.parquet"):
@@ -185,23 +185,23 @@ def test_a_month_that_is_gone(harm: Harm) -> None:
 def test_a_month_in_which_half_the_stocks_have_no_bars(harm: Harm) -> None:
     folder = harm(half, MONTH, "*")
     found = judge(surveyed(folder))["coverage"]
-    assert told(list(found)) == [("few_bars", "fault", (), (MONTH,)), ("fewer_stocks", "fault", (), (MONTH,))]
+    assert summaries(list(found)) == [("few_bars", "fault", (), (MONTH,)), ("fewer_stocks", "fault", (), (MONTH,))]
     assert found[0].values == {"sessions": 22, "session": "2021-11-01", "share": 0.5}
 
 
-def test_a_last_month_in_which_half_the_stocks_are_gone(harm: Harm) -> None:
+def test_a_last_month_that_lacks_half_of_the_stocks(harm: Harm) -> None:
     (found,) = judge(surveyed(harm(half, LAST, "*")))["coverage"]
     assert (found.kind, found.months, found.values) == ("fewer_stocks", (LAST,), {"stocks": 20, "before": 40})
 
 
-def test_broken_rules_and_what_was_done_with_the_bars(sound: Path) -> None:
+def test_broken_rules_and_the_policy_applied(sound: Path) -> None:
     broken = {"policy": "drop", "count": 12, "dropped": 11, "examples": []}
     kept = {"policy": "keep", "count": 1, "dropped": 0, "examples": []}
     labels = {"Sector33": {"unknown": 3, "changed": 0}}
     quotes = {"rules": QUOTES["rules"] | {"outside_range": broken, "unsorted": kept}, "listed": labels}
     assert [(finding.kind, finding.level, finding.text) for finding in findings(sound, quotes)] == [
-        ("broken_rule", "note", "12 bars broke the rule `outside_range`, left out"),
-        ("broken_rule", "note", "1 bar broke the rule `unsorted`, kept as they are"),
+        ("broken_rule", "note", "12 bars broke the rule `outside_range`, dropped"),
+        ("broken_rule", "note", "1 bar broke the rule `unsorted`, kept unchanged"),
         ("unknown_label", "note", "3 stocks with an unknown `Sector33`"),
     ]
 
@@ -216,7 +216,7 @@ def test_an_embargo_shorter_than_the_longest_target(harm: Harm) -> None:
     assert found.values == {"sessions": 3, "horizon": 5, "before": "train", "after": "validation"}
 
 
-def test_a_month_of_which_targets_are_missing(harm: Harm) -> None:
+def test_a_month_with_missing_targets(harm: Harm) -> None:
     change = lambda frame: frame.with_columns(  # noqa: E731
         pl.when(of_codes(frame, 0.5)).then(NAN).otherwise(pl.col("target_5")).alias("target_5")
     )
@@ -225,7 +225,7 @@ def test_a_month_of_which_targets_are_missing(harm: Harm) -> None:
     assert found.values == {"target": "target_5", "share": 0.5}
 
 
-def test_targets_that_no_price_can_make_and_those_that_look_like_a_split(harm: Harm) -> None:
+def test_impossible_targets_and_targets_that_look_like_a_split(harm: Harm) -> None:
     first, second = pl.int_range(pl.len()) == 0, pl.int_range(pl.len()) == 1
     change = pl.when(first).then(-1.5).when(second).then(0.9).otherwise(pl.col("target_1")).cast(pl.Float32)
     found = findings(harm(lambda frame: frame.with_columns(change.alias("target_1")), MONTH, "targets"))
@@ -241,7 +241,7 @@ def test_a_month_in_which_stocks_have_no_neighbours(harm: Harm) -> None:
     assert found.values == {"share": 0.5}
 
 
-def test_a_stretch_without_a_new_graph(harm: Harm) -> None:
+def test_an_interval_without_a_new_graph(harm: Harm) -> None:
     (found,) = findings(harm(lambda frame: frame.clear(), MONTH, "graph"))
     assert (found.kind, found.level, found.months) == ("old_graph", "fault", (MONTH,))
     assert found.values == {"session": "2021-10-25", "sessions": 30}  # 5 in October, 22 in November, 3 in December
@@ -252,6 +252,6 @@ def test_a_dataset_without_any_graph(harm: Harm) -> None:
     assert (found.kind, found.level) == ("no_graph", "fault")
 
 
-def test_every_check_says_what_holds_where_it_finds_nothing(sound: Path) -> None:
+def test_every_check_has_a_rule(sound: Path) -> None:
     assert list(judge(surveyed(sound))) == [check.name for check in CHECKS]
     assert all(check.rule.endswith(".") for check in CHECKS)

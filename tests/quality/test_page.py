@@ -1,4 +1,4 @@
-"""The page and its summary: complete by themselves, the same bytes for the same dataset, naming what was found."""
+"""The data quality page and its summary: self-contained, deterministic, with all findings."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def reported(folder: Path, target: Path, quotes: dict[str, Any] = QUOTES) -> tup
 
 @pytest.fixture
 def faulty(harm: Harm) -> Path:
-    """Constant, infinite, missing and dead: each in a feature of its own, one of them in one month."""
+    """A dataset with a constant, an infinite, a missing and a dead feature."""
     harm(lambda frame: frame.with_columns(ret_5=pl.lit(0.7, pl.Float32), ret_2=pl.lit(float("nan"), pl.Float32)))
     harm(lambda frame: frame.with_columns(ret_3=pl.lit(float("nan"), pl.Float32)), "2021-11")
     once = pl.when(pl.int_range(pl.len()) == 0).then(float("inf")).otherwise(pl.col("ret_20")).cast(pl.Float32)
     return harm(lambda frame: frame.with_columns(ret_20=once), "2021-12")
 
 
-def test_a_sound_dataset_is_told_so(sound: Path, tmp_path: Path) -> None:
+def test_a_sound_dataset_has_no_errors(sound: Path, tmp_path: Path) -> None:
     page, summary = reported(sound, tmp_path)
-    assert "<h1>No fault found</h1>" in page
-    assert page.count('class="badge is-good"') == len(CHECKS) + 7  # of which so many have a section of their own
+    assert "<h1>No errors found</h1>" in page
+    assert page.count('class="badge is-good"') == len(CHECKS) + 7  # seven checks have their own section
     assert {name: summary[name] for name in ("sound", "faults", "notes", "findings")} == {
         "sound": True,
         "faults": 0,
@@ -52,9 +52,9 @@ def test_a_sound_dataset_is_told_so(sound: Path, tmp_path: Path) -> None:
     assert (len(summary["months"]), len(summary["features"])) == (16, len(select("core")))
 
 
-def test_faults_are_told_first_and_named(faulty: Path, tmp_path: Path) -> None:
+def test_errors_are_listed_first(faulty: Path, tmp_path: Path) -> None:
     page, summary = reported(faulty, tmp_path)
-    assert page.index("<h1>4 faults found</h1>") < page.index("What was checked") < page.index("<figure>")
+    assert page.index("<h1>4 errors found</h1>") < page.index("<h2>Checks</h2>") < page.index("<figure>")
     named = {finding["kind"]: (finding["features"], finding["months"]) for finding in summary["findings"]}
     assert (
         named.items()
@@ -78,13 +78,13 @@ def test_the_same_dataset_gives_the_same_bytes(faulty: Path, tmp_path: Path) -> 
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_the_page_needs_nothing_but_itself(faulty: Path, tmp_path: Path) -> None:
+def test_the_page_is_self_contained(faulty: Path, tmp_path: Path) -> None:
     page, _ = reported(faulty, tmp_path)
     check_that_it_needs_nothing_but_itself(page)
     assert Elements(page).links == Elements(page).anchors
 
 
-def test_what_the_bars_say_is_never_markup(sound: Path, tmp_path: Path) -> None:
+def test_text_from_the_bars_is_escaped(sound: Path, tmp_path: Path) -> None:
     example = {"Code": "<script>alert(1)</script>", "Date": "2021-11-01"}
     entry = {"policy": "drop", "count": 1, "dropped": 1, "examples": [example]}
     page, _ = reported(sound, tmp_path, {"rules": {"`<b>`": entry}})
@@ -97,10 +97,10 @@ def test_a_dataset_without_a_graph_and_with_a_month_gone_has_a_page(harm: Harm, 
     harm(lambda frame: frame.clear(), kind="graph")
     page, summary = reported(harm(lambda frame: frame.head(0), "2021-11", "*"), tmp_path)
     assert {"no_graph", "few_sessions"} <= {finding["kind"] for finding in summary["findings"]}
-    assert "faults found" in page
+    assert "errors found" in page
 
 
-def test_pictures_are_not_laid_out_by_the_width_of_a_text(sound: Path) -> None:
+def test_chart_layout_does_not_depend_on_text_width(sound: Path) -> None:
     statistics = surveyed(sound)
     longer = tuple(replace(feature, family=f"a much longer {feature.family}") for feature in statistics.schema.features)
     renamed = replace(statistics, schema=replace(statistics.schema, features=longer))
@@ -108,6 +108,6 @@ def test_pictures_are_not_laid_out_by_the_width_of_a_text(sound: Path) -> None:
     assert drawn[0] == drawn[1]
 
 
-def test_neighbouring_months_are_told_as_one() -> None:
+def test_consecutive_months_are_joined() -> None:
     assert spans(["2020-11", "2020-12", "2021-01", "2021-03"]) == "2020-11 – 2021-01, 2021-03"
     assert spans(["2021-05"]) == "2021-05"

@@ -1,4 +1,4 @@
-"""The stage: what it writes, what it says, and what stays when it is refused."""
+"""The stage `quality`: its outputs, its message, and the previous report after an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..quality.conftest import QUOTES, Harm
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
-    """Puts a dataset where the stage looks for it."""
+    """Copies a dataset to the path that the stage reads."""
 
     def placed(dataset: Path) -> Path:
         root = tmp_path / "root"
@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], P
     return placed
 
 
-def test_a_sound_dataset_is_reported_without_a_word(
+def test_a_sound_dataset_prints_nothing(
     place: Callable[[Path], Path], sound: Path, demo: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = place(sound)
@@ -41,12 +41,12 @@ def test_a_sound_dataset_is_reported_without_a_word(
     assert capsys.readouterr().err == ""
 
 
-def test_a_fault_is_said_and_stops_nothing(
+def test_an_error_is_reported_and_does_not_fail_the_stage(
     place: Callable[[Path], Path], harm: Harm, demo: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place(harm(lambda frame: frame.with_columns(ret_5=pl.lit(0.7, pl.Float32))))
     run(demo)
-    assert capsys.readouterr().err == "1 fault in the dataset: see reports/data_quality.html\n"
+    assert capsys.readouterr().err == "1 error in the dataset: see reports/data_quality.html\n"
 
 
 def test_a_dataset_that_cannot_be_read_leaves_the_last_report(

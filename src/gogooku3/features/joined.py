@@ -1,7 +1,7 @@
 """Features from point-in-time tables (as-of join): financial statements, margin, flows: all with a publication date.
 
-A table is the file `<folder>/<name>.parquet` of `dataset.joined`. A row is valid from the session `lag` sessions after
-its publication date (no look-ahead); null and NaN are ignored, so the previous value stays valid. Rows of stocks without
+A table is the file `<folder>/<name>.parquet` of `dataset.joined`. A row is valid from `lag` sessions after its
+publication date (no look-ahead); null and NaN are ignored, so the previous value stays valid. Rows of stocks without
 bars are dropped.
 """
 

@@ -1,1 +1,1 @@
-"""What every page has in common: colours, words, pictures, the axis of time. A page is one file and needs no other."""
+"""Shared parts of the HTML pages: colours, number formats, SVG charts, time axis. A page is one self-contained file."""

@@ -1,4 +1,4 @@
-"""Time as charts show it, in calendar months from the first: no time zone of the machine moves anything."""
+"""Time axis of charts in calendar months from the first; independent of the machine's time zone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import polars as pl
 from gogooku3.pages.svg import Chart, Frame, axis
 
 _STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
-"""Months between two labels."""
+"""Possible distances between two labels, in months."""
 _LETTER = 6.0
-"""Room for one, at most."""
+"""Largest width of a letter."""
 
 
 @dataclass(frozen=True)
 class Months:
-    """Calendar months side by side, from 0."""
+    """Consecutive calendar months, numbered from 0."""
 
     first: str
     """`2023-05`."""
@@ -27,16 +27,16 @@ class Months:
 
     @classmethod
     def spanning(cls, days: pl.Series) -> Months:
-        """The months from the earliest day to the latest."""
+        """The months from the earliest to the latest day."""
         first, last = (np.datetime64(str(day)[:7], "M") for day in (days.min(), days.max()))
         return cls(str(first), int((last - first).astype(int)) + 1)
 
     def until(self, day: str) -> float:
-        """Months from the beginning of the first to a day."""
+        """Fractional months from the start of the first month to a day."""
         return float(self.of(pl.Series([day]).str.to_date())[0])
 
     def of(self, days: pl.Series) -> pl.Series:
-        """The same of many days."""
+        """`until` for a series of days."""
         days_N = days.to_numpy().astype("datetime64[D]")
         month_N = days_N.astype("datetime64[M]")
         start_N, stop_N = month_N.astype("datetime64[D]"), (month_N + 1).astype("datetime64[D]")
@@ -44,10 +44,10 @@ class Months:
         return pl.Series(whole_N + (days_N - start_N) / (stop_N - start_N))
 
     def x(self, field: str, frame: Frame, *, labelled: bool = True) -> alt.X:
-        """The horizontal axis: Januaries are labelled with their year, in a short span other months too."""
+        """The horizontal axis; labels are years at each January, or months if the period is short."""
         first = int(np.datetime64(self.first, "M").astype(int))
         every = next((step for step in _STEPS if self.number <= frame.labels * step), _STEPS[-1])
-        starts = [place for place in range(self.number) if (first + place) % every == 0]
+        starts = [month for month in range(self.number) if (first + month) % every == 0]
         year, month = f"floor((datum.value + {first}) / 12) + 1970", f"(datum.value + {first}) % 12 + 1"
         label = year if every >= 12 else f"({year}) + '-' + pad({month}, 2, '0', 'left')"
         shown = axis(values=starts, labelExpr=label) if labelled else None
@@ -60,24 +60,24 @@ def columns(
     lines: pl.Series,
     frame: Frame,
     *,
-    at_fault: Sequence[bool] = (),
+    highlighted: Sequence[bool] = (),
     labelled: bool = True,
 ) -> Chart:
-    """A column per month as high as one number, and a line over it at another.
+    """A column chart with one column per month and a reference line above each.
 
     Args:
-        months: as many as there are numbers.
-        heights, lines: a number that is NaN is drawn as 0.
-        at_fault: months that stand out; none where it is empty.
-        labelled: whether the months are written below.
+        months: one per value.
+        heights, lines: NaN is drawn as 0.
+        highlighted: months in the error colour; empty: none.
+        labelled: whether the axis has labels.
     """
     data = pl.DataFrame({"height": heights, "line": lines}).cast(pl.Float64).fill_nan(0.0)
-    marked = pl.Series("at_fault", at_fault or [False] * months.number)
+    marked = pl.Series("highlighted", highlighted or [False] * months.number)
     data = data.with_columns(marked, start=pl.int_range(pl.len())).with_columns(stop=pl.col("start") + 1)
     top = 1.05 * max(1.0, *data["height"], *data["line"])
     scale = alt.Scale(domain=[0.0, top], nice=False)
     base = alt.Chart(data).encode(x=months.x("start", frame, labelled=labelled), x2="stop:Q")
-    shade = alt.condition("datum.at_fault", alt.value("var(--fault)"), alt.value("var(--full)"))
+    shade = alt.condition("datum.highlighted", alt.value("var(--fault)"), alt.value("var(--full)"))
     bars = base.mark_rect(stroke="var(--card)", strokeWidth=1).encode(
         y=alt.Y("height:Q", scale=scale, axis=axis(tickCount=3, format=",~r", grid=True)),
         y2=alt.datum(0),
@@ -87,12 +87,12 @@ def columns(
 
 
 def bands(months: Months, spans: Sequence[tuple[str, str, str]], frame: Frame) -> Chart:
-    """Spans of time as bands, with their names in those that have the room.
+    """Periods as horizontal bands, labelled with their names if they fit.
 
     Args:
-        months: on the horizontal axis.
-        spans: name, first day, last day; a name is a colour too.
-        frame: how much room there is.
+        months: of the horizontal axis.
+        spans: name, first day, last day; the name is also the name of the colour.
+        frame: size of the chart.
     """
     names = [name for name, _, _ in spans]
     data = pl.DataFrame(

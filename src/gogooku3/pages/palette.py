@@ -1,7 +1,6 @@
-"""The colours of the pages by what they mean, in light and in dark.
+"""The colours of the pages by meaning, for light and dark mode.
 
-What is told apart by colour alone stays apart for the colour-blind: gain and loss are blue and orange, and tracks
-differ in their dashes too.
+They are safe for colour-blind readers: gain and loss are blue and orange, and lines also differ in their dashes.
 """
 
 from __future__ import annotations
@@ -75,11 +74,11 @@ DARK = {
 }
 
 DASHES = ([1, 0], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3])
-"""How the line of each track is broken, from `track-1` on."""
+"""Dash pattern of each line, from `track-1` on."""
 
 
 def style() -> str:
-    """Custom properties of CSS: `var(--ink)` is ink in either scheme."""
+    """The colours as CSS custom properties: `var(--ink)` is `ink` in either mode."""
     return f":root {{\n{_rules(LIGHT)}}}\n@media (prefers-color-scheme: dark) {{\n:root {{\n{_rules(DARK)}}}\n}}\n"
 
 

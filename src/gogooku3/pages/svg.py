@@ -1,6 +1,6 @@
-"""Charts as pictures: SVG that stands in a page, without scripts, in the colours and the font of the page's style.
+"""Renders charts as inline SVG, without scripts, in the colours and the font of the page's style.
 
-Nothing is laid out by the width of a text: the bytes do not depend on the fonts of the machine.
+No layout depends on the width of a text, so the bytes do not depend on the machine's fonts.
 """
 
 from __future__ import annotations
@@ -20,60 +20,60 @@ _NOISE = re.compile(
     r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"| opacity="1"'
     rf'| class="(?!mark-[a-z]+ role-mark (?!{_REFERENCE}_))[^"]*"'
 )
-"""What a picture does without. Groups of data marks keep their classes, by which they can be told from axes."""
+"""Superfluous attributes. Groups of data marks keep their classes, which distinguish them from axes."""
 _TAG = re.compile(r"<[^>]*>")
 _LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
-"""What marks make, as Altair types it."""
+"""Altair's types of a chart."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The room that a chart has, in units of its own: it is shown as wide as there is place."""
+    """Size of a chart, in its own units; it scales to the width of the page."""
 
     width: int
     left: int
-    """Of the width, what the labels of the vertical axis take."""
+    """Part of the width for the labels of the vertical axis."""
     right: int
     font_size: int = 11
     labels: int = 12
-    """Dates that have room beside each other."""
+    """Largest number of date labels."""
 
     def with_left(self, left: int) -> Frame:
-        """The same with other room for the labels of the vertical axis."""
+        """A copy with another width for the labels of the vertical axis."""
         return Frame(self.width, left, self.right, self.font_size, self.labels)
 
 
 WIDE = Frame(780, 56, 24)
-"""The width of a page."""
+"""Full width of a page."""
 NARROW = Frame(380, 52, 22, font_size=12, labels=5)
-"""Half of it, or a phone's."""
+"""Half the width, or a phone."""
 
 
 def axis(**options: Any) -> alt.Axis:
-    """An axis without title and grid, whose labels stand where they must whatever their width."""
+    """An axis without title and grid, with fixed label positions."""
     fixed: dict[str, Any] = {"title": None, "labelOverlap": False, "labelBound": False, "labelFlush": False}
     return alt.Axis(**({"grid": False} | fixed | options))
 
 
 def reference_line(value: float, *, upright: bool = False) -> alt.Chart:
-    """A thin line through a chart at a value of its vertical axis, or `upright` at one of its horizontal axis."""
+    """A thin horizontal line at a value of the vertical axis, or an `upright` one at a value of the horizontal axis."""
     line = alt.Chart(pl.DataFrame({"at": [value]}), name=_REFERENCE).mark_rule(stroke="var(--muted)", strokeWidth=1)
-    place = {"x": alt.X("at:Q", title=None)} if upright else {"y": alt.Y("at:Q", title=None)}
-    drawn: alt.Chart = line.encode(**place)
-    return drawn
+    encoding = {"x": alt.X("at:Q", title=None)} if upright else {"y": alt.Y("at:Q", title=None)}
+    chart: alt.Chart = line.encode(**encoding)
+    return chart
 
 
 def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) -> str:
-    """The chart as an element of the page, as wide as there is room.
+    """The chart as an inline SVG element that scales to the page's width.
 
     Args:
-        chart: its marks and scales.
-        frame: its width, and how much of that the labels take.
-        height: of the marks.
-        label: what is said to those who do not see it.
-        foot: room for the labels of the horizontal axis.
+        chart: marks and scales.
+        frame: width and margins.
+        height: height of the plot area.
+        label: alternative text for screen readers.
+        foot: bottom margin for the labels of the horizontal axis.
     """
     text = io.StringIO()
     sized = chart.properties(width=frame.width - frame.left - frame.right, height=height).configure(
@@ -95,14 +95,14 @@ def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) 
     with alt.data_transformers.enable("default", max_rows=None):
         sized.save(text, format="svg")
     lean = _TAG.sub(_shortened, _NOISE.sub("", text.getvalue()))
-    return _OPENING.sub(lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{label}">', lean, count=1)
+    return _OPENING.sub(lambda match: f'<svg viewBox="{match[1]}" role="img" aria-label="{label}">', lean, count=1)
 
 
 def _shortened(tag: re.Match[str]) -> str:
-    """Places to a hundredth of a unit; what is written between the tags stays."""
+    """Rounds the coordinates in a tag to two decimals; text between tags is unchanged."""
     return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
 
 
 def responsive(draw: Callable[[Frame], str]) -> str:
-    """A chart drawn twice, for a wide page and for a phone: the page's style shows one of them."""
+    """Renders a chart twice, for wide pages and for phones; the page's CSS shows one of them."""
     return f'<div class="on-wide">{draw(WIDE)}</div><div class="on-narrow">{draw(NARROW)}</div>'

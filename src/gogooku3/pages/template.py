@@ -1,4 +1,4 @@
-"""Templates of pages: `base.html.j2` and `style.css` of this folder are what all of them share."""
+"""Jinja templates of the pages; all pages share `base.html.j2` and `style.css` of this folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gogooku3.pages.words import cell, code, count, decimal, estimate
 
 
 def environment(folder: Path) -> Environment:
-    """Where a page's own templates are found, and the filters that every page has."""
-    made = Environment(
+    """The Jinja environment of a page's template folder, with the shared filters."""
+    jinja = Environment(
         loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -22,11 +22,11 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"cell": cell, "code": code, "count": count, "decimal": decimal, "estimate": estimate}
-    made.globals["colours"] = Markup(palette.style())  # noqa: S704 - our own names and colours
-    return made
+    jinja.filters |= {"cell": cell, "code": code, "count": count, "decimal": decimal, "estimate": estimate}
+    jinja.globals["colours"] = Markup(palette.style())  # noqa: S704 - our own names and colours
+    return jinja
 
 
 def inline_svg(pictures: dict[str, str]) -> dict[str, Any]:
-    """Pictures as a template takes them: SVG that was drawn from numbers and our own names."""
+    """Marks SVG charts as safe HTML: they contain only numbers and our own names."""
     return {name: Markup(svg) for name, svg in pictures.items()}  # noqa: S704

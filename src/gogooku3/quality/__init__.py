@@ -1,1 +1,1 @@
-"""Is a dataset sound? One pass that counts, rules that judge, and a page that shows it."""
+"""Data quality: collects statistics of a dataset in one pass, runs checks on them, and writes an HTML page."""

@@ -1,4 +1,4 @@
-"""Who was there: bars by session and by stock, as the months are told in their order."""
+"""Counts of bars by session and by stock, collected month by month."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Counts = npt.NDArray[np.int64]
 
 
 class BarCounts:
-    """Bars of a dataset, told month by month.
+    """Bar counts of a dataset, updated month by month.
 
     Shape letters: M calendar months, T sessions.
     """
@@ -25,10 +25,10 @@ class BarCounts:
         """Stocks with a bar in the month."""
 
     def add(self, month: int, keys: pl.DataFrame) -> Counts:
-        """Takes in a month's `Date` and `Code`, sorted by both.
+        """Adds a month's `Date` and `Code`, sorted by both.
 
         Returns:
-            How many bars each row's stock has had by then, its own included.
+            For each row, the number of bars of its stock so far, including this one.
         """
         self.stocks_M[month] = keys["Code"].n_unique()
         self._by_session.append(keys.group_by("Date", maintain_order=True).agg(bars=pl.len()))
@@ -50,7 +50,7 @@ class BarCounts:
 
     @property
     def sessions_T(self) -> npt.NDArray[np.datetime64]:
-        """Dates with a bar, rising."""
+        """Dates with a bar, ascending."""
         return pl.concat(self._by_session)["Date"].to_numpy().astype("datetime64[D]")
 
     @property
@@ -60,20 +60,20 @@ class BarCounts:
 
     @property
     def listed_T(self) -> Counts:
-        """Stocks whose first bar is not later and whose last is not earlier: those that should have a bar."""
-        first, last = self.place(self._by_code["first"]), self.place(self._by_code["last"])
+        """Expected bars: stocks between their first and their last bar."""
+        first, last = self.position(self._by_code["first"]), self.position(self._by_code["last"])
         change = np.bincount(first, minlength=len(self.bars_T) + 1)
         change -= np.bincount(last + 1, minlength=len(self.bars_T) + 1)
         return np.cumsum(change)[:-1].astype(np.int64)
 
     @property
     def month_T(self) -> Counts:
-        """Place of each session's month."""
+        """Index of each session's month."""
         months: Counts = (self.sessions_T.astype("datetime64[M]") - self._months[0]).astype(np.int64)
         return months
 
-    def place(self, dates: pl.Series) -> Counts:
-        """Place of each date among the sessions; that of the next session where it is none."""
+    def position(self, dates: pl.Series) -> Counts:
+        """Index of each date among the sessions; of the next session if the date is not a session."""
         return np.searchsorted(self.sessions_T, dates.to_numpy().astype("datetime64[D]")).astype(np.int64)
 
     def by_month(self, counts_T: Counts) -> Counts:
@@ -89,7 +89,7 @@ class BarCounts:
 
     @property
     def weekdays_M(self) -> Counts:
-        """Mondays to Fridays of each month, between the first session and the last."""
+        """Weekdays (Monday to Friday) of each month, between the first and the last session."""
         begin, end = self.sessions_T[0], self.sessions_T[-1] + 1
         starts = self._months.astype("datetime64[D]").clip(begin, end)
         stops = (self._months + 1).astype("datetime64[D]").clip(begin, end)

@@ -1,4 +1,4 @@
-"""The pictures of the page."""
+"""Charts of the data quality page."""
 
 from __future__ import annotations
 
@@ -17,59 +17,59 @@ from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.tables import by_feature, by_month
 
 _FRAME = WIDE.with_left(96)
-"""With room for the names of families."""
+"""Wide enough on the left for the names of families."""
 
 
 def stocks(statistics: Statistics, found: Findings) -> str:
-    """Stocks with a bar in a month's mean session, and a line for those that should have one."""
+    """Mean number of stocks with a bar per session of each month, and a line for the expected number."""
     per_session = [pl.col(name) / pl.col("sessions") for name in ("bars", "expected_bars")]
     table = by_month(statistics).with_columns(per_session)
-    at_fault = _at_fault(statistics, found["coverage"])
+    highlighted = _with_errors(statistics, found["coverage"])
     chart = columns(
-        _months(statistics), table["bars"], table["expected_bars"], _FRAME, at_fault=at_fault, labelled=False
+        _months(statistics), table["bars"], table["expected_bars"], _FRAME, highlighted=highlighted, labelled=False
     )
-    label = "Stocks with a bar in each month's mean session, and those that should have one"
+    label = "Mean number of stocks with a bar per session of each month, and the expected number"
     return svg(chart, _FRAME, 130, label, foot=8)
 
 
 def sessions(statistics: Statistics, found: Findings) -> str:
-    """Sessions of a month, and a line for its weekdays."""
-    table, at_fault = by_month(statistics), _at_fault(statistics, found["coverage"])
-    chart = columns(_months(statistics), table["sessions"], table["weekdays"], _FRAME, at_fault=at_fault)
+    """Sessions of each month, and a line for its weekdays."""
+    table, highlighted = by_month(statistics), _with_errors(statistics, found["coverage"])
+    chart = columns(_months(statistics), table["sessions"], table["weekdays"], _FRAME, highlighted=highlighted)
     return svg(chart, _FRAME, 64, "Sessions and weekdays of each month")
 
 
 def neighbours(statistics: Statistics, found: Findings) -> str:
-    """Neighbours of the mean stock in a month's graphs, and a line for those that it can have."""
+    """Mean number of neighbours per stock in each month's graphs, and a line for the largest possible number."""
     table = by_month(statistics)
-    most = pl.Series([statistics.schema.neighbours] * len(table))
-    at_fault = _at_fault(statistics, found["graph"])
-    chart = columns(_months(statistics), table["edges"] * table["linked"], most, _FRAME, at_fault=at_fault)
+    largest = pl.Series([statistics.schema.neighbours] * len(table))
+    highlighted = _with_errors(statistics, found["graph"])
+    chart = columns(_months(statistics), table["edges"] * table["linked"], largest, _FRAME, highlighted=highlighted)
     return svg(chart, _FRAME, 90, "Neighbours per stock in each month's graphs")
 
 
 def splits(statistics: Statistics) -> str:
-    """Training, validation and test in time; between them lies the embargo."""
+    """Training, validation and test periods on a time axis, with the embargo between them."""
     spans = [(name, statistics.split[name]["first"], statistics.split[name]["last"]) for name in SPLITS]
     return svg(bands(_months(statistics), spans, _FRAME), _FRAME, 24, "Training, validation and test in time", foot=2)
 
 
 def clipped(statistics: Statistics) -> str:
-    """One stroke per feature, at the share of its values that clipping leaves on a bound, by family."""
+    """Strip plot by family: one tick per feature at the share of its clipped values."""
     features = by_feature(statistics).select("family", "clipped").drop_nans()
     families = list(dict.fromkeys(feature.family for feature in statistics.schema.features))
-    most = max(1.25 * CLIPPED, *features["clipped"])
-    marks = [share for share in (0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0) if share <= most]
+    largest = max(1.25 * CLIPPED, *features["clipped"])
+    marks = [share for share in (0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0) if share <= largest]
     x = alt.X(
         "clipped:Q",
-        scale=alt.Scale(type="sqrt", domain=[0.0, most], nice=False),
+        scale=alt.Scale(type="sqrt", domain=[0.0, largest], nice=False),
         axis=axis(values=marks, format=".1~%", grid=True),
     )
     y = alt.Y("family:N", scale=alt.Scale(domain=families), axis=axis(domain=False, ticks=False, labelPadding=8))
     strokes = alt.Chart(features).mark_tick(color="var(--full)", opacity=0.7, thickness=1.6, bandSize=13)
     bound = alt.Chart(pl.DataFrame({"clipped": [CLIPPED]})).mark_rule(color="var(--fault)", strokeDash=[4, 3])
     chart = bound.encode(x=x) + strokes.encode(x=x, y=y)
-    label = "Share of the values that are clipped, a stroke per feature, by family"
+    label = "Share of clipped values, one tick per feature, by family"
     return svg(chart, _FRAME, 20 * len(families), label)
 
 
@@ -77,6 +77,6 @@ def _months(statistics: Statistics) -> Months:
     return Months(statistics.months[0], len(statistics.months))
 
 
-def _at_fault(statistics: Statistics, findings: Sequence[Finding]) -> list[bool]:
-    at_fault = months_with_errors(findings)
-    return [month in at_fault for month in statistics.months]
+def _with_errors(statistics: Statistics, findings: Sequence[Finding]) -> list[bool]:
+    months = months_with_errors(findings)
+    return [month in months for month in statistics.months]

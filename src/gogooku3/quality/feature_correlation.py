@@ -1,7 +1,7 @@
-"""How alike features are: correlations from a sample of rows, the same bits in any order of the sums, on any machine.
+"""Correlations between features in a sample of rows; bitwise identical in any order of summation, on any machine.
 
-As in `gogooku3.features.graph`, values are rounded to integers of at most 2^15 before they are multiplied, so that
-every product and every sum is exact in float64.
+As in `gogooku3.features.graph`, values are rounded to integers of at most 2^15 before multiplication, so that all
+products and sums are exact in float64.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ Pair = tuple[str, str, float]
 
 _SCALE = float(1 << 15)
 _MIN_ROWS = 30
-"""Rows in which both features have a value, below which a correlation says nothing."""
+"""Smallest number of rows with values of both features for a correlation."""
 _EVERY, _STOCKS = 23, 1000
-"""The sample: every 23rd session, so that no weekday and no day of the month is favoured, and 1,000 of its stocks."""
+"""The sample: every 23rd session, so that no weekday and no day of the month is over-represented, with 1,000 stocks."""
 
 
 class FeatureCorrelation:
-    """Correlations between features of stocks, in a sample, and between features of sessions, in all of these.
+    """Correlations between features per stock, in a sample, and between features per session, in all sessions.
 
-    A feature of the session is the same for all stocks, and one of stocks has no trend over sessions: across the two
-    kinds there is nothing to find.
+    A `session` feature is the same for all stocks, and a normalised feature per stock has no trend over sessions, so
+    correlations between the two kinds are not computed.
     """
 
     def __init__(self, schema: Schema, preprocess: dict[str, Any]) -> None:
-        self._clip, self._fitted, self._seen = preprocess["clip"], preprocess["session"], 0
+        self._clip, self._fitted, self._sessions_seen = preprocess["clip"], preprocess["session"], 0
         bounds = {"stock": self._clip, "rank": 1.0}
         of_stocks = {f.name: bounds[f.scope] for f in schema.features if f.scope != "session"}
         self._stocks = Correlations(list(of_stocks), list(of_stocks.values()))
         self._sessions = Correlations(list(self._fitted), [self._clip] * len(self._fitted))
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Takes in a month's features."""
+        """Adds a month's features."""
         by_session = frame.unique("Date", keep="first", maintain_order=True)
         self._sessions.add(
             np.column_stack(
@@ -53,29 +53,29 @@ class FeatureCorrelation:
             )
         )
         for day in by_session["Date"]:
-            if self._seen % _EVERY == _EVERY - 1:
+            if self._sessions_seen % _EVERY == _EVERY - 1:
                 rows = frame.filter(pl.col("Date") == day).select(self._stocks.names)
                 self._stocks.add(rows.gather_every(-(-rows.height // _STOCKS)).to_numpy())
-            self._seen += 1
+            self._sessions_seen += 1
 
     def above(self, bound: float) -> list[Pair]:
-        """Pairs whose correlation exceeds the bound in size."""
+        """Pairs whose absolute correlation exceeds the bound."""
         return [*self._stocks.above(bound), *self._sessions.above(bound)]
 
 
 class Correlations:
-    """Pearson correlations of columns, each pair over the rows in which both have a value.
+    """Pairwise Pearson correlations of columns, each over the rows in which both have a value.
 
     Shape letters: N rows, C columns.
     """
 
     def __init__(self, names: Sequence[str], bounds: Sequence[float]) -> None:
-        """Columns by name, each with the largest absolute value that it takes."""
+        """Column names, and the largest absolute value of each column."""
         self.names, self._factor_C = names, _SCALE / np.array(bounds, np.float64)
         self._rows_CC, self._sum_CC, self._square_CC, self._product_CC = np.zeros((4, len(names), len(names)))
 
     def add(self, values_NC: npt.NDArray[np.floating]) -> None:
-        """Takes rows in: 2^23 of them at most in all, for sums to stay exact."""
+        """Adds rows; at most 2^23 in total, so that the sums are exact."""
         scaled_NC = np.clip(np.rint(values_NC * self._factor_C), -_SCALE, _SCALE)
         known_NC = (~np.isnan(scaled_NC)).astype(np.float64)
         whole_NC = np.where(np.isnan(scaled_NC), 0.0, scaled_NC)
@@ -85,7 +85,7 @@ class Correlations:
         self._product_CC += whole_NC.T @ whole_NC
 
     def above(self, bound: float) -> list[Pair]:
-        """Pairs whose correlation exceeds the bound in size, in the order of the columns."""
+        """Pairs whose absolute correlation exceeds the bound, in the order of the columns."""
         correlation_CC = np.triu(np.nan_to_num(self._correlation()), 1)
         return [
             (self.names[one], self.names[other], float(correlation_CC[one, other]))
@@ -93,7 +93,7 @@ class Correlations:
         ]
 
     def _correlation(self) -> Floats:
-        """[C, C] correlations; NaN where the rows are too few or one of the two does not vary in them."""
+        """[C, C] correlations; NaN if there are too few rows or one of the two columns is constant in them."""
         rows_CC = np.where(self._rows_CC >= _MIN_ROWS, self._rows_CC, np.nan)
         spread_CC = self._square_CC - self._sum_CC * self._sum_CC / rows_CC
         covariance_CC = self._product_CC - self._sum_CC * self._sum_CC.T / rows_CC

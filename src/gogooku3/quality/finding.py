@@ -1,4 +1,4 @@
-"""What a check found: of which kind, how grave, in which features and months."""
+"""The result of a check: kind, severity, and the features and months concerned."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any, Literal
 import numpy as np
 
 Level = Literal["fault", "note"]
-"""A fault is something that no sound dataset has; a note is worth knowing, and may be as it should."""
+"""Severity. `fault`: an error that no sound dataset has; `note`: a warning, which may be correct data."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found."""
+    """One result of a check."""
 
     kind: str
     level: Level
     text: str
-    """What is so, in words; the features and months in which it is so stand beside it."""
+    """The description; `features` and `months` list where it applies."""
     features: tuple[str, ...] = ()
     months: tuple[str, ...] = ()
-    """None where it is no matter of months."""
+    """Empty if the finding does not depend on the month."""
     values: dict[str, Any] = field(default_factory=dict)
-    """The numbers behind it."""
+    """The measured values."""
 
 
 def months_with_errors(findings: Iterable[Finding]) -> set[str]:
-    """Months in which a fault was found."""
+    """Months with a finding of level `fault`."""
     return {month for finding in findings if finding.level == "fault" for month in finding.months}
 
 
 def shortest(value: np.float32) -> float:
-    """The number with the fewest digits that is this one as f32."""
+    """The shortest decimal number that rounds to this float32."""
     return float(str(value))

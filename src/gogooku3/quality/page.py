@@ -1,4 +1,4 @@
-"""The page for people: the verdict, what each check found, and the pictures behind it, in one file."""
+"""The HTML page of data quality: verdict, findings of each check, charts and tables, in one file."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from gogooku3.runtime.files import replaced_file, write_json
 
 _TEMPLATE = "page.html.j2"
 _MOST_CLIPPED = 12
-"""Features that the table of clipped values lists."""
+"""Number of features in the table of clipped values."""
 
 
 def write(statistics: Statistics, found: Findings, folder: Path) -> None:
-    """Writes both files into a folder, the same bytes for the same dataset."""
-    drawn = page(statistics, found)
+    """Writes the HTML page and the JSON summary into a folder; deterministic."""
+    html = page(statistics, found)
     write_json(summary(statistics, found), folder / paths.QUALITY_SUMMARY.name)
     with replaced_file(folder / paths.QUALITY_PAGE.name) as partial:
-        partial.write_text(drawn, encoding="utf-8")
+        partial.write_text(html, encoding="utf-8")
 
 
 def page(statistics: Statistics, found: Findings) -> str:
-    """The report as HTML that needs no other file, no network and no script."""
+    """The page as self-contained HTML: no other files, no network, no scripts."""
     templates = environment(Path(__file__).parent)
     templates.filters |= {"percent": _percent, "spans": spans}
-    pictures = {
+    drawn = {
         "stocks": charts.stocks(statistics, found),
         "sessions": charts.sessions(statistics, found),
         "splits": charts.splits(statistics),
@@ -60,12 +60,12 @@ def page(statistics: Statistics, found: Findings) -> str:
         clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
         splits=_splits(statistics),
         targets=_targets(statistics),
-        charts=inline_svg(pictures),
+        charts=inline_svg(drawn),
     )
 
 
 def spans(months: Iterable[str]) -> str:
-    """Months with neighbours as one: `2021-01 – 2021-03, 2022-05`."""
+    """Consecutive months joined into ranges: `2021-01 – 2021-03, 2022-05`."""
     runs: list[list[str]] = []
     for month in months:
         if runs and np.datetime64(month, "M") - np.datetime64(runs[-1][-1], "M") == np.timedelta64(1, "M"):
@@ -80,31 +80,31 @@ def _percent(share: float) -> str:
 
 
 def _features(statistics: Statistics, found: Findings) -> list[dict[str, Any]]:
-    """A row per feature, with its definition and its strip of months."""
+    """One row per feature, with its definition and its heat map strip."""
     strips = heat_map.of_features(statistics, found)
     rows = zip(by_feature(statistics).to_dicts(), statistics.schema.features, strips, strict=True)
     return [row | {"definition": feature.definition, "runs": strip.runs} for row, feature, strip in rows]
 
 
 def _splits(statistics: Statistics) -> list[dict[str, Any]]:
-    """The splits in time with the embargo before each; None before the first."""
-    befores = (None, *SPLITS[:-1])
+    """One row per split, with the embargo before it; None for the first."""
+    previous_splits = (None, *SPLITS[:-1])
     return [
         {
             "name": name,
-            "embargo": None if before is None else embargo(statistics, before, name),
+            "embargo": None if previous is None else embargo(statistics, previous, name),
             **statistics.split[name],
         }
-        for before, name in zip(befores, SPLITS, strict=True)
+        for previous, name in zip(previous_splits, SPLITS, strict=True)
     ]
 
 
 def _targets(statistics: Statistics) -> list[dict[str, Any]]:
-    """Per target what is known of it, in all months and in the least."""
+    """One row per target: share of known values in all months and in the worst month."""
     rows = []
-    for place, horizon in enumerate(statistics.schema.horizons):
-        due, known = statistics.targets.due_MH[:, place], statistics.targets.known_MH[:, place]
-        shares = statistics.targets.known_share_MH[:, place]
+    for index, horizon in enumerate(statistics.schema.horizons):
+        due, known = statistics.targets.due_MH[:, index], statistics.targets.known_MH[:, index]
+        shares = statistics.targets.known_share_MH[:, index]
         least = int(np.nanargmin(shares))
         rows.append(
             {

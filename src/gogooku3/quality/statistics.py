@@ -1,4 +1,4 @@
-"""What a dataset holds, counted in one pass over its files, with one month of them in memory."""
+"""Collects the statistics of a dataset in one pass over its files, one month in memory at a time."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from gogooku3.quality.targets import Targets
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """All counts of a dataset, before anything is judged."""
+    """All statistics of a dataset, the input of the checks."""
 
     schema: Schema
     clip: float
-    """Bound of the normalised values."""
+    """Clip bound of the normalised values."""
     split: dict[str, Any]
     """The content of `split.json`."""
     quotes: dict[str, Any]
-    """What the quotes report of their bars: `gogooku3.quotes.schema.Quotes.report`."""
+    """The validation report of the quotes: `gogooku3.quotes.schema.Quotes.report`."""
     months: tuple[str, ...]
-    """Every calendar month from the first to the last, those without a session too."""
+    """All calendar months from the first to the last, including months without sessions."""
     bar_counts: BarCounts
     columns: Columns
     correlation: FeatureCorrelation
@@ -43,11 +43,11 @@ class Statistics:
 
 
 def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
-    """Reads a dataset from end to end, checks it against its table of contents, and shows how far it is.
+    """Reads a whole dataset, verifies it against its table of contents (integrity), and shows a progress bar.
 
     Raises:
-        DataError: a file is absent, unreadable, or not listed.
-        MismatchError: columns, rows or values are not what the schema and the table of contents say.
+        DataError: a file is missing, unreadable, or not listed.
+        MismatchError: columns, rows or values do not match the schema and the table of contents.
     """
     schema = Schema.read(folder / "schema.json")
     preprocess = read_json(folder / "preprocess.json")
@@ -55,14 +55,14 @@ def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
     months = _calendar(contents, folder)
     bar_counts, correlation = BarCounts(months), FeatureCorrelation(schema, preprocess)
     columns = Columns(schema, preprocess, len(months))
-    for month, frame in _shown(contents, "features", schema.feature_columns):
-        place = months.index(month)
-        columns.add(place, frame, bar_counts.add(place, frame.select("Date", "Code")))
+    for month, frame in _with_progress(contents, "features", schema.feature_columns):
+        index = months.index(month)
+        columns.add(index, frame, bar_counts.add(index, frame.select("Date", "Code")))
         correlation.add(frame)
     targets, graphs = Targets(schema, bar_counts), Graphs(bar_counts)
-    for month, frame in _shown(contents, "targets", schema.target_columns):
+    for month, frame in _with_progress(contents, "targets", schema.target_columns):
         targets.add(months.index(month), frame)
-    for _, frame in _shown(contents, "graph", GRAPH_COLUMNS):
+    for _, frame in _with_progress(contents, "graph", GRAPH_COLUMNS):
         graphs.add(frame)
     return Statistics(
         schema=schema,
@@ -90,10 +90,11 @@ def _months(contents: Contents, kind: str) -> list[str]:
     return [Path(name).stem for name in contents.names(kind)]
 
 
-def _shown(contents: Contents, kind: str, columns: dict[str, pl.DataType]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The months of one kind of file, with a bar on stderr that is gone at the end."""
+def _with_progress(
+    contents: Contents, kind: str, columns: dict[str, pl.DataType]
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Iterates over the months of one kind of file, with a progress bar on stderr."""
     names = _months(contents, kind)
     frames = zip(names, contents.frames(kind, columns), strict=True)
     console = Console(stderr=True)
-    shown = track(frames, kind, len(names), console=console, transient=True, disable=not console.is_terminal)
-    return iter(shown)
+    return iter(track(frames, kind, len(names), console=console, transient=True, disable=not console.is_terminal))

@@ -1,4 +1,4 @@
-"""The report for programs: the findings, and the counts that they were judged by."""
+"""The machine-readable summary (JSON): the findings, and the statistics behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gogooku3.quality.tables import by_feature, by_month
 
 
 def summary(statistics: Statistics, found: Findings) -> dict[str, Any]:
-    """The content of `data_quality.json`; a number that there is not is null."""
+    """The content of `data_quality.json`; NaN is null."""
     findings = [{"check": check} | asdict(finding) for check, each in found.items() for finding in each]
     bar_counts = statistics.bar_counts
     content = {
@@ -37,7 +37,7 @@ def summary(statistics: Statistics, found: Findings) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: shares in six digits, NaN as null, an infinity in words."""
+    """JSON-compatible values: floats rounded to six digits, NaN as null, infinity as a string."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The counts as tables, a row per month and a row per feature: what the summary lists and the page shows."""
+"""Tables of the statistics, one row per month and one row per feature, for the summary and the page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from gogooku3.quality.statistics import Statistics
 
 
 def by_month(statistics: Statistics) -> pl.DataFrame:
-    """One row per calendar month; a share of nothing is NaN.
+    """One row per calendar month; a share is NaN if its denominator is 0.
 
-    `expected_bars` are those of every stock in every session between its first bar and its last. `target_h` are shares
-    known of those that can be. `linked` is the share of stocks with a neighbour, `edges` their mean number per stock
-    that has one.
+    `expected_bars`: sessions of every stock between its first and its last bar. `target_h`: known share of the expected
+    targets. `linked`: share of stocks with a neighbour; `edges`: mean number of neighbours of such a stock.
     """
     bar_counts, targets, graphs = statistics.bar_counts, statistics.targets, statistics.graphs
     return pl.DataFrame(
@@ -27,8 +26,8 @@ def by_month(statistics: Statistics) -> pl.DataFrame:
             "expected_bars": bar_counts.by_month(bar_counts.listed_T),
         }
         | {
-            target_name(horizon): targets.known_share_MH[:, place]
-            for place, horizon in enumerate(statistics.schema.horizons)
+            target_name(horizon): targets.known_share_MH[:, index]
+            for index, horizon in enumerate(statistics.schema.horizons)
         }
         | {
             "graphs": graphs.graphs_M,
@@ -39,10 +38,10 @@ def by_month(statistics: Statistics) -> pl.DataFrame:
 
 
 def by_feature(statistics: Statistics) -> pl.DataFrame:
-    """One row per feature, over all months; a share of nothing is NaN.
+    """One row per feature, over all months; a share is NaN if its denominator is 0.
 
-    `missing` is a share of all rows; `lost` one of the rows whose stock has had as many bars as the feature looks back
-    on; `clipped` one of the values.
+    `missing`: share of all rows; `lost`: share of the rows whose stock has had at least as many bars as the feature's
+    lookback; `clipped`: share of the values.
     """
     columns = statistics.columns
     known_F = columns.known_MF.sum(axis=0)

@@ -21,5 +21,5 @@ def run(_params: Params) -> None:
     faults = total(found, "fault")
     if faults:
         Console(stderr=True, highlight=False).print(
-            f"{count(faults, 'fault')} in the dataset: see {paths.QUALITY_PAGE}"
+            f"{count(faults, 'error')} in the dataset: see {paths.QUALITY_PAGE}"
         )

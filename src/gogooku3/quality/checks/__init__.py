@@ -1,4 +1,4 @@
-"""What is judged of a dataset: one file per check, each with its bounds; here they stand in order."""
+"""The data quality checks: one file per check, each with its thresholds; this module lists and runs them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Findings = Mapping[str, Sequence[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """A check by name."""
+    """A data quality check."""
 
     name: str
     title: str
     rule: str
-    """What holds where it finds nothing."""
+    """The condition that a dataset passes."""
     check: Callable[[Statistics], Iterator[Finding]]
 
 
@@ -54,6 +54,6 @@ def judge(statistics: Statistics) -> Findings:
     return {check.name: list(check.check(statistics)) for check in CHECKS}
 
 
-def total(check: Findings, level: Level) -> int:
-    """How many findings are of a level."""
-    return sum(finding.level == level for findings in check.values() for finding in findings)
+def total(by_check: Findings, level: Level) -> int:
+    """The number of findings of a level."""
+    return sum(finding.level == level for findings in by_check.values() for finding in findings)

@@ -1,4 +1,4 @@
-"""Are all sessions and all stocks there, month by month?"""
+"""Check: missing sessions and missing stocks by month."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gogooku3.quality.finding import Finding
 from gogooku3.quality.statistics import Statistics
 
 SESSIONS = 0.6
-"""Share of a month's weekdays that are sessions, at least; the other days are holidays."""
+"""Smallest share of a month's weekdays that are sessions; the others are holidays."""
 STOCKS = 0.9
-"""Share of the listed stocks that have a bar, at least, and of the stocks of the month before that are still there."""
+"""Smallest share of the listed stocks with a bar, and of the number of stocks in the previous month."""
 
 RULE = (
     f"At least {percent(SESSIONS)} of a month's weekdays are sessions. In each session {percent(STOCKS)} of the listed"
@@ -24,7 +24,7 @@ RULE = (
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Months with too few sessions, sessions with too few stocks, and stocks that vanish together."""
+    """Months with too few sessions, sessions with too few stocks, and months in which many stocks disappear."""
     yield from _few_sessions(statistics)
     yield from _few_bars(statistics)
     yield from _fewer_stocks(statistics)
@@ -46,18 +46,18 @@ def _few_sessions(statistics: Statistics) -> Iterator[Finding]:
 def _few_bars(statistics: Statistics) -> Iterator[Finding]:
     bar_counts = statistics.bar_counts
     share_T = ratio(bar_counts.bars_T, bar_counts.listed_T)
-    for place, month in enumerate(statistics.months):
-        thin = np.flatnonzero((bar_counts.month_T == place) & (share_T < STOCKS))
-        if thin.size:
-            least = thin[np.argmin(share_T[thin])]
+    for index, month in enumerate(statistics.months):
+        incomplete = np.flatnonzero((bar_counts.month_T == index) & (share_T < STOCKS))
+        if incomplete.size:
+            least = incomplete[np.argmin(share_T[incomplete])]
             yield Finding(
                 "few_bars",
                 "fault",
-                f"{count(thin.size, 'session')} in which listed stocks lack a bar, most of all"
+                f"{count(incomplete.size, 'session')} in which listed stocks lack a bar, at worst"
                 f" {bar_counts.sessions_T[least]} with {percent(share_T[least])} of them present",
                 months=(month,),
                 values={
-                    "sessions": int(thin.size),
+                    "sessions": int(incomplete.size),
                     "session": str(bar_counts.sessions_T[least]),
                     "share": float(share_T[least]),
                 },
@@ -65,14 +65,14 @@ def _few_bars(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _fewer_stocks(statistics: Statistics) -> Iterator[Finding]:
-    held = np.flatnonzero(statistics.bar_counts.stocks_M)
-    for before, place in pairwise(held):
-        was, stocks = statistics.bar_counts.stocks_M[[before, place]].tolist()
-        if stocks < STOCKS * was:
+    months = np.flatnonzero(statistics.bar_counts.stocks_M)
+    for previous, month in pairwise(months):
+        before, stocks = statistics.bar_counts.stocks_M[[previous, month]].tolist()
+        if stocks < STOCKS * before:
             yield Finding(
                 "fewer_stocks",
                 "fault",
-                f"{count(stocks, 'stock')} after {was:,} in {statistics.months[before]}",
-                months=(statistics.months[place],),
-                values={"stocks": stocks, "before": was},
+                f"{count(stocks, 'stock')} after {before:,} in {statistics.months[previous]}",
+                months=(statistics.months[month],),
+                values={"stocks": stocks, "before": before},
             )

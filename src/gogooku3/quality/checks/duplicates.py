@@ -1,4 +1,4 @@
-"""Is there a feature that only says what another one says?"""
+"""Check: duplicate and nearly duplicate features."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gogooku3.quality.finding import Finding
 from gogooku3.quality.statistics import Statistics
 
 ALIKE = 0.999
-"""Correlation from which two features are called alike."""
+"""Absolute correlation above which two features count as nearly duplicate."""
 
-RULE = f"No two features are equal in every row. Pairs whose correlation is beyond ±{ALIKE} in a sample are noted."
+RULE = f"No two features are equal in every row. Pairs with a correlation beyond ±{ALIKE} in a sample are noted."
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Groups of equal features, and pairs that are nearly so."""
+    """Groups of equal features, and pairs of nearly equal ones."""
     names = statistics.schema.names
-    groups = [tuple(names[place] for place in places) for places in statistics.columns.identical]
+    groups = [tuple(names[index] for index in indices) for indices in statistics.columns.identical]
     for group in groups:
         yield Finding("duplicate", "fault", "the same value in every row", features=group)
     for *pair, correlation in statistics.correlation.above(ALIKE):

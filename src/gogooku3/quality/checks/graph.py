@@ -1,4 +1,4 @@
-"""Has every stock neighbours, and is every session's graph a fresh one?"""
+"""Check: stocks without neighbours, and stale graphs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from gogooku3.quality.finding import Finding
 from gogooku3.quality.statistics import Statistics
 
 LINKED = 0.8
-"""Share of the stocks with a bar in a graph's session that have a neighbour in it, at least, over a month."""
+"""Smallest share of the stocks with a bar that have a neighbour, over a month's graphs."""
 LATE = 2.0
-"""Times the usual number of sessions between two graphs that may pass without a new one."""
+"""Largest interval between two graphs, as a multiple of the median interval."""
 
 RULE = (
-    f"{percent(LINKED)} of the stocks with a bar have a neighbour, and a new graph comes before twice the usual number"
-    " of sessions has passed."
+    f"{percent(LINKED)} of the stocks with a bar have a neighbour, and no interval between two graphs is longer than"
+    " twice the median."
 )
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Months in which stocks have no neighbours, and stretches without a new graph."""
+    """Months in which stocks have no neighbours, and intervals without a new graph."""
     session_G, last = statistics.graphs.session_G, len(statistics.bar_counts.sessions_T) - 1
     if not session_G.size:
-        yield Finding("no_graph", "fault", "no graph was made")
+        yield Finding("no_graph", "fault", "there is no graph")
         return
     share_M = ratio(statistics.graphs.linked_M, statistics.graphs.present_M)
     for month in np.flatnonzero(share_M < LINKED):
@@ -50,7 +50,7 @@ def check(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _without_graph(statistics: Statistics, session: int, gap: int) -> tuple[str, ...]:
-    """Months without a graph in a stretch of sessions; where each has one, the month that the stretch began in."""
+    """Months without a graph in an interval of sessions; if each has one, the month in which the interval starts."""
     months = np.unique(statistics.bar_counts.month_T[session : session + gap])
-    bare = months[statistics.graphs.graphs_M[months] == 0]
-    return tuple(statistics.months[month] for month in (bare if bare.size else months[:1]))
+    without = months[statistics.graphs.graphs_M[months] == 0]
+    return tuple(statistics.months[month] for month in (without if without.size else months[:1]))

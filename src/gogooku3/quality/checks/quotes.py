@@ -1,4 +1,4 @@
-"""What did the bars break, where they come from, and what was done about it?"""
+"""Check: validation rules that the source bars broke."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from gogooku3.pages.words import count
 from gogooku3.quality.finding import Finding
 from gogooku3.quality.statistics import Statistics
 
-RULE = (
-    "No bar broke a rule, and every stock has one sector and one segment. Otherwise `quotes.rules` says what is done."
-)
+RULE = "No bar broke a rule, and every stock has one sector and one segment. `quotes.rules` sets the policy per rule."
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Rules that were broken, and labels that are unknown or changed."""
+    """Broken rules, and unknown or changed sectors and segments."""
     for rule, entry in statistics.quotes["rules"].items():
         if entry["count"]:
-            done = "left out" if entry["policy"] == "drop" else "kept as they are"
+            action = "dropped" if entry["policy"] == "drop" else "kept unchanged"
             yield Finding(
                 "broken_rule",
                 "note",
-                f"{count(entry['count'], 'bar')} broke the rule `{rule}`, {done}",
+                f"{count(entry['count'], 'bar')} broke the rule `{rule}`, {action}",
                 values={name: entry[name] for name in ("policy", "count", "dropped")} | {"rule": rule},
             )
     for label, entry in statistics.quotes.get("listed", {}).items():

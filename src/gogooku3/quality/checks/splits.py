@@ -1,4 +1,4 @@
-"""Are training, validation and test kept so far apart that no target reaches from one into the next?"""
+"""Check: the embargo between training, validation and test is long enough to prevent leakage of targets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gogooku3.pages.words import count
 from gogooku3.quality.finding import Finding
 from gogooku3.quality.statistics import Statistics
 
-RULE = "Between two splits lie at least as many sessions as the longest target spans."
+RULE = "The embargo between two splits is at least as long as the longest target horizon."
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Neighbouring splits that are too near each other."""
+    """Consecutive splits with too short an embargo."""
     longest = max(statistics.schema.horizons)
     for before, after in pairwise(SPLITS):
         sessions = embargo(statistics, before, after)
@@ -24,13 +24,13 @@ def check(statistics: Statistics) -> Iterator[Finding]:
             yield Finding(
                 "short_embargo",
                 "fault",
-                f"{count(sessions, 'session')} between {before} and {after}, where targets span {longest}",
+                f"{count(sessions, 'session')} between {before} and {after}, but targets span {longest}",
                 values={"sessions": sessions, "horizon": longest, "before": before, "after": after},
             )
 
 
 def embargo(statistics: Statistics, before: str, after: str) -> int:
-    """Sessions between two splits that belong to neither; negative where they overlap."""
+    """Sessions between two splits; negative if they overlap."""
     ends = pl.Series([statistics.split[before]["last"], statistics.split[after]["first"]]).str.to_date()
-    last, first = statistics.bar_counts.place(ends).tolist()
+    last, first = statistics.bar_counts.position(ends).tolist()
     return int(first - last - 1)

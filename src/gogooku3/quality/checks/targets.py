@@ -1,4 +1,4 @@
-"""Is the return that a model shall foretell known, and can it be one?"""
+"""Check: missing, impossible and extreme targets (forward returns)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.targets import JUMP
 
 KNOWN = 0.9
-"""Share of a month's targets that are known, at least, of those whose later session is in the dataset."""
+"""Smallest known share of a month's targets whose later session is in the dataset."""
 
 RULE = (
-    f"{percent(KNOWN)} of a month's targets are known, up to the last sessions, whose future is not there. None is"
-    f" infinite or below −100 %; those beyond ±{percent(JUMP)} over the shortest horizon are noted."
+    f"{percent(KNOWN)} of a month's targets are known, except in the last sessions, which have no later session. None"
+    f" is infinite or below −100 %; those beyond ±{percent(JUMP)} over the shortest horizon are noted."
 )
 
 
 def check(statistics: Statistics) -> Iterator[Finding]:
-    """Targets that are missing, that no price can make, or that look like a split."""
+    """Targets that are missing, impossible, or look like an unadjusted split."""
     targets = statistics.targets
-    for place, horizon in enumerate(statistics.schema.horizons):
-        share_M = targets.known_share_MH[:, place]
+    for index, horizon in enumerate(statistics.schema.horizons):
+        share_M = targets.known_share_MH[:, index]
         for month in np.flatnonzero(share_M < KNOWN):
             yield Finding(
                 "missing_target",
@@ -34,8 +34,8 @@ def check(statistics: Statistics) -> Iterator[Finding]:
                 months=(statistics.months[month],),
                 values={"target": target_name(horizon), "share": float(share_M[month])},
             )
-        for month in np.flatnonzero(targets.impossible_MH[:, place]):
-            rows = int(targets.impossible_MH[month, place])
+        for month in np.flatnonzero(targets.impossible_MH[:, index]):
+            rows = int(targets.impossible_MH[month, index])
             yield Finding(
                 "impossible_target",
                 "fault",
@@ -49,7 +49,7 @@ def check(statistics: Statistics) -> Iterator[Finding]:
         yield Finding(
             "large_return",
             "note",
-            f"{count(rows, 'row')} with `{shortest}` beyond ±{percent(JUMP)}: a split that nobody adjusted for?",
+            f"{count(rows, 'row')} with `{shortest}` beyond ±{percent(JUMP)}: an unadjusted split?",
             months=tuple(statistics.months[month] for month in months),
             values={"rows": rows},
         )
