@@ -1,4 +1,4 @@
-"""A small market of random bars, and the parameters of a small dataset."""
+"""Fixtures: a small market of random bars, and the parameters of a small dataset."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Frames:
         return History(self.bars.lazy(), self.listed, self.index)
 
     def write(self, folder: Path) -> Path:
-        """Lays them down as the quotes stage does."""
+        """Writes the files of the quotes stage."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("bars", "listed", "index"):
             getattr(self, name).write_parquet(folder / f"{name}.parquet")
@@ -49,14 +49,14 @@ class Frames:
         return replace(self, bars=bars)
 
     def until(self, day: date) -> Frames:
-        """What was known at the close of a day."""
+        """The data known at the close of a day."""
         return replace(
             self, bars=self.bars.filter(pl.col("Date") <= day), index=self.index.filter(pl.col("Date") <= day)
         )
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    """Every file of a dataset."""
+    """The content of every file of a dataset."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
 
 
@@ -128,7 +128,7 @@ def market(frames: Frames) -> Market:
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Frames:
-    """Five years of every tenth of 505 US stocks, without the bars that break a rule."""
+    """Five years of every tenth of 505 US stocks, without bars that break a rule."""
     if not REAL.exists():
         pytest.skip("the real bars, ../shared/data, are not on this machine")
     bars = pl.read_parquet(REAL)

@@ -1,4 +1,4 @@
-"""A month of new bars makes the months anew that it changes, and no other; so does a bar that was corrected."""
+"""New or corrected bars rebuild only the months that depend on them (cache misses)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from gogooku3.features import registry
 from .conftest import Frames, bytes_of
 
 
-def places(folder: Path) -> dict[str, int]:
-    """What tells of each features and graph file whether it was written again."""
+def inodes(folder: Path) -> dict[str, int]:
+    """The inode of each features and graph file, which changes if the file is rewritten."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_ino
         for kind in ("features", "graph")
@@ -31,8 +31,8 @@ def places(folder: Path) -> dict[str, int]:
 
 
 def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
-    """Names that were written again, or for the first time."""
-    return {name for name, place in after.items() if before.get(name) != place}
+    """Files that were written or rewritten."""
+    return {name for name, inode in after.items() if before.get(name) != inode}
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +44,33 @@ def until_march(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def march(until_march: Path, tmp_path: Path) -> Path:
-    """The dataset of the bars until 31 March, with what its build left beside it."""
+    """The dataset of the bars until 31 March, with the leftovers of its build."""
     shutil.copytree(until_march, tmp_path, dirs_exist_ok=True)
     return tmp_path / "dataset"
 
 
-def test_an_appended_month_adds_its_files_and_changes_the_targets_that_were_still_open(
+def test_an_appended_month_adds_its_files_and_changes_the_targets_that_were_unknown(
     march: Path, frames: Frames, params: Dataset, folder: Path
 ) -> None:
-    before, written = bytes_of(march), places(march)
+    before, written = bytes_of(march), inodes(march)
     build(frames.history(), params, march)
     after = bytes_of(march)
-    assert after == bytes_of(folder)  # what a build from nothing makes
+    assert after == bytes_of(folder)  # the same as a clean build
     april = {f"{kind}/2022-04.parquet" for kind in ("features", "targets", "graph")}
     assert set(after) - set(before) == april
     differing = {name for name, content in before.items() if after[name] != content}
     # The last targets of March reach five sessions into April; the fitted means and the ABI do not move.
     assert differing == {"targets/2022-03.parquet", "contents.json", "split.json"}
-    assert changed(written, places(march)) == april - {"targets/2022-04.parquet"}
+    assert changed(written, inodes(march)) == april - {"targets/2022-04.parquet"}
 
 
-def test_the_same_bars_write_no_features_again(march: Path, frames: Frames, params: Dataset) -> None:
-    written = places(march)
+def test_the_same_bars_rewrite_no_features(march: Path, frames: Frames, params: Dataset) -> None:
+    written = inodes(march)
     build(frames.until(date(2022, 3, 31)).history(), params, march)
-    assert places(march) == written
+    assert inodes(march) == written
 
 
-def test_months_come_from_the_cache_where_dvc_has_removed_the_dataset(
+def test_months_come_from_dvcs_cache_after_dvc_removed_the_dataset(
     march: Path, frames: Frames, params: Dataset, folder: Path, tmp_path: Path
 ) -> None:
     objects = {}
@@ -80,25 +80,25 @@ def test_months_come_from_the_cache_where_dvc_has_removed_the_dataset(
         objects[name].parent.mkdir(parents=True, exist_ok=True)
         objects[name].write_bytes(content)
     shutil.rmtree(march)
-    objects["features/2022-01.parquet"].write_bytes(b"spoilt")
+    objects["features/2022-01.parquet"].write_bytes(b"damaged")
     build(frames.history(), params, march, tmp_path / "cache")
     assert bytes_of(march) == bytes_of(folder)
-    taken = {name for name in places(march) if name in objects and (march / name).samefile(objects[name])}
-    months = ("2022-01", "2022-04")  # the spoilt one, and the new one
-    assert set(places(march)) - taken == {
+    taken = {name for name in inodes(march) if name in objects and (march / name).samefile(objects[name])}
+    months = ("2022-01", "2022-04")  # the damaged one, and the new one
+    assert set(inodes(march)) - taken == {
         f"{kind}/{month}.parquet" for kind in ("features", "graph") for month in months
     }
 
 
 @pytest.fixture
 def short(params: Dataset, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    """Features that look back on 10 sessions at most, graphs on 20."""
+    """Features with a lookback of at most 10 sessions, graphs with 20."""
     few = tuple(feature for feature in registry.FAMILIES["returns"] if feature.lookback <= 10)
     monkeypatch.setattr(registry, "FAMILIES", {"returns": few})
     return replace(params, graph=Graph(window=20, neighbours=3, refresh=5))
 
 
-def test_a_longer_horizon_leaves_the_targets_of_more_months_open(
+def test_a_longer_horizon_leaves_the_targets_of_more_months_unknown(
     frames: Frames, short: Dataset, tmp_path: Path
 ) -> None:
     split = Split(date(2021, 1, 4), validation_from=date(2021, 9, 1), test_from=date(2022, 1, 11), embargo=25)
@@ -112,7 +112,7 @@ def test_a_longer_horizon_leaves_the_targets_of_more_months_open(
 
 
 def corrected(frames: Frames, day: date, column: str) -> Frames:
-    """One value of one stock, published anew a little higher."""
+    """One corrected value of one stock, slightly higher."""
     at = (pl.col("Date") == day) & (pl.col("Code") == "1315")
     return frames.with_bars(frames.bars.with_columns(pl.when(at).then(pl.col(column) * 1.01).otherwise(pl.col(column))))
 
@@ -125,22 +125,22 @@ def corrected(frames: Frames, day: date, column: str) -> Frames:
         (date(2022, 4, 8), {"2022-04"}),
     ],
 )
-def test_a_corrected_bar_makes_the_months_anew_that_look_at_it(
+def test_a_corrected_bar_rebuilds_the_months_that_read_it(
     day: date, months: set[str], frames: Frames, short: Dataset, tmp_path: Path
 ) -> None:
     build(frames.history(), short, tmp_path / "dataset")
-    written = places(tmp_path / "dataset")
+    written = inodes(tmp_path / "dataset")
     build(corrected(frames, day, "Open").history(), short, tmp_path / "dataset")
-    again = changed(written, places(tmp_path / "dataset"))
+    again = changed(written, inodes(tmp_path / "dataset"))
     assert {name for name in again if name.startswith("features/")} == {f"features/{month}.parquet" for month in months}
 
 
-def test_a_stock_that_changed_its_sector_makes_its_months_anew(frames: Frames, short: Dataset, tmp_path: Path) -> None:
+def test_a_changed_sector_rebuilds_the_stocks_months(frames: Frames, short: Dataset, tmp_path: Path) -> None:
     build(frames.history(), short, tmp_path / "dataset")
-    written = places(tmp_path / "dataset")
+    written = inodes(tmp_path / "dataset")
     moved = pl.when(pl.col("Code") == "1315").then(pl.lit("sector 9")).otherwise(pl.col("Sector33"))
     build(replace(frames, listed=frames.listed.with_columns(Sector33=moved)).history(), short, tmp_path / "dataset")
-    assert changed(written, places(tmp_path / "dataset")) == set(written)
+    assert changed(written, inodes(tmp_path / "dataset")) == set(written)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +154,17 @@ def test_a_stock_that_changed_its_sector_makes_its_months_anew(frames: Frames, s
     ],
     ids=["clip", "graph", "features", "horizons", "split"],
 )
-def test_parameters_make_the_months_anew_that_they_decide(
+def test_a_changed_parameter_rebuilds_the_months_that_depend_on_it(
     change: Callable[[Dataset], Dataset], again: bool, frames: Frames, params: Dataset, march: Path
 ) -> None:
-    written = places(march)
+    written = inodes(march)
     build(frames.until(date(2022, 3, 31)).history(), change(params), march)
-    assert changed(written, places(march)) == (set(written) if again else set())
+    assert changed(written, inodes(march)) == (set(written) if again else set())
 
 
 @pytest.mark.slow
-def test_the_store_grows_by_what_is_new(march: Path, frames: Frames, params: Dataset, tmp_path: Path) -> None:
-    """The real DVC's store, which keeps every content once."""
+def test_dvcs_cache_grows_only_by_new_content(march: Path, frames: Frames, params: Dataset, tmp_path: Path) -> None:
+    """With the real DVC, whose cache is content-addressed."""
 
     def stored() -> dict[str, int]:
         for command in (["add", "--quiet", "dataset"], ["status", "--quiet"]):

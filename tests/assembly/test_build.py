@@ -43,7 +43,7 @@ build(History(frames[0].lazy(), *frames[1:]), params, Path(sys.argv[2]))
 
 
 def differing_months(frames: object, params: Dataset, cuts: list[date], scratch: Path) -> list[str]:
-    """Files of complete months that change when the bars after a day are taken away."""
+    """Look-ahead test: files of complete months that change when the bars after a day are removed."""
     build(frames.history(), params, scratch / "whole")  # type: ignore[attr-defined]
     whole, changed = bytes_of(scratch / "whole"), []
     for day in cuts:
@@ -61,7 +61,7 @@ CUTS = [date(2022, 3, 11), date(2022, 3, 31), date(2022, 4, 5)]
 
 @pytest.fixture(scope="module")
 def eventful(make_frames: Make) -> object:
-    """A market in which a stock is listed, one leaves, one is suspended and one splits."""
+    """A market with a listing, a delisting, a suspension and a stock split."""
     frames = make_frames()
     days = frames.bars["Date"].unique().sort()  # type: ignore[attr-defined]
     code, day = pl.col("Code"), pl.col("Date")
@@ -79,13 +79,13 @@ def eventful(make_frames: Make) -> object:
     return frames.with_bars(bars)  # type: ignore[attr-defined]
 
 
-def test_cutting_the_future_off_changes_no_byte_of_a_complete_month(
+def test_removing_the_future_changes_no_byte_of_a_complete_month(
     eventful: object, params: Dataset, tmp_path: Path
 ) -> None:
     assert differing_months(eventful, params, CUTS, tmp_path) == []
 
 
-def test_that_check_catches_a_feature_that_peeks(
+def test_the_look_ahead_test_catches_a_feature_with_look_ahead(
     eventful: object, params: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tomorrow(market: Market) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_that_check_catches_a_feature_that_peeks(
     assert changed == ["2022-03-31: features/2022-03.parquet"]
 
 
-def test_a_feature_scaled_over_all_of_history_is_caught_too(
+def test_the_look_ahead_test_catches_a_feature_scaled_over_the_whole_history(
     eventful: object, params: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def against_history(market: Market) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_a_feature_scaled_over_all_of_history_is_caught_too(
 
 
 @pytest.mark.parametrize("blocks", [[(250, 330)], [(0, 100), (100, 257), (257, 330)], [(300, 301)]])
-def test_a_block_of_time_built_alone_has_the_same_bits(
+def test_a_block_of_sessions_built_separately_has_the_same_bits(
     eventful: object, params: Dataset, blocks: list[tuple[int, int]]
 ) -> None:
     market = eventful.market()  # type: ignore[attr-defined]
@@ -154,9 +154,7 @@ def test_the_bytes_do_not_depend_on_the_machine(
     assert _built_elsewhere(quotes, tmp_path, environment) == expected
 
 
-def test_there_is_one_row_per_bar_in_the_order_of_date_and_code(
-    eventful: object, params: Dataset, tmp_path: Path
-) -> None:
+def test_there_is_one_row_per_bar_sorted_by_date_and_code(eventful: object, params: Dataset, tmp_path: Path) -> None:
     build(eventful.history(), params, tmp_path / "dataset")  # type: ignore[attr-defined]
     wanted = eventful.bars.select("Date", "Code").sort("Date", "Code")  # type: ignore[attr-defined]
     for kind in ("features", "targets"):
@@ -164,7 +162,7 @@ def test_there_is_one_row_per_bar_in_the_order_of_date_and_code(
         assert pl.concat([pl.read_parquet(file) for file in files]).select("Date", "Code").equals(wanted)
 
 
-def test_targets_stand_in_their_own_files_only(folder: Path) -> None:
+def test_targets_are_only_in_their_own_files(folder: Path) -> None:
     features = pl.read_parquet_schema(folder / "features/2022-03.parquet")
     targets = pl.read_parquet_schema(folder / "targets/2022-03.parquet")
     assert list(targets) == ["Date", "Code", "target_1", "target_5"]
@@ -172,14 +170,14 @@ def test_targets_stand_in_their_own_files_only(folder: Path) -> None:
     assert set(list(features.values())[2:]) == {pl.Float32}
 
 
-def test_session_features_stay_raw_in_the_files(folder: Path, market: Market) -> None:
+def test_session_features_are_not_normalised_in_the_files(folder: Path, market: Market) -> None:
     march = pl.read_parquet(folder / "features/2022-03.parquet")
     raw = {int(row): float(np.float32(market.index_return_T[row])) for row in range(330)}
     place = {str(day): row for row, day in enumerate(market.sessions)}
     assert all(value == raw[place[str(day)]] for day, value in march.select("Date", "index_ret_1").iter_rows())
 
 
-def test_session_features_are_fitted_on_the_training_sessions_alone(folder: Path, market: Market) -> None:
+def test_session_features_are_fitted_on_the_training_sessions_only(folder: Path, market: Market) -> None:
     fitted = json.loads((folder / "preprocess.json").read_text())["session"]["index_ret_1"]
     split = json.loads((folder / "split.json").read_text())
     last = np.flatnonzero(market.sessions == np.datetime64(split["train"]["last"]))[0]
@@ -188,7 +186,7 @@ def test_session_features_are_fitted_on_the_training_sessions_alone(folder: Path
     assert fitted["std"] == pytest.approx(train.std(), rel=1e-12)
 
 
-def test_moving_the_split_changes_what_is_fitted_and_no_feature_file(
+def test_another_split_changes_the_fitted_values_and_no_feature_file(
     frames: object, params: Dataset, folder: Path, tmp_path: Path
 ) -> None:
     split = replace(params.split, validation_from=date(2022, 2, 1), test_from=date(2022, 3, 1))

@@ -1,4 +1,4 @@
-"""What can befall a dataset's folder is caught when it is read, and named; a build then puts the right file back."""
+"""Damaged dataset files are detected on reading; the next build restores them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gogooku3.panel.panel import read_panel
 
 from .conftest import Frames, bytes_of
 
-Spoil = Callable[[Path], None]
+Damage = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def older(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of the bars until the middle of March, one of which was corrected since."""
+    """The dataset of the bars until the middle of March, one of which has been corrected since."""
     at = (pl.col("Date") == date(2022, 2, 1)) & (pl.col("Code") == "1308")
     bars = frames.bars.with_columns(pl.when(at).then(pl.col("Open") * 1.01).otherwise(pl.col("Open")))
     folder = tmp_path_factory.mktemp("older") / "dataset"
@@ -40,7 +40,7 @@ def older(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("features/2022-03.parquet", "has 168 rows, `contents.json` lists 322"),
         ("features/2022-02.parquet", "has other values than were written"),
@@ -48,13 +48,13 @@ def older(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFact
         ("graph/2022-03.parquet", "has 84 rows, `contents.json` lists"),
     ],
 )
-def test_a_month_of_an_older_dataset_in_its_place_is_named(copy: Path, older: Path, name: str, told: str) -> None:
+def test_a_file_of_an_older_dataset_is_detected(copy: Path, older: Path, name: str, message: str) -> None:
     shutil.copyfile(older / name, copy / name)
-    with pytest.raises(MismatchError, match=f"{name}` {told}"):
+    with pytest.raises(MismatchError, match=f"{name}` {message}"):
         read_panel(copy)
 
 
-def test_targets_that_were_still_open_in_place_of_known_ones_are_named(
+def test_a_file_with_unknown_targets_in_place_of_known_ones_is_detected(
     frames: Frames, params: Dataset, copy: Path, tmp_path: Path
 ) -> None:
     """The same rows: at the end of March the last five sessions' targets were not known."""
@@ -66,7 +66,7 @@ def test_targets_that_were_still_open_in_place_of_known_ones_are_named(
 
 @pytest.mark.parametrize("kind", ["features", "targets", "graph"])
 @pytest.mark.parametrize("left", [0, 4, 0.5, -1])
-def test_a_half_written_file_is_named(copy: Path, kind: str, left: float) -> None:
+def test_a_truncated_file_is_detected(copy: Path, kind: str, left: float) -> None:
     path = copy / f"{kind}/2022-03.parquet"
     content = path.read_bytes()
     path.write_bytes(content[: int(left * len(content)) if 0 < left < 1 else int(left)])
@@ -84,36 +84,36 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-spoilt = pytest.mark.parametrize("spoil", [_cut, _flip, Path.unlink], ids=["cut off", "a bit turned", "lost"])
+damaged = pytest.mark.parametrize("damage", [_cut, _flip, Path.unlink], ids=["cut off", "a bit flipped", "lost"])
 
 
 @pytest.fixture(scope="module")
 def core(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a small dataset was built."""
+    """The folder of a small dataset and of the leftovers of its build."""
     made = tmp_path_factory.mktemp("core")
     build(frames.history(), replace(params, features="core"), made / "dataset")
     return made
 
 
-@spoilt
+@damaged
 @pytest.mark.parametrize("kind", ["features", "targets", "graph"])
-def test_the_next_build_puts_the_right_file_back(
-    kind: str, spoil: Spoil, core: Path, frames: Frames, params: Dataset, tmp_path: Path
+def test_the_next_build_restores_a_damaged_file(
+    kind: str, damage: Damage, core: Path, frames: Frames, params: Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(core, tmp_path, dirs_exist_ok=True)
-    spoil(tmp_path / f"dataset/{kind}/2022-03.parquet")
+    damage(tmp_path / f"dataset/{kind}/2022-03.parquet")
     build(frames.history(), replace(params, features="core"), tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
 
 
-@spoilt
+@damaged
 @pytest.mark.parametrize("name", ["whole/features/2021-06.parquet", "months/2021-06.json"])
-def test_what_a_stopped_build_left_is_not_believed_but_checked(
-    name: str, spoil: Spoil, core: Path, frames: Frames, params: Dataset, tmp_path: Path
+def test_leftovers_of_a_killed_build_are_verified(
+    name: str, damage: Damage, core: Path, frames: Frames, params: Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(core, tmp_path, dirs_exist_ok=True)
     (tmp_path / "dataset").rename(tmp_path / ".dataset.partial/whole")
-    spoil(tmp_path / ".dataset.partial" / name)
+    damage(tmp_path / ".dataset.partial" / name)
     build(frames.history(), replace(params, features="core"), tmp_path / "dataset")
     assert bytes_of(tmp_path / "dataset") == bytes_of(core / "dataset")
 
@@ -122,7 +122,7 @@ Columns = list[dict[str, Any]]
 
 
 def _edited(path: Path, change: Callable[[Columns], object]) -> str:
-    """Changes the features of a schema and gives it the ABI that they make."""
+    """Changes the features of a schema and updates its ABI."""
     content = json.loads(path.read_text())
     change(content["features"])
     columns = tuple(Column(**column) for column in content["features"])
@@ -131,19 +131,19 @@ def _edited(path: Path, change: Callable[[Columns], object]) -> str:
     return str(content["abi"])
 
 
-def test_a_feature_that_the_schema_names_twice_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
+def test_a_duplicate_feature_in_the_schema_is_refused_even_with_a_matching_abi(copy: Path) -> None:
     _edited(copy / "schema.json", lambda features: features.append(features[2]))
     with pytest.raises(MismatchError, match="has 1 duplicate features: ret_3"):
         read_panel(copy)
 
 
-def test_a_schema_of_another_type_does_not_fit_what_was_fitted_for_the_features(copy: Path) -> None:
+def test_a_schema_with_another_dtype_does_not_match_the_preprocessing(copy: Path) -> None:
     abi = _edited(copy / "schema.json", lambda features: features[3].update(dtype="float64"))
     with pytest.raises(MismatchError, match=f"has the feature ABI .*, the dataset has {abi}"):
         read_panel(copy)
 
 
-def test_a_schema_in_another_order_is_refused_by_file_and_column_even_with_the_abi_of_that_order(copy: Path) -> None:
+def test_a_schema_in_another_order_is_refused_even_with_the_abi_of_that_order(copy: Path) -> None:
     abi = _edited(copy / "schema.json", lambda features: features.insert(0, features.pop(1)))
     own = json.loads((copy / "preprocess.json").read_text())
     (copy / "preprocess.json").write_text(json.dumps({**own, "abi": abi}))

@@ -1,4 +1,4 @@
-"""What a month's bytes depend on is in its identity, and where it was made is not."""
+"""The cache key of a month covers all that its bytes depend on, and not where it was built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gogooku3.assembly.fingerprint import CODE, NOT_OF_A_MONTH
 SOURCE = Path(gogooku3.__file__).parents[1]
 
 ELSEWHERE = ("gogooku3.config", "gogooku3.errors", "gogooku3.dataset.schema", "gogooku3.quotes", "gogooku3.progress")
-"""The parameters, columns and definitions that these hold, and the values that they read, are hashed by themselves."""
+"""Modules that are not hashed: the recipe has their parameters, columns, definitions and input values."""
 
 RECIPE = """
 from gogooku3 import config
@@ -37,7 +37,7 @@ def recipe(source: Path, **variables: str) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The source in another folder, to be edited."""
+    """A copy of the source that tests may edit."""
     shutil.copytree(SOURCE, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     return tmp_path / "src"
 
@@ -47,7 +47,7 @@ def edit(source: Path, name: str, comment: str = "# edited\n") -> None:
         file.write(comment)
 
 
-def test_it_is_the_same_in_another_folder_and_where_other_code_is_edited(copy: Path) -> None:
+def test_the_key_is_the_same_in_another_folder_and_after_edits_of_unrelated_code(copy: Path) -> None:
     """A documentation page, a reader, a report, the network: none computes a value of a month."""
     for name in (
         *("cli/feature_reference.py", "dataset/contents.py", "dataset/schema.py", "dataset/splits.py"),
@@ -66,17 +66,17 @@ def test_it_is_the_same_in_another_folder_and_where_other_code_is_edited(copy: P
         *("features/joined.py", "features/market.py", "features/month.py", "features/rolling/moments.py"),
     ],
 )
-def test_it_is_another_where_code_is_edited_that_computes(copy: Path, name: str) -> None:
+def test_an_edit_of_code_that_computes_features_changes_the_key(copy: Path, name: str) -> None:
     edit(copy, name)
     assert recipe(copy) != recipe(SOURCE)
 
 
-def test_it_is_another_where_files_are_written_otherwise(copy: Path) -> None:
+def test_other_parquet_settings_change_the_key(copy: Path) -> None:
     edit(copy, "runtime/files.py", 'PARQUET["compression_level"] = 4\n')
     assert recipe(copy) != recipe(SOURCE)
 
 
-def test_it_covers_what_a_month_is_computed_with_and_nothing_else() -> None:
+def test_the_key_covers_exactly_the_code_that_computes_a_month() -> None:
     imports = grimp.build_graph("gogooku3", cache_dir=None)
     begin = {"gogooku3.features.month", "gogooku3.features.registry"}
     reached = begin.union(*(imports.find_upstream_modules(module) for module in begin))
@@ -92,7 +92,7 @@ def file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def test_kernels_that_are_not_promised_to_agree_make_months_of_their_own() -> None:
+def test_other_cpu_kernels_change_the_key() -> None:
     def with_kernels(names: str) -> str:
         return recipe(SOURCE, NPY_DISABLE_CPU_FEATURES=names)
 

@@ -1,4 +1,4 @@
-"""A build that is killed, whenever that is, goes on where it was and ends with the same bytes."""
+"""A build that is killed at any time resumes and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ print("begun", flush=True)
 make_months(units(history.sessions), history, params, MonthCache(target), processes)
 build(history, params, target)
 """
-"""The build, by a number of processes that does not depend on its size."""
+"""The build with a fixed number of worker processes."""
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ Begin = Callable[[Path, int], subprocess.Popen[bytes]]
 
 @pytest.fixture(scope="module")
 def begun(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Begin:
-    """Starts a build in a process of its own, and waits until its work begins."""
+    """Starts a build in a subprocess, and waits until its work begins."""
     quotes = frames.write(tmp_path_factory.mktemp("quotes"))
 
     def begin(target: Path, processes: int) -> subprocess.Popen[bytes]:
@@ -64,14 +64,14 @@ def begun(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def duration(begun: Begin, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], float]:
-    """Seconds that a build takes that nothing disturbs."""
+    """Seconds that an uninterrupted build takes."""
     known: dict[int, float] = {}
 
     def measured(processes: int) -> float:
         if processes not in known:
-            undisturbed = begun(tmp_path_factory.mktemp("undisturbed") / "dataset", processes)
+            uninterrupted = begun(tmp_path_factory.mktemp("uninterrupted") / "dataset", processes)
             start = time.monotonic()
-            assert undisturbed.wait() == 0
+            assert uninterrupted.wait() == 0
             known[processes] = time.monotonic() - start
         return known[processes]
 
@@ -80,14 +80,14 @@ def duration(begun: Begin, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 @pytest.fixture(scope="module")
 def before(frames: Frames, params: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where there is a dataset already, of the quotes until some day."""
+    """A folder with a previous dataset, of the quotes until some day."""
     folder = tmp_path_factory.mktemp("before")
     build(frames.until(date(2022, 3, 11)).history(), params, folder / "dataset")
     return folder
 
 
 def finished(target: Path, whole: dict[str, bytes]) -> dict[str, int]:
-    """The files of finished months in the workshop, each with what tells whether it was written again."""
+    """The files of finished months in the build folder with their inodes, which change if a file is rewritten."""
     cache = target.with_name(f".{target.name}.partial")
     records = [json.loads(path.read_text()) for path in (cache / "months").glob("*.json")]
     paths = {name: cache / "whole" / name for record in records for name in record["files"]}
@@ -97,7 +97,7 @@ def finished(target: Path, whole: dict[str, bytes]) -> dict[str, int]:
 
 
 MOMENTS = np.random.Generator(np.random.Philox(17)).random(10)
-"""As shares of what a build takes."""
+"""As shares of the duration of a build."""
 
 
 @pytest.mark.parametrize("trial", range(len(MOMENTS)))
@@ -109,7 +109,7 @@ def test_a_build_killed_at_a_random_moment_ends_with_the_same_bytes(
     duration: Callable[[int], float],
     tmp_path: Path,
 ) -> None:
-    """By one process and by two, by turns; the later trials take the place of a dataset that was there before."""
+    """Alternately with one and two processes; the later trials replace a previous dataset."""
     processes, target, whole = 1 + trial % 2, tmp_path / "dataset", bytes_of(folder)
     if trial >= len(MOMENTS) // 2:
         shutil.copytree(before, tmp_path, dirs_exist_ok=True)
@@ -119,7 +119,7 @@ def test_a_build_killed_at_a_random_moment_ends_with_the_same_bytes(
     time.sleep(moment)
     members = psutil.Process(killed.pid).children()
     killed.send_signal(signal.SIGKILL)
-    assert killed.wait() in (-signal.SIGKILL, 0)  # 0: it was through already
+    assert killed.wait() in (-signal.SIGKILL, 0)  # 0: it had already ended
     _, alive = psutil.wait_procs(members, timeout=20)
     assert alive == []
     assert bytes_of(target) in allowed

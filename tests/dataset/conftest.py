@@ -1,4 +1,4 @@
-"""The frames of the tests that build datasets."""
+"""Fixtures of the tests that build datasets."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ CROSS_SECTIONS = arrays(
 
 
 @given(CROSS_SECTIONS)
-def test_ranks_run_from_minus_one_to_one_and_equals_share_their_mean(x_TS: np.ndarray) -> None:
+def test_ranks_run_from_minus_one_to_one_and_ties_get_their_mean(x_TS: np.ndarray) -> None:
     expected = np.full(x_TS.shape, np.nan)
     for row, values in zip(expected, x_TS, strict=True):
         known = ~np.isnan(values)
@@ -27,9 +27,9 @@ def test_ranks_run_from_minus_one_to_one_and_equals_share_their_mean(x_TS: np.nd
 def test_mean_and_deviation_need_five_values(x_TS: np.ndarray) -> None:
     for t, values in enumerate(x_TS):
         known = values[~np.isnan(values)]
-        wanted = (known.mean(), known.std()) if len(known) >= 5 else (np.nan, np.nan)
-        found = cross_section.mean(x_TS)[t], cross_section.std(x_TS)[t]
-        np.testing.assert_allclose(found, wanted, atol=1e-12)
+        expected = (known.mean(), known.std()) if len(known) >= 5 else (np.nan, np.nan)
+        actual = cross_section.mean(x_TS)[t], cross_section.std(x_TS)[t]
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
 def test_a_group_mean_includes_the_stock_and_needs_two_values() -> None:

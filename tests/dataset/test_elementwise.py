@@ -22,8 +22,8 @@ def test_the_logarithm_of_a_power_of_two_is_that_multiple_of_log_two(k: int) -> 
 
 
 def test_the_logarithm_has_known_bits_on_every_processor() -> None:
-    found = log(np.array([0.1, 0.99, 1.01, 3.0, 12345.678]))
-    assert [value.hex() for value in found.tolist()] == [
+    result = log(np.array([0.1, 0.99, 1.01, 3.0, 12345.678]))
+    assert [value.hex() for value in result.tolist()] == [
         "-0x1.26bb1bbb55515p+1",
         "-0x1.495453e6fd4bcp-7",
         "0x1.460d6ccca367cp-7",
@@ -32,13 +32,13 @@ def test_the_logarithm_has_known_bits_on_every_processor() -> None:
     ]
 
 
-def test_what_has_no_value_is_nan_and_warns_of_nothing() -> None:
+def test_undefined_results_are_nan_without_a_warning() -> None:
     x = np.array([0.0, -1.0, np.nan, np.inf])
     assert np.isnan(log(x)).all()
     assert np.isnan(divide(1.0, np.array([0.0, np.nan]))).all()
     assert np.isnan(sqrt(np.array([-1e-300, np.nan]))).all()
 
 
-def test_a_share_is_unknown_where_its_condition_is() -> None:
+def test_a_share_is_nan_if_its_condition_is_unknown() -> None:
     known = share(np.array([True, False, False]), np.array([True, True, False]))
     np.testing.assert_array_equal(known, [1.0, 0.0, np.nan])

@@ -30,25 +30,25 @@ def test_mostly_equal_values_are_scaled_by_their_mean_deviation() -> None:
     np.testing.assert_allclose(z, [[0, 0, 0, 0, 2 / (np.sqrt(np.pi / 2) * 0.4)]])
 
 
-def test_all_equal_values_stand_at_the_centre() -> None:
+def test_all_equal_values_are_zero() -> None:
     np.testing.assert_array_equal(robust_z(np.full((1, 6), 7.0), clip=5.0), np.zeros((1, 6)))
 
 
-def test_fewer_than_five_values_say_nothing() -> None:
+def test_fewer_than_five_values_are_nan() -> None:
     assert np.isnan(robust_z(np.array([[1.0, 2.0, 3.0, 4.0, np.nan], [np.nan] * 5]), clip=5.0)).all()
 
 
-def test_each_session_is_scaled_by_itself_alone() -> None:
+def test_each_session_is_scaled_independently() -> None:
     x = np.random.Generator(np.random.Philox(2)).normal(size=(6, 9))
     np.testing.assert_array_equal(robust_z(x, 5.0)[2:4], robust_z(x[2:4], 5.0))
 
 
-def test_session_features_are_scaled_by_what_was_fitted() -> None:
+def test_session_features_are_scaled_by_the_fitted_values() -> None:
     fitted = fit(np.array([1.0, np.nan, 3.0]))
     assert fitted == {"mean": 2.0, "std": 1.0}
     np.testing.assert_array_equal(standardise(np.array([2.5, np.nan, 100.0]), fitted, 5.0), [0.5, np.nan, 5.0])
 
 
-def test_nothing_to_fit_leaves_values_as_they_are() -> None:
+def test_without_values_to_fit_nothing_is_scaled() -> None:
     assert fit(np.array([np.nan])) == {"mean": 0.0, "std": 1.0}
     assert fit(np.array([4.0, 4.0])) == {"mean": 4.0, "std": 1.0}

@@ -1,4 +1,4 @@
-"""What is fitted on training sessions is fitted on them alone, whichever they are."""
+"""Preprocessing is fitted on the training sessions only (no leakage)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(folder: Path, values_T: np.ndarray) -> None:
         frame[2 * start : 2 * start + 60].write_parquet(folder / f"features/{start:02}.parquet")
 
 
-def test_it_is_mean_and_deviation_of_those_sessions_and_sees_no_other(tmp_path: Path) -> None:
+def test_mean_and_deviation_are_those_of_the_training_sessions_only(tmp_path: Path) -> None:
     values_T = np.random.default_rng(0).standard_normal(90)
     write(tmp_path / "one", values_T)
     other_T = values_T.copy()

@@ -18,13 +18,13 @@ def _split(train: int, validation: int, test: int, embargo: int) -> Split:
     return Split(*days, embargo)
 
 
-def test_the_embargo_lies_before_validation_and_before_test() -> None:
+def test_the_embargo_is_before_validation_and_before_test() -> None:
     spans = cut(SESSIONS, _split(10, 100, 150, embargo=20), horizon=20, lookback=30)
     # sessions 80 … 99 and 130 … 149 belong to no split
     assert spans == {"train": (10, 79), "validation": (100, 129), "test": (150, 199)}
 
 
-def test_no_target_of_a_split_reaches_into_the_next() -> None:
+def test_no_target_of_a_split_leaks_into_the_next() -> None:
     spans = cut(SESSIONS, _split(0, 100, 150, embargo=20), horizon=20, lookback=30)
     assert spans["train"][1] + 20 < spans["validation"][0]
     assert spans["validation"][1] + 20 < spans["test"][0]
@@ -43,7 +43,7 @@ def test_a_horizon_and_five_sessions_are_just_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "lookback", "told"),
+    ("split", "lookback", "message"),
     [
         (_split(0, 100, 144, embargo=20), 30, "train 51, validation 24, test 56"),
         (_split(0, 100, 150, embargo=20), 57, "train 24, validation 30, test 50"),
@@ -51,10 +51,10 @@ def test_a_horizon_and_five_sessions_are_just_enough() -> None:
         (_split(0, 300, 400, embargo=20), 30, "train 151, validation 0, test 0"),
     ],
 )
-def test_a_shorter_split_is_refused_with_the_counts(split: Split, lookback: int, told: str) -> None:
+def test_a_shorter_split_is_refused_with_the_counts(split: Split, lookback: int, message: str) -> None:
     with pytest.raises(DataError) as refusal:
         cut(SESSIONS, split, horizon=20, lookback=lookback)
-    assert told in refusal.value.message
+    assert message in refusal.value.message
     assert "200 sessions from 2023-01-01 to 2023-07-19" in refusal.value.message
 
 

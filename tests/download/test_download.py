@@ -9,8 +9,8 @@ import pytest
 
 from gogooku3.download.download import today
 from gogooku3.errors import ConfigError, DataError, SourceError
-from gogooku3.sources.jquants.answers import BARS, LISTED
 from gogooku3.sources.jquants.raw import RawFolder
+from gogooku3.sources.jquants.responses import BARS, LISTED
 
 from ..jquants import ISSUES, Answer, Exchange, Request, bar, issue, refusal
 from .conftest import Run, contents

@@ -14,7 +14,7 @@ ROWS = slice(300, 330)
 
 @pytest.fixture(scope="module")
 def suspended(make_frames: object) -> Market:
-    """Stocks that have no bar in some sessions; one session is thin."""
+    """A market with suspended stocks; one session has few bars."""
     frames = make_frames()  # type: ignore[operator]
     absent = np.random.Generator(np.random.Philox(4)).random(frames.bars.height) < 0.02
     absent[14 * 310 : 14 * 310 + 10] = True
@@ -27,7 +27,7 @@ def block(suspended: Market) -> np.ndarray:
 
 
 def _robust_z(values: np.ndarray) -> np.ndarray:
-    """Of one session, by NumPy's own median."""
+    """Robust z-score of one session with NumPy's median."""
     known = values[~np.isnan(values)]
     if len(known) < 5:
         return np.full(len(values), np.nan)
@@ -37,7 +37,7 @@ def _robust_z(values: np.ndarray) -> np.ndarray:
     return np.clip((values - np.median(known)) / spread, -CLIP, CLIP)
 
 
-def test_the_files_hold_each_features_values_normalised_as_its_scope_says(suspended: Market, block: np.ndarray) -> None:
+def test_values_are_normalised_by_scope(suspended: Market, block: np.ndarray) -> None:
     for feature, found in zip(EVERY, block, strict=True):
         values = feature.values(suspended)[ROWS]
         expected = np.where(suspended.present_TS[ROWS], values if values.ndim == 2 else values[:, None], np.nan)
@@ -46,7 +46,7 @@ def test_the_files_hold_each_features_values_normalised_as_its_scope_says(suspen
         np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5, err_msg=feature.name)
 
 
-def test_nothing_is_known_of_a_stock_without_a_bar(suspended: Market, block: np.ndarray) -> None:
+def test_a_stock_without_a_bar_has_no_values(suspended: Market, block: np.ndarray) -> None:
     absent_TS = ~suspended.present_TS[ROWS]
     assert absent_TS.any()
     assert np.isnan(block[:, absent_TS]).all()

@@ -34,7 +34,7 @@ def test_correlations_agree_with_numpy_to_the_rounding_of_the_integers() -> None
     np.testing.assert_allclose(correlation_SK, np.take_along_axis(expected, neighbour_SK, axis=1), atol=1e-4)
 
 
-def test_products_are_exact_integers_so_the_order_of_the_columns_changes_no_bit() -> None:
+def test_products_are_exact_integers_independent_of_column_order() -> None:
     returns_WS = _clustered()
     returns_WS[5, 2] = np.nan
     order = np.random.Generator(np.random.Philox(9)).permutation(12)
@@ -67,13 +67,13 @@ def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_equal_correlations_stand_in_the_order_of_the_codes() -> None:
+def test_equal_correlations_are_sorted_by_code() -> None:
     one = _clustered()[:, :1]
     neighbour_SK, _ = graph.nearest(np.repeat(one, 5, axis=1), np.ones(5, bool), 3)
     np.testing.assert_array_equal(neighbour_SK, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]])
 
 
-def test_absent_suspended_and_flat_stocks_take_no_part() -> None:
+def test_absent_suspended_and_constant_stocks_have_no_edges() -> None:
     returns_WS = _clustered(window=20)
     returns_WS[:5, 1] = np.nan  # 15 returns of 20: too few
     returns_WS[:4, 2] = np.nan  # 16: enough
@@ -89,17 +89,17 @@ def test_absent_suspended_and_flat_stocks_take_no_part() -> None:
         assert sorted(neighbour_SK[stock]) == [-1, -1, -1] + [other for other in members if other != stock]
 
 
-def test_a_stock_alone_has_no_neighbour() -> None:
+def test_a_single_stock_has_no_neighbour() -> None:
     neighbour_SK, _ = graph.nearest(_clustered()[:, :1], np.ones(1, bool), 3)
     np.testing.assert_array_equal(neighbour_SK, [[-1, -1, -1]])
 
 
-def test_graphs_are_counted_from_the_first_session_with_a_whole_window() -> None:
+def test_graphs_start_at_the_first_session_with_a_full_window() -> None:
     assert list(graph.refreshes(38, Graph(window=20, neighbours=3, refresh=5))) == [20, 25, 30, 35]
     assert list(graph.refreshes(20, Graph(window=20, neighbours=3, refresh=5))) == []
 
 
-def test_a_graph_knows_nothing_after_its_session_and_nothing_before_its_window(market: Market) -> None:
+def test_a_graph_uses_only_its_window(market: Market) -> None:
     params = Graph(window=20, neighbours=3, refresh=5)
     here = graph.edges(market, 60, params)
     draw = np.random.Generator(np.random.Philox(1))
@@ -111,7 +111,7 @@ def test_a_graph_knows_nothing_after_its_session_and_nothing_before_its_window(m
     assert not graph.edges(replace(market, close_TS=close_TS), 60, params).equals(here)
 
 
-def test_edges_say_whether_sector_and_segment_are_shared(market: Market) -> None:
+def test_edges_have_same_sector_and_same_segment(market: Market) -> None:
     edges = graph.edges(market, 60, Graph(window=20, neighbours=13, refresh=5))
     place = {code: n for n, code in enumerate(market.codes)}
     assert edges.height == 14 * 13

@@ -1,4 +1,4 @@
-"""Tables that are joined as of each session: known when they were, refused when they are not what they must be."""
+"""As-of join of tables: point-in-time values, and errors for invalid tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows(*published: tuple[str, int, float]) -> pl.DataFrame:
 
 
 def known(published: pl.DataFrame, lag: int = 1, stale_after: int | None = None, code: str = "1301") -> list[float]:
-    """What is known of a stock at each session."""
+    """The values of a stock at each session."""
     as_of = AsOf.of(published, SESSIONS, lag, stale_after)
     return as_of.at(SESSIONS, ("0", code, "9"))[:, 1].tolist()
 
@@ -48,27 +48,27 @@ def assert_known(found: list[float], expected: list[float]) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_row_is_known_from_the_session_after_its_day() -> None:
+def test_a_row_is_known_from_the_session_after_its_publication() -> None:
     assert_known(known(rows(("1301", 5, 7.0))), [NAN, NAN, 7, 7, 7, 7, 7])
 
 
 @pytest.mark.parametrize("day", [6, 7, 8])
-def test_a_row_of_a_day_without_session_is_known_from_the_next_one(day: int) -> None:
+def test_a_row_published_on_a_day_without_a_session_is_known_from_the_next_one(day: int) -> None:
     for lag in (0, 1):
         assert_known(known(rows(("1301", day, 7.0)), lag), [NAN, NAN, 7, 7, 7, 7, 7])
     assert_known(known(rows(("1301", day, 7.0)), 2), [NAN, NAN, NAN, 7, 7, 7, 7])
 
 
-def test_a_lag_counts_sessions_and_none_means_the_same_day() -> None:
+def test_a_lag_counts_sessions_and_zero_means_the_same_day() -> None:
     assert_known(known(rows(("1301", 5, 7.0)), 0), [NAN, 7, 7, 7, 7, 7, 7])
     assert_known(known(rows(("1301", 5, 7.0)), 3), [NAN, NAN, NAN, NAN, 7, 7, 7])
 
 
-def test_the_last_published_stands_until_the_next_is_known() -> None:
+def test_a_value_is_valid_until_the_next_is_known() -> None:
     assert_known(known(rows(("1301", 10, 8.0), ("1301", 1, 7.0), ("1301", 12, 9.0))), [7, 7, 7, 7, 8, 8, 9])
 
 
-def test_of_rows_that_become_known_together_the_later_one_stands() -> None:
+def test_of_rows_that_become_known_together_the_last_is_valid() -> None:
     assert_known(known(rows(("1301", 7, 9.0), ("1301", 5, 7.0), ("1301", 6, 8.0))), [NAN, NAN, 9, 9, 9, 9, 9])
 
 
@@ -77,14 +77,14 @@ def test_a_value_is_missing_when_it_is_stale() -> None:
     assert_known(known(rows(("1301", 1, 7.0)), stale_after=3), [7, 7, 7, NAN, NAN, NAN, NAN])
 
 
-def test_each_stock_has_its_own_rows_and_what_no_session_knows_is_left_out() -> None:
+def test_each_stock_has_its_own_rows_and_rows_after_the_last_session_are_dropped() -> None:
     published = rows(("1332", 4, 1.0), ("1301", 5, 7.0), ("1605", 4, 2.0), ("1301", 15, 8.0))
     assert_known(known(published), [NAN, NAN, 7, 7, 7, 7, 7])
     assert_known(known(published, code="1605"), [NAN, 2, 2, 2, 2, 2, 2])
     assert_known(known(published, code="1306"), [NAN] * 7)
 
 
-def test_any_part_of_history_gives_the_same() -> None:
+def test_any_part_of_the_history_gives_the_same_values() -> None:
     published = rows(("1301", 4, 7.0), ("1301", 9, 8.0), ("1332", 5, 3.0))
     as_of = AsOf.of(published, SESSIONS, 1, 3)
     whole = as_of.at(SESSIONS, ("1301", "1332"))
@@ -120,7 +120,7 @@ def table(frames: Any) -> pl.DataFrame:
 
 @pytest.fixture
 def joined(params: Dataset, tmp_path: Path) -> Dataset:
-    """Earnings and dividends of a table of statements in `tables/`, beside the core features."""
+    """A dataset with the core features and a table of statements with earnings and dividends in `tables/`."""
     values = {"eps": "EarningsPerShare", "dividend": "Dividend"}
     one = JoinedTable(code="LocalCode", published="DisclosedDate", values=values, lag=1, stale_after=100)
     folder = tmp_path / "tables"
@@ -137,7 +137,7 @@ def made(frames: Any, joined: Dataset, target: Path) -> dict[str, bytes]:
     return {path.relative_to(target).as_posix(): path.read_bytes() for path in sorted(target.rglob("*.parquet"))}
 
 
-def test_the_values_become_the_last_features_normalised_as_all_others(
+def test_joined_features_come_last_and_are_normalised(
     frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path
 ) -> None:
     write(table, joined)
@@ -153,7 +153,7 @@ def test_the_values_become_the_last_features_normalised_as_all_others(
     np.testing.assert_array_equal(panel.x_TSF[:, :, -2], robust_z(raw_TS.astype(np.float32), 5.0).astype(np.float32))
 
 
-def test_a_null_says_nothing_so_that_the_value_before_stands(
+def test_a_null_is_ignored_and_the_previous_value_stays_valid(
     frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path
 ) -> None:
     write(table, joined)
@@ -169,7 +169,7 @@ def test_a_null_says_nothing_so_that_the_value_before_stands(
             assert here.equals(there)
 
 
-def test_rows_and_bars_after_a_cut_change_no_byte_of_the_months_before(
+def test_later_rows_and_bars_change_no_byte_of_earlier_months(
     frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path
 ) -> None:
     write(table, joined)
@@ -184,7 +184,7 @@ def test_rows_and_bars_after_a_cut_change_no_byte_of_the_months_before(
     assert rows_cut["features/2022-04.parquet"] != whole["features/2022-04.parquet"]
 
 
-def test_a_changed_row_remakes_the_months_that_it_can_touch_and_no_other(
+def test_a_changed_row_rebuilds_only_the_months_that_it_can_change(
     frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path
 ) -> None:
     write(table, joined)
@@ -204,7 +204,7 @@ def test_a_changed_row_remakes_the_months_that_it_can_touch_and_no_other(
     assert again == touched
 
 
-def test_several_processes_make_what_one_makes(
+def test_several_processes_build_the_same_bytes_as_one(
     frames: Any, joined: Dataset, table: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(table, joined)
@@ -228,7 +228,7 @@ def test_the_parameters_of_a_table_are_part_of_the_abi(joined: Dataset) -> None:
     assert len(set(others)) == 5
 
 
-def test_the_definition_says_table_column_and_lag(joined: Dataset) -> None:
+def test_the_definition_has_table_column_and_lag(joined: Dataset) -> None:
     *_, eps, _ = chosen(joined)
     assert (eps.family, eps.scope, eps.lookback) == ("joined", "stock", 1)
     assert eps.definition == (
@@ -263,7 +263,7 @@ def _of_other_stocks(table: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("damage", "message"),
     [
         (_without_a_column, "has no column `Dividend` (`dataset.joined.tables.statements.values.dividend`)"),
         (_with_rows_twice, "has 4 rows with a duplicate code and publication date, such as 1315 2020-11-12, "),
@@ -273,13 +273,13 @@ def _of_other_stocks(table: pl.DataFrame) -> pl.DataFrame:
     ],
     ids=["column", "twice", "number", "day", "stocks"],
 )
-def test_a_bad_table_is_told_and_the_dataset_stays(
+def test_an_invalid_table_is_an_error_and_the_dataset_stays(
     frames: Any,
     joined: Dataset,
     table: pl.DataFrame,
     tmp_path: Path,
     spoil: Callable[[pl.DataFrame], pl.DataFrame],
-    told: str,
+    message: str,
 ) -> None:
     target = tmp_path / "dataset"
     target.mkdir()
@@ -288,12 +288,12 @@ def test_a_bad_table_is_told_and_the_dataset_stays(
     with pytest.raises(DataError) as caught:
         build(frames.history(), joined, target)
     assert f"`{joined.joined.folder}/statements.parquet`" in caught.value.message
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert caught.value.hint
     assert [path.name for path in target.iterdir()] == ["schema.json"]
 
 
-def test_a_table_that_is_absent_or_no_parquet_is_told(frames: Any, joined: Dataset, tmp_path: Path) -> None:
+def test_a_missing_table_or_one_that_is_not_parquet_is_an_error(frames: Any, joined: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"statements\.parquet` does not exist"):
         build(frames.history(), joined, tmp_path / "dataset")
     (Path(joined.joined.folder) / "statements.parquet").write_text("LocalCode,DisclosedDate\n")
@@ -314,7 +314,7 @@ ONE = {"code": "Code", "published": "Date", "values": {"eps": "EPS"}, "lag": 1, 
         ({"valeus": 1}, "`dataset.joined.tables.statements.valeus`: Unexpected keyword"),
     ],
 )
-def test_parameters_that_say_nothing_are_refused(change: dict[str, Any], message: str) -> None:
+def test_empty_parameters_are_refused(change: dict[str, Any], message: str) -> None:
     tree: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "params.yaml"))
     tree["dataset"]["joined"]["tables"] = {"statements": json.loads(json.dumps(ONE | change))}
     with pytest.raises(ConfigError) as caught:
@@ -323,7 +323,7 @@ def test_parameters_that_say_nothing_are_refused(change: dict[str, Any], message
 
 
 @pytest.mark.parametrize(("name", "value"), [("Statements", "eps"), ("statements", "EPS"), ("../statements", "eps")])
-def test_names_that_no_feature_can_have_are_refused(joined: Dataset, name: str, value: str) -> None:
+def test_invalid_feature_names_are_refused(joined: Dataset, name: str, value: str) -> None:
     table = replace(joined.joined.tables["statements"], values={value: "EarningsPerShare"})
     with pytest.raises(ConfigError, match="is not a valid feature name"):
         chosen(replace(joined, joined=replace(joined.joined, tables={name: table})))

@@ -58,13 +58,13 @@ def test_a_split_on_a_row_without_a_close_still_counts() -> None:
     np.testing.assert_array_equal(market.close_TS[:, 0], [100.0, np.nan, 106.0])
 
 
-def test_a_bar_without_a_close_is_no_bar_and_returns_need_consecutive_sessions() -> None:
+def test_a_bar_without_a_close_does_not_count_and_returns_need_consecutive_sessions() -> None:
     market = _market(_bars("1301", [100.0, None, 110.0, 121.0]), _bars("1305", [5.0, 5.0, 5.0, 5.0]))
     np.testing.assert_array_equal(market.present_TS[:, 0], [True, False, True, True])
     np.testing.assert_allclose(market.return_TS[:, 0], [np.nan, np.nan, np.nan, np.log(1.1)])
 
 
-def test_sessions_and_codes_are_sorted_whatever_the_order_of_the_rows() -> None:
+def test_sessions_and_codes_are_sorted_for_any_order_of_rows() -> None:
     bars = pl.concat([_bars("1305", [5.0, 6.0]), _bars("1301", [1.0, 2.0])])
     market = _market(bars[::-1])
     assert market.codes == ("1301", "1305")
@@ -78,12 +78,12 @@ def test_sectors_are_numbered_in_the_order_of_their_names() -> None:
     np.testing.assert_array_equal(market.segment_S, [0, 0])
 
 
-def test_the_index_is_unknown_in_sessions_that_it_lacks() -> None:
+def test_the_index_is_nan_in_sessions_without_a_level() -> None:
     market = _market(_bars("1301", [1.0, 1.0, 1.0]), index=pl.DataFrame({"Date": DAYS[1:3], "Close": [10.0, 11.0]}))
     np.testing.assert_allclose(market.index_return_T, [np.nan, np.nan, np.log(1.1)])
 
 
-def test_a_cut_of_rows_keeps_the_adjustment_of_the_whole() -> None:
+def test_a_range_of_sessions_keeps_the_adjustment() -> None:
     market = _market(_bars("1301", [100.0, 52.0, 53.0, 54.0], [1.0, 0.5, 1.0, 1.0]))
     part = market.rows(2, 4)
     np.testing.assert_array_equal(part.close_TS, market.close_TS[2:4])
@@ -91,7 +91,7 @@ def test_a_cut_of_rows_keeps_the_adjustment_of_the_whole() -> None:
     assert part.present_TS.shape == (2, 1)
 
 
-def test_stocks_that_are_not_listed_are_named() -> None:
+def test_unlisted_stocks_are_an_error() -> None:
     listed = pl.DataFrame({"Code": ["1305"], "Sector33": ["a"], "MarketSegment": ["Prime"]})
     with pytest.raises(DataError, match="1 stocks have bars and are not in `listed`: 1301"):
         _market(_bars("1301", [1.0]), _bars("1305", [1.0]), listed=listed)

@@ -1,4 +1,4 @@
-"""The benchmark's peers: they say the same of a market as our features do, or nothing is compared."""
+"""The benchmark's peer libraries compute the same values as our features."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def expected(panel: Panel) -> Result:
 
 
 @pytest.mark.parametrize("by_code", [False, True])
-def test_pandas_has_our_values_in_either_order_of_the_bars(panel: Panel, expected: Result, by_code: bool) -> None:
+def test_pandas_computes_our_values_in_either_order_of_the_bars(panel: Panel, expected: Result, by_code: bool) -> None:
     bars = rolling_pandas.Bars(panel, by_code=by_code)
     columns, _ = rolling_pandas.computed(bars, [definition.pandas for definition in DEFINITIONS])
     found = Result(np.stack([bars.matrix(column) for column in columns]), [], 0.0, {})
@@ -42,7 +42,7 @@ def test_pandas_has_our_values_in_either_order_of_the_bars(panel: Panel, expecte
 
 
 @pytest.mark.slow
-def test_qlib_has_our_values(panel: Panel, tmp_path: Path) -> None:
+def test_qlib_computes_our_values(panel: Panel, tmp_path: Path) -> None:
     python = os.environ.get("GOGOOKU3_QLIB_PYTHON")
     if python is None:
         pytest.skip("GOGOOKU3_QLIB_PYTHON names no interpreter with pyqlib")
@@ -52,7 +52,7 @@ def test_qlib_has_our_values(panel: Panel, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [1e-4, np.nan])
-def test_a_peer_with_one_other_value_is_refused_by_the_name_of_the_feature(
+def test_a_peer_with_a_different_value_is_an_error_with_the_feature_name(
     panel: Panel, expected: Result, other: float
 ) -> None:
     session, stock = np.argwhere(panel.whole_DTS[5])[0]
@@ -62,6 +62,6 @@ def test_a_peer_with_one_other_value_is_refused_by_the_name_of_the_feature(
         differences("pandas", panel, replace(expected, values_DTS=values_DTS), expected)
 
 
-def test_values_of_windows_with_holes_are_not_compared(panel: Panel, expected: Result) -> None:
+def test_windows_with_missing_values_are_not_compared(panel: Panel, expected: Result) -> None:
     others_DTS = np.where(panel.whole_DTS, expected.values_DTS, -1.0)
     assert differences("pandas", panel, replace(expected, values_DTS=others_DTS), expected) == [0.0] * len(DEFINITIONS)

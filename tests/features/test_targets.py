@@ -17,14 +17,14 @@ def test_a_target_is_the_simple_return_to_the_close_h_sessions_later(market: Mar
     assert y_HTS.dtype == np.float32
 
 
-def test_a_target_beyond_the_end_is_missing(market: Market) -> None:
+def test_a_target_after_the_end_is_missing(market: Market) -> None:
     y_HTS = forward_returns(market, [1, 5])
     assert np.isnan(y_HTS[0, -1]).all()
     assert np.isnan(y_HTS[1, -5:]).all()
     assert not np.isnan(y_HTS[:, :-5]).any()
 
 
-def test_a_hole_leaves_the_targets_from_it_and_to_it_missing(market: Market) -> None:
+def test_targets_from_and_to_a_missing_bar_are_missing(market: Market) -> None:
     close_TS = market.close_TS.copy()
     close_TS[50, 2] = np.nan
     missing = np.isnan(forward_returns(replace(market, close_TS=close_TS), [1, 5])[:, :300])
@@ -36,7 +36,7 @@ def test_a_hole_leaves_the_targets_from_it_and_to_it_missing(market: Market) -> 
     }
 
 
-def test_a_horizon_longer_than_history_is_all_missing(market: Market) -> None:
+def test_a_horizon_longer_than_the_history_is_all_missing(market: Market) -> None:
     assert np.isnan(forward_returns(market.rows(0, 4), [9])).all()
 
 

@@ -34,7 +34,7 @@ def _edit_json(path: Path, change: Callable[[dict], object]) -> None:
     path.write_text(json.dumps(content))
 
 
-def test_the_panel_gives_back_what_was_computed(folder: Path, market: Market, params: Dataset) -> None:
+def test_the_panel_returns_the_computed_values(folder: Path, market: Market, params: Dataset) -> None:
     panel = read_panel(folder)
     features = select(params.features)
     stored_FTS = feature_block(market, features, params.clip, 0, len(market.sessions))
@@ -50,7 +50,7 @@ def test_the_panel_gives_back_what_was_computed(folder: Path, market: Market, pa
     assert (panel.x_TSF.dtype, panel.y_TSH.dtype) == (np.float32, np.float32)
 
 
-def test_session_features_come_standardised_by_the_training_sessions(folder: Path) -> None:
+def test_session_features_are_standardised_by_the_training_sessions(folder: Path) -> None:
     panel = read_panel(folder)
     first, last = panel.split["train"]
     for name in ("index_ret_1", "weekday_sin", "breadth_1"):
@@ -60,7 +60,7 @@ def test_session_features_come_standardised_by_the_training_sessions(folder: Pat
     assert np.nanmax(np.abs(panel.x_TSF)) <= 5.0
 
 
-def test_another_preprocess_takes_the_place_of_the_datasets_own(folder: Path) -> None:
+def test_another_preprocess_replaces_the_datasets_own(folder: Path) -> None:
     own = json.loads((folder / "preprocess.json").read_text())
     fitted = own["session"]["weekday_sin"]
     other = {
@@ -124,7 +124,7 @@ def test_a_dataset_without_any_graph_is_read(market: Market, params: Dataset, tm
     assert (panel.graph_of_T == -1).all()
 
 
-def test_splits_are_read_as_positions_with_both_ends_inside(folder: Path) -> None:
+def test_splits_are_read_as_inclusive_positions(folder: Path) -> None:
     panel = read_panel(folder)
     content = json.loads((folder / "split.json").read_text())
     for name, (first, last) in panel.split.items():
@@ -134,7 +134,7 @@ def test_splits_are_read_as_positions_with_both_ends_inside(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda f: f.drop("ret_5", "atr_14"), "2 missing: ret_5, atr_14"),
         (lambda f: f.with_columns(extra=pl.lit(1.0)), "1 added: extra"),
@@ -146,11 +146,11 @@ def test_splits_are_read_as_positions_with_both_ends_inside(folder: Path) -> Non
         (lambda f: f.rename({"ret_5": "ret_6"}), "1 missing: ret_5; 1 added: ret_6"),
     ],
 )
-def test_columns_that_differ_from_the_schema_are_named(copy: Path, change: Change, told: str) -> None:
+def test_columns_that_differ_from_the_schema_are_listed(copy: Path, change: Change, message: str) -> None:
     path = copy / "features/2022-03.parquet"
     change(pl.read_parquet(path)).write_parquet(path)
     with pytest.raises(
-        MismatchError, match=f"features/2022-03.parquet` does not have the columns of its schema: {told}"
+        MismatchError, match=f"features/2022-03.parquet` does not have the columns of its schema: {message}"
     ):
         read_panel(copy)
 
@@ -162,34 +162,34 @@ def test_a_target_among_the_features_is_refused(copy: Path) -> None:
         read_panel(copy)
 
 
-def test_a_target_in_the_schema_is_refused_even_with_a_fitting_abi(copy: Path) -> None:
+def test_a_target_in_the_schema_is_refused_even_with_a_matching_abi(copy: Path) -> None:
     _edit_json(copy / "schema.json", lambda c: c["features"][0].update(name="target_1"))
     with pytest.raises(MismatchError, match="has forward returns among its features: target_1"):
         read_panel(copy)
 
 
-def test_a_schema_whose_order_is_not_that_of_its_abi_is_refused(copy: Path) -> None:
+def test_a_schema_whose_order_does_not_match_its_abi_is_refused(copy: Path) -> None:
     _edit_json(copy / "schema.json", lambda c: c["features"].reverse())
     with pytest.raises(MismatchError, match=r"has the ABI .* features have"):
         read_panel(copy)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda f: f.head(f.height - 1), "rows, `contents.json` lists"),
         (lambda f: f.with_columns(pl.col("ret_5") + 1), "has other values than were written"),
         (lambda f: f.reverse(), "has other values than were written"),
     ],
 )
-def test_rows_and_values_other_than_those_written_are_refused(copy: Path, change: Change, told: str) -> None:
+def test_rows_and_values_other_than_those_written_are_refused(copy: Path, change: Change, message: str) -> None:
     path = copy / "features/2022-03.parquet"
     change(pl.read_parquet(path)).write_parquet(path)
-    with pytest.raises(MismatchError, match=told):
+    with pytest.raises(MismatchError, match=message):
         read_panel(copy)
 
 
-def test_a_file_too_few_or_too_many_is_named(copy: Path) -> None:
+def test_missing_and_unknown_files_are_listed(copy: Path) -> None:
     (copy / "targets/2022-03.parquet").rename(copy / "targets/2029-01.parquet")
     with pytest.raises(DataError, match=r"differ in targets/2022-03\.parquet, targets/2029-01\.parquet"):
         read_panel(copy)
@@ -218,7 +218,7 @@ def test_a_schema_without_features_is_refused(copy: Path) -> None:
         read_panel(copy)
 
 
-def test_a_split_on_a_day_that_is_no_session_is_refused(copy: Path) -> None:
+def test_a_split_on_a_day_without_a_session_is_refused(copy: Path) -> None:
     _edit_json(copy / "split.json", lambda c: c["test"].update(first="2022-02-20"))
     with pytest.raises(DataError, match="differ in '2022-02-20'"):
         read_panel(copy)

@@ -1,4 +1,4 @@
-"""The bars of the tests of their sources."""
+"""Fixtures of the tests of sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written is read back, and nothing else is."""
+"""The quotes folder is read back unchanged; damaged or invalid files are errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def folder(small: Quotes, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_synthetic_market_comes_back_as_it_was(small: Quotes, folder: Path) -> None:
+def test_a_synthetic_market_is_read_back_unchanged(small: Quotes, folder: Path) -> None:
     assert tuple(sorted(path.name for path in folder.iterdir())) == SYNTHETIC
     back = read(folder)
     for name in ("bars", "listed", "index"):
@@ -42,7 +42,7 @@ def test_a_synthetic_market_comes_back_as_it_was(small: Quotes, folder: Path) ->
     assert back.oracle.summary == small.oracle.summary
 
 
-def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
+def test_quotes_of_a_file_are_read_back_with_nulls_and_without_an_oracle(
     bars: pl.DataFrame,
     file_params: Callable[..., FileQuotes],
     write_bars: Callable[[pl.DataFrame], Path],
@@ -60,14 +60,14 @@ def test_quotes_of_a_file_come_back_with_their_nulls_and_without_an_oracle(
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)
-def test_an_absent_file_is_named(folder: Path, name: str) -> None:
+def test_a_missing_file_is_an_error(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name}` does not exist"):
         read(folder)
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)
-def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
+def test_a_truncated_file_is_an_error(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=f"{name}` is not valid JSON|{name}` is not a complete"):

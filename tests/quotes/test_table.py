@@ -16,7 +16,7 @@ def parquet(folder: Path, **columns: object) -> table.Table:
     return table.load(path, {})
 
 
-def test_a_csv_keeps_the_zero_that_leads_a_code(tmp_path: Path) -> None:
+def test_a_csv_keeps_the_leading_zero_of_a_code(tmp_path: Path) -> None:
     path = tmp_path / "given.csv"
     path.write_text("code,price\n0130,1.5\n1301,2\n")
     given = table.load(path, {})
@@ -39,11 +39,11 @@ def test_dates_of_every_kind_are_read(tmp_path: Path, days: list[object]) -> Non
 
 
 @pytest.mark.parametrize("day", ["04.01.2024", "2024-13-01", "20240104", "2024-01-044", "", None])
-def test_what_is_not_a_date_is_named_with_its_row(tmp_path: Path, day: str | None) -> None:
+def test_an_invalid_date_is_an_error_with_its_row(tmp_path: Path, day: str | None) -> None:
     given = parquet(tmp_path, day=["2024-01-04", day])
-    with pytest.raises(DataError, match=r"column `day` has .* in row 2, which is not a date") as fault:
+    with pytest.raises(DataError, match=r"column `day` has .* in row 2, which is not a date") as refusal:
         given.dates("day")
-    assert str(given.path) in fault.value.message
+    assert str(given.path) in refusal.value.message
 
 
 def test_integer_prices_and_text_prices_become_numbers(tmp_path: Path) -> None:
@@ -52,14 +52,14 @@ def test_integer_prices_and_text_prices_become_numbers(tmp_path: Path) -> None:
     assert given.numbers("text").to_list() == [1.5, 2000.0]
 
 
-def test_what_is_not_finite_is_missing(tmp_path: Path) -> None:
+def test_infinity_and_nan_are_missing(tmp_path: Path) -> None:
     given = parquet(tmp_path, price=[1.0, float("nan"), float("inf"), None], text=["1", "NaN", "-inf", None])
     assert given.numbers("price").to_list() == [1.0, None, None, None]
     assert given.numbers("text").to_list() == [1.0, None, None, None]
 
 
 @pytest.mark.parametrize("price", ["12,5", "n/a", "¥100"])
-def test_a_price_that_is_no_number_is_shown(tmp_path: Path, price: str) -> None:
+def test_an_invalid_price_is_an_error_with_its_row(tmp_path: Path, price: str) -> None:
     with pytest.raises(DataError, match=rf"column `open` has '{price}' in row 3, .*\(1 such rows\)"):
         parquet(tmp_path, open=["1", None, price]).numbers("open")
 
@@ -113,12 +113,12 @@ def test_a_truncated_parquet_is_refused(tmp_path: Path, share: float) -> None:
         table.load(path, {})
 
 
-def test_missing_columns_are_listed_with_their_parameters_and_what_there_is(tmp_path: Path) -> None:
+def test_missing_columns_are_listed_with_their_parameters_and_the_existing_columns(tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     path.write_text("open,close\n1,2\n")
-    with pytest.raises(DataError) as fault:
+    with pytest.raises(DataError) as refusal:
         table.load(path, {"quotes.bar_columns.High": "high", "quotes.bar_columns.Low": "low"})
-    assert fault.value.message == (
+    assert refusal.value.message == (
         f"`{path}` has no column `high` (`quotes.bar_columns.High`), `low` (`quotes.bar_columns.Low`);"
         " it has `open`, `close`"
     )

@@ -1,4 +1,4 @@
-"""A session whose bars stand under a second date too is refused where bars are read, however it came there."""
+"""Duplicate sessions: bars that appear under two dates are refused."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ STOCKS = 40
 
 @pytest.fixture(scope="module")
 def whole(synthetic: Callable[..., SyntheticQuotes]) -> pl.DataFrame:
-    """Half a year of 40 stocks, of which some list later or leave, in the order of (Date, Code)."""
+    """Half a year of 40 stocks with listings and delistings, sorted by (Date, Code)."""
     return make(synthetic(stocks=STOCKS, end=date(2020, 12, 30))).bars.select("Code", "Date", *VALUES)
 
 
 @pytest.fixture
 def read(file_params: Callable[..., FileQuotes], write_bars: Callable[[pl.DataFrame], Path]) -> Read:
-    """Reads bars as the stage does, from a file."""
+    """Reads bars from a file, like the stage."""
     return lambda bars: make(file_params(write_bars(bars.sort("Date", "Code"))))
 
 
@@ -38,7 +38,7 @@ def session(bars: pl.DataFrame, day: date) -> pl.DataFrame:
 
 
 def put(bars: pl.DataFrame, copied: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The bars with those of a date replaced by others, or with these where the date had none."""
+    """Replaces or inserts the bars of a date."""
     return pl.concat([bars.filter(pl.col("Date") != day), copied.with_columns(Date=pl.lit(day))])
 
 
@@ -50,24 +50,24 @@ FIRST, NEXT, LATER, SATURDAY = date(2020, 8, 6), date(2020, 8, 7), date(2020, 12
     [(FIRST, NEXT), (NEXT, FIRST), (FIRST, LATER), (LATER, FIRST), (NEXT, SATURDAY), (LATER, SATURDAY)],
     ids=["over the next", "over the one before", "over a later", "over an earlier", "inserted", "inserted from afar"],
 )
-def test_a_session_that_was_copied_under_another_date_is_refused(
-    whole: pl.DataFrame, read: Read, of: date, to: date
-) -> None:
+def test_a_session_copied_to_another_date_is_refused(whole: pl.DataFrame, read: Read, of: date, to: date) -> None:
     copied = session(whole, of)
-    with pytest.raises(DataError, match="duplicate sessions") as fault:
+    with pytest.raises(DataError, match="duplicate sessions") as refusal:
         read(put(whole, copied, to))
-    lines = fault.value.message.splitlines()[1:]
+    lines = refusal.value.message.splitlines()[1:]
     assert lines == [f"- {min(of, to)} and {max(of, to)}: {copied.height} of {copied.height} stocks"]
-    assert "remove its rows" in fault.value.hint
+    assert "remove its rows" in refusal.value.hint
 
 
-def test_good_bars_come_through_as_they_are(whole: pl.DataFrame, read: Read) -> None:
+def test_valid_bars_are_unchanged(whole: pl.DataFrame, read: Read) -> None:
     assert read(whole).bars.select(whole.columns).equals(whole)
 
 
 @pytest.mark.parametrize(("copied", "refused"), [(0.7, True), (0.3, False)])
-def test_most_stocks_must_be_alike_for_a_copy(whole: pl.DataFrame, read: Read, copied: float, refused: bool) -> None:
-    """A copy in which some stocks were corrected is one; some stocks with stale bars are not."""
+def test_a_duplicate_session_needs_equal_bars_of_most_stocks(
+    whole: pl.DataFrame, read: Read, copied: float, refused: bool
+) -> None:
+    """A copy with some corrected stocks is refused; some stocks with stale bars are not."""
     stale = session(whole, FIRST).head(int(copied * STOCKS))
     own = session(whole, LATER).join(stale, on="Code", how="anti")
     bars = put(whole, pl.concat([stale, own]), LATER)
@@ -121,18 +121,18 @@ def test_every_copy_is_named_up_to_five(whole: pl.DataFrame, read: Read) -> None
     for number in range(6):
         bars = put(bars, session(whole, days[10 + number]), days[100 + number])
     message = re.escape(f"- {days[10]} and {days[100]}: ")
-    with pytest.raises(DataError, match=message) as fault:
+    with pytest.raises(DataError, match=message) as refusal:
         read(bars)
-    assert fault.value.message.count("\n- ") == 5
-    assert fault.value.message.endswith(" and 1 more")
+    assert refusal.value.message.count("\n- ") == 5
+    assert refusal.value.message.endswith(" and 1 more")
 
 
 def test_a_session_that_stands_there_three_times_is_named_with_the_one_before(whole: pl.DataFrame, read: Read) -> None:
     copied = session(whole, FIRST)
     bars = put(put(whole, copied, SATURDAY), copied, SATURDAY + timedelta(days=1))
-    with pytest.raises(DataError) as fault:
+    with pytest.raises(DataError) as refusal:
         read(bars)
-    assert [line.split(":")[0] for line in fault.value.message.splitlines()[1:]] == [
+    assert [line.split(":")[0] for line in refusal.value.message.splitlines()[1:]] == [
         "- 2020-08-06 and 2020-08-08",
         "- 2020-08-08 and 2020-08-09",
     ]

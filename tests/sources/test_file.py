@@ -1,4 +1,4 @@
-"""A file of bars becomes quotes of the one schema."""
+"""The file source: bars from a parquet or CSV file in the quotes schema."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_parquet_and_csv_give_the_same_quotes(bars: pl.DataFrame, file_params: P
     assert from_parquet.oracle is None
 
 
-def test_columns_go_by_the_files_own_names(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
+def test_columns_have_the_files_own_names(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
     own = {name: name.lower() for name in bars.columns}
     path = write_bars(bars.rename(own))
     made = make(file_params(path, bar_columns=own, listed_columns={"Code": "code"}))
@@ -43,7 +43,7 @@ def test_a_missing_turnover_is_close_times_volume_and_a_missing_factor_is_one(
     assert (made.bars["AdjustmentFactor"] == 1).all()
 
 
-def test_turnover_and_factors_of_the_file_are_taken(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
+def test_turnover_and_factors_of_the_file_are_used(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
     given = bars.with_columns(
         value=pl.Series([1.0, None, 3.0, 4.0, 5.0, 6.0]), factor=pl.Series([None, 0.5] + [1.0] * 4)
     )
@@ -62,9 +62,7 @@ def test_a_factor_that_is_not_positive_is_refused(
         make(file_params(path, bar_columns={"AdjustmentFactor": "factor"}))
 
 
-def test_a_bar_that_carries_a_split_is_not_dropped_in_silence(
-    bars: pl.DataFrame, file_params: Params, write_bars: Write
-) -> None:
+def test_dropping_a_bar_with_a_split_is_an_error(bars: pl.DataFrame, file_params: Params, write_bars: Write) -> None:
     split = bars.with_columns(
         factor=pl.Series([1.0, 0.5, 1.0, 1.0, 1.0, 1.0]), Volume=pl.Series([1000.0, -1.0, 900.0, 500.0, 0.0, 700.0])
     )
@@ -73,7 +71,7 @@ def test_a_bar_that_carries_a_split_is_not_dropped_in_silence(
         make(file_params(write_bars(split), **changes))
 
 
-def test_bars_before_the_start_are_left_out_and_after_the_end_break_a_rule(
+def test_bars_before_the_start_are_excluded_and_after_the_end_break_a_rule(
     bars: pl.DataFrame, file_params: Params, write_bars: Write
 ) -> None:
     path = write_bars(bars)
@@ -117,7 +115,7 @@ def test_sectors_come_from_the_bars_file_and_the_last_of_several_applies(
     }
 
 
-def test_a_listing_of_its_own_may_lack_stocks_and_know_more(
+def test_a_separate_listing_may_lack_stocks_and_have_others(
     bars: pl.DataFrame, file_params: Params, write_bars: Write, tmp_path: Path
 ) -> None:
     listing = tmp_path / "listed.csv"
@@ -131,7 +129,7 @@ def test_a_listing_of_its_own_may_lack_stocks_and_know_more(
     assert made.report["listed"]["Sector33"] == {"unknown": 1, "changed": 0}
 
 
-def test_an_index_of_its_own_is_cut_to_the_sessions_of_the_bars(
+def test_a_separate_index_is_restricted_to_the_sessions_of_the_bars(
     bars: pl.DataFrame, file_params: Params, write_bars: Write, tmp_path: Path
 ) -> None:
     index = tmp_path / "index.csv"
@@ -143,7 +141,7 @@ def test_an_index_of_its_own_is_cut_to_the_sessions_of_the_bars(
 @pytest.mark.parametrize(
     "rows", ["2024-01-04,1", "2024-01-04,1\n2024-01-05,2\n2024-01-05,2\n2024-01-09,1", "2024-01-04,1\n2024-01-05,0"]
 )
-def test_an_index_that_does_not_fit_the_bars_is_refused(
+def test_an_index_that_does_not_match_the_bars_is_refused(
     bars: pl.DataFrame, file_params: Params, write_bars: Write, tmp_path: Path, rows: str
 ) -> None:
     index = tmp_path / "index.csv"
@@ -152,7 +150,7 @@ def test_an_index_that_does_not_fit_the_bars_is_refused(
         make(file_params(write_bars(bars), index=index))
 
 
-def test_the_index_of_the_members_is_their_mean_adjusted_return_from_a_thousand(
+def test_the_equal_weight_index_chains_the_mean_adjusted_return_from_a_thousand(
     bars: pl.DataFrame, file_params: Params, write_bars: Write
 ) -> None:
     made = make(file_params(write_bars(bars)))
@@ -161,7 +159,7 @@ def test_the_index_of_the_members_is_their_mean_adjusted_return_from_a_thousand(
     assert made.index["Close"].to_list() == pytest.approx([1000, second, third], rel=1e-14)
 
 
-def test_the_index_of_the_members_passes_splits_and_gaps(
+def test_the_equal_weight_index_handles_splits_and_gaps(
     bars: pl.DataFrame, file_params: Params, write_bars: Write
 ) -> None:
     """1301 splits two for one on a day without a close: its next return runs from its last close, adjusted."""

@@ -1,4 +1,4 @@
-"""Five years of 505 US stocks, with the faults that real files have."""
+"""Five years of 505 US stocks, with the errors of real files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def real(file_params: Callable[..., FileQuotes]) -> Callable[[str], FileQuotes]:
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    """The file, read by another library."""
+    """The file, read with another library."""
     table: list[dict[str, Any]] = pq.read_table(BARS).to_pylist()
     return table
 
@@ -56,9 +56,7 @@ def faults(rows: list[dict[str, Any]]) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-def test_the_report_finds_exactly_the_known_faults(
-    real: Callable[[str], FileQuotes], rows: list[dict[str, Any]]
-) -> None:
+def test_the_report_has_exactly_the_known_errors(real: Callable[[str], FileQuotes], rows: list[dict[str, Any]]) -> None:
     expected = faults(rows)
     assert len(expected["missing_value"]) == 11  # 11 opens, in 8 of these rows high and low too
     assert len(expected["outside_range"]) == 12
@@ -71,7 +69,7 @@ def test_the_report_finds_exactly_the_known_faults(
     assert made.bars.height == len(rows)
 
 
-def test_drop_leaves_out_the_faulty_rows_only(real: Callable[[str], FileQuotes], rows: list[dict[str, Any]]) -> None:
+def test_drop_removes_only_the_invalid_rows(real: Callable[[str], FileQuotes], rows: list[dict[str, Any]]) -> None:
     made = make(real("drop"))
     wrong = set.union(*faults(rows).values())
     assert made.bars.height == len(rows) - len(wrong)
@@ -79,7 +77,7 @@ def test_drop_leaves_out_the_faulty_rows_only(real: Callable[[str], FileQuotes],
     assert not wrong & {(code, str(day)) for code, day in left}
 
 
-def test_error_tells_of_all_faults_at_once(real: Callable[[str], FileQuotes]) -> None:
+def test_error_lists_all_errors_at_once(real: Callable[[str], FileQuotes]) -> None:
     with pytest.raises(DataError) as fault:
         make(real("error"))
     assert "missing_value: 11 rows" in fault.value.message
@@ -96,7 +94,7 @@ def test_sectors_listings_and_index_are_made(real: Callable[[str], FileQuotes]) 
     assert 1.7 < gain < 2.3  # the equally weighted S&P 500 without dividends gained about 90 % in these years
 
 
-def test_a_session_that_is_copied_over_the_next_is_refused(real: Callable[[str], FileQuotes], tmp_path: Path) -> None:
+def test_a_duplicate_session_is_refused(real: Callable[[str], FileQuotes], tmp_path: Path) -> None:
     whole = pl.read_parquet(BARS)
     day, after = date(2015, 8, 24), date(2015, 8, 25)
     copied = whole.filter(pl.col("date") == day).with_columns(date=pl.lit(after))

@@ -1,4 +1,4 @@
-"""Each rule finds what breaks it, and each policy does what it says."""
+"""The validation rules and their policies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def broken(bars: pl.DataFrame) -> dict[str, int]:
     return {rule: entry["count"] for rule, entry in report.items() if entry["count"]}
 
 
-def test_bars_without_a_fault_break_nothing_and_every_rule_is_reported(bars: pl.DataFrame) -> None:
+def test_valid_bars_break_no_rule_and_every_rule_is_reported(bars: pl.DataFrame) -> None:
     clean, report = enforce(bars, policies("error"), END)
     assert list(report) == NAMES
     assert all(entry["count"] == entry["dropped"] == 0 and entry["examples"] == [] for entry in report.values())
@@ -62,7 +62,7 @@ def test_bars_without_a_fault_break_nothing_and_every_rule_is_reported(bars: pl.
         (0, {"Date": date(2024, 1, 8)}, {"unsorted": 1}),
     ],
 )
-def test_a_rule_finds_exactly_what_breaks_it(
+def test_a_rule_finds_exactly_the_rows_that_break_it(
     bars: pl.DataFrame, row: int, values: dict[str, object], expected: dict[str, int]
 ) -> None:
     assert broken(with_value(bars, row, **values)) == expected
@@ -97,7 +97,7 @@ def test_error_shows_five_examples_of_many(bars: pl.DataFrame) -> None:
     }
 
 
-def test_drop_leaves_out_the_rows_that_break_the_rule_and_no_other(bars: pl.DataFrame) -> None:
+def test_drop_removes_only_the_rows_that_break_the_rule(bars: pl.DataFrame) -> None:
     clean, report = enforce(with_value(bars, 1, Open=None), policies("error", missing_value="drop"), END)
     assert clean.height == 5
     assert clean.filter(Code="1301")["Date"].to_list() == [date(2024, 1, 4), date(2024, 1, 9)]
@@ -111,14 +111,14 @@ def test_keep_keeps_the_row_and_its_null(bars: pl.DataFrame) -> None:
     assert report["missing_value"] | {"examples": []} == {"policy": "keep", "count": 1, "dropped": 0, "examples": []}
 
 
-def test_of_a_repeated_key_the_first_row_stays(bars: pl.DataFrame) -> None:
+def test_the_first_row_of_a_duplicate_key_stays(bars: pl.DataFrame) -> None:
     again = bars.head(1).with_columns(Close=pl.lit(99.5))
     clean, report = enforce(pl.concat([bars, again]), policies("keep"), END)
     assert clean.equals(bars.sort("Date", "Code"))
     assert report["duplicate_key"]["dropped"] == 1
 
 
-def test_unsorted_rows_are_sorted_by_keep_and_left_out_by_drop(bars: pl.DataFrame) -> None:
+def test_unsorted_rows_are_sorted_by_keep_and_removed_by_drop(bars: pl.DataFrame) -> None:
     mixed = bars[[1, 0, 2, 3, 4, 5]]
     kept, _ = enforce(mixed, policies("error", unsorted="keep"), END)
     assert kept.equals(bars.sort("Date", "Code"))
@@ -143,7 +143,7 @@ ROW = st.tuples(st.sampled_from("AB"), st.integers(1, 9), PRICE, PRICE, PRICE, P
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=12))
-def test_any_bars_are_judged_as_row_by_row_reading_judges_them(rows: list[tuple[Any, ...]]) -> None:
+def test_the_rules_equal_a_row_by_row_implementation(rows: list[tuple[Any, ...]]) -> None:
     end = date(2024, 1, 7)
     expected = dict.fromkeys(NAMES, 0)
     keys, latest, kept = set(), {}, []

@@ -14,8 +14,8 @@ import requests
 
 from gogooku3.download.transport import Backoff, Notify, Transport
 from gogooku3.errors import MachineError, SourceError
-from gogooku3.sources.jquants import answers
-from gogooku3.sources.jquants.answers import BARS, CALENDAR, LISTED, TOPIX, Column
+from gogooku3.sources.jquants import responses
+from gogooku3.sources.jquants.responses import BARS, CALENDAR, LISTED, TOPIX, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,19 +63,19 @@ class Api:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of pandas: deprecated calls of the client, and dates checked below
-                answer = call()
+                response = call()
         except requests.HTTPError as error:
             raise self._denied(what, error.response) from None
         except requests.JSONDecodeError:
-            raise answers.changed(f"{what} are not JSON") from None
+            raise responses.format_error(f"{what} are not JSON") from None
         except requests.RequestException as error:
             raise SourceError(
                 f"J-Quants does not respond to the request for {what}: {type(error).__name__}",
                 hint=f"check the network of this machine; {_RETRY}",
             ) from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:  # the client cannot parse the response
-            raise answers.changed(f"its client cannot read {what}: {self._without_key(str(error))}") from None
-        return answers.frame(what, answer, columns)
+            raise responses.format_error(f"its client cannot read {what}: {self._without_key(str(error))}") from None
+        return responses.frame(what, response, columns)
 
     def _denied(self, what: str, response: requests.Response) -> SourceError:
         status = response.status_code
@@ -133,5 +133,5 @@ def _check_session(session: date, what: str, rows: pl.DataFrame) -> pl.DataFrame
     """Raises `DataError` if a row is not of the requested session."""
     others = rows.filter(pl.col("Date") != session)
     if not others.is_empty():
-        raise answers.changed(f"{what} are of {others['Date'][0]}")
+        raise responses.format_error(f"{what} are of {others['Date'][0]}")
     return rows

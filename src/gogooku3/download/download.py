@@ -17,9 +17,9 @@ import polars as pl
 from gogooku3.download.api import Api
 from gogooku3.download.transport import Notify
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.sources.jquants.answers import KINDS, Kind
 from gogooku3.sources.jquants.corrections import Correction, corrections
 from gogooku3.sources.jquants.raw import RawFolder
+from gogooku3.sources.jquants.responses import KINDS, Kind
 
 Progress = Callable[[str, int, int], None]
 """Progress callback: description, completed sessions, total sessions."""

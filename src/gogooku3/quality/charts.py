@@ -20,11 +20,11 @@ _FRAME = WIDE.with_left(96)
 """Wide enough on the left for the names of families."""
 
 
-def stocks(statistics: Statistics, found: Findings) -> str:
+def stocks(statistics: Statistics, by_check: Findings) -> str:
     """Mean number of stocks with a bar per session of each month, and a line for the expected number."""
     per_session = [pl.col(name) / pl.col("sessions") for name in ("bars", "expected_bars")]
     table = by_month(statistics).with_columns(per_session)
-    highlighted = _with_errors(statistics, found["coverage"])
+    highlighted = _with_errors(statistics, by_check["coverage"])
     chart = columns(
         _months(statistics), table["bars"], table["expected_bars"], _FRAME, highlighted=highlighted, labelled=False
     )
@@ -32,18 +32,18 @@ def stocks(statistics: Statistics, found: Findings) -> str:
     return svg(chart, _FRAME, 130, label, foot=8)
 
 
-def sessions(statistics: Statistics, found: Findings) -> str:
+def sessions(statistics: Statistics, by_check: Findings) -> str:
     """Sessions of each month, and a line for its weekdays."""
-    table, highlighted = by_month(statistics), _with_errors(statistics, found["coverage"])
+    table, highlighted = by_month(statistics), _with_errors(statistics, by_check["coverage"])
     chart = columns(_months(statistics), table["sessions"], table["weekdays"], _FRAME, highlighted=highlighted)
     return svg(chart, _FRAME, 64, "Sessions and weekdays of each month")
 
 
-def neighbours(statistics: Statistics, found: Findings) -> str:
+def neighbours(statistics: Statistics, by_check: Findings) -> str:
     """Mean number of neighbours per stock in each month's graphs, and a line for the largest possible number."""
     table = by_month(statistics)
     largest = pl.Series([statistics.schema.neighbours] * len(table))
-    highlighted = _with_errors(statistics, found["graph"])
+    highlighted = _with_errors(statistics, by_check["graph"])
     chart = columns(_months(statistics), table["edges"] * table["linked"], largest, _FRAME, highlighted=highlighted)
     return svg(chart, _FRAME, 90, "Neighbours per stock in each month's graphs")
 

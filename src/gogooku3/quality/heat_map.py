@@ -43,7 +43,7 @@ class Row:
         return [(shade, len(list(run))) for shade, run in groupby(cell.shade for cell in self.cells)]
 
 
-def of_dataset(statistics: Statistics, found: Findings) -> list[Row]:
+def of_dataset(statistics: Statistics, by_check: Findings) -> list[Row]:
     """Rows for bars, feature families, targets and neighbours; months with errors are highlighted."""
     bar_counts, columns, targets, graphs = (
         statistics.bar_counts,
@@ -56,26 +56,26 @@ def of_dataset(statistics: Statistics, found: Findings) -> list[Row]:
         return _row(name, statistics.months, known_M, expected_M, months_with_errors(findings))
 
     bars_M, expected_M = bar_counts.by_month(bar_counts.bars_T), bar_counts.by_month(bar_counts.listed_T)
-    rows = [row("bars", bars_M, expected_M, found["coverage"])]
+    rows = [row("bars", bars_M, expected_M, by_check["coverage"])]
     families = [feature.family for feature in statistics.schema.features]
     for family in dict.fromkeys(families):
         indices = np.flatnonzero([family == each for each in families])
         names = {statistics.schema.names[index] for index in indices}
-        findings = [finding for finding in found["missing"] if names & set(finding.features)]
+        findings = [finding for finding in by_check["missing"] if names & set(finding.features)]
         rows.append(row(family, columns.known_MF[:, indices].sum(axis=1), columns.rows_M * len(indices), findings))
     for index, horizon in enumerate(statistics.schema.horizons):
         name = target_name(horizon)
-        findings = [finding for finding in found["targets"] if finding.values.get("target") == name]
+        findings = [finding for finding in by_check["targets"] if finding.values.get("target") == name]
         rows.append(row(name, targets.known_MH[:, index], targets.due_MH[:, index], findings))
-    return [*rows, row("neighbours", graphs.linked_M, graphs.present_M, found["graph"])]
+    return [*rows, row("neighbours", graphs.linked_M, graphs.present_M, by_check["graph"])]
 
 
-def of_features(statistics: Statistics, found: Findings) -> list[Row]:
+def of_features(statistics: Statistics, by_check: Findings) -> list[Row]:
     """Rows for all features; a dead feature is highlighted in all months."""
-    dead = {name for finding in found["dead"] for name in finding.features}
+    dead = {name for finding in by_check["dead"] for name in finding.features}
     rows = []
     for index, name in enumerate(statistics.schema.names):
-        highlighted = months_with_errors(finding for finding in found["missing"] if name in finding.features)
+        highlighted = months_with_errors(finding for finding in by_check["missing"] if name in finding.features)
         known_M = statistics.columns.known_MF[:, index]
         rows.append(
             _row(

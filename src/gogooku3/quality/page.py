@@ -27,34 +27,34 @@ _MOST_CLIPPED = 12
 """Number of features in the table of clipped values."""
 
 
-def write(statistics: Statistics, found: Findings, folder: Path) -> None:
+def write(statistics: Statistics, by_check: Findings, folder: Path) -> None:
     """Writes the HTML page and the JSON summary into a folder; deterministic."""
-    html = page(statistics, found)
-    write_json(summary(statistics, found), folder / paths.QUALITY_SUMMARY.name)
+    html = page(statistics, by_check)
+    write_json(summary(statistics, by_check), folder / paths.QUALITY_SUMMARY.name)
     with replaced_file(folder / paths.QUALITY_PAGE.name) as partial:
         partial.write_text(html, encoding="utf-8")
 
 
-def page(statistics: Statistics, found: Findings) -> str:
+def page(statistics: Statistics, by_check: Findings) -> str:
     """The page as self-contained HTML: no other files, no network, no scripts."""
     templates = environment(Path(__file__).parent)
     templates.filters |= {"percent": _percent, "spans": spans}
     drawn = {
-        "stocks": charts.stocks(statistics, found),
-        "sessions": charts.sessions(statistics, found),
+        "stocks": charts.stocks(statistics, by_check),
+        "sessions": charts.sessions(statistics, by_check),
         "splits": charts.splits(statistics),
         "clipped": charts.clipped(statistics),
-        "neighbours": charts.neighbours(statistics, found),
+        "neighbours": charts.neighbours(statistics, by_check),
     }
-    features = _features(statistics, found)
+    features = _features(statistics, by_check)
     return templates.get_template(_TEMPLATE).render(
         statistics=statistics,
-        found=found,
+        by_check=by_check,
         checks=CHECKS,
-        faults=total(found, "fault"),
-        notes=total(found, "note"),
+        faults=total(by_check, "fault"),
+        notes=total(by_check, "note"),
         years=[(year, len(list(months))) for year, months in groupby(statistics.months, lambda month: month[:4])],
-        rows=heat_map.of_dataset(statistics, found),
+        rows=heat_map.of_dataset(statistics, by_check),
         months=by_month(statistics).to_dicts(),
         families=[(family, list(of)) for family, of in groupby(features, lambda feature: feature["family"])],
         clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
@@ -79,9 +79,9 @@ def _percent(share: float) -> str:
     return UNDEFINED if np.isnan(share) else percent(share, digits=1)
 
 
-def _features(statistics: Statistics, found: Findings) -> list[dict[str, Any]]:
+def _features(statistics: Statistics, by_check: Findings) -> list[dict[str, Any]]:
     """One row per feature, with its definition and its heat map strip."""
-    strips = heat_map.of_features(statistics, found)
+    strips = heat_map.of_features(statistics, by_check)
     rows = zip(by_feature(statistics).to_dicts(), statistics.schema.features, strips, strict=True)
     return [row | {"definition": feature.definition, "runs": strip.runs} for row, feature, strip in rows]
 

@@ -11,14 +11,14 @@ from gogooku3.quality.statistics import Statistics
 from gogooku3.quality.tables import by_feature, by_month
 
 
-def summary(statistics: Statistics, found: Findings) -> dict[str, Any]:
+def summary(statistics: Statistics, by_check: Findings) -> dict[str, Any]:
     """The content of `data_quality.json`; NaN is null."""
-    findings = [{"check": check} | asdict(finding) for check, each in found.items() for finding in each]
+    findings = [{"check": check} | asdict(finding) for check, each in by_check.items() for finding in each]
     bar_counts = statistics.bar_counts
     content = {
-        "sound": total(found, "fault") == 0,
-        "faults": total(found, "fault"),
-        "notes": total(found, "note"),
+        "sound": total(by_check, "fault") == 0,
+        "faults": total(by_check, "fault"),
+        "notes": total(by_check, "note"),
         "findings": findings,
         "dataset": {
             "abi": statistics.schema.abi,

@@ -1,4 +1,4 @@
-"""What was known at a session's close, as plain lists: what the references are formulas of."""
+"""Bars known at a session's close as plain lists: the inputs of the reference formulas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .plain import log, ratio, sector_mean
 
 @dataclass(frozen=True)
 class Stock:
-    """The bars of one stock up to a session, oldest first, NaN where one lacks; [-1] is the session itself."""
+    """The bars of one stock up to a session, oldest first, NaN if missing; [-1] is the session itself."""
 
     O: Sequence[float]  # noqa: E741
     H: Sequence[float]
@@ -37,13 +37,13 @@ class Stock:
     """Mean r of the stock's sector."""
 
     def ago(self, sessions: int) -> Stock:
-        """What was known some sessions earlier."""
+        """The bars known some sessions earlier."""
         return Stock(*(getattr(self, field.name)[: len(self.C) - sessions] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Session:
-    """All stocks of a market up to a session, those without a bar in it included."""
+    """All stocks of a market up to a session, including those without a bar in it."""
 
     market: Market
     row: int

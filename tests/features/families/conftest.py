@@ -1,4 +1,4 @@
-"""Markets whose bars are not as smooth as those of `market`."""
+"""Markets with missing, constant and illiquid bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BARS = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS")
 
 
 def holed(market: Market) -> Market:
-    """From stock to stock more bars lack: windows fall short of four fifths here and there."""
+    """Each stock has more missing bars than the previous one: some windows have less than four fifths."""
     draw = np.random.Generator(np.random.Philox(11))
     changed = {name: getattr(market, name).copy() for name in BARS}
     lost_TS = draw.random(market.close_TS.shape) < np.linspace(0.0, 0.3, len(market.codes))
@@ -32,7 +32,7 @@ def holed(market: Market) -> Market:
 
 
 def still(market: Market) -> Market:
-    """Prices come in ticks, some stocks do not move or trade for a while, and neither does the index."""
+    """Prices in ticks; some stocks, and the index, are constant or do not trade for a while."""
     changed = {name: getattr(market, name).copy() for name in BARS}
     prices = {name: changed[name] for name in BARS[:4]}
     for values in prices.values():

@@ -33,8 +33,8 @@ def test_a_feature_equals_its_formula(
 
 def equals_its_formula(feature: Feature, session: Session) -> None:
     values, expected = feature.values(session.market)[session.row], reference(feature.name)(session)
-    told = f"{feature.name}, session {session.days[-1]}"
-    np.testing.assert_allclose(np.broadcast_to(values, len(expected)), expected, rtol=1e-8, atol=1e-11, err_msg=told)
+    label = f"{feature.name}, session {session.days[-1]}"
+    np.testing.assert_allclose(np.broadcast_to(values, len(expected)), expected, rtol=1e-8, atol=1e-11, err_msg=label)
 
 
 def test_every_feature_equals_its_formula_on_real_bars(real: Frames) -> None:
@@ -44,10 +44,10 @@ def test_every_feature_equals_its_formula_on_real_bars(real: Frames) -> None:
         equals_its_formula(feature, session)
 
 
-def test_the_markets_try_every_feature_with_and_without_values(
+def test_the_markets_cover_every_feature_with_and_without_values(
     markets: dict[str, Market], sessions: dict[str, list[Session]]
 ) -> None:
-    """A formula that is compared on missing values alone is not compared."""
+    """A comparison of missing values only would test nothing."""
     untried = []
     for feature in EVERY:
         values = {name: feature.values(markets[name])[list(rows)] for name, rows in ROWS.items()}
@@ -61,6 +61,6 @@ def test_every_feature_has_one_formula() -> None:
     assert {feature.name: found for feature in EVERY if len(found := references(feature.name)) != 1} == {}
 
 
-def test_every_formula_is_a_features_own() -> None:
+def test_every_formula_belongs_to_a_feature() -> None:
     used = {pattern for feature in EVERY for pattern in references(feature.name)}
     assert {*STOCK, *SESSION, *ACROSS} - used == set()

@@ -1,4 +1,4 @@
-"""No two features are the same quantity, with the same sign or the other, nor is one the other's order in a session."""
+"""No two features are equal or opposite, or rank the stocks of a session in the same or the opposite order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_two_features_have_the_same_values_or_opposite_ones(bars: Market) -> 
     assert alike(EVERY, values(EVERY, bars), 0.9999) == []
 
 
-def test_no_two_features_put_the_stocks_in_the_same_order_or_the_opposite_one(bars: Market) -> None:
+def test_no_two_features_rank_the_stocks_in_the_same_or_the_opposite_order(bars: Market) -> None:
     """The family `rank` apart, whose features are the order of others."""
     features = [feature for feature in EVERY if feature.scope == "stock"]
     x_FTS = values(features, bars)
@@ -61,7 +61,7 @@ def test_no_two_features_put_the_stocks_in_the_same_order_or_the_opposite_one(ba
     assert alike(features, order_FTS, 0.999) == []
 
 
-def test_a_feature_that_stands_twice_and_one_with_the_sign_turned_are_found(market: Market) -> None:
+def test_a_duplicate_and_a_negated_feature_are_found(market: Market) -> None:
     ret_5 = next(feature for feature in EVERY if feature.name == "ret_5")
     twice = replace(ret_5, name="ret_five", definition="ret_5 once more")
     turned = replace(ret_5, name="loss_5", compute=lambda market: -returns.past_return(market, window=5))

@@ -1,4 +1,4 @@
-"""Estimators find what was planted: the volatility of a Brownian motion, and the spread at which it is traded."""
+"""Estimators recover the simulated volatility and bid-ask spread of a Brownian motion."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def square_mean(name: str, market: Market) -> float:
         ("vol_day_20", DAY**2),
     ],
 )
-def test_volatility_is_found(name: str, variance: float, moved: Market) -> None:
+def test_estimators_recover_the_volatility(name: str, variance: float, moved: Market) -> None:
     assert square_mean(name, moved) == pytest.approx(variance, rel=0.08)
 
 
@@ -68,13 +68,13 @@ def test_a_random_walk_has_no_jump_part_and_variances_that_grow_with_time(moved:
 
 
 @pytest.mark.parametrize("name", ["corwin_schultz_60", "abdi_ranaldo_60", "roll_spread_120"])
-def test_a_spread_is_found(name: str, bounced: Market) -> None:
+def test_estimators_recover_the_spread(name: str, bounced: Market) -> None:
     """Estimates that are cut off at zero are too large where the spread is small beside the volatility."""
     found = BY_NAME[name].values(bounced)[-60:].mean()
     assert found == pytest.approx(SPREAD, rel=0.15)
 
 
-def test_roll_finds_the_bounce_that_his_formula_is_made_for(market: Market) -> None:
+def test_roll_recovers_an_exact_bid_ask_bounce(market: Market) -> None:
     """Returns of +s, −s, +s, … have autocovariance −s² and a spread of 2 s."""
     bounce = 100 * np.exp(0.01 * (np.arange(330) % 2))
     found = BY_NAME["roll_spread_60"].values(replace(market, close_TS=np.tile(bounce[:, None], (1, 14))))

@@ -117,7 +117,7 @@ def test_a_statistic_equals_a_loop_over_windows(name: str, x: Floats, window: in
 
 @pytest.mark.parametrize("name", TWO_SERIES)
 @pytest.mark.parametrize("window", [5, 12])
-def test_a_statistic_of_two_series_uses_the_sessions_that_both_know(name: str, window: int) -> None:
+def test_a_statistic_of_two_series_uses_the_sessions_with_both_values(name: str, window: int) -> None:
     draw = np.random.Generator(np.random.Philox(5))
     x, y = draw.normal(size=(2, 40, 3))
     x[draw.random(x.shape) < 0.1] = np.nan
@@ -135,7 +135,7 @@ def test_a_statistic_of_two_series_uses_the_sessions_that_both_know(name: str, w
 
 
 @pytest.mark.parametrize("name", ONE_SERIES)
-def test_a_value_has_the_same_bits_wherever_history_begins_or_ends(name: str) -> None:
+def test_the_bits_do_not_depend_on_start_and_end_of_the_history(name: str) -> None:
     x = np.random.Generator(np.random.Philox(6)).normal(size=(60, 2))
     compute, _ = ONE_SERIES[name]
     whole = compute(x, 11)
@@ -144,7 +144,7 @@ def test_a_value_has_the_same_bits_wherever_history_begins_or_ends(name: str) ->
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 8, 13, 64, 100, 250])
-def test_means_and_extremes_hold_for_every_length_of_window(window: int) -> None:
+def test_means_and_extremes_are_right_for_every_window_length(window: int) -> None:
     x = np.random.Generator(np.random.Philox(7)).integers(-99, 99, (260, 1)).astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(x[:, 0], window)
     np.testing.assert_array_equal(rolling.mean(x, window)[window - 1 :, 0], windows.sum(axis=1) / window)
@@ -152,13 +152,13 @@ def test_means_and_extremes_hold_for_every_length_of_window(window: int) -> None
     np.testing.assert_array_equal(rolling.highest(x, window)[window - 1 :, 0], windows.max(axis=1))
 
 
-def test_a_huge_old_value_leaves_no_trace_in_later_sums() -> None:
+def test_a_huge_old_value_does_not_affect_later_sums() -> None:
     x = np.full((30, 1), 0.1)
     x[3] = 1e17
     assert rolling.mean(x, 10)[-1, 0] == rolling.mean(x[10:], 10)[-1, 0]
 
 
-def test_equal_values_have_exactly_no_variance_and_no_correlation() -> None:
+def test_equal_values_have_zero_variance_and_no_correlation() -> None:
     x = np.full((30, 1), 0.1)
     moving = np.arange(30.0)[:, None]
     assert (rolling.var(x, 20)[19:] == 0).all()
@@ -177,7 +177,7 @@ def test_four_fifths_of_a_window_must_be_known(window: int, needed: int) -> None
     assert np.isnan(rolling.mean(x, window)[-1, 0])
 
 
-def test_a_window_longer_than_history_is_unknown() -> None:
+def test_a_window_longer_than_the_history_is_nan() -> None:
     x = np.ones((5, 2))
     for compute, _ in ONE_SERIES.values():
         assert np.isnan(compute(x, 9)).all()
@@ -192,7 +192,7 @@ def test_shift_gives_the_value_of_earlier_sessions() -> None:
     assert np.isnan(rolling.shift(x, 9)).all()
 
 
-def test_quantiles_do_not_depend_on_the_block_in_which_columns_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantiles_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.Generator(np.random.Philox(8)).normal(size=(40, 7))
     whole = rolling.quantile(x, 10, 0.3)
     monkeypatch.setattr(order, "_SORTED_AT_ONCE", 700)

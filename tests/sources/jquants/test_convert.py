@@ -1,4 +1,4 @@
-"""The raw folder becomes quotes of the one schema, as the exchange had everything at the time."""
+"""Conversion of the raw folder to quotes, point in time."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_listings_and_delistings_are_those_of_the_daily_lists(run: Run, params: 
     }
 
 
-def test_stocks_are_taken_while_they_are_in_one_of_the_segments(run: Run, params: Params) -> None:
+def test_stocks_are_included_while_they_are_in_one_of_the_segments(run: Run, params: Params) -> None:
     run()
     made = make(params())
     assert made.bars.filter(Code="50010")["Date"].min() == date(2024, 2, 2)  # before, on TOKYO PRO MARKET
@@ -128,7 +128,7 @@ def test_stocks_are_taken_while_they_are_in_one_of_the_segments(run: Run, params
     assert funds.listed["Sector33"].to_list()[1] == "Other"
 
 
-def test_a_stock_that_leaves_the_segments_for_a_while_has_no_bars_then_but_keeps_its_splits(
+def test_a_stock_temporarily_outside_the_segments_has_no_bars_but_keeps_its_splits(
     exchange: Exchange, run: Run, params: Params
 ) -> None:
     for day in ("2024-01-31", "2024-02-01"):
@@ -140,9 +140,7 @@ def test_a_stock_that_leaves_the_segments_for_a_while_has_no_bars_then_but_keeps
     assert made.bars.filter(Code="13010")["AdjustmentFactor"].to_list()[2] == 0.2
 
 
-def test_bars_of_an_issue_that_is_not_listed_are_counted_and_not_taken(
-    exchange: Exchange, run: Run, params: Params
-) -> None:
+def test_bars_of_unlisted_issues_are_counted_and_excluded(exchange: Exchange, run: Run, params: Params) -> None:
     del exchange.listed["2024-01-30"]["13010"]
     run()
     made = make(params())
@@ -150,7 +148,7 @@ def test_bars_of_an_issue_that_is_not_listed_are_counted_and_not_taken(
     assert made.report["unlisted"] == 1
 
 
-def test_nothing_that_happens_later_reaches_back(run: Run, params: Params) -> None:
+def test_later_events_change_no_earlier_row(run: Run, params: Params) -> None:
     """A later reclassification, delisting, split or listing changes no row of the sessions before."""
     run()
     whole = make(params())
@@ -162,7 +160,7 @@ def test_nothing_that_happens_later_reaches_back(run: Run, params: Params) -> No
         assert known.equals(whole.listed.select(known.columns).filter(pl.col("ListedFrom") <= end))
 
 
-def test_what_is_downloaded_later_changes_nothing_before_the_end(run: Run, params: Params, tmp_path: Path) -> None:
+def test_a_later_download_changes_nothing_before_the_end(run: Run, params: Params, tmp_path: Path) -> None:
     given = params(end=date(2024, 2, 2))
     made = {}
     for last in ("2024-02-02", "2024-02-06"):
@@ -179,14 +177,14 @@ def test_a_stored_correction_applies(exchange: Exchange, run: Run, params: Param
     assert closes(make(params()), "13010")[1] == 101.5
 
 
-def test_a_session_on_which_nothing_could_be_traded_is_none(exchange: Exchange, run: Run, params: Params) -> None:
+def test_a_trading_halt_is_not_a_session(exchange: Exchange, run: Run, params: Params) -> None:
     exchange.bars["2024-01-30"] = {code: bar(None) for code in exchange.bars["2024-01-30"]}
     del exchange.topix["2024-01-30"]
     run()
     assert make(params()).index["Date"].to_list()[:2] == [date(2024, 1, 29), date(2024, 1, 31)]
 
 
-def test_sessions_outside_the_period_are_left_out(run: Run, params: Params) -> None:
+def test_sessions_outside_the_period_are_excluded(run: Run, params: Params) -> None:
     run()
     made = make(params(start=date(2024, 1, 30), end=date(2024, 2, 4)))
     assert (made.bars["Date"].min(), made.bars["Date"].max()) == (date(2024, 1, 30), date(2024, 2, 2))
@@ -221,7 +219,7 @@ def test_a_bar_that_breaks_a_rule_is_refused_or_becomes_a_row_without_one(
         (lambda e: e.topix["2024-01-30"].update(C=None), "no positive close on 1 sessions, such as 2024-01-30"),
     ],
 )
-def test_what_cannot_be_right_is_refused(
+def test_invalid_values_are_refused(
     exchange: Exchange, run: Run, params: Params, change: Callable[[Exchange], None], said: str
 ) -> None:
     change(exchange)
@@ -230,10 +228,10 @@ def test_what_cannot_be_right_is_refused(
         make(params())
 
 
-def test_the_stage_makes_quotes_of_what_was_downloaded(
+def test_the_stage_converts_a_download_to_quotes(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the parameters that conf/ composes, and neither a key nor the client."""
+    """With the parameters of conf/, without a key and without the client."""
     run()
     settings = ["quotes=jquants", f"quotes.inputs.bars={folder}", "quotes.start=2024-01-29", "quotes.end=2024-02-06"]
     compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), settings)
@@ -259,5 +257,5 @@ def test_too_few_months_or_stocks_are_refused(run: Run, params: Params) -> None:
         make(params(segments=["Mothers"]))
 
 
-def test_every_segment_of_the_api_can_be_named_in_the_parameters() -> None:
+def test_every_segment_of_the_api_is_allowed_in_the_config() -> None:
     assert set(SEGMENTS.values()) == set(get_args(Segment))

@@ -1,4 +1,4 @@
-"""A folder that is not as the download left it is refused by the file that differs."""
+"""The raw folder: damaged files, manifests and wrong paths are errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = "bars/2024-01.1.parquet"
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda file: file.unlink(), "cannot be read: "),
         (lambda file: file.write_bytes(file.read_bytes()[:-9]), "has changed since the download"),
@@ -28,19 +28,17 @@ FILE = "bars/2024-01.1.parquet"
     ],
     ids=["lost", "cut", "another month"],
 )
-def test_a_file_that_is_not_as_it_was_is_named(
-    run: Run, folder: Path, damage: Callable[[Path], object], said: str
-) -> None:
+def test_a_damaged_file_is_an_error(run: Run, folder: Path, damage: Callable[[Path], object], message: str) -> None:
     run()
     damage(folder / FILE)
-    with pytest.raises(DataError, match=rf"{FILE}` {said}(?s:.)*`dvc checkout"):
+    with pytest.raises(DataError, match=rf"{FILE}` {message}(?s:.)*`dvc checkout"):
         RawFolder(folder).read("bars", "2024-01")
-    with pytest.raises(DataError, match=f"{FILE}` {said}"):
+    with pytest.raises(DataError, match=f"{FILE}` {message}"):
         run(again=True)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "is not a manifest"),
         ('{"format": 2, "months": {}}', "format"),
@@ -48,14 +46,14 @@ def test_a_file_that_is_not_as_it_was_is_named(
         ('{"format": 1, "months": {}, "more": 1}', "more"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(folder: Path, content: str, said: str) -> None:
+def test_an_invalid_manifest_is_refused(folder: Path, content: str, message: str) -> None:
     folder.mkdir()
     (folder / "manifest.json").write_text(content)
-    with pytest.raises(DataError, match=rf"manifest\.json` is not a manifest.*{said}|{said}"):
+    with pytest.raises(DataError, match=rf"manifest\.json` is not a manifest.*{message}|{message}"):
         RawFolder(folder)
 
 
-def test_the_manifest_says_what_is_in_every_file(run: Run, folder: Path) -> None:
+def test_the_manifest_describes_every_file(run: Run, folder: Path) -> None:
     run()
     months = json.loads((folder / "manifest.json").read_text())["months"]
     assert list(months) == ["2024-01", "2024-02"]
@@ -65,7 +63,7 @@ def test_the_manifest_says_what_is_in_every_file(run: Run, folder: Path) -> None
     assert all(file["sessions"] == ["2024-01-29", "2024-01-30", "2024-01-31"] for file in revision["files"].values())
 
 
-def test_a_folder_of_something_else_is_not_written_into(run: Run, folder: Path) -> None:
+def test_another_folder_is_not_written_to(run: Run, folder: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").touch()
     with pytest.raises(DataError, match=r"has `notes\.txt` and no `manifest\.json`"):
@@ -73,7 +71,7 @@ def test_a_folder_of_something_else_is_not_written_into(run: Run, folder: Path) 
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
-def test_a_file_in_the_folders_place_is_refused(folder: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_refused(folder: Path) -> None:
     folder.touch()
     with pytest.raises(DataError, match="is a file"):
         RawFolder(folder)

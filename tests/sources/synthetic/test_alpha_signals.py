@@ -1,4 +1,4 @@
-"""What is planted is there, as strong as promised, and nothing else is."""
+"""The planted alpha signals have their stated strength, and nothing else is predictable."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_the_oracle_ranks_as_well_as_theory_says(
 ) -> None:
     made = wide(only(*names))
     assert made.oracle is not None
-    told = made.oracle.summary["horizons"][str(horizon)]
+    summary = made.oracle.summary["horizons"][str(horizon)]
     found = rank_ics(scores(made, horizon), matrix(made, "Close"), horizon)
-    margin = 3 * error_of_mean(found, horizon) + NOT_NORMAL * told["rank_ic"]
-    assert found.mean() == pytest.approx(told["rank_ic"], abs=margin)
-    assert told["realised_rank_ic"] == pytest.approx(found.mean(), abs=1e-6)
-    assert told["sessions"] == len(found)
+    margin = 3 * error_of_mean(found, horizon) + NOT_NORMAL * summary["rank_ic"]
+    assert found.mean() == pytest.approx(summary["rank_ic"], abs=margin)
+    assert summary["realised_rank_ic"] == pytest.approx(found.mean(), abs=1e-6)
+    assert summary["sessions"] == len(found)
 
 
 @pytest.mark.parametrize("name", EFFECTS)
@@ -101,7 +101,7 @@ def test_the_strength_is_the_correlation_with_the_next_return(wide: Callable[...
 @pytest.mark.parametrize("name", EFFECTS)
 @pytest.mark.parametrize("horizon", [1, 20])
 def test_strength_zero_plants_nothing(wide: Callable[..., Quotes], name: str, horizon: int) -> None:
-    """The signals of a market with an effect do not tell the returns of the same market without it."""
+    """The signals of a market with an effect do not predict the returns of the same market without it."""
     with_effect, without = wide(only(name)), wide(only())
     found = rank_ics(scores(with_effect, horizon), matrix(without, "Close"), horizon)
     assert abs(found.mean()) < 3 * error_of_mean(found, horizon)
@@ -111,26 +111,26 @@ def test_without_effects_the_oracle_expects_nothing(wide: Callable[..., Quotes])
     made = wide(only())
     assert made.oracle is not None
     assert (scores(made, 20) == 0).all()
-    told = made.oracle.summary["horizons"]["1"]
-    assert told == {"ic": 0.0, "rank_ic": 0.0, "realised_rank_ic": None, "sessions": 0}
+    summary = made.oracle.summary["horizons"]["1"]
+    assert summary == {"ic": 0.0, "rank_ic": 0.0, "realised_rank_ic": None, "sessions": 0}
 
 
-def test_slow_is_seen_in_the_range(wide: Callable[..., Quotes]) -> None:
+def test_slow_is_visible_in_the_range(wide: Callable[..., Quotes]) -> None:
     made = wide(only("slow"))
     range_TS = np.log(matrix(made, "High") / matrix(made, "Low"))
     window = range_TS[-40:].mean(axis=0)
     assert np.corrcoef(scores(made, 1)[-20], np.log(window))[0, 1] < -0.7
 
 
-def test_frequency_is_seen_in_the_turn_of_the_volume(wide: Callable[..., Quotes]) -> None:
-    """The cosine falls where the sine is high: volume of the next session less that of the last."""
+def test_frequency_is_visible_in_the_change_of_the_volume(wide: Callable[..., Quotes]) -> None:
+    """The cosine falls where the sine is high: volume of the next session minus that of the last."""
     made = wide(only("frequency"))
     volume_TS = np.log(matrix(made, "Volume"))
     turn_TS = volume_TS[2:] - volume_TS[:-2]
     assert np.corrcoef(scores(made, 1)[1:-1].ravel(), turn_TS.ravel())[0, 1] < -0.6
 
 
-def test_neighbours_are_seen_in_the_gaps_of_the_others_only(synthetic: Params, wide: Callable[..., Quotes]) -> None:
+def test_neighbours_are_visible_in_the_gaps_of_the_others_only(synthetic: Params, wide: Callable[..., Quotes]) -> None:
     made = wide(only("neighbours"))
     gap_TS = np.log(matrix(made, "Open")[1:] / matrix(made, "Close")[:-1])
     gap_TS = gap_TS - gap_TS.mean(axis=1, keepdims=True)
@@ -142,7 +142,7 @@ def test_neighbours_are_seen_in_the_gaps_of_the_others_only(synthetic: Params, w
     assert abs(np.corrcoef(score_TS.ravel(), gap_TS.ravel())[0, 1]) < 0.02
 
 
-def test_reversal_is_seen_in_the_last_return(wide: Callable[..., Quotes]) -> None:
+def test_reversal_is_visible_in_the_last_return(wide: Callable[..., Quotes]) -> None:
     made = wide(only("reversal"))
     move_TS = np.diff(np.log(matrix(made, "Close")), axis=0)
     move_TS = move_TS - move_TS.mean(axis=1, keepdims=True)
@@ -182,7 +182,7 @@ def test_expectations_over_horizons_are_the_mean_of_simulated_paths(synthetic: P
     start = shocks.VolatilityState(1.0, state_S, phase_S)
     strengths = Planted(slow=0.2, reversal=0.0, frequency=0.2, neighbours=0.0)
     signals = alpha_signals.signals_at_close(start, moved, drawn.cluster_S, np.ones(S, dtype=bool))
-    told_HS = alpha_signals.Expectation(strengths, drawn).of(signals, start)
+    expected_HS = alpha_signals.Expectation(strengths, drawn).of(signals, start)
     spread = (shocks.dispersion(drawn, 1.0) / (1 - 2 * 0.2**2)) ** 0.5
 
     rng = generator(5, Purpose.SESSION)
@@ -196,7 +196,7 @@ def test_expectations_over_horizons_are_the_mean_of_simulated_paths(synthetic: P
             walked = sum_N.reshape(paths, S)
             error = 4 * walked.std(axis=0) / paths**0.5 + 1e-12
             row = alpha_signals.HORIZONS.index(session)
-            assert (np.abs(walked.mean(axis=0) - told_HS[row]) < error).all()
+            assert (np.abs(walked.mean(axis=0) - expected_HS[row]) < error).all()
 
 
 def test_theory_of_one_session_is_the_root_of_the_summed_squares(synthetic: Params) -> None:

@@ -54,7 +54,7 @@ def test_bars_break_no_rule_and_the_report_says_so(market: Quotes) -> None:
     assert all(entry["count"] == 0 for entry in market.report["rules"].values())
 
 
-def test_prices_stand_on_the_tick_and_volumes_on_the_lot(market: Quotes) -> None:
+def test_prices_are_multiples_of_the_tick_and_volumes_of_the_lot(market: Quotes) -> None:
     for name in ("Open", "High", "Low", "Close"):
         assert market.bars[name].equals(market.bars[name].round(1))
     assert (market.bars["Volume"] % 100 == 0).all()
@@ -71,7 +71,7 @@ def test_codes_are_sorted_unique_and_of_four_digits(market: Quotes) -> None:
     assert codes.str.contains(r"^[1-9]\d{3}$").all()
 
 
-def test_no_bar_lies_outside_a_listing_and_each_listing_ends_on_bars(synthetic: Params) -> None:
+def test_no_bar_is_outside_a_listing_and_each_listing_ends_with_bars(synthetic: Params) -> None:
     market = make(synthetic(suspended=0.4))
     lives = market.bars.group_by("Code").agg(first=pl.col("Date").min(), last=pl.col("Date").max())
     listed = market.listed.join(lives, on="Code")
@@ -86,7 +86,7 @@ def test_no_bar_lies_outside_a_listing_and_each_listing_ends_on_bars(synthetic: 
     assert (gone["ListedTo"] < market.index["Date"].max()).all()
 
 
-def test_the_share_of_missing_bars_is_the_one_asked_for(synthetic: Params) -> None:
+def test_the_share_of_missing_bars_is_that_of_the_config(synthetic: Params) -> None:
     made = make(synthetic(suspended=0.05, listed_later=0.0, delisted=0.0))
     slots = 120 * made.index.height
     missing = 1 - made.bars.height / slots
@@ -112,13 +112,13 @@ def test_volume_is_rescaled_with_the_split(synthetic: Params) -> None:
     assert abs(change["change"].mean()) < 4 * change["change"].std() / change.height**0.5
 
 
-def test_dear_stocks_split_more_often(synthetic: Params) -> None:
+def test_expensive_stocks_split_more_often(synthetic: Params) -> None:
     made = make(synthetic(splits=1.0))
     before = made.bars.with_columns(before=pl.col("Close").shift().over("Code")).drop_nulls()
     assert before.filter(pl.col("AdjustmentFactor") != 1)["before"].median() > 1.3 * before["before"].median()
 
 
-def test_no_split_happens_where_none_is_asked_for(synthetic: Params) -> None:
+def test_there_are_no_splits_at_rate_zero(synthetic: Params) -> None:
     assert (make(synthetic(splits=0.0)).bars["AdjustmentFactor"] == 1).all()
 
 
@@ -184,7 +184,7 @@ def test_more_stocks_than_codes_are_refused(synthetic: Params) -> None:
 
 
 @pytest.mark.parametrize(("stocks", "sectors", "size"), [(2, 1, 1), (5, 33, 3), (100, 7, 6), (33, 33, 1)])
-def test_clusters_lie_inside_sectors_and_keep_their_size(
+def test_clusters_are_within_sectors_and_keep_their_size(
     synthetic: Params, stocks: int, sectors: int, size: int
 ) -> None:
     drawn = universe.draw(synthetic(stocks=stocks, sectors=sectors, cluster_size=size))

@@ -1,4 +1,4 @@
-"""How a synthetic market moves: tails, clustering, who moves with whom."""
+"""Statistics of the synthetic market: fat tails, volatility clustering, correlations."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_stocks_have_fat_tails_and_realistic_volatility(returns_TS: Floats) -> N
     assert np.median((z_TS**4).mean(axis=0)) > 3.5
 
 
-def test_cluster_mates_move_together_most_and_sector_mates_a_little(
+def test_correlation_is_high_within_clusters_and_low_within_sectors(
     params: SyntheticQuotes, returns_TS: Floats
 ) -> None:
     drawn = universe.draw(params)
@@ -85,14 +85,14 @@ def test_a_quarter_of_the_own_shock_comes_overnight(plain: Quotes) -> None:
     assert (own_TS**2).mean() == pytest.approx(expected, rel=0.25)
 
 
-def test_range_estimators_see_the_volatility_of_the_day(plain: Quotes) -> None:
+def test_range_estimators_recover_the_volatility_of_the_day(plain: Quotes) -> None:
     parkinson = (np.log(matrix(plain, "High") / matrix(plain, "Low")) ** 2).mean(axis=0) / (4 * np.log(2))
     intraday = np.log(matrix(plain, "Close") / matrix(plain, "Open")).var(axis=0)
     assert np.median(parkinson / intraday) == pytest.approx(1.0, abs=0.15)
     assert np.corrcoef(parkinson, intraday)[0, 1] > 0.9
 
 
-def test_the_dispersion_foretells_the_variance_across_stocks(params: SyntheticQuotes) -> None:
+def test_the_dispersion_predicts_the_cross_sectional_variance(params: SyntheticQuotes) -> None:
     drawn = universe.draw(params)
     found = []
     for number in range(1500):
@@ -104,7 +104,7 @@ def test_the_dispersion_foretells_the_variance_across_stocks(params: SyntheticQu
     assert np.mean(found) == pytest.approx(shocks.dispersion(drawn, 2.0), abs=4 * error)
 
 
-def test_the_volatility_state_is_stationary_and_halves_in_sixty_sessions() -> None:
+def test_the_volatility_state_is_stationary_with_a_half_life_of_sixty_sessions() -> None:
     rng = generator(3, Purpose.SESSION)
     S = 20_000
     first = volatility = shocks.VolatilityState(1.0, rng.standard_normal(S), np.zeros(S))

@@ -16,9 +16,9 @@ import polars as pl
 from gogooku3.config.quotes import JQuantsQuotes
 from gogooku3.errors import DataError, abbreviate
 from gogooku3.quotes.schema import Bars, Index, Listed, Quotes
-from gogooku3.sources.jquants.answers import Kind
 from gogooku3.sources.jquants.codes import SECTORS, SEGMENTS, named
 from gogooku3.sources.jquants.raw import RawFolder
+from gogooku3.sources.jquants.responses import Kind
 from gogooku3.sources.rules import PRICES, VALUES, enforce
 
 _KEY = ("Date", "Code")

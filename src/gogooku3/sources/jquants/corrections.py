@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from gogooku3.sources.jquants.answers import COLUMNS, Kind, key
+from gogooku3.sources.jquants.responses import COLUMNS, Kind, key
 
 
 @dataclass(frozen=True)

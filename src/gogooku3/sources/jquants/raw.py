@@ -26,8 +26,8 @@ from pydantic.dataclasses import dataclass
 from gogooku3.errors import DataError
 from gogooku3.quotes.table import UNREADABLE, first_line
 from gogooku3.runtime.files import sha256_file, write_json, write_parquet
-from gogooku3.sources.jquants.answers import COLUMNS, KINDS, Kind, key
 from gogooku3.sources.jquants.corrections import Correction
+from gogooku3.sources.jquants.responses import COLUMNS, KINDS, Kind, key
 
 MANIFEST = "manifest.json"
 

@@ -1,4 +1,4 @@
-"""An answer that is not as documented is refused by what differs in it; nothing of its month is kept."""
+"""A response that differs from the documentation is an error; nothing of its month is kept."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def renamed(row: dict[str, Any]) -> None:
 
 
 def twice(exchange: Exchange) -> None:
-    """A page that comes again."""
+    """A duplicate page."""
     rows = [{"Date": "2024-01-31", "Code": code} | row for code, row in exchange.bars["2024-01-31"].items()]
     exchange.faults.append(
         lambda request: Answer(200, {"data": [*rows, rows[0]]}) if request.query.get("date") == "2024-01-31" else None
@@ -84,7 +84,7 @@ DAILY, MASTER, CALENDAR = "/v2/equities/bars/daily", "/v2/equities/master", "/v2
         (answered(MASTER, {"data": ["13010"]}), "its client cannot read the listing of 2024-01-29"),
     ],
 )
-def test_an_answer_that_is_not_as_documented_is_refused(
+def test_a_response_that_differs_from_the_documentation_is_refused(
     exchange: Exchange, run: Run, folder: Path, change: Callable[[Exchange], None], said: str
 ) -> None:
     change(exchange)
@@ -96,7 +96,7 @@ def test_an_answer_that_is_not_as_documented_is_refused(
     assert not folder.exists()
 
 
-def test_columns_that_are_new_change_nothing(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_new_columns_change_nothing(exchange: Exchange, run: Run, folder: Path) -> None:
     run(last="2024-01-31")
     first = RawFolder(folder).read("bars", "2024-01")
     for day in exchange.bars.values():
@@ -106,7 +106,7 @@ def test_columns_that_are_new_change_nothing(exchange: Exchange, run: Run, folde
     assert RawFolder(folder).read("bars", "2024-01").equals(first)
 
 
-def test_numbers_may_be_whole_or_missing(exchange: Exchange, run: Run, folder: Path) -> None:
+def test_numbers_may_be_integers_or_missing(exchange: Exchange, run: Run, folder: Path) -> None:
     one("bars", O=100, Va=None, AdjFactor=None, LL=None)(exchange)
     run()
     row = RawFolder(folder).read("bars", "2024-01").filter(Code="13010").row(-1, named=True)

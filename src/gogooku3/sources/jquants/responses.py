@@ -67,36 +67,38 @@ def key(columns: Mapping[str, Column]) -> list[str]:
     return [name for name in ("Date", "Code") if name in columns]
 
 
-def frame(what: str, answer: pd.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
+def frame(what: str, response: pd.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
     """The stored columns of a response, sorted by key; no rows if there is no data.
 
     Args:
         what: the request, such as `the bars of 2024-01-12`.
-        answer: the official client's data frame.
+        response: the official client's data frame.
         columns: required columns.
 
     Raises:
         DataError: a column is missing, a value has another type, or two rows have the same key.
     """
     schema = {name: _TYPES[column.kind] for name, column in columns.items()}
-    if answer.empty:
+    if response.empty:
         return pl.DataFrame(schema=schema)
-    missing = [name for name in columns if name not in answer.columns]
+    missing = [name for name in columns if name not in response.columns]
     if missing:
-        others = [name for name in answer.columns if name not in columns]
-        raise changed(
+        others = [name for name in response.columns if name not in columns]
+        raise format_error(
             f"{what} lack {abbreviate((f'`{name}`' for name in missing), limit=12)}; the renamed columns may be among"
             f" {abbreviate((f'`{name}`' for name in others), limit=40)}"
         )
-    values = {name: _converted(what, name, column, answer[name].tolist()) for name, column in columns.items()}
+    values = {name: _converted(what, name, column, response[name].tolist()) for name, column in columns.items()}
     rows = pl.DataFrame(values, schema=schema).sort(key(columns))
     duplicates = rows.filter(pl.struct(key(columns)).is_duplicated())
     if not duplicates.is_empty():
-        raise changed(f"{what} have {len(duplicates)} rows with a duplicate key, such as {_row(duplicates.row(0))}")
+        raise format_error(
+            f"{what} have {len(duplicates)} rows with a duplicate key, such as {_row(duplicates.row(0))}"
+        )
     return rows
 
 
-def changed(difference: str) -> DataError:
+def format_error(difference: str) -> DataError:
     """The error for a response that differs from the API's documentation; finished months are kept."""
     return DataError(
         f"the response of J-Quants differs from its documentation: {difference}",
@@ -110,7 +112,7 @@ def _converted(what: str, name: str, column: Column, values: list[Any]) -> list[
     for value, result in zip(values, converted, strict=True):
         if result is None and not (column.nullable and _is_missing(value)):
             given = "no value" if _is_missing(value) else repr(value)
-            raise changed(f"in {what}, `{name}` has {given}, not {_PHRASES[column.kind]}")
+            raise format_error(f"in {what}, `{name}` has {given}, not {_PHRASES[column.kind]}")
     return converted
 
 

@@ -1,4 +1,4 @@
-"""What must hold of every feature, whatever its formula."""
+"""Properties of every feature: no look-ahead, exact lookback, invariance to splits and units, no zeros for missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_feature = pytest.mark.parametrize("feature", EVERY, ids=[feature.name for 
 
 
 def disturbed(market: Market, rows: slice, seed: int, columns: slice = slice(None)) -> Market:
-    """The market with every price, volume and index level of some sessions drawn anew; highs and lows stay so."""
+    """The market with random prices, volumes and index levels in some sessions; highs and lows stay consistent."""
     draw = np.random.Generator(np.random.Philox(seed))
     changed = {name: getattr(market, name).copy() for name in SERIES}
     for name, values in changed.items():
@@ -81,7 +81,7 @@ def test_bars_after_the_session_change_no_bit(feature: Feature, market: Market) 
 
 
 @every_feature
-def test_where_history_begins_changes_no_bit(feature: Feature, market: Market) -> None:
+def test_the_start_of_the_history_changes_no_bit(feature: Feature, market: Market) -> None:
     start = 330 - 3 - feature.lookback
     found = feature.values(market.rows(start, 330))
     np.testing.assert_array_equal(found[feature.lookback - 1 :], feature.values(market)[start + feature.lookback - 1 :])
@@ -103,7 +103,7 @@ def _against_all_of_history(market: Market) -> np.ndarray:
 
 
 @pytest.mark.parametrize("compute", [_of_the_next_session, _least_yet_to_come, _against_all_of_history])
-def test_the_check_of_the_future_names_a_feature_that_peeks(
+def test_the_look_ahead_test_catches_a_feature_with_look_ahead(
     compute: Callable[[Market], np.ndarray], market: Market
 ) -> None:
     with pytest.raises(AssertionError, match="peek_1 looks ahead"):
@@ -111,7 +111,7 @@ def test_the_check_of_the_future_names_a_feature_that_peeks(
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
-def test_it_names_a_target_that_goes_by_another_name(horizon: int, market: Market) -> None:
+def test_the_look_ahead_test_catches_a_target_under_another_name(horizon: int, market: Market) -> None:
     def target(market: Market) -> np.ndarray:
         return forward_returns(market, [horizon])[0].astype(np.float64)
 
@@ -120,7 +120,7 @@ def test_it_names_a_target_that_goes_by_another_name(horizon: int, market: Marke
         test_bars_after_the_session_change_no_bit(disguised, market)
 
 
-def test_the_check_of_the_lookback_catches_a_memory_without_end(market: Market) -> None:
+def test_the_lookback_test_catches_an_infinite_memory(market: Market) -> None:
     def smoothed(market: Market) -> np.ndarray:
         level_TS = market.close_TS.copy()
         for t in range(1, len(level_TS)):
@@ -135,7 +135,7 @@ def test_the_check_of_the_lookback_catches_a_memory_without_end(market: Market) 
 
 @every_feature
 def test_the_unit_of_a_stocks_price_does_not_matter(feature: Feature, market: Market) -> None:
-    """Twice the price and half the shares is the same market: what a split does to every bar at once."""
+    """Twice the price and half the shares is the same market, as after a split before the first bar."""
     unit_S = np.where(np.arange(len(market.codes)) % 2, 2.0, 1.0)
     scaled = {name: getattr(market, name) * unit_S for name in PRICES}
     other = replace(market, volume_TS=market.volume_TS / unit_S, **scaled)
@@ -146,7 +146,7 @@ TURNOVER_LEVEL = {feature.name for feature in EVERY if re.fullmatch(r"(log_turno
 
 
 @every_feature
-def test_the_unit_of_traded_value_does_not_matter_but_for_its_level(feature: Feature, market: Market) -> None:
+def test_the_unit_of_traded_value_only_matters_for_its_level(feature: Feature, market: Market) -> None:
     double = replace(market, volume_TS=market.volume_TS * 2, turnover_TS=market.turnover_TS * 2)
     found, wanted = feature.values(double), feature.values(market)
     if feature.name in TURNOVER_LEVEL:
@@ -157,7 +157,7 @@ def test_the_unit_of_traded_value_does_not_matter_but_for_its_level(feature: Fea
 
 @pytest.fixture(scope="module")
 def split(make_frames: Callable[..., object]) -> tuple[Market, Market]:
-    """A market, and the same in which stock 1315 splits two for one in session 280."""
+    """A market, and the same market with a two-for-one split of stock 1315 in session 280."""
     frames = make_frames()
     day = frames.bars["Date"].unique().sort()[280]  # type: ignore[attr-defined]
     after = (pl.col("Code") == "1315") & (pl.col("Date") >= day)
@@ -179,7 +179,7 @@ def test_a_split_changes_nothing(feature: Feature, split: tuple[Market, Market])
 
 @pytest.fixture(scope="module")
 def late(market: Market) -> Market:
-    """Stock 2 has its first bar in session 300."""
+    """A market in which stock 2 has its first bar in session 300."""
     changed = {name: getattr(market, name).copy() for name in SERIES if name != "index_T"}
     for values in changed.values():
         values[:300, 2] = np.nan
@@ -188,7 +188,7 @@ def late(market: Market) -> Market:
 
 @every_feature
 def test_a_stock_without_history_has_no_value(feature: Feature, late: Market) -> None:
-    """Fewer than four fifths of a lookback that needs them all is unknown, and never 0 in its place."""
+    """With too little history the value is NaN, never 0."""
     if feature.scope == "session" or feature.lookback == 1 or feature.name.startswith("sector_"):
         return
     values = feature.values(late)[:, 2]
@@ -202,7 +202,9 @@ HOLED = {"open_TS": "ret_overnight_1", "high_TS": "range_1", "low_TS": "close_pl
 
 
 @pytest.mark.parametrize(("series", "name"), HOLED.items())
-def test_a_hole_in_a_bar_is_a_hole_in_what_needs_it(series: str, name: str, market: Market) -> None:
+def test_a_missing_value_in_a_bar_is_missing_in_the_features_that_need_it(
+    series: str, name: str, market: Market
+) -> None:
     values = getattr(market, series).copy()
     values[310, 4] = np.nan
     feature = next(feature for feature in EVERY if feature.name == name)
@@ -220,7 +222,7 @@ COUNTS = {
 
 
 @every_feature
-def test_a_suspended_session_turns_no_value_to_zero(feature: Feature, market: Market) -> None:
+def test_a_suspended_session_gives_no_zero(feature: Feature, market: Market) -> None:
     if feature.scope != "stock" or feature.name in COUNTS:
         return  # a middle rank and a count of sessions may be 0 in truth
     changed = {name: getattr(market, name).copy() for name in SERIES if name != "index_T"}
@@ -232,7 +234,7 @@ def test_a_suspended_session_turns_no_value_to_zero(feature: Feature, market: Ma
 
 @every_feature
 def test_every_value_is_finite_or_missing(feature: Feature, market: Market) -> None:
-    """On flat prices and without trade too: zero ranges, zero variances, zero volumes."""
+    """Including constant prices and no trade: zero ranges, zero variances, zero volumes."""
     changed = {name: getattr(market, name).copy() for name in SERIES}
     for name in PRICES:
         changed[name][:, 3] = 500.0
