@@ -278,13 +278,13 @@ def test_an_invalid_table_is_an_error_and_the_dataset_stays(
     joined: Dataset,
     table: pl.DataFrame,
     tmp_path: Path,
-    spoil: Callable[[pl.DataFrame], pl.DataFrame],
+    damage: Callable[[pl.DataFrame], pl.DataFrame],
     message: str,
 ) -> None:
     target = tmp_path / "dataset"
     target.mkdir()
     (target / "schema.json").write_text("the dataset before")
-    write(spoil(table), joined)
+    write(damage(table), joined)
     with pytest.raises(DataError) as caught:
         build(frames.history(), joined, target)
     assert f"`{joined.joined.folder}/statements.parquet`" in caught.value.message
