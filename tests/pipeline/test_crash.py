@@ -153,7 +153,7 @@ def test_killed_while_states_are_saved_it_goes_on_from_the_newest(
         assert status == -signal.SIGKILL
         assert older(folder)
         assert len(list((folder / "models/.adaptive_norm.partial").glob("0*"))) <= 2
-        steps += [int(line.split("step ")[1].split(",")[0]) for line in said.splitlines() if "going on" in line]
+        steps += [int(line.split("step ")[1].split(",")[0]) for line in said.splitlines() if "resuming from" in line]
     assert stages.run(folder, *PHASE)[0] == 0
     as_undisturbed(folder)
     assert len(steps) == 2
@@ -174,7 +174,7 @@ def test_killed_before_each_file_that_a_phase_delivers_it_delivers_them_all(
     for at in (0, *range(stages.operations - 6, stages.operations)):
         status, said = stages.run(folder, *PHASE, at=at)
         assert status == -signal.SIGKILL
-        assert "going on from epoch 1, step 0" in said
+        assert "resuming from epoch 1, step 0" in said
         moved += not older(folder)
     assert moved == 3, "of four files that take their places one after the other"
     assert stages.run(folder, *PHASE)[0] == 0
@@ -189,8 +189,8 @@ def test_a_newest_state_cut_off_by_a_power_failure_costs_a_step_and_no_byte(
     newest.write_bytes(newest.read_bytes()[:-4096])
     status, said = stages.run(folder, *PHASE)
     assert status == 0
-    assert f"`models/.adaptive_norm.partial/{newest.name}` is not whole and was discarded" in said
-    assert f"going on from epoch 0, step {int(before.stem.split('-')[1])}" in said
+    assert f"`models/.adaptive_norm.partial/{newest.name}` is corrupt and was discarded" in said
+    assert f"resuming from epoch 0, step {int(before.stem.split('-')[1])}" in said
     as_undisturbed(folder)
 
 
@@ -210,8 +210,8 @@ def test_a_changed_parameter_starts_anew_and_ends_as_if_nothing_had_been_saved(
     params.write_text(changed)
     status, said = stages.run(folder, *PHASE)
     assert status == 0
-    assert said.count("was discarded: it was made from other inputs: `train.recipe.weight_decay`\n") == 2
-    assert "going on from" not in said
+    assert said.count("is stale and was discarded: these inputs have changed: `train.recipe.weight_decay`\n") == 2
+    assert "resuming from" not in said
     for path in (folder / "models/adaptive_norm").iterdir():
         assert path.read_bytes() == (alone / "models/adaptive_norm" / path.name).read_bytes()
 
@@ -227,26 +227,26 @@ def test_a_disk_that_fills_up_ends_in_one_line_and_the_next_run_goes_on(
     assert status == 4
     refused = [line for line in said.splitlines() if "could not be saved" in line]
     assert refused
-    assert all("a crash would go back to epoch 0, step " in line for line in refused)
+    assert all("after a crash training would resume from epoch 0, step " in line for line in refused)
     assert said.splitlines()[-2].startswith("error: ")
     assert "cannot be used: File too large" in said
     assert said.splitlines()[-1].startswith("hint: free some space")
     assert older(folder)
     status, said = stages.run(folder, *PHASE)
     assert status == 0
-    assert "going on from epoch 0, step " in said
+    assert "resuming from epoch 0, step " in said
     as_undisturbed(folder)
 
 
 def test_ctrl_c_says_what_was_saved_and_how_to_go_on(stages: Stages, folder: Path, as_undisturbed: Check) -> None:
     status, said = stages.run(folder, *PHASE, at=40, how="SIGINT")
     assert status == 130
-    place = said.split("was stopped by Ctrl-C in ")[1].split(";")[0]
-    assert f"saved in `models/.adaptive_norm.partial`: {place}\nhint: `dvc repro` goes on from there" in said
+    position = said.split("was stopped by Ctrl-C in ")[1].split(";")[0]
+    assert f"checkpoint in `models/.adaptive_norm.partial`: {position}\nhint: `dvc repro` resumes from it" in said
     assert older(folder)
     status, said = stages.run(folder, *PHASE)
     assert status == 0
-    assert f"going on from {place}, " in said
+    assert f"resuming from {position}, " in said
     as_undisturbed(folder)
 
 
@@ -283,7 +283,7 @@ def test_dvc_killed_and_interrupted_goes_on_and_locks_the_same(
             assert f"phase {phase} was stopped by Ctrl-C in epoch" in said
             assert f"failed to reproduce 'train@{phase}'" in said
         assert saved()
-        assert "going on from epoch" in workspace.run("dvc", "repro", f"train@{phase}").stderr
+        assert "resuming from epoch" in workspace.run("dvc", "repro", f"train@{phase}").stderr
     workspace.run("dvc", "repro")
     assert (workspace.folder / "dvc.lock").read_bytes() == (small_run.folder / "dvc.lock").read_bytes()
     assert workspace.changes() == ""

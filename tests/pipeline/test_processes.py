@@ -140,11 +140,11 @@ def test_two_processes_of_which_one_is_killed_go_on_and_make_the_bytes_of_one(
         said = process.communicate(timeout=120)[1]
     assert process.returncode == 4
     error = the_error(said)
-    assert "process 1 of 2 that train together was killed by SIGKILL" in error
-    assert "`dvc repro` goes on from the newest state" in error
+    assert "training process 1 of 2 was killed by SIGKILL" in error
+    assert "`dvc repro` resumes from the newest checkpoint" in error
     done = two.train()
     assert done.returncode == 0, done.stderr
-    assert "going on from epoch" in done.stderr
+    assert "resuming from epoch" in done.stderr
     assert done.stderr.count("RankIC on validation") <= 2, "one process is seen"
     assert two.made == alone
     assert not list(two.folder.rglob("*.partial"))
@@ -187,7 +187,7 @@ def test_a_signal_ends_all_at_one_step_and_the_next_run_goes_on_with_any_number_
     assert f"phase {PHASE} was stopped by {name} in epoch" in the_error(said)
     two.set({"numerics.processes": 1})
     done = two.train()
-    assert "going on from epoch" in done.stderr
+    assert "resuming from epoch" in done.stderr
     assert two.made == alone
 
 
@@ -246,8 +246,8 @@ def test_a_divergence_is_one_error_that_names_the_state_of_the_process_that_writ
     done = wild.train()
     assert done.returncode == 6
     error = the_error(done.stderr)
-    assert "phase gat stopped in epoch 0, step" in error
-    assert "the last good state, epoch 0, step" in error
+    assert "phase gat diverged in epoch 0, step" in error
+    assert "the last good checkpoint, epoch 0, step" in error
     assert len(list((wild.folder / f"models/.{PHASE}.partial").glob("0*"))) <= 2
 
 

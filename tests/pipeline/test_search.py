@@ -42,13 +42,13 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
     assert "error: train@gat: killed by SIGKILL" in told
     assert "\nhint: the same command goes on, from the newest state" in told
     with begun(workspace.folder, workspace.environment, *command) as victim:
-        wait(lambda: "going on from epoch" in said.read_text(), victim)
+        wait(lambda: "resuming from epoch" in said.read_text(), victim)
         victim.kill()
     kill_trials(workspace.folder)
     assert workspace.changes() == "?? decay.yaml\n"
     found: dict[str, Any] = json.loads(workspace.run(*command).stdout)
     assert "Running stage 'train@gat'" in said.read_text()
-    assert "going on from epoch" in said.read_text()
+    assert "resuming from epoch" in said.read_text()
     assert "Running stage 'train@adaptive_norm'" not in said.read_text()
     assert workspace.changes() == "?? decay.yaml\n"
     assert [trial["state"] for trial in found["trials"]] == ["complete"]

@@ -173,7 +173,7 @@ def test_killed_in_a_fold_it_goes_on_and_ends_with_the_same_bytes(
         os.killpg(victim.pid, signal.SIGKILL)
         victim.communicate()
     said = workspace.run("dvc", "repro", "fold@1").stderr
-    assert "going on from epoch" in said
+    assert "resuming from epoch" in said
     assert ("phase baseline" in said) is (phase == "baseline")  # what was finished is not trained again
     assert [path.name for path in (workspace.folder / "models/folds").iterdir()] == ["1"]
     workspace.run("dvc", "repro")

@@ -1,4 +1,4 @@
-"""States on disk: two at most, whole or not taken up, and taken up by the inputs that they belong to alone."""
+"""Checkpoints on disk: two at most; corrupt or stale ones are discarded."""
 
 from __future__ import annotations
 
@@ -39,40 +39,40 @@ def equal(one: State | None, two: State) -> bool:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Callable[..., Checkpoints]:
-    """The states of a phase, as a new process sees them."""
+def open_checkpoints(tmp_path: Path) -> Callable[..., Checkpoints]:
+    """The checkpoints of a phase, as a new process opens them."""
     return lambda inputs=INPUTS: Checkpoints(tmp_path / "gat", inputs)
 
 
-def names(states: Checkpoints) -> list[str]:
-    return sorted(path.name for path in states.folder.iterdir())
+def names(store: Checkpoints) -> list[str]:
+    return sorted(path.name for path in store.folder.iterdir())
 
 
-def test_nothing_saved_is_nothing_to_go_on_from(made: Callable[..., Checkpoints]) -> None:
-    assert made().newest() is None
+def test_nothing_saved_is_nothing_to_go_on_from(open_checkpoints: Callable[..., Checkpoints]) -> None:
+    assert open_checkpoints().newest() is None
 
 
-def test_the_newest_of_two_states_comes_back_to_the_bit(made: Callable[..., Checkpoints]) -> None:
-    states = made()
+def test_the_newest_of_two_states_comes_back_to_the_bit(open_checkpoints: Callable[..., Checkpoints]) -> None:
+    store = open_checkpoints()
     for place in ((0, 3), (0, 12), (1, 0), (10, 2)):
-        states.save(state(*place))
-        assert len(names(states)) <= 2
-    assert equal(made().newest(), state(10, 2))
-    assert names(states) == ["000001-000000000.safetensors", "000010-000000002.safetensors"]
+        store.save(state(*place))
+        assert len(names(store)) <= 2
+    assert equal(open_checkpoints().newest(), state(10, 2))
+    assert names(store) == ["000001-000000000.safetensors", "000010-000000002.safetensors"]
 
 
-def test_states_lie_where_dvc_and_git_look_away(made: Callable[..., Checkpoints]) -> None:
-    assert made().folder.name == ".gat.partial"
+def test_states_lie_where_dvc_and_git_look_away(open_checkpoints: Callable[..., Checkpoints]) -> None:
+    assert open_checkpoints().folder.name == ".gat.partial"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "a header's byte", "a tensor's byte", "empty", "text"])
 def test_a_newest_state_that_is_not_whole_is_discarded_for_the_one_before(
-    damage: str, made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+    damage: str, open_checkpoints: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    states = made()
-    states.save(state(0, 3))
-    states.save(state(0, 5))
-    newest = states.folder / names(states)[-1]
+    store = open_checkpoints()
+    store.save(state(0, 3))
+    store.save(state(0, 5))
+    newest = store.folder / names(store)[-1]
     content = bytearray(newest.read_bytes())
     if damage == "truncated":
         del content[-5:]
@@ -83,12 +83,12 @@ def test_a_newest_state_that_is_not_whole_is_discarded_for_the_one_before(
     else:
         content = bytearray(b"" if damage == "empty" else b"no tensors at all")
     newest.write_bytes(content)
-    again = made()
+    again = open_checkpoints()
     with caplog.at_level(logging.WARNING):
         assert equal(again.newest(), state(0, 3))
-    assert f"the state `{newest}`" in caplog.text
+    assert f"the checkpoint `{newest}`" in caplog.text
     assert "discarded" in caplog.text
-    assert "going on from epoch 0, step 3" in caplog.text
+    assert "resuming from epoch 0, step 3" in caplog.text
     assert names(again) == ["000000-000000003.safetensors"]
 
 
@@ -102,27 +102,30 @@ def test_a_newest_state_that_is_not_whole_is_discarded_for_the_one_before(
     ],
 )
 def test_a_state_of_other_inputs_is_discarded_and_they_are_named(
-    inputs: dict[str, object], named: str, made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+    inputs: dict[str, object],
+    named: str,
+    open_checkpoints: Callable[..., Checkpoints],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    made().save(state(0, 3))
+    open_checkpoints().save(state(0, 3))
     with caplog.at_level(logging.WARNING):
-        assert made(inputs).newest() is None
-    assert f"was discarded: it was made from other inputs: {named}" in caplog.text
-    assert names(made()) == []
+        assert open_checkpoints(inputs).newest() is None
+    assert f"is stale and was discarded: these inputs have changed: {named}" in caplog.text
+    assert names(open_checkpoints()) == []
 
 
-def test_what_a_kill_left_half_written_is_removed(made: Callable[..., Checkpoints]) -> None:
-    states = made()
-    states.save(state(0, 3))
-    (states.folder / ".000000-000000005.safetensors.partial").write_bytes(b"half")
-    (states.folder / "whole").mkdir()
-    (states.folder / "whole/config.json").touch()
-    assert equal(made().newest(), state(0, 3))
-    assert names(states) == ["000000-000000003.safetensors"]
+def test_what_a_kill_left_half_written_is_removed(open_checkpoints: Callable[..., Checkpoints]) -> None:
+    store = open_checkpoints()
+    store.save(state(0, 3))
+    (store.folder / ".000000-000000005.safetensors.partial").write_bytes(b"half")
+    (store.folder / "staging").mkdir()
+    (store.folder / "staging/config.json").touch()
+    assert equal(open_checkpoints().newest(), state(0, 3))
+    assert names(store) == ["000000-000000003.safetensors"]
 
 
 def test_saving_takes_its_share_of_the_time_and_no_more(
-    made: Callable[..., Checkpoints], monkeypatch: pytest.MonkeyPatch
+    open_checkpoints: Callable[..., Checkpoints], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
@@ -135,54 +138,54 @@ def test_saving_takes_its_share_of_the_time_and_no_more(
 
         monkeypatch.setattr(Checkpoints, "_write", slow)
 
-    states = made()
-    assert states.due()
+    store = open_checkpoints()
+    assert store.due()
     for seconds, pause in ((0.5, 25.0), (2.0, 100.0), (60.0, 600.0)):
         takes(seconds)
-        states.save(state(0, 1))
+        store.save(state(0, 1))
         clock[0] += pause - 0.01
-        assert not states.due()
+        assert not store.due()
         clock[0] += 0.02
-        assert states.due()
+        assert store.due()
 
 
 def test_files_are_delivered_together_and_then_no_state_is_left(
-    made: Callable[..., Checkpoints], tmp_path: Path
+    open_checkpoints: Callable[..., Checkpoints], tmp_path: Path
 ) -> None:
     (tmp_path / "gat").mkdir()
     (tmp_path / "gat/a.json").write_text("old")
-    states = made()
-    states.save(state(0, 3))
-    with pytest.raises(OSError, match="full"), states.delivered() as folder:
+    store = open_checkpoints()
+    store.save(state(0, 3))
+    with pytest.raises(OSError, match="full"), store.publish() as folder:
         (folder / "a.json").write_text("new")
         raise OSError("full")
     assert (tmp_path / "gat/a.json").read_text() == "old"
-    assert equal(made().newest(), state(0, 3))
-    with states.delivered() as folder:
+    assert equal(open_checkpoints().newest(), state(0, 3))
+    with store.publish() as folder:
         (folder / "a.json").write_text("new")
     assert (tmp_path / "gat/a.json").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["gat"]
 
 
 def test_a_full_disk_costs_the_new_state_and_not_the_one_before(
-    made: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
+    open_checkpoints: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The limit on a file's size is a disk that takes so much and no more."""
     large = replace(state(0, 5), tensors={"weights:a": torch.zeros(100_000)})
-    states = made()
-    states.save(state(0, 3))
+    store = open_checkpoints()
+    store.save(state(0, 3))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         with caplog.at_level(logging.WARNING):
-            states.save(large)
+            store.save(large)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert "the state of epoch 0, step 5 could not be saved" in caplog.text
-    assert "File too large; a crash would go back to epoch 0, step 3" in caplog.text
-    assert not states.due()
-    assert names(states) == ["000000-000000003.safetensors"]
-    assert equal(made().newest(), state(0, 3))
+    assert "the checkpoint of epoch 0, step 5 could not be saved" in caplog.text
+    assert "File too large; after a crash training would resume from epoch 0, step 3" in caplog.text
+    assert not store.due()
+    assert names(store) == ["000000-000000003.safetensors"]
+    assert equal(open_checkpoints().newest(), state(0, 3))
 
 
 KILLED = """
@@ -191,11 +194,11 @@ from pathlib import Path
 import torch
 from gogooku3.training.checkpoints import Checkpoints, State
 
-def states(folder):
+def store(folder):
     return Checkpoints(folder / "gat", {})
 
 def save(folder, step):
-    states(folder).save(State(0, step, {"weights:a": torch.full((9,), step)}, {}))
+    store(folder).save(State(0, step, {"weights:a": torch.full((9,), step)}, {}))
 
 def killed_before(operation, folder):
     done = 0
@@ -219,9 +222,9 @@ for operation in range(100):
     if os.waitpid(child, 0)[1] == 0:
         break
     assert len(list((folder / ".gat.partial").glob("0*"))) <= 2
-    print(states(folder).newest().step)
+    print(store(folder).newest().step)
 """
-"""Saves a fourth state, and is killed before each of the file operations that this takes."""
+"""Saves a fourth checkpoint, and is killed before each file operation of that save."""
 
 
 def test_killed_before_any_file_operation_of_a_save_the_newest_whole_state_is_left(tmp_path: Path) -> None:

@@ -17,17 +17,17 @@ from gogooku3.training.batches import Batch
 
 def test_every_bit_of_every_tensor_counts(network: Callable[..., Network]) -> None:
     made = network("finetune")
-    seen = {fingerprint.of_weights(made)}
+    seen = {fingerprint.hash_weights(made)}
     for name, tensor in made.state_dict().items():
         for place in {0, tensor.numel() - 1}:
             bits = tensor.view(-1).view(torch.int32)
             for bit in (0, 22, 31):
                 bits[place] ^= -(2**31) if bit == 31 else 1 << bit
-                changed = fingerprint.of_weights(made)
+                changed = fingerprint.hash_weights(made)
                 assert changed not in seen, (name, place, bit)
                 seen.add(changed)
                 bits[place] ^= -(2**31) if bit == 31 else 1 << bit
-    assert fingerprint.of_weights(made) in seen
+    assert fingerprint.hash_weights(made) in seen
 
 
 def test_it_is_the_sum_of_bits_times_odd_places() -> None:
@@ -39,15 +39,15 @@ def test_it_is_the_sum_of_bits_times_odd_places() -> None:
         with np.errstate(over="ignore"):
             totals[name] = int((bits * np.arange(1, 2 * bits.size, 2)).sum())
     expected = fingerprint.short_hash("\0".join(f"{name}\0{totals[name]}" for name in sorted(totals)).encode())
-    assert fingerprint.of_weights(module) == expected
+    assert fingerprint.hash_weights(module) == expected
 
 
 def test_two_weights_that_change_places_are_seen() -> None:
     module = nn.Linear(4, 1, bias=False)
-    before = fingerprint.of_weights(module)
+    before = fingerprint.hash_weights(module)
     with torch.no_grad():
         module.weight[0] = module.weight[0, [1, 0, 2, 3]]
-    assert fingerprint.of_weights(module) != before
+    assert fingerprint.hash_weights(module) != before
 
 
 def test_first_and_last_step_of_an_epoch_and_each_hundredth_are_due() -> None:

@@ -1,4 +1,4 @@
-"""Gradients of a batch: the loss is the whole batch's, into however many shares it is divided."""
+"""Gradients of a batch: the loss is that of the whole batch, independent of the number of shards."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def inputs(panel: Panel) -> PanelOnDevice:
 
 
 def gradients(network: Network, inputs: PanelOnDevice, shares: int, batch: Batch = BATCH) -> dict[str, torch.Tensor]:
-    """Of one process, by parameter, with the loss."""
+    """Gradients by parameter, and the loss, computed in one process."""
     blocks = [
-        inputs.block(batch.first, batch.sessions, stocks_S, with_neighbours=True) for stocks_S in batch.shares(shares)
+        inputs.block(batch.first, batch.sessions, stocks_S, with_neighbours=True) for stocks_S in batch.shards(shares)
     ]
     network.zero_grad()
-    value = Gradients(network, inputs.panel, "gat", RECIPE, Group(shares=shares)).of(batch, blocks, 2, 3)
+    value = Gradients(network, inputs.panel, "gat", RECIPE, Group(shares=shares)).compute(batch, blocks, 2, 3)
     found = {
         name: parameter.grad.clone() for name, parameter in network.named_parameters() if parameter.grad is not None
     }
@@ -81,12 +81,12 @@ def test_each_share_drops_out_what_it_alone_decides(network: Make, inputs: Panel
 
 
 def test_a_batch_of_fewer_stocks_than_shares_is_refused() -> None:
-    with pytest.raises(DataError, match=r"7 stocks trade in a batch that `numerics.shares` divides into 8 parts"):
-        BATCH.shares(8)
+    with pytest.raises(DataError, match=r"a batch has 7 stocks, fewer than its 8 shards \(`numerics.shares`\)"):
+        BATCH.shards(8)
 
 
 def test_shares_hold_every_stock_once_in_order_and_the_first_are_the_largest() -> None:
-    shares = BATCH.shares(3)
+    shares = BATCH.shards(3)
     assert [len(stocks_S) for stocks_S in shares] == [3, 2, 2]
     np.testing.assert_array_equal(np.concatenate(shares), BATCH.stocks_S)
 

@@ -1,5 +1,5 @@
-"""A phase learns what is planted, ends with the same bytes however often it is stopped, keeps its best epoch, and stops
-when it diverges."""
+"""Training loop: it learns the alpha signal, is bitwise identical after stop and resume, keeps its best epoch, stops
+early, and stops when it diverges."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Make = Callable[..., Network]
 
 @pytest.fixture
 def run(panel: Panel, tmp_path: Path) -> Run:
-    """Trains a network as a phase, by default in a folder of its own, in which nothing was saved before."""
+    """Trains a network as a phase, by default in an empty folder of its own."""
     numbers = count()
 
     def trained(
@@ -111,16 +111,16 @@ def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel
 def test_patience_ends_a_phase_and_changes_nothing_before(network: Make, run: Run) -> None:
     """At this rate the first epochs are the best."""
     phase = Phase(epochs=12, learning_rate=5e-2)
-    whole = run(network("baseline"), phase=phase).history
+    uninterrupted = run(network("baseline"), phase=phase).history
     for patience in (1, 2):
         ended = run(network("baseline"), replace(RECIPE, patience=patience), phase).history
         expected = next(
             number
             for number in range(1, 13)
-            if number == 12 or number - 1 - max(range(number), key=lambda e: ranks(whole)[e]) >= patience
+            if number == 12 or number - 1 - max(range(number), key=lambda e: ranks(uninterrupted)[e]) >= patience
         )
         assert len(ended.epochs) == expected < 12
-        assert ended.epochs == whole.epochs[:expected]
+        assert ended.epochs == uninterrupted.epochs[:expected]
 
 
 def ranks(history: Any) -> list[float]:
@@ -155,7 +155,7 @@ def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(network: M
 
 
 def test_a_phase_of_no_epochs_hands_on_what_it_was_given(network: Make, run: Run, tmp_path: Path) -> None:
-    """Also the moments that are not there: those of a block that never trained."""
+    """The moments of a block that never trained stay absent."""
     state = run(network("baseline")).state
     made = network("gat", opened=True)
     given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
@@ -184,7 +184,7 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
 ) -> None:
     broken = panel.y_TSH.copy()
     broken[20, 4] = np.inf
-    with pytest.raises(DivergenceError, match=r"phase baseline stopped in epoch 0, step (\d+): loss nan") as stopped:
+    with pytest.raises(DivergenceError, match=r"phase baseline diverged in epoch 0, step (\d+): loss nan") as stopped:
         run(network("baseline"), on=replace(panel, y_TSH=broken), folder=tmp_path)
     batches = plan(panel, RECIPE, "baseline", 0)
     step, batch = next((i, b) for i, b in enumerate(batches) if b.first <= 20 < b.first + b.sessions)
@@ -193,7 +193,7 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
         f"step {step}: loss nan, gradient norm nan (batch {batch.fingerprint(panel)}: sessions {first} to {last}"
         in (stopped.value.message)
     )
-    assert f"the last good state, epoch 0, step {step}, is in" in stopped.value.message
+    assert f"the last good checkpoint, epoch 0, step {step}, is in" in stopped.value.message
     kept = Checkpoints(tmp_path / "baseline", {}).newest()
     assert kept is not None
     assert (kept.epoch, kept.step) == (0, step)
@@ -201,22 +201,22 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
 
 
 def test_scores_that_are_not_finite_are_no_rank_of_zero(panel: Panel, network: Make, run: Run) -> None:
-    """One step, whose loss and gradient are as they should be, breaks the weights of the only epoch."""
+    """One step, whose loss and gradient are finite, breaks the weights of the only epoch."""
     first, last = panel.split["train"]
     one_step = replace(RECIPE, batch_size=(last + 1 - first) * RECIPE.batch_stocks)
     assert len(plan(panel, one_step, "baseline", 0)) == 1
-    with pytest.raises(DivergenceError, match=r"stopped in epoch 0, step 1: a score of validation is not finite"):
+    with pytest.raises(DivergenceError, match=r"diverged in epoch 0, step 1: a validation score is not finite"):
         run(network("baseline"), one_step, Phase(epochs=1, learning_rate=3e38))
 
 
 def test_broken_weights_are_not_saved(network: Make, run: Run, tmp_path: Path) -> None:
-    with pytest.raises(DivergenceError, match="the last good state, the start of the phase"):
+    with pytest.raises(DivergenceError, match="the last good checkpoint, the start of the phase"):
         run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e39), folder=tmp_path)
     assert Checkpoints(tmp_path / "baseline", {}).newest() is None
 
 
 class Power:
-    """Cuts training off after so many states were saved, as a kill would: no code runs after it."""
+    """Cuts training off after `after` checkpoints, as a kill would: no code runs after it."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -234,11 +234,11 @@ class Power:
 def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
     network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Saved after every step and epoch; cut off in the first epoch, the second, at an epoch's end and at the very
-    end."""
+    """Checkpoints after every step and epoch; cut off in the first epoch, the second, at an epoch's end and at the
+    end of the phase."""
     phase = Phase(epochs=2, learning_rate=1e-2)
-    whole = run(network("finetune"), phase=phase, name="finetune")
-    first, second = (epoch.steps for epoch in whole.history.epochs)
+    uninterrupted = run(network("finetune"), phase=phase, name="finetune")
+    first, second = (epoch.steps for epoch in uninterrupted.history.epochs)
     monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
     save = Checkpoints.save
     for moment in (0, 5, first, first + 4, first + 1 + second):
@@ -248,7 +248,7 @@ def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
             with pytest.raises(SystemExit):
                 run(network("finetune"), phase=phase, name="finetune", folder=folder)
         assert len(list((folder / ".finetune.partial").iterdir())) == min(moment + 1, 2)
-        assert same(run(network("finetune"), phase=phase, name="finetune", folder=folder), whole), moment
+        assert same(run(network("finetune"), phase=phase, name="finetune", folder=folder), uninterrupted), moment
 
 
 @pytest.mark.parametrize("circumstance", ["bf16", "shares"])
@@ -267,20 +267,20 @@ def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a
     def trained(folder: Path | None = None) -> Trained:
         return run(network("finetune").to_device(CPU, numerics), name="finetune", folder=folder, group=group)
 
-    whole, plain = trained(), run(network("finetune"), name="finetune")
+    uninterrupted, plain = trained(), run(network("finetune"), name="finetune")
     monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", Power(7)(Checkpoints.save))
         with pytest.raises(SystemExit):
             trained(tmp_path)
-    assert same(trained(tmp_path), whole)
-    losses, expected = ([epoch.train_loss for epoch in each.history.epochs] for each in (whole, plain))
+    assert same(trained(tmp_path), uninterrupted)
+    losses, expected = ([epoch.train_loss for epoch in each.history.epochs] for each in (uninterrupted, plain))
     assert losses[-1] < losses[0]
     assert losses != expected
     if circumstance == "bf16":  # shares draw other dropout
         np.testing.assert_allclose(losses, expected, rtol=0.2, atol=0.05)
     made = network("finetune")
-    made.load_state_dict(whole.weights)
+    made.load_state_dict(uninterrupted.weights)
     assert validate(made, PanelOnDevice(panel, 8, CPU), "test")["1"] > 0.4
 
 
@@ -304,21 +304,21 @@ def test_patience_counts_on_after_a_cut(
     network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, phase = replace(RECIPE, patience=2), Phase(epochs=12, learning_rate=5e-2)
-    whole = run(network("baseline"), recipe, phase)
-    epochs = len(whole.history.epochs)
+    uninterrupted = run(network("baseline"), recipe, phase)
+    epochs = len(uninterrupted.history.epochs)
     monkeypatch.setattr(Checkpoints, "due", lambda _: False)  # epochs' ends alone are saved
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", Power(epochs - 2)(Checkpoints.save))
         with pytest.raises(SystemExit):
             run(network("baseline"), recipe, phase, folder=tmp_path)
-    assert same(run(network("baseline"), recipe, phase, folder=tmp_path), whole)
+    assert same(run(network("baseline"), recipe, phase, folder=tmp_path), uninterrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_phase_between_two_steps_and_says_what_is_saved(
     number: signal.Signals, network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(network("baseline"))
+    uninterrupted = run(network("baseline"))
     before = signal.getsignal(number)
     step, done = loop._step, count()
 
@@ -334,25 +334,25 @@ def test_a_signal_ends_a_phase_between_two_steps_and_says_what_is_saved(
             run(network("baseline"), folder=tmp_path)
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     assert stopped.value.message == (
-        f"phase baseline was stopped by {by} in epoch 0, step 5; saved in `{tmp_path / '.baseline.partial'}`:"
-        " epoch 0, step 5"
+        f"phase baseline was stopped by {by} in epoch 0, step 5; newest checkpoint in"
+        f" `{tmp_path / '.baseline.partial'}`: epoch 0, step 5"
     )
-    assert "`dvc repro` goes on from there" in stopped.value.hint
+    assert "`dvc repro` resumes from it" in stopped.value.hint
     assert signal.getsignal(number) is before
-    assert same(run(network("baseline"), folder=tmp_path), whole)
+    assert same(run(network("baseline"), folder=tmp_path), uninterrupted)
 
 
 def test_a_state_that_the_disk_refuses_stops_nothing(
     network: Make, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / ".baseline.partial").touch()  # where the folder of states would be
+    (tmp_path / ".baseline.partial").touch()  # a file at the path of the checkpoint folder
     with pytest.raises(NotADirectoryError):
         (tmp_path / ".baseline.partial/x").touch()
     with caplog.at_level(logging.WARNING):
         trained = run(network("baseline"), folder=tmp_path)
     assert same(trained, run(network("baseline")))
     assert "could not be saved" in caplog.text
-    assert "a crash would go back to the start of the phase" in caplog.text
+    assert "after a crash training would resume from the start of the phase" in caplog.text
 
 
 def test_fingerprints_tell_weights_and_batches_of_an_epochs_first_and_last_step(
@@ -374,10 +374,10 @@ def test_log_and_curve_grow_with_the_epochs(network: Make, run: Run, tmp_path: P
     history = run(network("baseline"), folder=tmp_path).history
     lines = (tmp_path / "logs/baseline.log").read_text().splitlines()
     for epoch in history.epochs:
-        told = (
-            f"epoch {epoch.epoch}: loss {epoch.train_loss:+.4f}, RankIC on validation {epoch.validation_rank_ic:+.4f}"
+        expected = (
+            f"epoch {epoch.epoch}: loss {epoch.train_loss:+.4f}, validation RankIC {epoch.validation_rank_ic:+.4f}"
         )
-        assert sum(told in line for line in lines) == 1
+        assert sum(expected in line for line in lines) == 1
     curve = pl.read_csv(tmp_path / "logs/baseline.csv")
     assert curve["validation_rank_ic"].to_list() == ranks(history)
 

@@ -151,8 +151,8 @@ def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None
 @pytest.mark.parametrize(
     ("batch_size", "batch_stocks", "told"),
     [
-        (256, 64, "is 4 sessions: its Sharpe ratio has a standard error of 0.50 a session"),
-        (1024, 94, "is 10 sessions: its Sharpe ratio has a standard error of 0.32 a session"),
+        (256, 64, "is 4 sessions: its Sharpe ratio has a standard error of 0.50 per session"),
+        (1024, 94, "is 10 sessions: its Sharpe ratio has a standard error of 0.32 per session"),
         (1024, 85, None),  # 12 sessions
         (1024, 64, None),
     ],

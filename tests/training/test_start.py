@@ -1,4 +1,4 @@
-"""What a phase starts from: the phase before, and for the blocks that it adds a released model that fits."""
+"""Initial weights of a phase: from the previous phase, and from a matching base model for the blocks that it adds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCHEMA = Schema(tuple(column(f"feature_{i}") for i in range(6)), horizons=(1, 5)
 
 
 def leave(network: Network, folder: Path, step: float) -> None:
-    """What a phase leaves, with moments that tell who left them."""
+    """Writes a phase's output; `step` marks its optimizer moments."""
     save(network, folder)
     moments = {
         f"{moment}.{name}": torch.full_like(parameter, step) if moment != "step" else torch.tensor(step)

@@ -1,4 +1,4 @@
-"""What ends one of several processes comes back as it was, and the one that others only followed is named."""
+"""A worker's error comes back with class and hint, and the root cause among several failures is raised."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ USERS = DivergenceError("loss nan", hint="lower it")
 
 
 @pytest.mark.parametrize(
-    ("reports", "failures", "kind", "told"),
+    ("reports", "failures", "kind", "message"),
     [
         ([(0, BROKEN)], [failure(0, 1), failure(1, -signal.SIGKILL)], MachineError, "process 1 of 3 .* by SIGKILL"),
         (
@@ -54,17 +54,17 @@ USERS = DivergenceError("loss nan", hint="lower it")
         ([(1, USERS)], [failure(1, 6), failure(0, -signal.SIGKILL, 30)], DivergenceError, "loss nan"),
         ([(2, BROKEN), (1, USERS)], [failure(1, 6), failure(2, 1)], DivergenceError, "loss nan"),
         ([(1, ValueError("a bug")), (0, BROKEN)], [failure(0, 1), failure(1, 1)], RuntimeError, "ValueError: a bug"),
-        ([], [failure(0, 3)], RuntimeError, "of 3 processes that train together ended 0 with 3"),
+        ([], [failure(0, 3)], RuntimeError, "of 3 training processes failed: rank 0 with exit code 3"),
     ],
     ids=["killed", "killed first", "a user's", "a user's later", "a bug", "silent"],
 )
 def test_the_cause_is_what_the_others_only_followed(
-    reports: list[tuple[int, Exception]], failures: list[ProcessFailure], kind: type[Exception], told: str
+    reports: list[tuple[int, Exception]], failures: list[ProcessFailure], kind: type[Exception], message: str
 ) -> None:
     error = _cause([report(rank, each) for rank, each in reports], failures, 3)
     assert type(error) is kind
     assert isinstance(error, UserError) or kind is RuntimeError
-    with pytest.raises(kind, match=told):
+    with pytest.raises(kind, match=message):
         raise error
 
 

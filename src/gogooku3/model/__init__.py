@@ -1,1 +1,1 @@
-"""ATFT-GAT-FAN, block by block: what turns a panel into one score per stock, session and horizon."""
+"""The ATFT-GAT-FAN network (one score per stock, session and horizon), its data loader, inference and weight files."""

@@ -1,8 +1,8 @@
-"""ELU and GLU, and the logistic function behind it, whose bits do not depend on the C library.
+"""ELU, GLU and sigmoid whose bits do not depend on the C library.
 
-torch's own give the last elements of a chunk, fewer than a vector holds, to the C library's `expf` and `expm1f`, which
-releases of glibc round differently. `exp` and `expm1` of a whole tensor never do, at any size or stride. On a GPU no C
-library takes part, and torch's own kernels are used.
+torch's own kernels compute the last elements of a chunk, those that do not fill a vector register, with the C library's
+`expf` and `expm1f`, which releases of glibc round differently. `exp` and `expm1` of a whole tensor never do, at any
+size or stride. A GPU does not use the C library, so torch's own kernels are used there.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def elu(x: Tensor) -> Tensor:
 
 
 def elu_backward(d_value: Tensor, value: Tensor) -> Tensor:
-    """The gradient before an ELU, from the one behind it and from its value."""
+    """Gradient with respect to the input of an ELU, from the gradient with respect to its output and the output."""
     return torch.ops.aten.elu_backward(d_value, 1, 1, 1, True, value)
 
 
 def glu(x: Tensor) -> Tensor:
-    """First half of the last dimension times the logistic function of the second (Dauphin et al., ICML 2017).
+    """First half of the last dimension times the sigmoid of the second (Dauphin et al., ICML 2017).
 
     Shapes: […, 2H] → […, H].
     """
@@ -40,7 +40,8 @@ def glu(x: Tensor) -> Tensor:
 
 
 def glu_backward(d_value: Tensor, signal: Tensor, share: Tensor) -> Tensor:
-    """The gradient before a GLU, from the one behind it, the first half and the logistic function of the second.
+    """Gradient with respect to the input of a GLU, from the gradient with respect to its output, the first half of the
+    input and the sigmoid of the second.
 
     Shapes: three times […, H] → […, 2H].
     """
@@ -52,7 +53,7 @@ def glu_backward(d_value: Tensor, signal: Tensor, share: Tensor) -> Tensor:
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """The logistic function 1 / (1 + exp(−x)); types narrower than float32 are rounded once, from it. Any shape."""
+    """Sigmoid 1 / (1 + exp(−x)), computed at least in float32; narrower types are rounded at the end. Any shape."""
     if x.is_cuda:
         return torch.sigmoid(x)
     return x.to(torch.promote_types(x.dtype, torch.float32)).neg().exp_().add_(1).reciprocal_().to(x.dtype)
@@ -61,7 +62,7 @@ def sigmoid(x: Tensor) -> Tensor:
 class _Elu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        # exp(x) − 1 is never below x. `where` would say it too, at three times the time.
+        # exp(x) − 1 is never below x, so the maximum selects the branch; `where` takes three times as long.
         value = x.clamp(max=0).expm1_()
         torch.maximum(value, x, out=value)
         ctx.save_for_backward(value)

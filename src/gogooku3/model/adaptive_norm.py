@@ -1,8 +1,8 @@
-"""Normalisation that adapts to a window: FAN takes out its dominant frequencies, SAN the drift of its slices.
+"""Adaptive normalisation of a window: FAN removes its dominant frequencies, SAN the drift of its slices.
 
-Both work on the latent window in two places. Before the temporal block they take the non-stationary part out;
-behind it they add back what they made of that part. Both places are behind gates that start at exactly zero, so a
-phase that switches a block on begins with the predictions of the phase before, bit for bit.
+Both work on the latent window at two points. Before the temporal block they remove the non-stationary part; after it
+they add back their prediction from that part. Both points have gates that start at exactly zero, so a phase that
+switches the block on starts with bitwise the same predictions as the phase before.
 
 Sources: Ye et al., "Frequency adaptive normalization for non-stationary time series forecasting", NeurIPS 2024;
 Liu et al., "Adaptive normalization for non-stationary time series forecasting: a temporal slice perspective",
@@ -20,10 +20,10 @@ _EPSILON = 1e-5
 
 
 class FrequencyAdaptiveNorm(nn.Module):
-    """FAN: the `components` strongest Fourier components of a window are modelled apart.
+    """FAN: models the `components` strongest Fourier components of a window separately.
 
-    The transform is a product with a fixed cosine and sine table: for windows of some tens of sessions it costs less
-    than an FFT and its bits depend on nothing but the matrix product. The mean (frequency 0) stays: it is SAN's.
+    The transform is a matrix product with fixed cosine and sine tables: for windows of some tens of sessions it is
+    cheaper than an FFT, and its bits depend only on the matrix product. The mean (frequency 0) is left to SAN.
     """
 
     cosine_LQ: Tensor
@@ -55,14 +55,14 @@ class FrequencyAdaptiveNorm(nn.Module):
         return (real_NHQ * kept_NHQ) @ self.cosine_LQ.T + (imaginary_NHQ * kept_NHQ) @ self.sine_LQ.T
 
     def forward(self, z_NHL: Tensor) -> tuple[Tensor, Tensor]:
-        """Shapes: windows [N, H, L] → windows without their dominant part [N, H, L], what it foretells [N, H]."""
+        """Shapes: windows [N, H, L] → windows without their dominant part [N, H, L], prediction from it [N, H]."""
         dominant_NHL = self.dominant(z_NHL)
         residual_NHL = z_NHL - self.removed_H.unsqueeze(-1) * dominant_NHL
         return residual_NHL, self.returned_H * self.predict(dominant_NHL).squeeze(-1)
 
 
 class SliceAdaptiveNorm(nn.Module):
-    """SAN: each slice of a window is standardised by itself; its mean and deviation are modelled apart."""
+    """SAN: standardises each slice of a window by itself, and models its mean and standard deviation separately."""
 
     def __init__(self, size: int, window: int, slice_length: int) -> None:
         super().__init__()
@@ -73,17 +73,17 @@ class SliceAdaptiveNorm(nn.Module):
         self.returned_H = nn.Parameter(torch.zeros(size))
 
     def forward(self, z_NHL: Tensor) -> tuple[Tensor, Tensor]:
-        """Shapes: windows [N, H, L] → normalised windows [N, H, L], (scale, shift) of the coming slice [N, H, 2]."""
+        """Shapes: windows [N, H, L] → normalised windows [N, H, L], (scale, shift) of the next slice [N, H, 2]."""
         z_NHsl = z_NHL.unflatten(-1, (-1, self.slice_length))
         mean_NHs1 = z_NHsl.mean(-1, keepdim=True)
         variance_NHs1 = (z_NHsl - mean_NHs1).square().mean(-1, keepdim=True) + _EPSILON
-        # x·rsqrt(x), not sqrt(x): the vector square root is the one operation that differs between makers.
+        # x·rsqrt(x), not sqrt(x): the vector square root is the one operation whose bits differ between CPU vendors.
         inverse_NHs1 = variance_NHs1.rsqrt()
         normal_NHL = ((z_NHsl - mean_NHs1) * inverse_NHs1).flatten(-2)
         statistics_NHs2 = torch.cat([mean_NHs1, variance_NHs1 * inverse_NHs1], dim=-1)
-        coming_NH2 = self.predict(statistics_NHs2.flatten(-2))
+        next_NH2 = self.predict(statistics_NHs2.flatten(-2))
         gate_H1 = self.removed_H.unsqueeze(-1)
-        return z_NHL + gate_H1 * (normal_NHL - z_NHL), self.returned_H.unsqueeze(-1) * coming_NH2
+        return z_NHL + gate_H1 * (normal_NHL - z_NHL), self.returned_H.unsqueeze(-1) * next_NH2
 
 
 class AdaptiveNorm(nn.Module):
@@ -95,15 +95,15 @@ class AdaptiveNorm(nn.Module):
         self.slices = SliceAdaptiveNorm(size, window, slice_length)
 
     def normalise(self, z_NHL: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Shapes: windows [N, H, L] → normalised windows [N, H, L], what `restore` needs."""
+        """Shapes: windows [N, H, L] → normalised windows [N, H, L], the predictions that `restore` adds."""
         with torch.autocast(z_NHL.device.type, enabled=False):
-            residual_NHL, foretold_NH = self.frequency(z_NHL.float())
-            normal_NHL, coming_NH2 = self.slices(residual_NHL)
-        return normal_NHL, (foretold_NH, coming_NH2)
+            residual_NHL, predicted_NH = self.frequency(z_NHL.float())
+            normal_NHL, next_NH2 = self.slices(residual_NHL)
+        return normal_NHL, (predicted_NH, next_NH2)
 
     @staticmethod
-    def restore(summary_NH: Tensor, removed: tuple[Tensor, Tensor]) -> Tensor:
-        """Adds back what was taken out. Shapes: summary [N, H] → [N, H]."""
-        foretold_NH, coming_NH2 = removed
-        scale_NH, shift_NH = coming_NH2.unbind(-1)
-        return summary_NH + (scale_NH * summary_NH + shift_NH) + foretold_NH
+    def restore(summary_NH: Tensor, predictions: tuple[Tensor, Tensor]) -> Tensor:
+        """Denormalises: adds back the predictions from the removed part. Shapes: summary [N, H] → [N, H]."""
+        predicted_NH, next_NH2 = predictions
+        scale_NH, shift_NH = next_NH2.unbind(-1)
+        return summary_NH + (scale_NH * summary_NH + shift_NH) + predicted_NH

@@ -1,8 +1,8 @@
-"""One gated residual network per feature, all of them at once, and the weighted sum of what they give.
+"""One gated residual network per feature, evaluated in one fused operation, and the weighted sum of their outputs.
 
-The vectors of all features, [F, M, H], take half a gigabyte for a batch of tier 1, and a gradient that keeps what it
-needs takes several such tensors. They are never made: tiles of a few features and rows, small enough for a processor's
-cache, are computed one after the other and added up, and are computed once more for the gradient.
+The output vectors of all features, [F, M, H], take half a gigabyte for a batch of tier 1, and autograd would keep
+several such tensors. They are never materialised: tiles of a few features and rows, small enough for the CPU cache, are
+computed and summed one by one, and recomputed in the backward pass (activation checkpointing).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch.autograd.function import once_differentiable
 from gogooku3.model.activations import elu, elu_backward, glu_backward, sigmoid
 
 _EPSILON = 1e-5
-_ROWS = 1024
-"""Rows (stock, session) of a tile."""
-_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
-"""Numbers in a tile's [F, M, H]: as many as a processor's cache holds several times, or as keep a GPU busy."""
+_TILE_ROWS = 1024
+"""Rows (stock, session) per tile."""
+_TILE_ELEMENTS = {"cpu": 1 << 18, "cuda": 1 << 26}
+"""Elements of a tile's [F, M, H]: several such tensors fit into a CPU cache, or one keeps a GPU busy."""
 
 
 class FeatureNetworks(nn.Module):
-    """One gated residual network per feature, from its value to a vector of H.
+    """One gated residual network per feature, from its value to a vector of size H.
 
-    The embedding of a value is affine in it, so the layer behind it, before its ELU, is affine too. Both are
-    multiplied out for the three inputs (value, observed, missing) before any value comes in: what is left per value is
-    one grouped matrix product for both of them and one for the gate.
+    The embedding of a value is affine in it, so the next layer, before its ELU, is affine too. Both weight matrices
+    are multiplied beforehand for the three inputs (value, observed, missing): per value there remain one batched matrix
+    product for both layers and one for the gate.
     """
 
     def __init__(self, features: int, size: int) -> None:
@@ -40,14 +40,14 @@ class FeatureNetworks(nn.Module):
             return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
         self.embedding_F3H = uniform(features, 3, size)
-        """Slope of an observed value, its offset, and the vector that stands for a missing one."""
+        """Slope for an observed value, its offset, and the learned vector of a missing value."""
         self.hidden_FHH = uniform(features, size, size)
         self.hidden_bias_FH = uniform(features, size)
         self.gate_FHG = uniform(features, size, 2 * size)
         self.gate_bias_FG = uniform(features, 2 * size)
 
     def forward(self, input_FM3: Tensor, weight_FM: Tensor) -> Tensor:
-        """The sum over the features of weight times vector, the vectors standardised over H.
+        """Weighted sum over the features of their vectors, which are standardised over H.
 
         Shapes: (value or 0, observed, missing) [F, M, 3], weights [F, M] → [M, H].
         """
@@ -60,14 +60,14 @@ class FeatureNetworks(nn.Module):
 
 
 class _Tile(NamedTuple):
-    """What a tile's gradient needs of its forward pass."""
+    """Intermediates of a tile's forward pass that its backward pass needs."""
 
     hidden_FMH: Tensor
     signal_FMH: Tensor
     share_FMH: Tensor
-    """What the gate lets through of the signal."""
+    """The gate's sigmoid."""
     centred_FMH: Tensor
-    """Vectors less their mean."""
+    """Vectors minus their mean."""
     scale_FM1: Tensor
     """Inverse of their standard deviation."""
 
@@ -84,7 +84,7 @@ def _tile(x_FM3: Tensor, hidden_F3H: Tensor, embedding_F3H: Tensor, gate_FHG: Te
 
 
 class _WeightedSum(torch.autograd.Function):
-    """All that comes after the multiplied-out weights, in their precision; sums of tiles are float32."""
+    """The computation from the pre-multiplied weights on, in their precision; sums over tiles are float32."""
 
     @staticmethod
     def forward(ctx: Any, input_FM3: Tensor, weight_FM: Tensor, *weights: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class _WeightedSum(torch.autograd.Function):
         d_hidden_F3H, d_embedding_F3H, d_gate_FHG, d_bias_F1G = (
             torch.zeros_like(each, dtype=weight_FM.dtype) for each in weights
         )
-        # Standardised vectors neither see what is the same for all of H, nor what lies along them.
+        # Standardisation removes the gradient's components along the constant vector and along the vector itself.
         d_centred_MH = d_selected_MH - d_selected_MH.mean(-1, keepdim=True)
         for f, m in _tiles(weight_FM, size):
             x_FM3, hidden_F3H, embedding_F3H, gate_FHG, _ = part = _part(input_FM3, weights, f, m)
@@ -128,15 +128,15 @@ class _WeightedSum(torch.autograd.Function):
 
 
 def _tiles(weight_FM: Tensor, size: int) -> Iterator[tuple[slice, slice]]:
-    """Features and rows of one tile after the other."""
+    """Slices of features and rows, tile by tile."""
     features, rows = weight_FM.shape
-    height = min(rows, _ROWS)
-    width = max(1, _NUMBERS[weight_FM.device.type] // (height * size))
+    height = min(rows, _TILE_ROWS)
+    width = max(1, _TILE_ELEMENTS[weight_FM.device.type] // (height * size))
     for f in range(0, features, width):
         for m in range(0, rows, height):
             yield slice(f, f + width), slice(m, m + height)
 
 
 def _part(input_FM3: Tensor, weights: Sequence[Tensor], f: slice, m: slice) -> list[Tensor]:
-    """What a tile is computed from, in the precision of the first of the weights."""
+    """Inputs and weights of a tile, in the precision of the first weight."""
     return [each.to(weights[0].dtype) for each in (input_FM3[f, m], *(each[f] for each in weights))]

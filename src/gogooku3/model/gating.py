@@ -1,4 +1,4 @@
-"""The gated residual network, the part that every block of a temporal fusion transformer is made of.
+"""Gated residual network (GRN), the building block of the temporal fusion transformer (TFT).
 
 Source: Lim, Arik, Loeff, Pfister, "Temporal Fusion Transformers for interpretable multi-horizon time series
 forecasting", International Journal of Forecasting 37 (2021), section 4.1.
@@ -12,7 +12,7 @@ from gogooku3.model.activations import elu, glu
 
 
 class GatedResidual(nn.Module):
-    """`LayerNorm(skip + GLU(x))`: lets a block be passed by."""
+    """`LayerNorm(skip + GLU(x))`: a gated skip connection."""
 
     def __init__(self, size: int, dropout: float) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class GatedResidual(nn.Module):
 
 
 class GatedResidualNetwork(nn.Module):
-    """`GatedResidual(W₂ ELU(W₁ x))` around x itself."""
+    """`GatedResidual(W₂ ELU(W₁ x))` with x as the skip connection."""
 
     def __init__(self, size: int, dropout: float) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""ATFT-GAT-FAN as a whole: selection → (adaptive norm around) temporal → graph attention → one score per horizon.
+"""The whole ATFT-GAT-FAN network: selection → (adaptive norm around) temporal → graph attention → score per horizon.
 
 Letters of shapes: D sessions scored, Z = D + L − 1 sessions read, L sessions of a window, S stocks, F features,
 H hidden size, N = D·S windows, K neighbours, E edge attributes, P horizons.
 
-In precision `bf16` matrix products take bfloat16 and add up in float32. Weights, softmax, the statistics of every
-normalisation, adaptive normalisation and the layers behind the last attention are float32 in either precision.
+In precision `bf16` (mixed precision) matrix products take bfloat16 inputs and accumulate in float32. Weights, softmax,
+normalisation statistics, adaptive normalisation and the layers after the last attention are always float32.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from gogooku3.runtime.numerics import key
 
 @section
 class Architecture:
-    """Everything that decides the shape of the weights; a block that is None is switched off."""
+    """Everything that determines the shapes of the weights; a block that is None is switched off."""
 
     abi: str
-    """SHA-256 of the ordered features that the weights were trained on."""
+    """Feature ABI: SHA-256 of the ordered features that the weights were trained on."""
     features: int
     horizons: list[int]
     backbone: config.Backbone
@@ -40,15 +40,16 @@ class Architecture:
 
 
 class Trace(NamedTuple):
-    """The scores of a block of sessions, and the weights by which the network came to them."""
+    """Scores of a block of sessions, with the selection and attention weights behind them."""
 
     scores_DSP: Tensor
     selection_ZSF: Tensor
-    """Softmax weights over the features, of every session that was read."""
+    """Softmax weights over the features, for every session read."""
     attention_DSL: Tensor
     """Weights over the sessions of each window, the scored one last."""
     neighbours_DSKa: Tensor | None
-    """Weights over the neighbours, by head; what they lack of 1 is the stock's own. None without a graph block."""
+    """Weights over the neighbours, by head; with the weight of the stock itself they sum to 1. None without a graph
+    block."""
 
 
 class Network(nn.Module):
@@ -63,7 +64,7 @@ class Network(nn.Module):
     precision = "float32"
 
     def __init__(self, architecture: Architecture, seed: int) -> None:
-        """Each block draws its first weights from (seed, its own name): switching one on changes no other."""
+        """Initialises each block from (seed, block name): switching one block on does not change the others."""
         super().__init__()
         self.architecture = architecture
         size, dropout = architecture.backbone.hidden_size, architecture.backbone.dropout
@@ -86,7 +87,7 @@ class Network(nn.Module):
             block("graph", lambda: GraphAttention(size, graph.heads))
 
     def to_device(self, device: torch.device, numerics: Numerics) -> Self:
-        """Moves it to the device and has it compute in the precision that the parameters name."""
+        """Moves the network to the device and sets the precision to `numerics.precision`."""
         self.precision = numerics.precision
         return self.to(device)
 
@@ -99,7 +100,7 @@ class Network(nn.Module):
         return self.trace(x_ZSF, neighbours_DSK, edges_DSKE).scores_DSP
 
     def trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
-        """`forward`, with all that it weighed on the way; the same shapes."""
+        """`forward`, which also returns the selection and attention weights; same input shapes."""
         with torch.autocast(x_ZSF.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return self._trace(x_ZSF, neighbours_DSK, edges_DSKE)
 
@@ -110,13 +111,13 @@ class Network(nn.Module):
         if self.adaptive_norm is None:
             summary_NH, attention_NL = self.temporal(z_NHL.mT.contiguous())
         else:
-            normal_NHL, removed = self.adaptive_norm.normalise(z_NHL)
+            normal_NHL, predictions = self.adaptive_norm.normalise(z_NHL)
             summary_NH, attention_NL = self.temporal(normal_NHL.mT.contiguous())
-            summary_NH = self.adaptive_norm.restore(summary_NH, removed)
+            summary_NH = self.adaptive_norm.restore(summary_NH, predictions)
         summary_DSH, neighbours_DSKa = summary_NH.unflatten(0, (-1, stocks)), None
         if self.graph is not None:
             summary_DSH, neighbours_DSKa = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
-        # A score in bfloat16 would tie with many others.
+        # In bfloat16 many scores would be equal (ties).
         with torch.autocast(x_ZSF.device.type, enabled=False):
             scores_DSP = self.head(self.output(summary_DSH.float()))
         return Trace(

@@ -1,7 +1,7 @@
-"""Blocks of a panel, read ahead: while the network works on one, a thread cuts the next.
+"""Prefetching data loader: while the network computes on one block, a thread reads the next one.
 
-A panel that does not fit on a GPU is read from disk meanwhile; blocks come to a GPU from pinned memory, on a stream of
-their own beside the computation. They are the same as those that are cut when they are needed.
+A panel that does not fit into GPU memory is read from disk meanwhile; blocks are copied to a GPU from pinned memory on
+a CUDA stream of their own, in parallel with the computation. Prefetching does not change the blocks.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from gogooku3.model.inputs import Block, PanelOnDevice
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """What a block is to hold."""
+    """Sessions and stocks of a block to read."""
 
     first: int
-    """Index of its first session."""
+    """Index of the first session."""
     sessions: int
     stocks_S: np.ndarray
-    """Indices."""
+    """Indices of the stocks."""
     with_neighbours: bool
 
 
 class Prefetcher:
-    """The blocks of some cuts, in their order. Within it one thread reads, which ends with it, however that ends."""
+    """Iterator over the blocks of some specs, in order. As a context manager it owns the reader thread, which ends with
+    it, also after an error."""
 
     def __init__(self, inputs: PanelOnDevice, specs: Iterable[BlockSpec]) -> None:
         self._inputs, self._specs = inputs, iter(specs)
@@ -53,16 +54,16 @@ class Prefetcher:
         return self
 
     def __next__(self) -> Block:
-        """The next block. What went wrong when it was read is raised here."""
+        """The next block; an error of the reader thread is raised here."""
         if self._next_block is None:
             raise StopIteration
         block = self._next_block.result()
         if self._copy_stream is not None:
-            here = torch.cuda.current_stream(self._inputs.device)
-            here.wait_stream(self._copy_stream)
-            # Its memory may go to another block only when what was begun here is done with it.
+            compute_stream = torch.cuda.current_stream(self._inputs.device)
+            compute_stream.wait_stream(self._copy_stream)
+            # The allocator may reuse the block's memory only after the work queued on the compute stream.
             for tensor in (block.x_ZSF, block.neighbours_DSK, block.edges_DSKE, block.y_DSP):
-                tensor.record_stream(here)
+                tensor.record_stream(compute_stream)
         self._submit_next()
         return block
 

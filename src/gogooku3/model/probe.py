@@ -1,11 +1,11 @@
-"""A fixed program whose hash says whether this machine computes the bits that others compute.
+"""Numerics probe: a fixed computation whose hash shows whether this machine gives bitwise the same results as others.
 
-The promise of a domain (`gogooku3.runtime.numerics`) rests on libraries that can break it: a C library that rounds
-otherwise, a variable that takes threads away, another build of torch. The program runs the network's own blocks,
-forward, backward and through AdamW, at odd and even sizes, sums over a region of `numerics.threads` threads, and the
-reductions of NumPy. `gogooku3/known_probes.json` holds its value for each domain that was seen. The package and the
-history of a phase record the value of the machine that made them. Another version of the network or of a library gives
-another value: `python benchmarks/probe.py` prints the new rows of the file.
+Bitwise reproducibility within a domain (`gogooku3.runtime.numerics`) depends on libraries that can break it: a C
+library that rounds differently, an environment variable that limits threads, another build of torch. The probe runs
+the network's own blocks, forward, backward and through AdamW, at odd and even sizes, parallel sums over
+`numerics.threads` threads, and NumPy reductions. `gogooku3/known_probes.json` contains the expected hash of each known
+domain. The package and the history of a phase record the hash of the machine that made them. A new version of the
+network or of a library changes the hash: `python benchmarks/probe.py` prints the new rows of the file.
 """
 
 from __future__ import annotations
@@ -34,61 +34,61 @@ from gogooku3.runtime.numerics import environment, generator, prepare_torch
 log = logging.getLogger(__name__)
 
 _SIZES = (1, 7, 16, 1003)
-"""Elements of a row: fewer than a vector holds, an odd number, whole vectors, vectors and a rest."""
+"""Row lengths: less than a vector register, odd, a multiple of it, a multiple plus a remainder."""
 
 
 def prepare(numerics: Numerics) -> torch.device:
-    """`numerics.prepare_torch`, and a warning where this machine computes other bits than its domain.
+    """`numerics.prepare_torch`, and a warning if the probe of this machine differs from the known one of its domain.
 
     Raises:
-        MachineError: it does, and `numerics.strict` asks for an error; or as `prepare_torch`.
+        MachineError: it differs, and `numerics.strict` is set; or as `prepare_torch`.
     """
     device = prepare_torch(numerics)
-    departure = mismatch(numerics)
-    if departure is not None and numerics.strict:
-        raise MachineError(departure, hint="`gogooku3 doctor` shows what this machine computes with")
-    if departure is not None:
-        log.warning("warning: %s", departure)
+    message = mismatch(numerics)
+    if message is not None and numerics.strict:
+        raise MachineError(message, hint="`gogooku3 doctor` shows this machine's processor, libraries and settings")
+    if message is not None:
+        log.warning("warning: %s", message)
     return device
 
 
-def domain_here(numerics: Numerics) -> dict[str, Any]:
-    """`numerics.environment`, and what the probe gives here."""
+def current_domain(numerics: Numerics) -> dict[str, Any]:
+    """`numerics.environment`, and this machine's probe hash."""
     return environment(numerics) | {"probe": probe(numerics)}
 
 
 def mismatch(numerics: Numerics) -> str | None:
-    """What to tell where the probe gives another value here than is known of the domain; None where it does not, or
-    where nothing is known."""
-    here, expected = probe(numerics), known_value(numerics)
-    if expected is None or here == expected:
+    """Message if this machine's probe differs from the known one of its domain; None if it does not, or if the domain
+    has no known probe."""
+    actual, expected = probe(numerics), known_value(numerics)
+    if expected is None or actual == expected:
         return None
     return (
-        f"this machine does not compute the bits of its domain, {environment(numerics)['exact_on']}: the numerics probe"
-        f" gives {here} and not {expected}; what it trains is not what others train from the same inputs"
+        f"this machine's results are not bitwise those of its domain, {environment(numerics)['exact_on']}: the numerics"
+        f" probe is {actual}, expected {expected}; training here does not reproduce results of other machines"
     )
 
 
 def known_value(numerics: Numerics) -> str | None:
-    """What the probe gives in the domain that these parameters and this machine name; None where it is not known."""
-    place = domain_key(numerics)
+    """Expected probe hash of the domain of these parameters on this machine; None if it is not known."""
+    wanted = domain_key(numerics)
     rows = json.loads(files("gogooku3").joinpath("known_probes.json").read_text(encoding="utf-8"))
-    return next((row["probe"] for row in rows if {name: row[name] for name in place} == place), None)
+    return next((row["probe"] for row in rows if {name: row[name] for name in wanted} == wanted), None)
 
 
 def domain_key(numerics: Numerics) -> dict[str, Any]:
-    """By what a row of `known_probes.json` is found."""
-    made = environment(numerics)
-    # Builds of torch for a CPU compute the same; those for a GPU bring their own CUDA libraries.
-    versions = {name: made["versions"][name].partition("+")[0] for name in ("torch", "numpy")}
+    """The columns of `known_probes.json` that identify a domain, with their values for this machine."""
+    current = environment(numerics)
+    # CPU builds of torch give the same results; GPU builds ship their own CUDA libraries.
+    versions = {name: current["versions"][name].partition("+")[0] for name in ("torch", "numpy")}
     if numerics.device == "cuda":
-        versions |= {name: made["versions"][name] for name in ("torch", "cuda", "cudnn")}
-    return {"exact_on": made["exact_on"], "threads": numerics.threads, "precision": numerics.precision} | versions
+        versions |= {name: current["versions"][name] for name in ("torch", "cuda", "cudnn")}
+    return {"exact_on": current["exact_on"], "threads": numerics.threads, "precision": numerics.precision} | versions
 
 
 @cache
 def probe(numerics: Numerics) -> str:
-    """The first 16 digits of the SHA-256 of all that the program computes; call `prepare_torch` before."""
+    """The first 16 digits of the SHA-256 over all results of the probe; call `prepare_torch` before."""
     device = torch.device(numerics.device)
     digest = hashlib.sha256()
     with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -99,12 +99,13 @@ def probe(numerics: Numerics) -> str:
 
 
 def _uniform(*shape: int) -> np.ndarray:
-    """Numbers in [−1, 1) that depend on their shape alone; no function of the C library takes part."""
+    """Numbers in [−1, 1) that depend only on the shape; computed without functions of the C library."""
     return 2.0 * generator("probe", *shape).random(shape) - 1.0
 
 
 def _arrays(device: torch.device) -> Iterator[np.ndarray]:
-    """What quotes, features and metrics are computed with; products only where the processor is part of the domain."""
+    """NumPy operations behind quotes, features and metrics; matrix products only on a CPU, where the processor is part
+    of the domain."""
     x_TS = _uniform(261, 37)
     yield np.stack([x_TS.sum(axis=0), x_TS.mean(axis=0), np.cumsum(x_TS, axis=0)[-1]])
     yield np.array([x_TS.sum(), np.sqrt(np.abs(x_TS)).sum()])
@@ -117,7 +118,7 @@ def _arrays(device: torch.device) -> Iterator[np.ndarray]:
 
 
 def _operations(device: torch.device) -> Iterator[np.ndarray]:
-    """Single operations and their gradients, and sums that are split among the threads."""
+    """Single torch operations and their gradients, and sums that are split among the threads."""
     for size in _SIZES:
         x = torch.from_numpy(_uniform(3, 2 * size).astype(np.float32) * 4).to(device).requires_grad_()
         for result in (elu(x), glu(x), torch.softmax(x, -1), torch.nn.functional.layer_norm(x, x.shape[-1:]), x.tanh()):
@@ -131,7 +132,7 @@ def _operations(device: torch.device) -> Iterator[np.ndarray]:
 
 
 def _steps(device: torch.device, numerics: Numerics) -> Iterator[np.ndarray]:
-    """Two small networks with every block, three steps of training each: scores, weights and moments."""
+    """Two small networks with all blocks, three training steps each: scores, weights and optimizer moments."""
     for size, features, stocks in ((6, 5, 31), (16, 9, 64)):
         backbone = config.Backbone(window=8, hidden_size=size, heads=2, dropout=0.25)
         blocks = config.AdaptiveNorm(components=2, slice_length=4), config.GraphAttention(heads=2)
@@ -139,7 +140,7 @@ def _steps(device: torch.device, numerics: Numerics) -> Iterator[np.ndarray]:
             device, numerics
         )
         for name, parameter in network.named_parameters():
-            if name.endswith(("removed_H", "returned_H", "gate_H")):  # gates that start at zero hide their block
+            if name.endswith(("removed_H", "returned_H", "gate_H")):  # opened: gates at zero would hide their block
                 parameter.data.fill_(0.5)
         x_ZSF = _uniform(16, stocks, features).astype(np.float32)
         x_ZSF[x_ZSF > 0.9] = np.nan

@@ -1,4 +1,4 @@
-"""Scores for a range of sessions of a panel, the same bits whichever range is asked for."""
+"""Inference: scores for a range of sessions of a panel, bitwise the same for any range that contains a session."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gogooku3.model.network import Network
 from gogooku3.model.prefetch import BlockSpec, Prefetcher
 
 _SESSIONS = 16
-"""Sessions in a block. Blocks start at multiples of it and are always whole, so that a session's score comes out of a
-computation of the same shape whether it is asked for alone or in the middle of a year."""
+"""Sessions per block. Blocks start at multiples of it and always have this length, so a session's score comes from a
+computation of the same shape whether it is requested alone or within a year."""
 
 
 @torch.no_grad()
@@ -37,9 +37,9 @@ def score(network: Network, inputs: PanelOnDevice, first: int, last: int) -> np.
 
 
 def blocks(inputs: PanelOnDevice, first: int, last: int) -> Iterator[tuple[int, Block]]:
-    """The blocks of all stocks that hold the sessions `first` to `last`, each with the index of its first session."""
-    everyone_S = np.arange(len(inputs.panel.codes))
+    """Blocks of all stocks that cover the sessions `first` to `last`, each with the index of its first session."""
+    all_S = np.arange(len(inputs.panel.codes))
     starts = range(first - first % _SESSIONS, last + 1, _SESSIONS)
-    cuts = (BlockSpec(start, _SESSIONS, everyone_S, with_neighbours=False) for start in starts)
-    with Prefetcher(inputs, cuts) as stream:
-        yield from zip(starts, stream, strict=True)
+    specs = (BlockSpec(start, _SESSIONS, all_S, with_neighbours=False) for start in starts)
+    with Prefetcher(inputs, specs) as prefetcher:
+        yield from zip(starts, prefetcher, strict=True)

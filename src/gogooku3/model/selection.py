@@ -1,10 +1,10 @@
-"""Variable selection over all features at once: which of F features matter for this stock in this session.
+"""Variable selection network: weights the F features for each stock and session.
 
-Each feature has its own gated residual network (Lim et al. 2021, section 4.2). They are evaluated together, as batched
-matrix products with the feature as the batch, and on one (stock, session) at a time, so that all windows which contain
-a session share its result.
+Each feature has its own gated residual network (Lim et al. 2021, section 4.2). They are evaluated together as batched
+matrix products with the feature as the batch dimension, and once per (stock, session), so that all windows which
+contain a session share its result.
 
-A missing value (NaN) is never read as a number: the feature then contributes a learned vector of its own.
+A missing value (NaN) is not imputed: the feature then contributes a learned vector of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happened over the window: LSTM, interpretable multi-head attention, gated residuals (Lim et al. 2021)."""
+"""Temporal block over the window: LSTM, interpretable multi-head attention, gated residuals (Lim et al. 2021)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gogooku3.model.lstm import Lstm
 
 
 class InterpretableAttention(nn.Module):
-    """Multi-head attention whose heads share one value projection, so that their mean weight can be read.
+    """Multi-head attention whose heads share one value projection, so that their mean weight is interpretable.
 
-    Only the last session of a window asks: it alone is scored.
+    The only query is the last session of a window, because only it is scored.
     """
 
     def __init__(self, size: int, heads: int) -> None:
@@ -31,14 +31,14 @@ class InterpretableAttention(nn.Module):
         query_NaD = self.query(z_NLH[:, -1]).view(n, self.heads, -1)
         key_NLaD = self.key(z_NLH).view(n, length, self.heads, -1)
         logit_NLa = (key_NLaD * query_NaD.unsqueeze(1)).sum(-1) / math.sqrt(size // self.heads)
-        # Over the last dimension: over another one, softmax takes `expf` from the C library for some sizes.
+        # Over the last dimension: over another one, softmax calls the C library's `expf` for some sizes.
         weight_NL = torch.softmax(logit_NLa.mT, dim=-1, dtype=torch.float32).mean(1)
         context_ND = (weight_NL.unsqueeze(-1) * self.value(z_NLH)).sum(1)
         return self.output(context_ND), weight_NL
 
 
 class Temporal(nn.Module):
-    """From a latent window to one summary of it."""
+    """Reduces a latent window to one summary vector."""
 
     def __init__(self, size: int, heads: int, dropout: float) -> None:
         super().__init__()

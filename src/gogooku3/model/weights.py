@@ -1,4 +1,4 @@
-"""A network on disk: `config.json`, what shapes it, and `model.safetensors`, its tensors in sorted order."""
+"""Saves and loads a network: `config.json` (architecture) and `model.safetensors` (weights, sorted by name)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTS = "model.safetensors"
 
 
 def write_tensors(tensors: dict[str, Tensor], target: Path) -> None:
-    """Writes tensors as one safetensors file; the format itself puts them in one order."""
+    """Writes tensors as one safetensors file; the format itself fixes their order."""
     with replaced_file(target) as partial:
         partial.write_bytes(serialise({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
@@ -31,15 +31,19 @@ def read_tensors(source: Path) -> dict[str, Tensor]:
     """Reads a safetensors file.
 
     Raises:
-        DataError: it is absent, or not a whole safetensors file.
+        DataError: the file is missing or corrupt.
     """
     try:
         with safe_open(source, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise DataError(f"`{source}` is not there", hint=f"`gogooku3 locate {source}` says who has it") from None
+        raise DataError(
+            f"`{source}` does not exist", hint=f"`gogooku3 locate {source}` shows where a copy is"
+        ) from None
     except SafetensorError as error:
-        raise DataError(f"`{source}` is not a whole safetensors file: {error}", hint="fetch or make it anew") from None
+        raise DataError(
+            f"`{source}` is not a valid safetensors file: {error}", hint="pull it again, or retrain"
+        ) from None
 
 
 def save(network: Network, folder: Path) -> None:
@@ -49,22 +53,24 @@ def save(network: Network, folder: Path) -> None:
 
 
 def read_architecture(folder: Path) -> Architecture:
-    """Reads and checks `config.json`; raises `DataError` when it is absent or not what it must be."""
+    """Reads and validates `config.json`; raises `DataError` if it is missing or invalid."""
     path = folder / CONFIG
     try:
         return TypeAdapter(Architecture).validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=f"`gogooku3 locate {path}` says who has it") from None
+        raise DataError(f"`{path}` does not exist", hint=f"`gogooku3 locate {path}` shows where a copy is") from None
     except (ValidationError, json.JSONDecodeError) as error:
-        raise DataError(f"`{path}` does not describe a network: {error}", hint="fetch or make it anew") from None
+        raise DataError(
+            f"`{path}` is not a valid network configuration: {error}", hint="pull it again, or retrain"
+        ) from None
 
 
 def load(folder: Path) -> Network:
-    """Reads a network, ready to score.
+    """Loads a network in evaluation mode.
 
     Raises:
-        DataError: a file is absent or broken.
-        MismatchError: the tensors are not those that `config.json` asks for.
+        DataError: a file is missing or corrupt.
+        MismatchError: the tensors do not match `config.json`.
     """
     network = Network(read_architecture(folder), seed=0)
     fill(network, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
@@ -72,24 +78,24 @@ def load(folder: Path) -> Network:
 
 
 def fill(network: Network, tensors: dict[str, Tensor], source: Path, blocks: Collection[str] | None = None) -> None:
-    """Copies tensors into a network: into the named blocks, which is all of them where None.
+    """Copies tensors into a network's named blocks, or into all blocks if None.
 
     Raises:
-        MismatchError: a tensor is missing, has no place, or has another shape or type.
+        MismatchError: a tensor is missing, unexpected, or has another shape or dtype.
     """
-    own = network.state_dict()
-    wanted = {name: tensor for name, tensor in own.items() if blocks is None or name.split(".")[0] in blocks}
-    faults = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
-    faults += [f"{name} has no place" for name in sorted(tensors.keys() - wanted.keys())]
-    faults += [
-        f"{name} is {_form(tensors[name])}, the configuration gives {_form(tensor)}"
+    state = network.state_dict()
+    wanted = {name: tensor for name, tensor in state.items() if blocks is None or name.split(".")[0] in blocks}
+    problems = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
+    problems += [f"{name} is unexpected" for name in sorted(tensors.keys() - wanted.keys())]
+    problems += [
+        f"{name} is {_dtype_and_shape(tensors[name])}, the configuration gives {_dtype_and_shape(tensor)}"
         for name, tensor in sorted(wanted.items())
-        if name in tensors and _form(tensors[name]) != _form(tensor)
+        if name in tensors and _dtype_and_shape(tensors[name]) != _dtype_and_shape(tensor)
     ]
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise MismatchError(
-            f"`{source}` does not fit its configuration: {'; '.join(faults[:5])}{more}",
+            f"`{source}` does not match its configuration: {'; '.join(problems[:5])}{more}",
             hint=f"`{CONFIG}` and `{WEIGHTS}` must come from the same run; `gogooku3 verify` names the parameter",
         )
     with torch.no_grad():
@@ -97,5 +103,5 @@ def fill(network: Network, tensors: dict[str, Tensor], source: Path, blocks: Col
             tensor.copy_(tensors[name])
 
 
-def _form(tensor: Tensor) -> str:
+def _dtype_and_shape(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from gogooku3.config import Params
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
-from gogooku3.model.probe import domain_here
+from gogooku3.model.probe import current_domain
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.package.card import write_card
 from gogooku3.package.environment import ENVIRONMENT
@@ -47,7 +47,7 @@ def build(
     beside = () if params.evaluation.scheme == "split" else ("walk_forward",)
     results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + beside}
     write_json(results, folder / "metrics.json")
-    domain = domain_here(params.numerics)
+    domain = current_domain(params.numerics)
     write_json(domain, folder / ENVIRONMENT)
     write_lineage(parent, folder)
     write_golden(network, inputs, folder)

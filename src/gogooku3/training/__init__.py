@@ -1,1 +1,1 @@
-"""The four-phase training run."""
+"""Training: the four phases, batch sampler, loss, training loop, checkpoints, distributed training."""

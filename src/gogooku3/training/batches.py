@@ -1,7 +1,7 @@
-"""The order of training: which sessions and stocks make up each step.
+"""Batch sampler: which sessions and stocks make up each training step.
 
-A batch is whole sessions: a block of consecutive sessions times a drawn group of stocks. The order is a pure function
-of (seed, phase, epoch), so nothing has to be stored to take it up again in the middle.
+A batch is a block of consecutive sessions times a randomly drawn group of stocks. The shuffled order of an epoch is a
+pure function of (seed, phase, epoch), so resuming mid-epoch needs no stored sampler state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gogooku3.training.fingerprint import short_hash
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's sessions (index of the first, count) and stocks (indices)."""
+    """Sessions (index of the first, count) and stocks (indices) of one step."""
 
     first: int
     sessions: int
@@ -30,32 +30,32 @@ class Batch:
         """Sessions times stocks."""
         return self.sessions * len(self.stocks_S)
 
-    def shares(self, count: int) -> list[np.ndarray]:
-        """Its stocks in so many parts, of which the first may have one more.
+    def shards(self, count: int) -> list[np.ndarray]:
+        """The stocks split into `count` shards; the first ones may have one stock more.
 
         Raises:
-            DataError: there are fewer stocks than parts.
+            DataError: there are fewer stocks than shards.
         """
         if len(self.stocks_S) < count:
             raise DataError(
-                f"{len(self.stocks_S)} stocks trade in a batch that `numerics.shares` divides into {count} parts",
-                hint="lower `numerics.shares`, or look at the first sessions of the train split",
+                f"a batch has {len(self.stocks_S)} stocks, fewer than its {count} shards (`numerics.shares`)",
+                hint="lower `numerics.shares`, or check the first sessions of the train split",
             )
         return np.array_split(self.stocks_S, count)
 
     def span(self, panel: Panel) -> tuple[str, str]:
-        """First and last session."""
+        """Dates of the first and last session."""
         return str(panel.sessions[self.first]), str(panel.sessions[self.first + self.sessions - 1])
 
     def fingerprint(self, panel: Panel) -> str:
-        """A short hash of its sessions and stocks by name, the same wherever they stand in a panel."""
+        """Short hash of the session dates and stock codes, independent of their indices in the panel."""
         codes = (panel.codes[stock] for stock in self.stocks_S)
         return short_hash("\0".join((*self.span(panel), *codes)).encode())
 
 
 def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:
-    """The batches of an epoch, in order: every session of the train split once with every stock that trades in it,
-    but for the incomplete blocks and groups at the edges, which fall elsewhere in each epoch.
+    """The shuffled batches of an epoch: each session of the train split once with each stock that trades in it, except
+    for incomplete blocks and groups at the edges, which are dropped and differ from epoch to epoch.
 
     Raises:
         DataError: the train split is shorter than a batch.
@@ -80,7 +80,8 @@ def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:
 
 
 def _groups(panel: Panel, first: int, sessions: int, size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Groups of `size` stocks drawn without replacement from those that trade in a block; all of them if fewer."""
+    """Groups of `size` stocks, drawn without replacement from those that trade in a block; one group if there are no
+    more than `size`."""
     trading_S = np.flatnonzero(panel.present_TS[first : first + sessions].any(axis=0))
     if len(trading_S) <= size:
         return [trading_S]

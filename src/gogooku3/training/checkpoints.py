@@ -1,8 +1,8 @@
-"""Training states on disk: whole or not there, two at most, each with the hash of what it holds.
+"""Checkpoints: training states on disk, written atomically, at most two, each with a checksum (SHA-256).
 
-They lie in a hidden folder beside the one that a phase writes at its end, such as `models/.gat.partial` beside
-`models/gat`. DVC neither deletes nor hashes it: a stage that was killed, however, goes on from the newest whole state.
-A state belongs to the inputs that it was made from and to no others: with it stands the name and value of each.
+They are in a hidden folder next to the output folder of the phase, such as `models/.gat.partial` next to `models/gat`.
+DVC neither deletes nor hashes it, so a killed stage resumes from its newest intact checkpoint. A checkpoint records
+name and value of every input of the phase; if one has changed, the checkpoint is stale and is discarded.
 """
 
 from __future__ import annotations
@@ -29,71 +29,71 @@ from gogooku3.runtime.files import replaced_file
 
 _KEPT = 2
 _SHARE = 0.02
-"""Of the time, what saving may take."""
+"""Fraction of the training time that saving may take."""
 _LONGEST_S = 600.0
-"""From one state to the next within an epoch, however long saving takes, and after a disk refused."""
+"""Upper limit of the time between two checkpoints within an epoch; also the wait after a failed save."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class State:
-    """All that a phase goes on from."""
+    """Training state of a phase: everything that resuming needs."""
 
     epoch: int
     step: int
-    """Steps of the epoch that are done."""
+    """Finished steps of the epoch."""
     tensors: dict[str, Tensor]
     history: dict[str, Any]
 
     @property
-    def place(self) -> str:
-        """Where it stands in the phase."""
-        return place(self.epoch, self.step)
+    def position(self) -> str:
+        """Epoch and step, as printed."""
+        return position(self.epoch, self.step)
 
 
-def place(epoch: int, step: int) -> str:
-    """A place in a phase, as people are told it."""
+def position(epoch: int, step: int) -> str:
+    """Epoch and step, as printed in logs and messages."""
     return f"epoch {epoch}, step {step}"
 
 
 class Checkpoints:
-    """The states of a phase."""
+    """The checkpoints of a phase."""
 
     def __init__(self, target: Path, inputs: Mapping[str, Any], *, writes: bool = True) -> None:
         """
         Args:
-            target: the folder that the phase writes at its end.
-            inputs: everything that its bytes depend on, by name.
-            writes: False for a process that only reads them, as all but the first of several do.
+            target: output folder of the phase.
+            inputs: everything that its output bytes depend on, by name (`state_key`).
+            writes: False for a process that only reads checkpoints: all ranks but 0.
         """
         self._target = target
         self.folder = target.with_name(f".{target.name}.partial")
         self.last: str | None = None
-        """Place of the newest whole state."""
+        """Position of the newest intact checkpoint."""
         self._inputs = json.loads(json.dumps(inputs))
         self._writes = writes
         self._saved_at, self._pause = time.monotonic(), 0.0
 
     def newest(self) -> State | None:
-        """The newest whole state of these inputs; whatever else lies in the folder is removed."""
-        found = None
+        """The newest intact checkpoint of these inputs; corrupt, stale and partial files in the folder are removed."""
+        newest = None
         for path in sorted(self.folder.glob("*"), reverse=True):
             state = self._read(path) if path.suffix == ".safetensors" and not path.name.startswith(".") else None
             if state is None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            found = found or state
-        if found is not None:
-            self.last = found.place
-            log.warning("going on from %s, saved in `%s`", found.place, self.folder)
-        return found
+            newest = newest or state
+        if newest is not None:
+            self.last = newest.position
+            log.warning("resuming from %s, checkpoint in `%s`", newest.position, self.folder)
+        return newest
 
     def due(self) -> bool:
-        """Whether so much time has passed that another state is worth what it costs."""
+        """Whether enough time has passed since the last checkpoint for another."""
         return self._writes and time.monotonic() - self._saved_at >= self._pause
 
     def save(self, state: State) -> None:
-        """Writes a state in the place of the older of two. Where the disk refuses, training goes on without it."""
+        """Writes a checkpoint and removes the older one of two. If the write fails, it warns and training continues."""
         if not self._writes:
             return
         began = time.monotonic()
@@ -101,29 +101,30 @@ class Checkpoints:
             self._write(state)
         except OSError as error:
             log.warning(
-                "the state of %s could not be saved in `%s`: %s; a crash would go back to %s",
-                state.place, self.folder, error.strerror or error, self.last or "the start of the phase",
+                "the checkpoint of %s could not be saved in `%s`: %s; after a crash training would resume from %s",
+                state.position, self.folder, error.strerror or error, self.last or "the start of the phase",
             )  # fmt: skip
             self._pause = _LONGEST_S
         else:
-            self.last = state.place
-            log.debug("saved the state of %s", state.place)
+            self.last = state.position
+            log.debug("saved the checkpoint of %s", state.position)
             self._pause = min((time.monotonic() - began) / _SHARE, _LONGEST_S)
         self._saved_at = time.monotonic()
 
     @contextmanager
-    def delivered(self) -> Iterator[Path]:
-        """A new folder whose files take their places in the phase's own when all are there; then the states are gone.
+    def publish(self) -> Iterator[Path]:
+        """Context manager: a staging folder whose files move to the output folder at the end; then the checkpoints are
+        removed.
 
-        A disk that fills up meanwhile leaves the files of the last good run, and the newest state. The states go when
-        a power cut would leave the files.
+        If the disk fills up before that, the output of the last good run and the newest checkpoint stay. Checkpoints
+        are removed only after the output has been synced to disk.
         """
-        whole = self.folder / "whole"
-        shutil.rmtree(whole, ignore_errors=True)
-        whole.mkdir(parents=True)
-        yield whole
+        staging = self.folder / "staging"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        yield staging
         self._target.mkdir(parents=True, exist_ok=True)
-        for path in sorted(whole.iterdir()):
+        for path in sorted(staging.iterdir()):
             _sync(path)
             path.replace(self._target / path.name)
         _sync(self._target)
@@ -152,16 +153,16 @@ class Checkpoints:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            whole = metadata["sha256"] == _digest(tensors, metadata["record"], metadata["inputs"])
+            intact = metadata["sha256"] == _digest(tensors, metadata["record"], metadata["inputs"])
         except (SafetensorError, OSError, KeyError) as error:
-            log.warning("the state `%s` is not whole and was discarded: %s", path, error)
+            log.warning("the checkpoint `%s` is corrupt and was discarded: %s", path, error)
             return None
-        if not whole:
-            log.warning("the state `%s` does not hold what was saved and was discarded", path)
+        if not intact:
+            log.warning("the checkpoint `%s` does not match its checksum and was discarded", path)
             return None
         inputs, record = json.loads(metadata["inputs"]), json.loads(metadata["record"])
         if inputs != self._inputs:
-            log.warning("the state `%s` was discarded: %s", path, _differences(inputs, self._inputs))
+            log.warning("the checkpoint `%s` is stale and was discarded: %s", path, _differences(inputs, self._inputs))
             return None
         return State(record["epoch"], record["step"], tensors, record["history"])
 
@@ -174,14 +175,14 @@ def _digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
     return digest.hexdigest()
 
 
-def _differences(saved: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """The inputs that are others now."""
-    names = sorted(name for name in saved.keys() | here.keys() if saved.get(name) != here.get(name))
-    return f"it was made from other inputs: {abbreviate(f'`{name}`' for name in names)}"
+def _differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> str:
+    """The names of the changed inputs, as text."""
+    names = sorted(name for name in saved.keys() | current.keys() if saved.get(name) != current.get(name))
+    return f"these inputs have changed: {abbreviate(f'`{name}`' for name in names)}"
 
 
 def _sync(path: Path) -> None:
-    """Makes sure that a power cut leaves what a file holds, or the names that a folder has for its files."""
+    """Flushes a file's content, or a folder's entries, to disk (fsync), so that they survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

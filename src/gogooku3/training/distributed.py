@@ -1,7 +1,7 @@
-"""The processes that train together: whose share of a step is whose, and what passes between them.
+"""Process group of data-parallel training: rank, world size, local shards, and the collectives (all-gather, barrier).
 
-`launch` starts them as `torchrun` does; they talk through gloo on CPUs and through NCCL on GPUs. One that trains alone
-is a group too, in which nothing passes.
+`launch` starts the processes as `torchrun` does; the backend is gloo on CPUs and NCCL on GPUs. A single process is a
+group of size 1, whose collectives do nothing.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from gogooku3.errors import MachineError
 
 @dataclass(frozen=True)
 class Group:
-    """Seen from one of its processes."""
+    """A process group, as seen from one of its processes."""
 
     rank: int = 0
     size: int = 1
+    """World size."""
     shares: int = 1
-    """Parts of a step, whatever the number of processes."""
+    """Shards of each batch (`numerics.shares`), independent of the world size."""
     reduction: str = "fixed"
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and is seen."""
+        """Whether this is the main process (rank 0), which writes files and shows progress."""
         return self.rank == 0
 
     @property
     def local_shards(self) -> range:
-        """The shares that this process computes."""
+        """The shards that this process computes."""
         count = self.shares // self.size
         return range(self.rank * count, (self.rank + 1) * count)
 
     def all_gather(self, part: Tensor) -> Tensor:
-        """The parts of all processes, of one shape, one behind the other along the first axis."""
+        """All-gather: the parts of all processes, which have one shape, concatenated along the first axis."""
         if self.size == 1:
             return part
         parts = [torch.empty_like(part) for _ in range(self.size)]
@@ -48,20 +49,20 @@ class Group:
         return torch.cat(parts)
 
     def all_max(self, number: int) -> int:
-        """The highest of a number that each process has; each waits for all others."""
+        """All-reduce: the maximum of a number over all processes."""
         if self.size == 1:
             return number
-        among = torch.tensor(number)
-        distributed.all_reduce(among, distributed.ReduceOp.MAX)
-        return int(among)
+        maximum = torch.tensor(number)
+        distributed.all_reduce(maximum, distributed.ReduceOp.MAX)
+        return int(maximum)
 
     def barrier(self) -> None:
-        """Goes on when all others are here."""
+        """Waits until all processes have reached this call."""
         self.all_max(0)
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """What the others do when the first process has done it, and before it does anything else."""
+        """Context manager: the main process runs the block first, then the others; all leave it together."""
         if not self.is_main:
             self.barrier()
         yield
@@ -75,7 +76,7 @@ SINGLE_PROCESS = Group()
 
 @contextmanager
 def process_group(numerics: Numerics) -> Iterator[Group]:
-    """The group that the parameters ask for; with several processes this is one that `launch` started.
+    """Context manager: the process group of this run; with several processes, `launch` must have started this one.
 
     Raises:
         MachineError: there are fewer GPUs than processes.
@@ -87,8 +88,8 @@ def process_group(numerics: Numerics) -> Iterator[Group]:
     if cuda:
         if torch.cuda.device_count() < numerics.processes:
             raise MachineError(
-                f"`numerics.processes` is {numerics.processes}, and torch sees {torch.cuda.device_count()} GPUs here",
-                hint="each process needs one of its own: ask for fewer processes; with `reduction: fixed` and the same"
+                f"`numerics.processes` is {numerics.processes}, but torch finds {torch.cuda.device_count()} GPUs",
+                hint="each process needs its own GPU: lower `numerics.processes`; with `reduction: fixed` and the same"
                 " `shares` the results stay the same",
             )
         torch.cuda.set_device(rank)

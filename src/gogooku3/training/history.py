@@ -1,4 +1,4 @@
-"""What a phase leaves beside its weights: losses by step, validation by epoch, the epoch that was chosen."""
+"""Training history of a phase: loss and gradient norm per step, validation per epoch, the best epoch."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What the weights were after a step, and what the step was made of. The gradient's norm is known of every step."""
+    """Hashes of the weights after a step and of the step's batch."""
 
     epoch: int
     step: int
     batch: str
-    """Hash of its sessions and stocks."""
+    """Hash of the batch's sessions and stocks."""
     weights: str
 
 
 @dataclass
 class History:
-    """Grows as a phase trains."""
+    """Appended to while a phase trains."""
 
     phase: str
     step_losses: list[float] = field(default_factory=list)
@@ -57,20 +57,20 @@ class History:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch of the highest validation RankIC, the first of equals; None where the phase has no epochs."""
+        """The epoch with the highest validation RankIC, the first of equals; None before the end of the first epoch."""
         return max(self.epochs, key=lambda epoch: epoch.validation_rank_ic, default=None)
 
-    def exhausted(self, patience: int) -> bool:
-        """Whether so many epochs have passed since the best one; never with a patience of 0."""
+    def patience_exhausted(self, patience: int) -> bool:
+        """Early stopping: whether `patience` epochs have passed since the best one; never with a patience of 0."""
         return patience > 0 and self.best is not None and len(self.epochs) - 1 - self.best.epoch >= patience
 
     def write(self, target: Path, environment: dict[str, Any]) -> None:
-        """Writes the whole history as JSON, with the domain in which it is exact."""
-        chosen = {"best_epoch": self.best.epoch if self.best else None}
-        write_json({**asdict(self), **chosen, "environment": environment}, target)
+        """Writes the history as JSON, with the environment in which it is bitwise reproducible."""
+        best = {"best_epoch": self.best.epoch if self.best else None}
+        write_json({**asdict(self), **best, "environment": environment}, target)
 
     def write_curve(self, target: Path) -> None:
-        """Writes the epochs as the CSV that DVC plots."""
+        """Writes the learning curve, one row per epoch, as the CSV that DVC plots."""
         write_csv(
             pl.DataFrame(
                 {

@@ -1,6 +1,6 @@
-"""Several processes for one phase: starts them as `torchrun` does, waits, and says what ended them.
+"""Launches the processes of distributed training as `torchrun` does, waits, and reports the error that ended them.
 
-The first of them is seen: its progress and log. The others are silent, and what goes wrong in one of them ends all.
+Only the main process (rank 0) shows progress and logs. An error in any process ends all.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from gogooku3.training.distributed import Group, process_group
 from gogooku3.training.stop_signal import signal_name
 from gogooku3.training.worker_errors import WorkerError, read_worker_errors
 
-_RESUME_HINT = "`dvc repro` goes on from the newest state that was saved, with `reduction: fixed` to the same bytes"
+_RESUME_HINT = "`dvc repro` resumes from the newest checkpoint; with `reduction: fixed` the result has the same bytes"
 
 
 def run_distributed(numerics: Numerics, work: Callable[[Group], None], *command: str) -> None:
-    """Does a stage's work in as many processes as the parameters ask for: here, or in those that it starts.
+    """Runs a stage's work in `numerics.processes` processes: in this one, or in ones that it launches.
 
     Args:
-        work: what each of the processes does.
-        command: the stage and its arguments, by which another process comes to `work` again.
+        work: called in each process, with its process group.
+        command: the stage and its arguments, with which a launched process reaches this call again.
 
     Raises:
-        UserError: what one of them raised.
-        MachineError: one was killed, or there are fewer GPUs than processes.
-        InterruptionError: this process was asked to end, and asked the others.
+        UserError: the error that one of the processes raised.
+        MachineError: a process was killed, or there are fewer GPUs than processes.
+        InterruptionError: this process received SIGINT or SIGTERM, and stopped the others.
     """
     if numerics.processes > 1 and not distributed.is_torchelastic_launched():
         launch(numerics.processes, *command)
@@ -49,12 +49,12 @@ def run_distributed(numerics: Numerics, work: Callable[[Group], None], *command:
 
 
 def launch(processes: int, *command: str) -> None:
-    """Runs a stage in several processes of this machine.
+    """Runs a stage in several processes on this machine.
 
     Raises:
-        UserError: what one of them raised.
-        MachineError: one was killed.
-        InterruptionError: this process was asked to end, and asked the others.
+        UserError: the error that one of the processes raised.
+        MachineError: a process was killed.
+        InterruptionError: this process received SIGINT or SIGTERM, and stopped the others.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         reports = Path(folder)
@@ -69,64 +69,65 @@ def launch(processes: int, *command: str) -> None:
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=f"{folder}/logs", local_ranks_filter={0}),
         )
-        python, *started = source.command("stages.worker")
-        # What it has to say of processes that end is said below, in one line.
+        python, *arguments = source.command("stages.worker")
+        # Silences torch's own report of failed processes; the error raised below says it in one line.
         logging.disable()
         try:
             with _mask_sigint_in_children():
-                elastic_launch(config, python)(*started, str(os.getpid()), folder, *command)
+                elastic_launch(config, python)(*arguments, str(os.getpid()), folder, *command)
         except ChildFailedError as failed:
             raise _cause(read_worker_errors(reports), failed.failures.values(), processes) from None
-        except SignalException as asked:
-            ended = [report for report in read_worker_errors(reports) if report.kind == InterruptionError.__name__]
-            if ended:
-                raise _lowest_rank(ended).error from None
-            raise InterruptionError(f"stopped by {signal_name(asked.sigval)}", hint=_RESUME_HINT) from None
+        except SignalException as received:
+            stopped = [report for report in read_worker_errors(reports) if report.kind == InterruptionError.__name__]
+            if stopped:
+                raise _lowest_rank(stopped).error from None
+            raise InterruptionError(f"stopped by {signal_name(received.sigval)}", hint=_RESUME_HINT) from None
         finally:
             logging.disable(logging.NOTSET)
 
 
 @contextmanager
 def _mask_sigint_in_children() -> Iterator[None]:
-    """Within it processes start with Ctrl-C held back, until they let it in: an interpreter that meets one while it
-    loads prints a traceback. This process hears it by another thread, and heeds it in this one as ever."""
-    over = Event()
-    hears = Thread(target=over.wait)
-    hears.start()
+    """Context manager: child processes start with SIGINT blocked until they unblock it, because an interpreter that
+    receives it while loading prints a traceback. In this process a second thread receives SIGINT, and the main thread
+    handles it as usual."""
+    done = Event()
+    receiver = Thread(target=done.wait)
+    receiver.start()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        over.set()
-        hears.join()
+        done.set()
+        receiver.join()
 
 
 def _cause(reports: Sequence[WorkerError], failures: Collection[ProcessFailure], processes: int) -> Exception:
-    """What the others only followed.
+    """The root cause among the failures; the other processes fail as a consequence.
 
-    An error of a user's comes from no other process. A process that was killed has left no report; those that waited
-    for it have, of a connection that broke.
+    A `UserError` is never a consequence. A killed process leaves no report; processes that waited for it report a
+    broken connection.
     """
-    users = [report for report in reports if report.kind]
-    if users:
-        return _lowest_rank([report for report in users if report.kind == users[0].kind]).error
-    silent = {failure.local_rank for failure in failures} - {report.rank for report in reports}
-    killed = [failure for failure in failures if failure.local_rank in silent and failure.exitcode < 0]
+    user_errors = [report for report in reports if report.kind]
+    if user_errors:
+        return _lowest_rank([report for report in user_errors if report.kind == user_errors[0].kind]).error
+    unreported = {failure.local_rank for failure in failures} - {report.rank for report in reports}
+    killed = [failure for failure in failures if failure.local_rank in unreported and failure.exitcode < 0]
     if killed:
-        # SIGTERM is what the others are ended with.
+        # The launcher ends the remaining processes with SIGTERM, so any other signal is closer to the cause.
         first = min(killed, key=lambda failure: (failure.exitcode == -signal.SIGTERM, failure.timestamp))
         return MachineError(
-            f"process {first.local_rank} of {processes} that train together was killed by {first.signal_name()},"
-            " perhaps for want of memory",
+            f"training process {first.local_rank} of {processes} was killed by {first.signal_name()}, perhaps out of"
+            " memory",
             hint=_RESUME_HINT,
         )
     if reports:
         return reports[0].error
-    codes = ", ".join(f"{failure.local_rank} with {failure.exitcode}" for failure in failures)
-    return RuntimeError(f"of {processes} processes that train together ended {codes}")
+    codes = ", ".join(f"rank {failure.local_rank} with exit code {failure.exitcode}" for failure in failures)
+    return RuntimeError(f"of {processes} training processes failed: {codes}")
 
 
 def _lowest_rank(reports: Sequence[WorkerError]) -> WorkerError:
-    """Of reports of the same, that of the process that writes, if it has one."""
+    """The report of the lowest rank: the main process's, if it has one."""
     return min(reports, key=lambda report: report.rank)

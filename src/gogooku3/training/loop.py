@@ -1,7 +1,7 @@
-"""One phase of training: epochs of steps, validation after each, the best epoch kept.
+"""Training loop of one phase: optimizer steps, validation after each epoch, early stopping, the best epoch kept.
 
-A phase that was stopped goes on from the state that was saved last, and ends with the same bytes as one that was not:
-the order of batches and the dropout follow from seed, phase, epoch and step alone.
+An interrupted phase resumes from its newest checkpoint and ends bitwise identical to an uninterrupted one: batch order
+and dropout are pure functions of seed, phase, epoch and step.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.losses import noise_warning
 from gogooku3.training.optimizer import adamw, restore
-from gogooku3.training.progress import Progress, log_to, show
+from gogooku3.training.progress import Progress, log_to, write_live_curve
 from gogooku3.training.run import Run, Trained
 from gogooku3.training.stop_signal import StopSignal, signal_name
 
@@ -48,20 +48,20 @@ def train(
     logs: Path,
     group: Group = SINGLE_PROCESS,
 ) -> Trained:
-    """Trains the network for one phase and keeps the epoch with the highest validation RankIC.
+    """Trains the network for one phase and returns the epoch with the highest validation RankIC.
 
-    A phase of no epochs hands on what it was given.
+    A phase with 0 epochs returns its initial weights and optimizer state.
 
     Args:
-        network: as `start` made it.
-        state: the moments of its optimizer, as far as there are any.
-        checkpoints: where its states are kept while it trains, and from which it goes on.
-        logs: folder of what can be watched meanwhile: `<phase>.log`, and the curve so far as `<phase>.csv`.
-        group: who trains. Each process is called with the same; the first one writes.
+        network: the network from `start`.
+        state: optimizer moments by name; parameters without moments start from zero.
+        checkpoints: the checkpoints of the phase; training resumes from the newest one.
+        logs: folder for `<phase>.log` and the learning curve so far, `<phase>.csv`.
+        group: the processes that train together. Each makes the same call; the main process (rank 0) writes.
 
     Raises:
-        DivergenceError: a loss, a gradient or a score of validation is not finite.
-        InterruptionError: the process was asked to end.
+        DivergenceError: a loss, a gradient norm or a validation score is not finite.
+        InterruptionError: the process received SIGINT or SIGTERM.
     """
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
@@ -76,39 +76,39 @@ def train(
             run.load_state(saved)
         if plans and (warning := noise_warning(recipe)):
             log.warning("%s", warning)
-        with Progress(name, plans, run.epoch, run.step) as progress, StopSignal() as interruption:
-            while run.epoch < phase.epochs and not run.history.exhausted(recipe.patience):
+        with Progress(name, plans, run.epoch, run.step) as progress, StopSignal() as stop_signal:
+            while run.epoch < phase.epochs and not run.history.patience_exhausted(recipe.patience):
                 network.train()
-                steps, left = len(plans[run.epoch]), plans[run.epoch][run.step :]
-                with Prefetcher(inputs, _block_specs(left, network, group)) as blocks:
-                    for batch in left:
-                        own = [next(blocks) for _ in group.local_shards]
-                        _step(run, gradients, batch, own, inputs, recipe, checkpoints)
+                steps, remaining = len(plans[run.epoch]), plans[run.epoch][run.step :]
+                with Prefetcher(inputs, _block_specs(remaining, network, group)) as blocks:
+                    for batch in remaining:
+                        local_blocks = [next(blocks) for _ in group.local_shards]
+                        _step(run, gradients, batch, local_blocks, inputs, recipe, checkpoints)
                         if fingerprint.due(run.step, steps):
                             run.fingerprint(batch.fingerprint(inputs.panel))
                         progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
                         if checkpoints.due():
                             _save_state(run, checkpoints)
-                        _stop_if_requested(interruption, run, checkpoints, group)
-                by_horizon = validate(network, inputs, "validation", group)
-                rank_ic_of_all = _weighted_mean(by_horizon, recipe.loss.horizons)
-                if math.isnan(rank_ic_of_all):
-                    raise _divergence(run, "a score of validation is not finite", "", checkpoints)
-                run.end_epoch(by_horizon, rank_ic_of_all)
+                        _stop_if_requested(stop_signal, run, checkpoints, group)
+                ic_by_horizon = validate(network, inputs, "validation", group)
+                mean_ic = _weighted_mean(ic_by_horizon, recipe.loss.horizons)
+                if math.isnan(mean_ic):
+                    raise _divergence(run, "a validation score is not finite", "", checkpoints)
+                run.end_epoch(ic_by_horizon, mean_ic)
                 progress.validated(run.history.epochs[-1])
                 if group.is_main:
-                    show(run.history, logs / f"{name}.csv")
+                    write_live_curve(run.history, logs / f"{name}.csv")
                 _save_state(run, checkpoints)
-                _stop_if_requested(interruption, run, checkpoints, group)
+                _stop_if_requested(stop_signal, run, checkpoints, group)
         best = run.history.best
-        log.info("%d of %d epochs; the best: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
+        log.info("%d of %d epochs; best epoch: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
     return run.best
 
 
 def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group = SINGLE_PROCESS) -> dict[str, float]:
-    """Mean RankIC of each horizon over a split's sessions; each process takes a part.
+    """Mean RankIC per horizon over the sessions of a split; the processes score disjoint ranges of sessions.
 
-    0 where no session has one, NaN where a score is not finite.
+    0 if no session has a RankIC, NaN if a score is not finite.
     """
     panel = inputs.panel
     first, last = panel.split[split]
@@ -121,7 +121,7 @@ def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group =
         for p in range(len(panel.horizons)):
             ic_TP[: end - begin, p] = rank_ic(scores_TSP[:, :, p], panel.y_TSH[begin:end, :, p])
         if not np.isfinite(scores_TSP[panel.present_TS[begin:end]]).all():
-            ic_TP[:] = np.inf  # which no correlation is
+            ic_TP[:] = np.inf  # marks a non-finite score: no correlation is infinite
     means = {}
     for horizon, ic_T in zip(panel.horizons, group.all_gather(torch.from_numpy(ic_TP)).numpy().T, strict=True):
         finite_T = ic_T[np.isfinite(ic_T)]
@@ -132,10 +132,10 @@ def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group =
 
 
 def _block_specs(batches: Sequence[Batch], network: Network, group: Group) -> Iterator[BlockSpec]:
-    """What a process's shares of some steps are made of."""
+    """The blocks of this process's shards, batch by batch."""
     with_neighbours = network.architecture.graph is not None
     for batch in batches:
-        for stocks_S in batch.shares(group.shares)[group.local_shards.start : group.local_shards.stop]:
+        for stocks_S in batch.shards(group.shares)[group.local_shards.start : group.local_shards.stop]:
             yield BlockSpec(batch.first, batch.sessions, stocks_S, with_neighbours)
 
 
@@ -148,9 +148,9 @@ def _step(
     recipe: Recipe,
     checkpoints: Checkpoints,
 ) -> None:
-    """One optimizer step; where loss or gradient is not finite, the weights stay as they are."""
+    """One optimizer step; if loss or gradient norm is not finite, it raises and leaves the weights unchanged."""
     run.optimizer.zero_grad()
-    value = gradients.of(batch, blocks, run.epoch, run.step)
+    value = gradients.compute(batch, blocks, run.epoch, run.step)
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), recipe.gradient_clip)
     if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
         _save_state(run, checkpoints)
@@ -160,7 +160,7 @@ def _step(
             run,
             f"loss {value.item()}, gradient norm {norm.item()} (batch {batch.fingerprint(inputs.panel)}:"
             f" sessions {first} to {last}, {len(batch.stocks_S)} stocks)",
-            ", or look at those sessions",
+            ", or check the data of those sessions",
             checkpoints,
         )
     run.optimizer.step()
@@ -172,30 +172,30 @@ def _weighted_mean(by_horizon: dict[str, float], weights: list[float]) -> float:
 
 
 def _save_state(run: Run, checkpoints: Checkpoints) -> None:
-    """Saves the state, unless the last step broke the weights: the older states are then those to go back to."""
+    """Saves a checkpoint, unless the weights are not finite: the older checkpoints are then the ones to resume from."""
     if run.finite:
         checkpoints.save(run.state())
 
 
-def _stop_if_requested(interruption: StopSignal, run: Run, checkpoints: Checkpoints, group: Group) -> None:
-    """Ends a phase that was asked to end, with its state saved: all processes at the same step."""
-    number = group.all_max(interruption.number)
+def _stop_if_requested(stop_signal: StopSignal, run: Run, checkpoints: Checkpoints, group: Group) -> None:
+    """Saves a checkpoint and raises if any process received a stop signal; all processes stop at the same step."""
+    number = group.all_max(stop_signal.number)
     if not number:
         return
-    if checkpoints.last != run.place:
+    if checkpoints.last != run.position:
         _save_state(run, checkpoints)
     group.barrier()
     raise InterruptionError(
-        f"phase {run.history.phase} was stopped by {signal_name(number)} in {run.place};"
-        f" saved in `{checkpoints.folder}`: {checkpoints.last or 'nothing, for the disk refused'}",
-        hint="`dvc repro` goes on from there, with `reduction: fixed` to the same bytes as if it had not been stopped",
+        f"phase {run.history.phase} was stopped by {signal_name(number)} in {run.position};"
+        f" newest checkpoint in `{checkpoints.folder}`: {checkpoints.last or 'none, saving failed'}",
+        hint="`dvc repro` resumes from it; with `reduction: fixed` the result has the same bytes as without the stop",
     )
 
 
-def _divergence(run: Run, what: str, or_else: str, checkpoints: Checkpoints) -> DivergenceError:
+def _divergence(run: Run, cause: str, more_hint: str, checkpoints: Checkpoints) -> DivergenceError:
     name = run.history.phase
     return DivergenceError(
-        f"phase {name} stopped in epoch {run.epoch}, step {run.step}: {what};"
-        f" the last good state, {checkpoints.last or 'the start of the phase'}, is in `{checkpoints.folder}`",
-        hint=f"lower `train.phases.{name}.learning_rate` or `train.recipe.gradient_clip`{or_else}",
+        f"phase {name} diverged in epoch {run.epoch}, step {run.step}: {cause};"
+        f" the last good checkpoint, {checkpoints.last or 'the start of the phase'}, is in `{checkpoints.folder}`",
+        hint=f"lower `train.phases.{name}.learning_rate` or `train.recipe.gradient_clip`{more_hint}",
     )

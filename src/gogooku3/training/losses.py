@@ -1,6 +1,6 @@
-"""What training minimises: minus the Sharpe ratio of the portfolio that the scores imply, and correlation terms.
+"""Training loss: minus the Sharpe ratio of the long-short portfolio that the scores imply, and correlation (IC) terms.
 
-A missing target (NaN) takes its stock out of its session: it is neither a zero return nor part of the portfolio.
+A missing target (NaN) excludes the stock from the session: it is neither a zero return nor part of the portfolio.
 Letters of shapes: D sessions of a batch, S stocks, P horizons.
 """
 
@@ -17,7 +17,7 @@ from gogooku3.errors import DataError
 _EPSILON = 1e-8
 _VARIANCE_FLOOR = 1e-12
 _NOISY = 0.3
-"""Standard error of a batch's Sharpe ratio above which a recipe is warned of; 12 sessions stay below."""
+"""Standard error of a batch's Sharpe ratio above which `noise_warning` warns; 12 sessions stay below it."""
 
 
 def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
@@ -40,7 +40,7 @@ def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
 
 
 def sharpe(centred_DSP: Tensor, returns_DSP: Tensor, observed_DSP: Tensor) -> Tensor:
-    """Mean over standard deviation of the dollar-neutral, unit-gross portfolio's return over the batch's sessions.
+    """Sharpe ratio over the batch's sessions of the dollar-neutral long-short portfolio of unit gross exposure.
 
     Per session and not annualised; sessions with fewer than two observed stocks are left out. Shapes: [D, S, P] → [P].
     """
@@ -50,18 +50,18 @@ def sharpe(centred_DSP: Tensor, returns_DSP: Tensor, observed_DSP: Tensor) -> Te
     sessions_P = counts_DP.sum(0)
     mean_P = (earned_DP * counts_DP).sum(0) / sessions_P.clamp(min=1)
     variance_P = ((earned_DP - mean_P).square() * counts_DP).sum(0) / (sessions_P - 1).clamp(min=1)
-    # The floor keeps the gradient finite while a portfolio of near-zero risk is passed through.
+    # The floor keeps the gradient finite for a portfolio of near-zero risk.
     return mean_P * (variance_P + _VARIANCE_FLOOR).rsqrt()
 
 
 def sharpe_error(sharpe: float, sessions: int) -> float:
-    """Standard error of a Sharpe ratio per session that was estimated from so many sessions: √((1 + ½ Sharpe²) / T)
-    for independent returns (Lo, 2002)."""
+    """Standard error of a per-session Sharpe ratio estimated from T sessions: √((1 + ½ Sharpe²) / T) for independent
+    returns (Lo, 2002)."""
     return math.sqrt((1 + sharpe**2 / 2) / sessions)
 
 
 def noise_warning(recipe: Recipe) -> str | None:
-    """What to tell of batches whose Sharpe ratio is mostly chance; None where there is nothing to tell."""
+    """Warning text if batches are so short that their Sharpe ratio is mostly noise, else None."""
     sessions = recipe.batch_size // recipe.batch_stocks
     error = sharpe_error(0.0, sessions)
     if recipe.loss.sharpe == 0 or error <= _NOISY:
@@ -69,8 +69,8 @@ def noise_warning(recipe: Recipe) -> str | None:
     enough = math.ceil(1 / _NOISY**2)
     return (
         f"a batch of {recipe.batch_size} samples over {recipe.batch_stocks} stocks is {sessions} sessions: its Sharpe"
-        f" ratio has a standard error of {error:.2f} a session, several times what is to be learnt (a strategy with an"
-        f" annual Sharpe ratio of 2 has 0.13). Take {enough} sessions or more: raise `train.recipe.batch_size` or lower"
+        f" ratio has a standard error of {error:.2f} per session, several times the signal (an annual Sharpe ratio of 2"
+        f" is 0.13 per session). Use {enough} sessions or more: raise `train.recipe.batch_size` or lower"
         " `batch_stocks`"
     )
 
@@ -87,7 +87,7 @@ def correlation(centred_DSP: Tensor, other_DSP: Tensor, observed_DSP: Tensor) ->
 def ranks(targets_DSP: Tensor) -> Tensor:
     """Rank of each observed target within its session, scaled to [−½, ½]; 0 where missing. Shapes: [D, S, P].
 
-    The correlation of scores with these ranks is the differentiable stand-in for RankIC.
+    The correlation of scores with these ranks is a differentiable surrogate for RankIC.
     """
     observed_DSP = ~torch.isnan(targets_DSP)
     order_DSP = torch.where(observed_DSP, targets_DSP, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
@@ -96,10 +96,10 @@ def ranks(targets_DSP: Tensor) -> Tensor:
 
 
 def require_targets(targets_DSP: Tensor, first: str, last: str) -> None:
-    """Raises `DataError` when a batch holds no session with two observed targets."""
+    """Raises `DataError` if the batch has no session with two observed targets."""
     if not ((~torch.isnan(targets_DSP)).sum(1) >= 2).any():
         raise DataError(
-            f"the batch of sessions {first} to {last} holds no session with two observed targets",
+            f"the batch of sessions {first} to {last} has no session with two observed targets",
             hint="check `dataset.split` and the quotes of those sessions",
         )
 

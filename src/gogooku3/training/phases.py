@@ -1,4 +1,4 @@
-"""The four phases: what each switches on, and the phase it starts from."""
+"""The four training phases: the network blocks that each switches on, and the phase it starts from."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Phase:
 
     name: str
     blocks: tuple[str, ...]
-    """Blocks of the network that are on."""
+    """Network blocks that are switched on."""
     previous: str | None
     """The phase whose weights it starts from."""
 
     @property
     def adds(self) -> tuple[str, ...]:
-        """Blocks that it is the first to use."""
-        known = () if self.previous is None else PHASES[self.previous].blocks
-        return tuple(block for block in self.blocks if block not in known)
+        """Blocks that the previous phase does not have."""
+        previous = () if self.previous is None else PHASES[self.previous].blocks
+        return tuple(block for block in self.blocks if block not in previous)
 
     def architecture(self, abi: str, features: int, horizons: list[int], model: Model) -> Architecture:
         """The network of this phase."""

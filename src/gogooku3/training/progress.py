@@ -1,5 +1,7 @@
-"""What can be watched while a phase trains: a bar on standard error, a log, the curve so far. Nothing of it enters a
-result, and no full disk stops training for its sake."""
+"""Monitoring of a phase: progress bar on stderr, log file, learning curve so far.
+
+No result depends on it, and a full disk that prevents it does not stop training.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Phase, epoch, step, samples per second, time left, loss, validation."""
+    """Progress bar with phase, epoch, step, samples per second, time left, loss and validation RankIC."""
 
     def __init__(self, phase: str, plans: Sequence[Sequence[Batch]], epoch: int, step: int) -> None:
         """
         Args:
             plans: the batches of every epoch.
-            epoch, step: how many of them are done.
+            epoch, step: epochs that are done, and steps of the current epoch.
         """
         console = Console(stderr=True)
         self._bars = bars.Progress(
@@ -60,16 +62,16 @@ class Progress:
         self._bars.stop()
 
     def step(self, epoch: int, step: int, samples: int, loss: float) -> None:
-        """One more step is done, as the `step`-th of its epoch."""
+        """Shows that the `step`-th step of an epoch is done."""
         self._samples += samples
-        told = f"{self._phase} epoch {epoch} {step}/{self._steps[epoch]}"
-        self._bars.update(self._task, advance=samples, description=told, loss=f"loss {loss:+.4f}")
+        label = f"{self._phase} epoch {epoch} {step}/{self._steps[epoch]}"
+        self._bars.update(self._task, advance=samples, description=label, loss=f"loss {loss:+.4f}")
 
     def validated(self, epoch: Epoch) -> None:
-        """An epoch was validated."""
+        """Logs and shows an epoch's validation result."""
         took = time.monotonic() - self._began
         log.info(
-            "epoch %d: loss %+.4f, RankIC on validation %+.4f; %d steps, %.0f samples/s with validation",
+            "epoch %d: loss %+.4f, validation RankIC %+.4f; %d steps, %.0f samples/s with validation",
             epoch.epoch, epoch.train_loss, epoch.validation_rank_ic, epoch.steps, self._samples / took,
         )  # fmt: skip
         self._bars.update(self._task, validation=f"RankIC {epoch.validation_rank_ic:+.4f}")
@@ -84,7 +86,7 @@ class _Speed(bars.ProgressColumn):
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Appends to a log what is told meanwhile; warnings go to standard error too, everything where no bar is seen."""
+    """Context manager: appends log records to a file; stderr gets warnings, or everything if it is not a terminal."""
     file, screen = _File(path, encoding="utf-8", delay=True), _Screen()
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     screen.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
@@ -102,8 +104,8 @@ def log_to(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def show(history: History, target: Path) -> None:
-    """Writes the curve so far, for `dvc plots show`."""
+def write_live_curve(history: History, target: Path) -> None:
+    """Writes the learning curve so far, for `dvc plots show`."""
     with suppress(OSError):
         history.write_curve(target)
 
@@ -114,10 +116,10 @@ class _File(logging.FileHandler):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing: the log is not worth a traceback."""
+        """Ignores the error: a failed log write is not worth a traceback."""
 
 
 class _Screen(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        # While a bar is shown, `sys.stderr` is what prints above it.
+        # While the bar is shown, rich replaces `sys.stderr` by a stream that prints above it.
         print(self.format(record), file=sys.stderr)  # noqa: T201

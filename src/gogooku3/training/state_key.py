@@ -1,4 +1,7 @@
-"""What a training state belongs to: everything that the bytes of a phase depend on, by name."""
+"""Key of a checkpoint: name and value of everything that the output bytes of a phase depend on.
+
+A checkpoint with another key is stale and is not resumed from.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from gogooku3.model.network import Architecture
 from gogooku3.runtime.files import sha256_file
 
 _RUNNER = "gogooku3.stages.__main__"
-"""Loaded under its name where a stage runs in several processes, and nameless where it runs in one."""
+"""Loaded under this name in worker processes and as `__main__` in a single process; excluded so that both agree."""
 
 
 def state_key(
@@ -23,8 +26,8 @@ def state_key(
     """Name and value of each input.
 
     Args:
-        environment: the domain in which results are exact: device, numerics, versions.
-        files: what is read, or what holds the hashes of what is read.
+        environment: device, numerics and library versions in which results are bitwise reproducible.
+        files: input files, or files with the hashes of inputs.
     """
     named = {
         "model": asdict(architecture),
@@ -45,10 +48,10 @@ def _leaves(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _code() -> str:
-    """The hash of every module of this package that is loaded."""
+    """Hash over the source of every loaded module of this package."""
     digest = hashlib.sha256()
     for name, module in sorted(sys.modules.items()):
-        counts = name.split(".")[0] == "gogooku3" and name != _RUNNER
-        if counts and module.__file__ is not None:
+        ours = name.split(".")[0] == "gogooku3" and name != _RUNNER
+        if ours and module.__file__ is not None:
             digest.update(name.encode() + b"\0" + Path(module.__file__).read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Ctrl-C, or a system that asks the process to end: heard at once, heeded between two steps."""
+"""Graceful stop: records SIGINT (Ctrl-C) or SIGTERM, so that training stops between two steps."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignal:
-    """Within it the first signal only asks for an end; a second one ends the process as it would without."""
+    """Context manager in which the first signal only requests a stop; a second one ends the process as usual."""
 
     def __init__(self) -> None:
         self.number = 0
-        """Of the signal that came."""
+        """Number of the received signal; 0 if none was received."""
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        self._previous = {number: signal.signal(number, self._request) for number in _SIGNALS}
         return self
 
     def __exit__(
@@ -25,15 +25,15 @@ class StopSignal:
     ) -> None:
         self._restore()
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
+    def _request(self, number: int, _frame: FrameType | None) -> None:
         self.number = number
         self._restore()
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
 
 def signal_name(number: int) -> str:
-    """A signal as people know it."""
+    """Printed name of a signal: `Ctrl-C` for SIGINT, else the signal's name."""
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -1,4 +1,4 @@
-"""A phase from beginning to end: from the folders that it reads to the one that it leaves."""
+"""Trains one phase end to end: reads its input folders, trains or resumes, writes its output folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Architecture
-from gogooku3.model.probe import domain_here
+from gogooku3.model.probe import current_domain
 from gogooku3.model.weights import save, write_tensors
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.distributed import SINGLE_PROCESS, Group
@@ -23,58 +23,58 @@ from gogooku3.training.state_key import state_key
 
 @dataclass(frozen=True)
 class Task:
-    """One phase for one dataset, or for one fold of it."""
+    """One phase on one dataset, or on one walk-forward fold of it."""
 
     phase: Phase
     params: Params
     schema: Schema
     models: Path
-    """Where each phase has its folder."""
+    """Folder with one subfolder per phase."""
     parent: Path | None
-    """Folder of a released model's last phase; None from scratch."""
+    """Folder with the last phase of a released model (the base model); None to train from scratch."""
     files: Sequence[Path]
-    """What is read beside the phase before, or what holds the hashes of what is read."""
+    """Input files other than those of the previous phase, or files with the hashes of such inputs."""
 
     @property
     def folder(self) -> Path:
-        """Where the phase leaves `config.json`, `model.safetensors`, `state.safetensors` and `history.json`."""
+        """Output folder: `config.json`, `model.safetensors`, `state.safetensors` and `history.json`."""
         return self.models / self.phase.name
 
     @property
     def architecture(self) -> Architecture:
-        """The network."""
+        """The network of the phase."""
         return self.phase.architecture(
             self.schema.abi, len(self.schema.features), list(self.schema.horizons), self.params.model
         )
 
     def inputs(self, domain: dict[str, Any]) -> dict[str, Any]:
-        """Everything that the phase's bytes depend on, by name.
+        """Everything that the phase's output bytes depend on, by name.
 
         Args:
-            domain: in which they are exact.
+            domain: the environment in which results are bitwise reproducible.
         """
-        train, before = self.params.train, self.phase.previous
-        files = [*self.files, *((self.models / before).glob("[!.]*") if before else ())]
+        train, previous = self.params.train, self.phase.previous
+        files = [*self.files, *((self.models / previous).glob("[!.]*") if previous else ())]
         phase_config = getattr(train.phases, self.phase.name)
         return state_key(self.architecture, train.recipe, phase_config, domain, sorted(files))
 
     def run(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = SINGLE_PROCESS) -> None:
-        """Trains the phase, from its newest state where it was stopped, and puts its files in their places.
+        """Trains the phase, resuming from its newest checkpoint if there is one, and writes its output folder.
 
         Args:
-            logs: folder of what can be watched meanwhile.
-            curve: the epochs as a CSV, for DVC's plots.
-            group: who trains. Each process is called with the same; the first one writes.
+            logs: folder for the log and the learning curve so far.
+            curve: target of the learning curve as a CSV, for DVC's plots.
+            group: the processes that train together. Each makes the same call; the main process (rank 0) writes.
 
         Raises:
-            DataError: a file of the phase before is absent or broken.
-            MismatchError: its tensors are not those of the architecture.
-            DivergenceError: a loss or gradient is not finite.
-            InterruptionError: the process was asked to end.
+            DataError: a file of the previous phase is missing or corrupt.
+            MismatchError: its tensors do not match the architecture.
+            DivergenceError: a loss, a gradient norm or a validation score is not finite.
+            InterruptionError: the process received SIGINT or SIGTERM.
         """
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
-        domain = domain_here(self.params.numerics)
+        domain = current_domain(self.params.numerics)
         checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.is_main)
         phase_config = getattr(self.params.train.phases, name)
         network.to_device(panel.device, self.params.numerics)
@@ -82,7 +82,7 @@ class Task:
         if not group.is_main:
             return
         network.load_state_dict(trained.weights)
-        with checkpoints.delivered() as folder:
+        with checkpoints.publish() as folder:
             save(network, folder)
             write_tensors(trained.state, folder / STATE)
             trained.history.write(folder / "history.json", domain)

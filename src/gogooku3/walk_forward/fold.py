@@ -16,7 +16,7 @@ import torch
 from gogooku3.config import Params
 from gogooku3.dataset.schema import Schema
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.probe import domain_here
+from gogooku3.model.probe import current_domain
 from gogooku3.model.scoring import score
 from gogooku3.model.weights import CONFIG, WEIGHTS, load
 from gogooku3.panel.table import to_frame
@@ -80,7 +80,7 @@ def _run_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> No
     """Carries out a phase, unless its files are there as it left them, made from what it would be made from now."""
     group.barrier()  # for the files of the phase before, which the first process writes
     record = task.folder.with_suffix(".json")
-    made_from = json.loads(json.dumps(task.inputs(domain_here(task.params.numerics))))
+    made_from = json.loads(json.dumps(task.inputs(current_domain(task.params.numerics))))
     try:
         done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": made_from, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):

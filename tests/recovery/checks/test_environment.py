@@ -82,7 +82,7 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     told = delivery.verify_alone()["environment"].found
     assert "made by another version of the code, or on a machine outside the domain" in told
     monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: "0123456789abcdef")
-    assert "this machine does not compute the bits of its domain" in delivery.verify_alone()["environment"].found
+    assert "this machine's results are not bitwise those of its domain" in delivery.verify_alone()["environment"].found
 
 
 def test_python_and_the_c_library_are_shown_and_decide_nothing(delivery: Delivery) -> None:

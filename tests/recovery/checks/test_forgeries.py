@@ -49,7 +49,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "a size beyond all memory": (
         lambda d: d.edit_json("config.json", lambda config: config["backbone"].update(hidden_size=2**24)),
         {"shapes"},
-        "does not fit its configuration",
+        "does not match its configuration",
     ),
     "a size beyond all counting": (
         lambda d: d.edit_json("config.json", lambda config: config["backbone"].update(hidden_size=2**60)),

@@ -26,7 +26,7 @@ import torch
 from packaging.version import Version
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.model.probe import domain_here, known_value, mismatch
+from gogooku3.model.probe import current_domain, known_value, mismatch
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
@@ -79,7 +79,7 @@ def differences(package: Path) -> tuple[Entry, ...]:
     numerics = read_numerics(package)
     recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {"numerics": deciding(numerics)}
     prepare_torch(usable(numerics))
-    return compare(dict(_entries(recorded)), dict(_entries(domain_here(usable(numerics)))))
+    return compare(dict(_entries(recorded)), dict(_entries(current_domain(usable(numerics)))))
 
 
 def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]:
