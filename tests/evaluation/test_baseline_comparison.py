@@ -45,7 +45,7 @@ def test_the_model_beats_what_is_weaker_and_not_itself(planted):
 
 def test_equal_weights_earn_the_mean_return_of_the_market(planted):
     _, _, outcome, (table, _) = planted
-    mean_T = outcome.of(1)[:-1].mean(axis=1)
+    mean_T = outcome.target(1)[:-1].mean(axis=1)
     assert table[EQUAL_WEIGHT]["sharpe"]["value"] == pytest.approx(float(sharpe(mean_T)))
     assert table[EQUAL_WEIGHT]["annual_return"] == pytest.approx(252 * mean_T.mean())
     assert "rank_ic" not in table[EQUAL_WEIGHT]

@@ -45,14 +45,16 @@ def test_the_targets_of_the_bars_pass(closes):
 def test_a_label_that_is_shifted_by_one_session_is_refused(closes):
     shifted = targets_of(closes)
     shifted[1:, :, 0] = shifted[:-1, :, 0].copy()
-    with pytest.raises(DataError, match=r"targets of horizon 1 are not what the bars returned: 1301 on 2023-05-02"):
+    with pytest.raises(
+        DataError, match=r"targets of horizon 1 differ from the returns of the bars: 1301 on 2023-05-02"
+    ):
         check(shifted, closes)
 
 
 def test_a_label_of_another_horizon_is_refused(closes):
     other = targets_of(closes)
     other[:, :, 1] = other[:, :, 0]
-    with pytest.raises(DataError, match="targets of horizon 5 are not what the bars returned"):
+    with pytest.raises(DataError, match="targets of horizon 5 differ from the returns of the bars"):
         check(other, closes)
 
 

@@ -297,7 +297,7 @@ def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_
     write_json(contents, folder / CONTENTS)
     done = workspace.run("python", "src/gogooku3", "stages", "evaluate", check=False)
     assert done.returncode == 3
-    assert "targets of horizon 1 are not what the bars returned" in done.stderr
+    assert "targets of horizon 1 differ from the returns of the bars" in done.stderr
     assert workspace.bytes_of("metrics", "plots") == before
 
 

@@ -83,9 +83,9 @@ def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) ->
     write_json({name: write_frame(frame, folder / name) for name, frame in list(frames())}, folder / CONTENTS)
     for phase in PHASES:
         shuffled.run("python", "src/gogooku3", "stages", "train", phase)
-    # The pipeline itself refuses to measure targets that are not what the bars returned.
+    # The pipeline itself refuses to measure targets that differ from the returns of the bars.
     refused = shuffled.run("python", "src/gogooku3", "stages", "evaluate", check=False)
-    assert (refused.returncode, "are not what the bars returned" in refused.stderr) == (3, True)
+    assert (refused.returncode, "differ from the returns of the bars" in refused.stderr) == (3, True)
     panel = read_panel(folder)
     network = load(shuffled.folder / "models/finetune")
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, torch.device("cpu"))

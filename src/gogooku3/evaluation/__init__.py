@@ -1,1 +1,1 @@
-"""Scores turned into a portfolio and its metrics, beside baselines, by session, year and state of the market."""
+"""Backtest and evaluation: scores become a long-short portfolio, its metrics, baseline comparison and breakdowns."""

@@ -1,4 +1,4 @@
-"""A model beside its baselines: the same outcome, the same portfolio, and the difference with its interval."""
+"""Baseline comparison: the same evaluation for each baseline, and the model minus the baseline with its interval."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gogooku3.evaluation.weights import equal_weights
 from gogooku3.metrics.paired_difference import paired_differences
 
 EQUAL_WEIGHT = "equal_weight"
-"""The baseline without scores: as much of every stock that the model scores, long."""
+"""The baseline without scores: an equal-weight, long-only portfolio of all stocks that the model scores."""
 
 _SHOWN = (
     *("sharpe", "annual_return", "annual_volatility", "max_drawdown", "turnover", "capacity"),
     *("rank_ic", "ic", "mean_rank_ic"),
 )
-"""Of `Evaluation.metrics`, what is said of a baseline."""
+"""Keys of `Evaluation.metrics` that are reported for a baseline."""
 
 
 def compare_with_baselines(
@@ -32,25 +32,25 @@ def compare_with_baselines(
     outcome: Outcome,
     params: Params,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Measures baselines as the model was measured.
+    """Evaluates the baselines in the same way as the model.
 
     Args:
-        model: of the scores.
-        scores_TSH: the model's.
+        model: the model's evaluation.
+        scores_TSH: the model's scores.
         baselines: scores by name, in the layout of the model's.
-        outcome: what the model was measured against.
-        params: what it was measured with.
+        outcome: the targets that the model was evaluated on.
+        params: the parameters that the model was evaluated with.
 
     Returns:
-        For JSON, by baseline: its metrics, and under `model_less_this` the model's `paired_differences` from it;
-        and `Date`, `track`, `cumulative_net` of the model and of each baseline.
+        For JSON, by baseline: its metrics, and under `model_less_this` the `paired_differences` model minus baseline;
+        and the curves `Date`, `track`, `cumulative_net` of the model and of each baseline.
     """
-    measured = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
-    tables = {name: evaluation.metrics for name, evaluation in measured.items()}
-    tracks = {name: evaluation.sessions for name, evaluation in measured.items()}
-    held = trade(equal_weights(scores_TSH[..., 0]), outcome.of(1), outcome.sessions, params.portfolio)
-    tables[EQUAL_WEIGHT] = portfolio_metrics(held, outcome, params)
-    tracks[EQUAL_WEIGHT] = portfolio_sessions(held, outcome)
+    evaluations = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
+    tables = {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    tracks = {name: evaluation.sessions for name, evaluation in evaluations.items()}
+    portfolio = trade(equal_weights(scores_TSH[..., 0]), outcome.target(1), outcome.sessions, params.portfolio)
+    tables[EQUAL_WEIGHT] = portfolio_metrics(portfolio, outcome, params)
+    tracks[EQUAL_WEIGHT] = portfolio_sessions(portfolio, outcome)
     table = {
         name: {key: metrics[key] for key in _SHOWN if key in metrics}
         | {"model_less_this": paired_differences(model.sessions, tracks[name], params.bootstrap)}

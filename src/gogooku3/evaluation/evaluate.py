@@ -1,4 +1,4 @@
-"""Scores and targets in; the table of metrics and the series behind it out."""
+"""Evaluates scores against targets: RankIC, Sharpe ratio, turnover, costs, exposures, and the series behind them."""
 
 from __future__ import annotations
 
@@ -27,60 +27,60 @@ from gogooku3.metrics.returns import SESSIONS_PER_YEAR, cumulative, drawdown, sh
 from gogooku3.metrics.sharpe_significance import TrackRecord
 
 MIN_SESSIONS = 20
-"""Sessions of portfolio returns below which nothing is said about them."""
+"""Minimum number of sessions with portfolio returns; `evaluate` refuses fewer."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came after the scores: T sessions, S stocks, H horizons."""
+    """Realised targets (forward returns) and market state: T sessions, S stocks, H horizons."""
 
     targets_TSH: NDArray[np.floating]
     """Simple returns from each close over each horizon, NaN where unknown."""
     sessions: NDArray[np.datetime64]
-    """[T] dates, rising."""
+    """[T] dates, ascending."""
     horizons: Sequence[int]
-    """Sessions that each of the H targets spans; 1 is among them, as the portfolio earns it."""
+    """Horizon in sessions of each of the H targets; includes 1, because the portfolio earns it."""
     market_state: MarketState
-    """Of the same sessions and stocks."""
+    """Market state of the same sessions and stocks."""
 
-    def of(self, horizon: int) -> NDArray[np.floating]:
+    def target(self, horizon: int) -> NDArray[np.floating]:
         """[T, S] targets of one horizon."""
         return self.targets_TSH[..., self.horizons.index(horizon)]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is known of some scores; an undefined number is None in `metrics` and NaN in the frames."""
+    """Result of an evaluation; an undefined number is None in `metrics` and NaN in the frames."""
 
     metrics: dict[str, Any]
-    """For JSON, per year where it says annual, returns as fractions of capital:
+    """For JSON; returns are fractions of capital:
 
-    - `sessions`, `from`, `to`: the sessions at whose close the portfolio was set;
-    - `sharpe`: `value` annualised after costs, `low` and `high` of its 95 % interval, `probabilistic` (probability
-      that the true one is above 0), `min_track_record` (sessions that it would need for 95 %), `trials_survived`
-      (the most trials, differing by luck alone, of which it could be the best and still have a deflated Sharpe ratio of
-      95 %), `skewness` and `kurtosis` of the returns;
+    - `sessions`, `from`, `to`: the sessions at whose close the portfolio rebalances;
+    - `sharpe`: `value` annualised after transaction costs, `low` and `high` of its 95 % interval, `probabilistic`
+      (probability that the true ratio is above 0), `min_track_record` (sessions needed for a probability of 95 %),
+      `trials_survived` (the largest number of trials, differing by chance alone, of which it could be the best and
+      still have a deflated Sharpe ratio of 95 %), `skewness` and `kurtosis` of the returns;
     - `annual_return` (252 times the mean, after costs; divided by `annual_volatility` it is the Sharpe
       ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost` and `borrow` (annual),
-      `break_even_bps` (cost of trading at which the return would be 0);
-    - `capacity`: capital, in the currency of the quotes, at which trades are on average `participation` of what is
-      traded in their stocks;
-    - `flat_sessions` without a position; `unpriced_positions` that earned 0 as they had no next return;
+      `break_even_bps` (transaction cost at which the return would be 0);
+    - `capacity`: capital, in the currency of the quotes, at which trades are on average a share of `participation` of
+      the traded value of their stocks;
+    - `flat_sessions` without a position; `unpriced_positions` that earned 0 because they had no next return;
     - `hit_rate` of the traded horizon;
     - `rank_ic` and `ic` by horizon: `value` (mean over sessions), `low`, `high`, `t` (Newey–West),
       `positive_share`, and the `sessions` in which it is defined; `mean_rank_ic`: the mean over the horizons;
     - `exposure`: to the `market` (`beta`, `correlation`, annual `alpha`), by `sector` (mean net weight), to `size`;
     - `years` and `regimes`: `sessions`, `sharpe`, `annual_return`, `turnover` and `rank_ic` of the traded horizon;
-    - `universe`: `stocks` with a bar, and of them those that `joined` after the first session or `left` before the
-      last;
-    - `oracle`, when one is given: its `rank_ic` by horizon over the same stocks, and the `fraction` of it
+    - `universe`: `stocks` with a bar, and how many of them `joined` after the first session (listings) or `left`
+      before the last (delistings);
+    - `oracle`, if one is given: its `rank_ic` by horizon over the same stocks, and the `fraction` of it
       that the scores reach.
     """
     sessions: pl.DataFrame
-    """All that the metrics are means of: `Date`, `gross`, `net`, `turnover`, `cumulative_net`, `drawdown` of the
-    portfolio set at that session's close, to earn until the next, and for each horizon `rank_ic_<h>`, `ic_<h>`."""
+    """The series that the metrics average: `Date`, `gross`, `net`, `turnover`, `cumulative_net`, `drawdown` of the
+    portfolio held from that session's close to the next, and for each horizon `rank_ic_<h>`, `ic_<h>`."""
     quantiles: pl.DataFrame
-    """`horizon`, `quantile` (1: lowest scores), `mean_return` over the horizon less the session's mean."""
+    """`horizon`, `quantile` (1: lowest scores), `mean_return` over the horizon minus the session's mean."""
 
 
 def evaluate(
@@ -89,56 +89,58 @@ def evaluate(
     params: config.Measures,
     oracle_TSH: NDArray[np.floating] | None = None,
 ) -> Evaluation:
-    """Measures scores against what came after them.
+    """Evaluates scores against realised forward returns.
 
     Args:
-        scores_TSH: scores by session, stock and horizon, known at the session's close; NaN where none.
-        outcome: of the same sessions, stocks and horizons.
+        scores_TSH: scores by session, stock and horizon, known at the session's close; NaN where missing.
+        outcome: targets and market state of the same sessions, stocks and horizons.
         params: section `evaluation`.
-        oracle_TSH: expected returns that a synthetic market planted, in the layout of the scores.
+        oracle_TSH: expected returns from the alpha signals of a synthetic market, in the layout of the scores.
 
     Raises:
         ConfigError: horizon 1 or the traded horizon is not among the horizons.
-        DataError: values are infinite, sessions do not rise, two have the same next returns, none has
+        DataError: values are infinite, sessions are not ascending, two have the same next returns, none has
             `metrics.MIN_STOCKS` stocks with score and target, or the portfolio has fewer than `MIN_SESSIONS` sessions.
     """
     traded = params.portfolio.horizon
     _check_horizons(outcome.horizons, traded)
     checks.require_finite(scores_TSH, outcome.targets_TSH)
     checks.require_ascending_sessions(outcome.sessions)
-    checks.require_distinct_returns(outcome.sessions, outcome.of(1))
-    scores = {horizon: scores_TSH[..., place] for place, horizon in enumerate(outcome.horizons)}
-    _check_stocks(scores[traded], outcome.of(traded), traded)
+    checks.require_distinct_returns(outcome.sessions, outcome.target(1))
+    scores = {horizon: scores_TSH[..., index] for index, horizon in enumerate(outcome.horizons)}
+    _check_stocks(scores[traded], outcome.target(traded), traded)
     wanted_TS = score_weights(scores[traded], outcome.market_state.sectors, params.portfolio)
-    held = trade(wanted_TS, outcome.of(1), outcome.sessions, params.portfolio)
-    _check_length(held, params.portfolio.delay)
-    rank_ics = {h: ranking.rank_ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
-    ics = {h: ranking.ic(scores_TS, outcome.of(h)) for h, scores_TS in scores.items()}
+    portfolio = trade(wanted_TS, outcome.target(1), outcome.sessions, params.portfolio)
+    _check_length(portfolio, params.portfolio.delay)
+    rank_ics = {h: ranking.rank_ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
+    ics = {h: ranking.ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
     bootstrap = params.bootstrap
-    table = portfolio_metrics(held, outcome, params) | {
-        "hit_rate": number(mean(ranking.hit_rate(scores[traded], outcome.of(traded)))),
+    table = portfolio_metrics(portfolio, outcome, params) | {
+        "hit_rate": number(mean(ranking.hit_rate(scores[traded], outcome.target(traded)))),
         "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
         "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
-        **_breakdown(held, rank_ics[traded], outcome),
+        **_breakdown(portfolio, rank_ics[traded], outcome),
         "universe": _universe(outcome.market_state),
     }
     if oracle_TSH is not None:
-        seen_TSH = np.where(np.isfinite(scores_TSH), oracle_TSH, np.nan)
-        oracle = {h: mean(ranking.rank_ic(seen_TSH[..., i], outcome.of(h))) for i, h in enumerate(outcome.horizons)}
+        scored_TSH = np.where(np.isfinite(scores_TSH), oracle_TSH, np.nan)
+        oracle = {
+            h: mean(ranking.rank_ic(scored_TSH[..., i], outcome.target(h))) for i, h in enumerate(outcome.horizons)
+        }
         table["oracle"] = _oracle_metrics(oracle, {h: mean(series_T) for h, series_T in rank_ics.items()})
     series = {f"rank_ic_{h}": series_T for h, series_T in rank_ics.items()}
     series |= {f"ic_{h}": series_T for h, series_T in ics.items()}
     return Evaluation(
         metrics=table,
-        sessions=portfolio_sessions(held, outcome).with_columns(**series),
+        sessions=portfolio_sessions(portfolio, outcome).with_columns(**series),
         quantiles=_quantiles_frame(scores, outcome, params.quantiles),
     )
 
 
-def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Measures) -> dict[str, Any]:
-    """The part of `Evaluation.metrics` that any portfolio has, whatever its weights were made from."""
-    net_U, dates_U = held.net_U, outcome.sessions[held.rows]
+def portfolio_metrics(portfolio: Portfolio, outcome: Outcome, params: config.Measures) -> dict[str, Any]:
+    """The part of `Evaluation.metrics` that does not depend on scores and exists for any portfolio."""
+    net_U, dates_U = portfolio.net_U, outcome.sessions[portfolio.rows]
     record = TrackRecord.of(net_U)
     return {
         "sessions": len(net_U),
@@ -155,45 +157,45 @@ def portfolio_metrics(held: Portfolio, outcome: Outcome, params: config.Measures
         "annual_return": number(net_U.mean() * SESSIONS_PER_YEAR),
         "annual_volatility": number(net_U.std(ddof=1) * math.sqrt(SESSIONS_PER_YEAR)),
         "max_drawdown": number(drawdown(net_U).min()),
-        "turnover": number(held.turnover_U.mean()),
-        "cost": number(held.cost_U.mean() * SESSIONS_PER_YEAR),
-        "borrow": number(held.borrow_U.mean() * SESSIONS_PER_YEAR),
-        "break_even_bps": number(break_even_bps(held)),
+        "turnover": number(portfolio.turnover_U.mean()),
+        "cost": number(portfolio.cost_U.mean() * SESSIONS_PER_YEAR),
+        "borrow": number(portfolio.borrow_U.mean() * SESSIONS_PER_YEAR),
+        "break_even_bps": number(break_even_bps(portfolio)),
         "capacity": number(
-            capacity(held, outcome.market_state.traded_value_TS[held.rows], params.portfolio.participation)
+            capacity(portfolio, outcome.market_state.traded_value_TS[portfolio.rows], params.portfolio.participation)
         ),
-        "flat_sessions": int(held.flat_U.sum()),
-        "unpriced_positions": int(held.unpriced_U.sum()),
+        "flat_sessions": int(portfolio.flat_U.sum()),
+        "unpriced_positions": int(portfolio.unpriced_U.sum()),
     }
 
 
-def portfolio_sessions(held: Portfolio, outcome: Outcome) -> pl.DataFrame:
-    """The portfolio's columns of `Evaluation.sessions`; NaN in sessions at whose close it was not set."""
+def portfolio_sessions(portfolio: Portfolio, outcome: Outcome) -> pl.DataFrame:
+    """The portfolio's columns of `Evaluation.sessions`; NaN in sessions without a rebalance."""
 
-    def over_all(series_U: Floats) -> Floats:
+    def to_all_sessions(series_U: Floats) -> Floats:
         series_T = np.full(len(outcome.sessions), np.nan)
-        series_T[held.rows] = series_U
+        series_T[portfolio.rows] = series_U
         return series_T
 
     series = {
-        "gross": held.gross_U,
-        "net": held.net_U,
-        "turnover": held.turnover_U,
-        "cumulative_net": cumulative(held.net_U),
-        "drawdown": drawdown(held.net_U),
+        "gross": portfolio.gross_U,
+        "net": portfolio.net_U,
+        "turnover": portfolio.turnover_U,
+        "cumulative_net": cumulative(portfolio.net_U),
+        "drawdown": drawdown(portfolio.net_U),
     }
     dates = pl.Series(outcome.sessions.astype("datetime64[D]"))
-    return pl.DataFrame({"Date": dates} | {name: over_all(series_U) for name, series_U in series.items()})
+    return pl.DataFrame({"Date": dates} | {name: to_all_sessions(series_U) for name, series_U in series.items()})
 
 
 def _check_horizons(horizons: Sequence[int], traded: int) -> None:
-    for needed, why in (
+    for needed, reason in (
         (1, "the portfolio earns returns of one session"),
         (traded, "the portfolio trades its scores"),
     ):
         if needed not in horizons:
             raise ConfigError(
-                f"horizon {needed} is not among `dataset.horizons` {list(horizons)}; {why}",
+                f"horizon {needed} is not among `dataset.horizons` {list(horizons)}; {reason}",
                 hint=f"add {needed} to `dataset.horizons`",
             )
 
@@ -207,8 +209,8 @@ def _check_stocks(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floati
         )
 
 
-def _check_length(held: Portfolio, delay: int) -> None:
-    sessions = len(held.net_U)
+def _check_length(portfolio: Portfolio, delay: int) -> None:
+    sessions = len(portfolio.net_U)
     if sessions < MIN_SESSIONS:
         raise DataError(
             f"the portfolio has returns in {sessions} sessions, {MIN_SESSIONS} are needed;"
@@ -228,20 +230,20 @@ def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -
     }
 
 
-def _breakdown(held: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str, Any]:
+def _breakdown(portfolio: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str, Any]:
     """Exposures, years and regimes."""
-    market_state_U = outcome.market_state.rows(held.rows.start, held.rows.stop)
-    beta, correlation, alpha = exposure.market(held.net_U, market_state_U.next_index_return_T)
-    # A position that is set at a close comes from scores that are `delay` sessions old: their RankIC stands beside it.
-    rank_ic_U = rank_ic_T[: held.rows.stop - held.rows.start]
+    market_state_U = outcome.market_state.rows(portfolio.rows.start, portfolio.rows.stop)
+    beta, correlation, alpha = exposure.market(portfolio.net_U, market_state_U.next_index_return_T)
+    # The positions of a close come from scores that are `delay` sessions old, and are paired with their RankIC.
+    rank_ic_U = rank_ic_T[: portfolio.rows.stop - portfolio.rows.start]
     return {
         "exposure": {
             "market": {"beta": number(beta), "correlation": number(correlation), "alpha": number(alpha)},
-            "size": number(exposure.size(held, market_state_U)),
-            "sector": exposure.sectors(held, market_state_U),
+            "size": number(exposure.size(portfolio, market_state_U)),
+            "sector": exposure.sectors(portfolio, market_state_U),
         },
-        "years": breakdown.years(held, rank_ic_U, outcome.sessions[held.rows]),
-        "regimes": breakdown.regimes(held, rank_ic_U, market_state_U),
+        "years": breakdown.years(portfolio, rank_ic_U, outcome.sessions[portfolio.rows]),
+        "regimes": breakdown.regimes(portfolio, rank_ic_U, market_state_U),
     }
 
 
@@ -267,7 +269,7 @@ def _oracle_metrics(oracle: dict[int, float], reached: dict[int, float]) -> dict
 def _quantiles_frame(scores: dict[int, NDArray[np.floating]], outcome: Outcome, quantiles: int) -> pl.DataFrame:
     means_HQ = np.array(
         [
-            [mean(column) for column in ranking.quantile_returns(scores_TS, outcome.of(h), quantiles).T]
+            [mean(column) for column in ranking.quantile_returns(scores_TS, outcome.target(h), quantiles).T]
             for h, scores_TS in scores.items()
         ]
     )

@@ -1,4 +1,4 @@
-"""What else than skill the portfolio's returns may come from: the market, sectors, size."""
+"""Factor exposures of the portfolio: market beta, sectors, size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 
 
 def market(net_U: Floats, index_return_U: Floats) -> tuple[float, float, float]:
-    """Beta, correlation and annual alpha of session returns against the index's; NaN where the index stands still.
+    """Beta, correlation and annual alpha of session returns against the index; NaN if either series is constant.
 
     Least squares over the sessions in which both are known: net = alpha/252 + beta · index + residual.
     """
@@ -27,21 +27,21 @@ def market(net_U: Floats, index_return_U: Floats) -> tuple[float, float, float]:
     return beta, correlation, float(net.mean() - beta * index.mean()) * SESSIONS_PER_YEAR
 
 
-def sectors(held: Portfolio, market_state_U: MarketState) -> dict[str, float]:
-    """Mean over sessions of each sector's net weight: its long positions less its short ones."""
+def sectors(portfolio: Portfolio, market_state_U: MarketState) -> dict[str, float]:
+    """Mean over sessions of each sector's net weight: long minus short positions."""
     names, sector_S = np.unique(np.asarray(market_state_U.sectors), return_inverse=True)
-    mean_S = held.weights_US.mean(axis=0)
+    mean_S = portfolio.weights_US.mean(axis=0)
     return {str(name): float(mean_S[sector_S == number].sum()) for number, name in enumerate(names)}
 
 
-def size(held: Portfolio, market_state_U: MarketState) -> float:
-    """Mean over sessions of Σ w · size, in which size runs evenly from −1, the smallest stock, to 1.
+def size(portfolio: Portfolio, market_state_U: MarketState) -> float:
+    """Mean over sessions of Σ w · size, in which size is uniform from −1, the smallest stock, to 1.
 
-    The quotes hold no number of shares: a stock's size is its rank by the value usually traded in it, among the
-    stocks with a bar. A portfolio that is long the larger half and short the smaller one has 0.5.
+    The quotes have no number of shares: size is the rank by average traded value among the stocks with a bar. A
+    portfolio that is long the larger half and short the smaller one has 0.5.
     """
-    usual_US = np.where(np.isfinite(market_state_U.close_TS), market_state_U.traded_value_TS, np.nan)
-    rank_US = demean(average_ranks(usual_US))
+    traded_US = np.where(np.isfinite(market_state_U.close_TS), market_state_U.traded_value_TS, np.nan)
+    rank_US = demean(average_ranks(traded_US))
     largest_U1 = np.nan_to_num(rank_US, nan=0.0).max(axis=1, keepdims=True, initial=0.0)
     size_US = np.nan_to_num(rank_US, nan=0.0) / np.where(largest_U1 > 0, largest_U1, 1.0)
-    return float((held.weights_US * size_US).sum(axis=1).mean())
+    return float((portfolio.weights_US * size_US).sum(axis=1).mean())

@@ -1,4 +1,4 @@
-"""What a panel's sessions were like, from the quotes that it was made of."""
+"""Market state and oracle of a panel's sessions, from the quotes that the panel was built from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gogooku3.quotes.schema import Quotes
 
 
 def market_state_of(panel: Panel, quotes: Quotes, first: int, last: int) -> MarketState:
-    """The market in the sessions `first` to `last`, made from their bars and those before them.
+    """Market state in the sessions `first` to `last`, from their bars and earlier ones.
 
     Raises:
-        DataError: a stock or a session with a close is not in the panel.
+        DataError: a close is of a stock or session that is not in the panel.
     """
     begin = max(0, first - TREND)
     sessions = panel.sessions[begin : last + 1]
@@ -25,6 +25,6 @@ def market_state_of(panel: Panel, quotes: Quotes, first: int, last: int) -> Mark
 
 
 def oracle_of(panel: Panel, quotes: Quotes) -> Floats | None:
-    """What a synthetic market's planted part foretells, [T, S, P]; None for a real market."""
+    """Expected returns from the alpha signals of a synthetic market, [T, S, P]; None for a real market."""
     oracle = quotes.oracle
     return None if oracle is None else to_arrays(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

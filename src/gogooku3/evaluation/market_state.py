@@ -1,4 +1,7 @@
-"""What the market was like, from the bars themselves: what exposures, capacity and regimes are measured against."""
+"""Market state from the OHLCV bars: closes, traded value, index return, trend and volatility per session.
+
+Exposures, capacity and regimes are measured against it.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,24 @@ from gogooku3.errors import DataError
 from gogooku3.metrics.cross_section import Floats
 
 LIQUIDITY_WINDOW = 20
-"""Sessions, the present one included, over whose bars the usual traded value and the volatility are taken."""
+"""Trailing window, in sessions, of the average traded value and of the volatility; includes the current session."""
 
 TREND = 60
-"""Sessions back to the index level that tells whether the market is rising."""
+"""Sessions over which the index trend is measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class MarketState:
-    """The market over T sessions and S stocks, as known at each session's close."""
+    """The market over T sessions and S stocks, as known at each session's close (no look-ahead)."""
 
     sectors: tuple[str, ...]
-    """S names."""
+    """[S] sector names."""
     close_TS: Floats
-    """Closes adjusted for splits, of which only ratios mean anything; NaN where a stock has no bar."""
+    """Split-adjusted closes, of which only ratios are meaningful; NaN where a stock has no bar."""
     traded_value_TS: Floats
-    """Mean value traded in the stock over the last `LIQUIDITY_WINDOW` sessions; NaN where it had no bar in them."""
+    """Average traded value of the stock over the last `LIQUIDITY_WINDOW` sessions; NaN if it had no bar in them."""
     next_index_return_T: Floats
-    """Simple return of the market index from this close to the next; NaN where unknown."""
+    """Simple return of the market index from this close to the next; NaN where unknown. Not known at this close."""
     trend_T: Floats
     """Log return of the index over the last `TREND` sessions; NaN where unknown."""
     volatility_T: Floats
@@ -47,15 +50,15 @@ class MarketState:
         listed: pl.DataFrame,
         index: pl.DataFrame,
     ) -> MarketState:
-        """Lays out quotes, in the schema of `gogooku3.quotes`, on sessions and stocks.
+        """Arranges quotes, in the schema of `gogooku3.quotes`, by session and stock.
 
         Raises:
-            DataError: a stock or a session with a close is not among them.
+            DataError: a close is of a stock or session that is not in `codes` or `sessions`.
         """
         factor = pl.col("AdjustmentFactor").cum_prod().over("Code")
         closes = bars.with_columns(pl.col("Close") / factor).filter(pl.col("Close").is_finite())
         known, names = pl.Series(sessions), pl.Series(codes, dtype=pl.String)
-        _refuse_strangers(closes, known, names)
+        _require_known(closes, known, names)
         row, column = positions(closes["Date"], known), positions(closes["Code"], names)
         close_TS, value_TS = np.full((2, len(sessions), len(codes)), np.nan)
         close_TS[row, column] = closes["Close"].to_numpy()
@@ -75,20 +78,20 @@ class MarketState:
         )
 
     def rows(self, start: int, stop: int) -> MarketState:
-        """The sessions start … stop − 1 alone."""
+        """Only the sessions start … stop − 1."""
         series = ("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T")
         return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
 
 
-def _refuse_strangers(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> None:
-    strangers = closes.filter(~(pl.col("Code").is_in(codes.implode()) & pl.col("Date").is_in(sessions.implode())))
-    if not strangers.is_empty():
-        stocks = strangers["Code"].unique().sort()
+def _require_known(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> None:
+    unknown = closes.filter(~(pl.col("Code").is_in(codes.implode()) & pl.col("Date").is_in(sessions.implode())))
+    if not unknown.is_empty():
+        stocks = unknown["Code"].unique().sort()
         raise DataError(
-            f"{strangers.height} bars of the evaluated sessions, of {len(stocks)} stocks such as"
-            f" {', '.join(stocks.head(5))}, have no place in the dataset: a result without them would be a result of"
-            " those that were chosen",
-            hint="make the dataset from the same quotes (`dvc repro dataset`); leave no stock out of it",
+            f"{unknown.height} bars of the evaluated sessions, of {len(stocks)} stocks such as"
+            f" {', '.join(stocks.head(5))}, are not in the dataset: without them the result has selection"
+            " (survivorship) bias",
+            hint="build the dataset from the same quotes (`dvc repro dataset`), with all stocks",
         )
 
 
@@ -99,7 +102,7 @@ def _levels(index: pl.DataFrame, sessions: NDArray[np.datetime64]) -> Floats:
 
 
 def _average_traded_value(value_TS: Floats) -> Floats:
-    """Mean of each session's value and those of the sessions before it, over the bars that there are."""
+    """Trailing mean of the traded value, over the existing bars of the window."""
     total_TS = _trailing_sum(np.nan_to_num(value_TS, nan=0.0))
     count_TS = _trailing_sum(np.isfinite(value_TS).astype(np.float64))
     mean_TS: Floats = np.full(value_TS.shape, np.nan)
@@ -108,7 +111,7 @@ def _average_traded_value(value_TS: Floats) -> Floats:
 
 
 def _trailing_sum(x_TS: Floats) -> Floats:
-    """Sum over each session and the `LIQUIDITY_WINDOW` − 1 before it, or as many as there are."""
+    """Sum over each session and up to `LIQUIDITY_WINDOW` − 1 sessions before it."""
     total_TS = np.cumsum(x_TS, axis=0)
     total_TS[LIQUIDITY_WINDOW:] -= total_TS[:-LIQUIDITY_WINDOW].copy()
     return total_TS

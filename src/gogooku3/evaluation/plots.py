@@ -1,4 +1,4 @@
-"""The data series that DVC plots: written as CSV, an undefined value as NaN, which a chart shows as a gap."""
+"""Data series of the DVC plots, written as CSV; an undefined value is NaN, which a chart shows as a gap."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ def write_plots(evaluation: Evaluation, curves: pl.DataFrame, folder: Path) -> N
     """Writes one file per chart into `folder`.
 
     - `cumulative_return.csv`: `Date`, `cumulative_net`, `drawdown`;
-    - `baselines.csv`: `Date`, `track`, `cumulative_net`, as `against` gives them;
-    - `rank_ic.csv`: `Date`, `horizon`, `rank_ic`, `mean_20` (of the last 20 sessions, NaN until they are all
-      there);
+    - `baselines.csv`: `Date`, `track`, `cumulative_net`, from `compare_with_baselines`;
+    - `rank_ic.csv`: `Date`, `horizon`, `rank_ic`, `mean_20` (trailing mean of 20 sessions, NaN before the 20th);
     - `quantiles.csv`: `horizon`, `quantile`, `mean_return`.
     """
-    held = evaluation.sessions.filter(pl.col("net").is_not_nan())
-    write_csv(held.select("Date", "cumulative_net", "drawdown"), folder / "cumulative_return.csv")
+    portfolio = evaluation.sessions.filter(pl.col("net").is_not_nan())
+    write_csv(portfolio.select("Date", "cumulative_net", "drawdown"), folder / "cumulative_return.csv")
     write_csv(curves, folder / "baselines.csv")
     write_csv(_rank_ic_by_horizon(evaluation.sessions), folder / "rank_ic.csv")
     write_csv(evaluation.quantiles, folder / "quantiles.csv")
 
 
 def _rank_ic_by_horizon(sessions: pl.DataFrame) -> pl.DataFrame:
-    """One row per horizon and session, so that a chart's fields are named the same whatever the horizons."""
+    """Long format, one row per horizon and session, so that the columns do not depend on the horizons."""
     return pl.concat(
         sessions.select(
             "Date",
@@ -46,7 +45,7 @@ def _rank_ic_by_horizon(sessions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rolling_mean(values_T: Floats) -> Floats:
-    """Mean of each session and the 19 before it; NaN where one of them is missing."""
+    """Mean of each session and the 19 before it; NaN if one of them is missing."""
     means_T = np.full(len(values_T), np.nan)
     if len(values_T) >= SMOOTHED:
         means_T[SMOOTHED - 1 :] = np.lib.stride_tricks.sliding_window_view(values_T, SMOOTHED).mean(axis=1)

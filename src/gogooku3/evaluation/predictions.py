@@ -1,4 +1,4 @@
-"""Scores and what came after them, as a run left them on disk."""
+"""Reads predictions (scores) and their targets (forward returns) from the output files of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gogooku3.metrics.cross_section import Floats
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """T sessions and S stocks of a split, H horizons."""
+    """Scores and targets of T sessions, S stocks and H horizons of a split."""
 
     sessions: pl.Series
-    """[T] dates, rising."""
+    """[T] dates, ascending."""
     codes: pl.Series
-    """[S] names, rising."""
+    """[S] stock codes, ascending."""
     horizons: tuple[int, ...]
     scores_TSH: Floats
     """NaN where a stock has no bar."""
@@ -35,8 +35,8 @@ def read_predictions(root: Path, split: str) -> Predictions:
     """Reads `data/predictions.parquet` and the dataset's targets, in the sessions of a split.
 
     Raises:
-        DataError: an output of the run is absent, or cannot be read.
-        MismatchError: the dataset is not what its schema and table of contents say.
+        DataError: an output of the run is missing or cannot be read.
+        MismatchError: the dataset does not match its schema or table of contents.
     """
     dataset, predictions = root / paths.DATASET, root / paths.PREDICTIONS
     schema = Schema.read(dataset / "schema.json")
@@ -44,7 +44,7 @@ def read_predictions(root: Path, split: str) -> Predictions:
     first, last = (date.fromisoformat(bounds[name]) for name in ("first", "last"))
     inside = pl.col("Date").is_between(first, last)
     if not predictions.is_file():
-        raise DataError(f"`{predictions}` is not there", hint="`dvc repro` makes it; `dvc pull` brings it")
+        raise DataError(f"`{predictions}` does not exist", hint="run `dvc repro`, or fetch it with `dvc pull`")
     contents = Contents.read(dataset)
     targets = pl.concat(frame.filter(inside) for frame in contents.frames("targets", schema.target_columns))
     scores = pl.read_parquet(predictions).filter(inside)
@@ -52,15 +52,15 @@ def read_predictions(root: Path, split: str) -> Predictions:
     sessions, codes = (pairs[name].unique().sort() for name in ("Date", "Code"))
     row, column = positions(pairs["Date"], sessions), positions(pairs["Code"], codes)
 
-    def laid_out(names: list[str]) -> Floats:
-        laid_TSH = np.full((len(sessions), len(codes), len(names)), np.nan)
-        laid_TSH[row, column] = pairs.select(names).to_numpy()
-        return laid_TSH
+    def to_array(names: list[str]) -> Floats:
+        values_TSH = np.full((len(sessions), len(codes), len(names)), np.nan)
+        values_TSH[row, column] = pairs.select(names).to_numpy()
+        return values_TSH
 
     return Predictions(
         sessions=sessions,
         codes=codes,
         horizons=tuple(schema.horizons),
-        scores_TSH=laid_out([f"score_{horizon}" for horizon in schema.horizons]),
-        targets_TSH=laid_out([target_name(horizon) for horizon in schema.horizons]),
+        scores_TSH=to_array([f"score_{horizon}" for horizon in schema.horizons]),
+        targets_TSH=to_array([target_name(horizon) for horizon in schema.horizons]),
     )

@@ -1,4 +1,4 @@
-"""From scores to the weights of a portfolio: dollar-neutral, of unit gross, by sector if wanted, with a cap."""
+"""Portfolio weights from scores: dollar-neutral long-short, unit gross exposure, optional sector neutrality and cap."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from gogooku3.config.evaluation import Portfolio
 from gogooku3.metrics.cross_section import Floats, demean
 
 _HALVINGS = 64
-"""Of the range in which the scale of capped weights is sought: past the last bit of a double."""
+"""Bisection steps for the scale of capped weights: beyond the precision of a double."""
 
 _SMALLEST = 1e-100
-"""Weights below it are not grown to the cap, whatever the scale."""
+"""Smallest weight that is scaled up to the cap."""
 
 
 def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], params: Portfolio) -> Floats:
-    """Weights proportional to the scores less their mean, [T, S]: Σw = 0 and Σ|w| = 1 in each session.
+    """Weights proportional to the scores minus their mean, [T, S]: Σw = 0 and Σ|w| = 1 in each session.
 
     With `sector_neutral` the mean is the sector's, and Σw = 0 in each sector. With `max_weight`, larger positions are
-    cut to it and the others grow in proportion until Σ|w| = 1 again; a side (of a sector) that is cut short holds its
-    other side to the same sum. Where too few stocks are there for that, Σ|w| stays below 1.
+    capped and the others scaled up in proportion until Σ|w| = 1 again; if the cap limits the long or short side (of a
+    sector), the other side is scaled down to the same sum. With too few stocks for that, Σ|w| stays below 1.
 
-    A stock without a score has no weight; a session whose scores are all equal (in each sector) or missing has none.
+    A stock without a score has weight 0; if all scores of a session are equal (in each sector) or missing, all weights
+    are 0.
     """
     group_S = np.unique(np.asarray(sectors), return_inverse=True)[1] if params.sector_neutral else None
     deviation_TS = _deviations(scores_TS.astype(np.float64), group_S)
@@ -37,16 +38,16 @@ def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], param
 
 
 def equal_weights(scores_TS: NDArray[np.floating]) -> Floats:
-    """The same long position in every stock that has a score, [T, S]: Σw = 1."""
+    """Equal long-only weights for all stocks with a score, [T, S]: Σw = 1."""
     scored_TS = np.isfinite(scores_TS)
     weights_TS: Floats = scored_TS / np.maximum(scored_TS.sum(axis=1, keepdims=True), 1)
     return weights_TS
 
 
 def _deviations(scores_TS: Floats, group_S: NDArray[np.intp] | None) -> Floats:
-    """Scores less their group's mean, in units of the session's range; 0 where a score is missing.
+    """Scores minus their group's mean, in units of the session's range; 0 where a score is missing.
 
-    Exactly 0 where all scores of a group are equal: each group's lowest is taken off before its mean is.
+    Exactly 0 if all scores of a group are equal: each group's minimum is subtracted before its mean.
     """
     present_TS = ~np.isnan(scores_TS)
     lowest_TS = np.where(present_TS, scores_TS, np.inf)
@@ -61,9 +62,10 @@ def _deviations(scores_TS: Floats, group_S: NDArray[np.intp] | None) -> Floats:
 
 
 def _capped(weights_TS: Floats, cap: float, group_S: NDArray[np.intp] | None) -> Floats:
-    """The weights times the scale, one for each session, that gives unit gross once they are cut to the cap.
+    """Weights times the scale, one per session, that gives unit gross exposure after capping.
 
-    The gross of cut weights rises with the scale up to where all are cut: bisection by geometric means finds it.
+    Gross exposure after capping rises with the scale until all weights are capped; bisection by geometric means finds
+    the scale.
     """
     smallest_T = np.where(weights_TS == 0, np.inf, np.abs(weights_TS)).min(axis=1)
     low_T, high_T = np.ones(len(weights_TS)), cap / np.maximum(smallest_T, _SMALLEST)
@@ -75,7 +77,7 @@ def _capped(weights_TS: Floats, cap: float, group_S: NDArray[np.intp] | None) ->
 
 
 def _cut(weights_TS: Floats, scale_T: Floats, cap: float, group_S: NDArray[np.intp] | None) -> Floats:
-    """Weights times the scale, none beyond the cap, long and short sides of each group brought to the smaller sum."""
+    """Weights times the scale, capped, with the long and short side of each group scaled down to the smaller sum."""
     cut_TS = np.clip(weights_TS * scale_T[:, None], -cap, cap)
     for members_S in _members(group_S, weights_TS.shape[1]):
         part_TM = cut_TS[:, members_S]
@@ -88,7 +90,7 @@ def _cut(weights_TS: Floats, scale_T: Floats, cap: float, group_S: NDArray[np.in
 
 
 def _members(group_S: NDArray[np.intp] | None, stocks: int) -> list[NDArray[np.intp] | slice]:
-    """Positions of each group's stocks; all of them where there are no groups."""
+    """Indices of each group's stocks; one group of all stocks if `group_S` is None."""
     if group_S is None:
         return [slice(0, stocks)]
     return [np.flatnonzero(group_S == group) for group in range(group_S.max(initial=-1) + 1)]

@@ -1,1 +1,1 @@
-"""Formulas: how well scores rank, what returns are worth, and how sure that is."""
+"""Metrics: RankIC and IC, Sharpe ratio and drawdown, bootstrap intervals, t-values, deflated Sharpe ratio."""

@@ -1,13 +1,13 @@
-"""Intervals by stationary bootstrap, widened to cover as often as they say when targets overlap and sessions are few.
+"""Confidence intervals by stationary bootstrap, widened to their nominal coverage for overlapping targets.
 
-A percentile interval of a mean over overlapping targets is too narrow: of 146 sessions of pure noise with targets of
-20 sessions, blocks of mean length 20 cover zero in 76 % of cases. What is missing is known. Where returns have no
-memory, the overlap alone gives the series its autocorrelations, 1 − k/h at lag k. With them, and the variance of a
-mean that the stationary bootstrap gives a series (Politis and Romano, 1994, section 3), follow how much of the true
-variance the bootstrap finds on average and how much it varies about that, as degrees of freedom (Satterthwaite,
-1946). The interval is widened by the first and by the ratio of Student's quantile to the normal one. Over noise it
-then covers zero in 94 to 97 % of cases, from 40 to 500 sessions and from 1 to 20 sessions of horizon, and no less
-where returns have some memory; `docs/log.md` has the table, and why block lengths are not chosen from the data
+A percentile interval of a mean over overlapping targets is too narrow: over 146 sessions of pure noise with targets of
+20 sessions, blocks of mean length 20 cover zero in 76 % of cases. The correction is analytic. If returns are not
+autocorrelated, the overlap alone determines the autocorrelations of the series, 1 − k/h at lag k. From them, and from
+the variance that the stationary bootstrap gives a mean (Politis and Romano, 1994, section 3), follow the share of the
+true variance that the bootstrap estimates on average, and the spread of that estimate, as degrees of freedom
+(Satterthwaite, 1946). The interval is widened by the first and by the ratio of Student's quantile to the normal one.
+Over noise it then covers zero in 94 to 97 % of cases, for 40 to 500 sessions and horizons of 1 to 20 sessions, and no
+less if returns are autocorrelated; `docs/log.md` has the table, and why block lengths are not chosen from the data
 (Politis and White, 2004; Patton, Politis and White, 2009).
 """
 
@@ -25,23 +25,23 @@ from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.distributions import student_quantile
 
 LEVEL = 0.95
-"""Probability that the intervals are meant to cover."""
+"""Nominal coverage of the intervals."""
 
 _NORMAL_QUANTILE = 1.959963984540054
 _KEY_BITS = 64
 
 
 def stationary_bootstrap(sessions: int, draws: int, mean_block: int, seed: int) -> NDArray[np.int64]:
-    """Positions of the stationary bootstrap, [draws, sessions] (Politis and Romano, 1994).
+    """Resampled session indices of the stationary bootstrap, [draws, sessions] (Politis and Romano, 1994).
 
-    Blocks start anywhere with equal probability, have geometric lengths of mean `mean_block`, and run on from
-    the last session to the first. The draws depend on the arguments alone.
+    Blocks start anywhere with equal probability, have geometric lengths of mean `mean_block`, and wrap around from
+    the last session to the first. The draws depend only on the arguments.
     """
     generator = np.random.Generator(np.random.Philox(key=seed % (1 << _KEY_BITS)))
     position = np.arange(sessions)
     start = np.floor(generator.random((draws, sessions)) * sessions).astype(np.int64)
     opens_block = generator.random((draws, sessions)) < 1 / mean_block
-    # Where nothing was drawn since the start, the block is the one that position 0 opened.
+    # Before the first drawn block start, the block is the one that starts at position 0.
     opened_at = np.maximum.accumulate(np.where(opens_block, position, 0), axis=1)
     return (np.take_along_axis(start, opened_at, axis=1) + position - opened_at) % sessions
 
@@ -49,17 +49,17 @@ def stationary_bootstrap(sessions: int, draws: int, mean_block: int, seed: int) 
 def interval(
     values: Floats, statistic: Callable[[Floats], Floats], params: Bootstrap, horizon: int
 ) -> tuple[float, float]:
-    """Interval of level `LEVEL` for a statistic of a series: the bootstrap's percentiles, widened about its value.
+    """Interval of level `LEVEL` for a statistic of a series: bootstrap percentiles, widened about the statistic.
 
     Args:
-        values: [T] or [T, K], rows of which are drawn together; a row of NaN alone is left out and its neighbours
-            joined.
-        statistic: takes [draws, T] to [draws], or [draws, T, K]; draws for which it is NaN are left out.
-        params: blocks are of mean length `mean_block`, or of `horizon` sessions where that is longer.
-        horizon: sessions that the targets behind a row span; 1 where they do not overlap.
+        values: [T] or [T, K], whose rows are resampled together; rows that are all NaN are dropped and the rest
+            concatenated.
+        statistic: maps [draws, T] or [draws, T, K] to [draws]; draws for which it is NaN are dropped.
+        params: mean block length `mean_block`, or `horizon` if that is longer, number of draws, seed.
+        horizon: sessions that the targets of a row span; 1 if they do not overlap.
 
     Returns:
-        Lower and upper bound; NaN when fewer rows exist than the horizon has sessions, or the statistic is NaN.
+        Lower and upper bound; NaN if there are no more rows than `horizon`, or if the statistic is NaN.
     """
     rows = values[~np.isnan(values).all(axis=tuple(range(1, values.ndim)))]
     if len(rows) <= horizon:
@@ -77,10 +77,10 @@ def interval(
 
 @lru_cache
 def widening(sessions: int, horizon: int, mean_block: int) -> float:
-    """What the bounds' distances are multiplied by, for noise with targets of `horizon` sessions.
+    """Factor by which the distances of the bounds are widened, derived for noise with targets of `horizon` sessions.
 
-    The variance that the stationary bootstrap gives the mean of x is x' A x for a circulant A; of Gaussian x with
-    covariances S it has the mean tr(AS) and the variance 2 tr(ASAS).
+    The stationary bootstrap's variance of the mean of x is x' A x for a circulant A; for Gaussian x with covariances S
+    it has the mean tr(AS) and the variance 2 tr(ASAS).
     """
     n = sessions
     a_NN = _circulant(n, mean_block)[np.abs(np.arange(n)[:, None] - np.arange(n))]
@@ -98,10 +98,10 @@ def widening(sessions: int, horizon: int, mean_block: int) -> float:
 
 
 def _circulant(sessions: int, mean_block: int) -> Floats:
-    """[n] the first row of A: what a product of values k sessions apart weighs in the bootstrap's variance of a mean.
+    """[n] first row of A: the weight of a product of values k sessions apart in the bootstrap's variance of a mean.
 
-    Pairs k apart stay k apart in a resampled series with probability (1 − 1/b)^k, around its end too; the mean is
-    taken off the values.
+    Pairs k apart stay k apart in a resampled series with probability (1 − 1/b)^k, including the wrap-around; the values
+    are demeaned.
     """
     n = sessions
     k_N = np.arange(n)

@@ -1,4 +1,4 @@
-"""One session's stocks side by side: pairs, deviations and ranks, each row by itself.
+"""Cross-sectional operations, row by row: pairwise masks, demeaning and ranks over the stocks of a session.
 
 T sessions, S stocks; NaN is a stock without a value in that session.
 """
@@ -12,14 +12,14 @@ Floats = NDArray[np.float64]
 
 
 def mask_pairs(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Scores and targets in float64, NaN wherever the other one is missing."""
+    """Scores and targets in float64, each NaN wherever the other is missing."""
     both_TS = np.isfinite(scores_TS) & np.isfinite(targets_TS)
     scores, targets = scores_TS.astype(np.float64), targets_TS.astype(np.float64)
     return np.where(both_TS, scores, np.nan), np.where(both_TS, targets, np.nan)
 
 
 def demean(x_TS: Floats) -> Floats:
-    """Each value less the mean of its session's values; NaN stays NaN."""
+    """Each value minus the mean of its session; NaN stays NaN."""
     present_TS = ~np.isnan(x_TS)
     count_T1 = present_TS.sum(axis=1, keepdims=True)
     total_T1 = np.where(present_TS, x_TS, 0.0).sum(axis=1, keepdims=True)
@@ -30,9 +30,9 @@ def demean(x_TS: Floats) -> Floats:
 def demean_by_range(x_TS: Floats) -> Floats:
     """Deviations from the session's mean in units of the session's range; 0 where a value is missing.
 
-    A session whose values are all equal is 0 throughout. The lowest value is taken off before the mean is, so that
-    neither the level of the values nor their smallness costs digits: the deviations sum to 0 even where scores
-    differ in their last bit. Correlations and unit-gross weights do not depend on the unit.
+    A session whose values are all equal is 0 throughout. The minimum is subtracted before the mean, so that neither a
+    high level nor tiny differences lose precision: the deviations sum to 0 even if scores differ only in their last
+    bit. Correlations and unit-gross weights do not depend on the unit.
     """
     present_TS = ~np.isnan(x_TS)
     highest_T1 = np.where(present_TS, x_TS, -np.inf).max(axis=1, keepdims=True)
@@ -53,7 +53,7 @@ def lowest_ranks(x_TS: Floats) -> Floats:
 
 
 def _rank_ranges(x_TS: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions, from 0, of the first and the last value that equals each one, in the order of its session's values."""
+    """Positions, from 0, of the first and last value equal to each value (ties) in its session's sorted order."""
     position_S = np.arange(x_TS.shape[1])
     order_TS = np.argsort(x_TS, axis=1, kind="stable")
     sorted_TS = np.take_along_axis(x_TS, order_TS, axis=1)

@@ -1,7 +1,7 @@
-"""Probabilities and quantiles of the normal and Student's t distribution, rounded once.
+"""Probabilities and quantiles of the normal and Student's t distribution, correctly rounded.
 
-The C library behind SciPy and `statistics` rounds the last bits of erf, log and exp differently from release to
-release. mpmath computes in integers: to 120 bits here, from which a float is rounded.
+The C library behind SciPy and `statistics` rounds the last bits of erf, log and exp differently in each release.
+mpmath computes in integers, here with 120 bits, and the result is rounded once to a float.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ def normal_cdf(x: float) -> float:
 
 
 def normal_quantile(probability: float) -> float:
-    """The value that a standard normal variable exceeds with probability 1 − p, 0 < p < 1."""
+    """Quantile of the standard normal distribution at probability p, 0 < p < 1."""
     with mpmath.workprec(_BITS):
         return float(mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(probability) - 1))
 
 
 def student_quantile(degrees: float, probability: float) -> float:
-    """The value that Student's t of some degrees of freedom (any positive number) exceeds with probability 1 − p.
+    """Quantile of Student's t distribution at probability p, for any positive degrees of freedom ν.
 
-    For ½ < p < 1: the root of P(T > t) = ½ I(ν / (ν + t²); ν/2, ½), I the regularised incomplete beta function.
+    For ½ < p < 1: the root of P(T > t) = ½ I(ν / (ν + t²); ν/2, ½) = 1 − p, I the regularised incomplete beta function.
     """
     with mpmath.workprec(_BITS):
         nu = mpmath.mpf(degrees)
@@ -35,7 +35,7 @@ def student_quantile(degrees: float, probability: float) -> float:
             both_tails = mpmath.betainc(nu / 2, 0.5, 0, nu / (nu + t * t), regularized=True)
             return both_tails / 2 - (1 - mpmath.mpf(probability))
 
-        least = normal_quantile(probability)  # Student's tails are the heavier ones
+        least = normal_quantile(probability)  # a lower bound: Student's tails are heavier
         most = 2 * least
         while beyond(most) > 0:
             most *= 2

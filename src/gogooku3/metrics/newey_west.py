@@ -1,4 +1,4 @@
-"""How far a mean over sessions is from zero, when neighbouring sessions are not independent."""
+"""Newey–West t-value of a mean over autocorrelated sessions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from gogooku3.metrics.cross_section import Floats
 
 
 def newey_west_lag(sessions: int, horizon: int) -> int:
-    """Lags that the t-value of a mean over `sessions` values looks back, for targets of `horizon` sessions.
+    """Number of lags for the t-value of a mean over `sessions` values with targets of `horizon` sessions.
 
-    The larger of Newey and West's (1994) rule of thumb ⌊4 (n/100)^(2/9)⌋ and 1.5 times the horizon − 1
-    sessions by which neighbouring targets overlap; the Bartlett weights would cut the overlap short at 1.0.
-    At most n − 1.
+    The larger of Newey and West's (1994) rule of thumb ⌊4 (n/100)^(2/9)⌋ and 1.5 times the overlap of neighbouring
+    targets, horizon − 1; with a factor of 1.0 the Bartlett weights would underweight the overlap. At most n − 1.
     """
-    # k ≤ 4 (n/100)^(2/9) in integers, where no power of a float is rounded.
+    # k ≤ 4 (n/100)^(2/9) in integer arithmetic, to avoid the rounding of a float power.
     rule_of_thumb = 0
     while (rule_of_thumb + 1) ** 9 * 100**2 <= 4**9 * sessions**2:
         rule_of_thumb += 1
@@ -24,13 +23,13 @@ def newey_west_lag(sessions: int, horizon: int) -> int:
 
 
 def newey_west_t(values_T: Floats, horizon: int) -> float:
-    """t-value of the mean of `values_T` with Newey and West's (1987) variance, lags by `newey_west_lag`.
+    """t-value of the mean of `values_T` with Newey and West's (1987) HAC variance, lags by `newey_west_lag`.
 
-    NaN sessions keep their place in time and add nothing: autocovariances are over the pairs of sessions that
-    exist (Parzen, 1963). NaN when fewer than two values exist or all are equal. The variance is biased
-    downwards when the sample holds few horizons: over 250 sessions of pure noise, |t| > 1.96 comes about 5 %
-    of the time at horizon 1, about 10 % at horizon 5, 15 % at horizon 20. The intervals of
-    `gogooku3.metrics.bootstrap` make up for that; this is the number as the field states it.
+    NaN sessions keep their position in time and contribute nothing: autocovariances are over the pairs of sessions
+    that exist (Parzen, 1963). NaN if there are fewer than two values or all are equal. The variance is biased
+    downwards if the sample spans few horizons: over 250 sessions of pure noise, |t| > 1.96 occurs in about 5 % of cases
+    at horizon 1, about 10 % at horizon 5, 15 % at horizon 20. The intervals of `gogooku3.metrics.bootstrap` correct
+    this; the t-value is the uncorrected standard statistic.
     """
     present_T = ~np.isnan(values_T)
     values = values_T[present_T]

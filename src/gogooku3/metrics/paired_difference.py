@@ -1,7 +1,8 @@
-"""Two tracks over the same sessions: by how much one is better, and how sure that is.
+"""Paired difference of two tracks over the same sessions: Sharpe ratio and RankIC, with confidence intervals.
 
-Sessions are drawn together for both, so that what moved both of them does not blur the difference. Ledoit and Wolf
-(2008) draw so for Sharpe ratios; their interval, studentised and by a circular block bootstrap, is another one.
+Paired bootstrap: the sessions of both tracks are resampled together, so that common movements cancel in the difference.
+Ledoit and Wolf (2008) also resample pairs for Sharpe ratios; their interval (studentised, circular block bootstrap)
+is a different one.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from gogooku3.metrics.returns import sharpe
 
 
 def paired_differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstrap) -> dict[str, Any]:
-    """Ours less theirs: of the Sharpe ratios, and of the RankIC by horizon and on average, each with its interval.
+    """Ours minus theirs: differences in Sharpe ratio and in RankIC, by horizon and on average, with intervals.
 
     Args:
-        ours, theirs: `Evaluation.sessions`; the sessions that both have are compared. Of a track without scores, such
-            as equal weights, there is no RankIC.
-        params: of the bootstrap.
+        ours, theirs: `Evaluation.sessions`; only their common sessions are compared. A track without scores, such as
+            equal weights, has no RankIC.
+        params: bootstrap parameters.
 
     Returns:
-        `sessions` (how many both have), `sharpe`, and where both have the same horizons `rank_ic` by horizon and
+        `sessions` (number of common sessions), `sharpe`, and if both have the same horizons `rank_ic` by horizon and
         `mean_rank_ic`; each difference as `value`, `low`, `high`.
 
     Raises:
-        DataError: they have no session in common.
+        DataError: the tracks have no common session.
     """
     both = ours.join(theirs, on="Date", suffix="_theirs", maintain_order="left")
     if both.is_empty():
         periods = (f"{frame['Date'].min()!s} to {frame['Date'].max()!s}" for frame in (ours, theirs))
         raise DataError(
             f"the tracks have no session in common: {' and '.join(periods)}",
-            hint="compare what was evaluated over the same period (`dataset.split`)",
+            hint="compare evaluations of the same period (`dataset.split`)",
         )
     net_U2 = both.select("net", "net_theirs").to_numpy()
     net_U2 = net_U2[~np.isnan(net_U2).any(axis=1)]
@@ -59,20 +60,20 @@ def paired_differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstr
 
 
 def by_horizon(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:
-    """`rank_ic` by horizon and `mean_rank_ic` of RankICs, or of differences between some, by session and horizon."""
+    """`rank_ic` by horizon and `mean_rank_ic`, from RankICs (or their differences) by session and horizon."""
     return {
-        "rank_ic": {str(h): mean_over_horizons(values_TH[:, [place]], [h], params) for place, h in enumerate(horizons)},
+        "rank_ic": {str(h): mean_over_horizons(values_TH[:, [index]], [h], params) for index, h in enumerate(horizons)},
         "mean_rank_ic": mean_over_horizons(values_TH, horizons, params),
     }
 
 
 def mean_over_horizons(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:
-    """Mean over the horizons of their means over sessions, with its interval; undefined where one of them is."""
+    """Mean over the horizons of their means over sessions, with its interval; undefined if one of them is."""
     return estimate(_mean_of_means(values_TH[None])[0], interval(values_TH, _mean_of_means, params, max(horizons)))
 
 
 def horizons_of(sessions: pl.DataFrame) -> list[int]:
-    """Horizons whose RankIC a track has, in order."""
+    """Horizons of the RankIC columns of a track, in order."""
     return [int(name.removeprefix("rank_ic_")) for name in sessions.columns if name.startswith("rank_ic_")]
 
 
@@ -81,7 +82,7 @@ def _sharpe_difference(net_DU2: Floats) -> Floats:
 
 
 def _mean_of_means(values_DTH: Floats) -> Floats:
-    """[draws] mean over the horizons of the mean over the sessions that have each; NaN where one has none."""
+    """[draws] mean over the horizons of their means over sessions, skipping NaN; NaN if a horizon has no value."""
     known_DTH = ~np.isnan(values_DTH)
     count_DH = known_DTH.sum(axis=1)
     means_DH: Floats = np.full(count_DH.shape, np.nan)

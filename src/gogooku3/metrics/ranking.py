@@ -1,7 +1,7 @@
-"""How well scores order the stocks of a session.
+"""Ranking metrics per session: IC, RankIC, hit rate, quantile returns.
 
-The metrics of a session take scores and targets [T sessions, S stocks], NaN where missing, use the stocks that
-have both, and are NaN where fewer than `MIN_STOCKS` have both or where the scores or the targets are all equal.
+They take scores and targets [T sessions, S stocks], NaN where missing, use the stocks that have both, and are NaN for
+sessions in which fewer than `MIN_STOCKS` have both, or in which all scores or all targets are equal.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from gogooku3.metrics.cross_section import Floats, average_ranks, demean, demean_by_range, lowest_ranks, mask_pairs
 
 MIN_STOCKS = 10
-"""Stocks that a session needs. Under chance a rank correlation of n stocks has standard deviation 1/√(n − 1):
-a third at ten, and a smaller session would weigh as much as a full one in the mean."""
+"""Minimum number of stocks per session. For random scores a rank correlation of n stocks has the standard deviation
+1/√(n − 1): a third at ten, and a smaller session would weigh as much as a full one in the mean."""
 
 
 def ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Floats:
@@ -23,7 +23,7 @@ def ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Flo
 
 
 def rank_ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Floats:
-    """Spearman correlation of score and target, ties at their average rank, [T]."""
+    """Rank information coefficient: Spearman correlation of score and target, average ranks for ties, [T]."""
     scores, targets = mask_pairs(scores_TS, targets_TS)
     return _correlation(average_ranks(scores), average_ranks(targets))
 
@@ -31,8 +31,8 @@ def rank_ic(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -
 def hit_rate(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) -> Floats:
     """Share of stocks whose target is on the same side of the session's median as their score, [T].
 
-    A stock that stands on a median counts neither way. Medians, not means: chance then gives one half however
-    skewed scores and targets are.
+    A stock on a median is not counted. With medians instead of means, random scores give one half for any skewness of
+    scores and targets.
     """
     scores, targets = mask_pairs(scores_TS, targets_TS)
     side_TS = _side_of_median(scores) * _side_of_median(targets)
@@ -41,10 +41,9 @@ def hit_rate(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating]) 
 
 
 def quantile_returns(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating], quantiles: int) -> Floats:
-    """Mean target of each quantile of the scores less the session's mean, [T, quantiles], lowest first.
+    """Mean target of each score quantile minus the session's mean, [T, quantiles], lowest scores first.
 
-    A quantile without a stock is NaN in that session, as is every quantile of a session that has none
-    (`quantiles_of`).
+    NaN for a quantile without a stock, and for all quantiles of a session without quantiles (`quantiles_of`).
     """
     quantile_TS = quantiles_of(scores_TS, targets_TS, quantiles)
     excess_TS = np.nan_to_num(demean(mask_pairs(scores_TS, targets_TS)[1]), nan=0.0)
@@ -60,17 +59,17 @@ def quantile_returns(scores_TS: NDArray[np.floating], targets_TS: NDArray[np.flo
 def quantiles_of(
     scores_TS: NDArray[np.floating], targets_TS: NDArray[np.floating], quantiles: int
 ) -> NDArray[np.int64]:
-    """The quantile of each stock among those with score and target, [T, S], from 1 (lowest scores); 0 for the others.
+    """Score quantile of each stock with score and target, [T, S], from 1 (lowest scores); 0 for the other stocks.
 
-    Quantile q holds the scores above the (q − 1)-th and up to the q-th of the session's quantiles, interpolated
-    linearly, as pandas' `qcut` and with it alphalens do: of n stocks the i-th from below, counted from 0, is in
-    quantile ⌈i · quantiles / (n − 1)⌉, the lowest in 1. Equal scores stay together, where the lowest of them belongs. A
-    session with fewer stocks than `MIN_STOCKS` or than quantiles, or whose scores are all equal, has none.
+    Quantile q contains the scores above the (q − 1)-th and up to the q-th quantile of the session, interpolated
+    linearly, like pandas' `qcut` and alphalens: of n stocks the i-th lowest, counted from 0, is in quantile
+    ⌈i · quantiles / (n − 1)⌉, the lowest in 1. Equal scores are in one quantile, that of the lowest of them. A session
+    with fewer than `MIN_STOCKS` stocks, with fewer stocks than quantiles, or with all scores equal has no quantiles.
     """
     scores, _ = mask_pairs(scores_TS, targets_TS)
     count_T = _count(scores)
     usable_T = _populated(scores) & (count_T >= quantiles) & demean_by_range(scores).any(axis=1)
-    # In whole numbers, so that no rounding moves a stock over a border.
+    # Integer arithmetic, so that rounding does not move a stock to another quantile.
     below_TS = np.nan_to_num(lowest_ranks(scores) - 1, nan=0.0).astype(np.int64)
     quantile_TS = np.maximum(-(-below_TS * quantiles // np.maximum(count_T - 1, 1)[:, None]), 1)
     member_TS: NDArray[np.int64] = np.where(usable_T[:, None] & ~np.isnan(scores), quantile_TS, 0)
@@ -89,7 +88,7 @@ def _correlation(x_TS: Floats, y_TS: Floats) -> Floats:
 
 
 def _side_of_median(x_TS: Floats) -> Floats:
-    """1 above the session's median, −1 below it, 0 on it or missing; exact, as ranks and their mean are."""
+    """1 above the session's median, −1 below it, 0 on it or missing; exact, because ranks and their mean are exact."""
     return np.sign(np.nan_to_num(demean(average_ranks(x_TS)), nan=0.0))
 
 
@@ -103,7 +102,7 @@ def _populated(x_TS: Floats) -> NDArray[np.bool_]:
 
 
 def _ratio(numerator_T: NDArray[np.number], denominator_T: NDArray[np.number], defined_T: NDArray[np.bool_]) -> Floats:
-    """The quotient where it is defined, NaN elsewhere."""
+    """The ratio where `defined_T`, NaN elsewhere."""
     ratio_T: Floats = np.full(len(defined_T), np.nan)
     np.divide(numerator_T, denominator_T, out=ratio_T, where=defined_T)
     return ratio_T

@@ -1,4 +1,4 @@
-"""A series of session returns: the one Sharpe ratio, compounding and drawdown."""
+"""Metrics of a series of session returns: annualised Sharpe ratio, cumulative return, drawdown."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SESSIONS_PER_YEAR = 252
 def sharpe(returns: Floats) -> Floats:
     """Annualised Sharpe ratio of session returns along the last axis: mean / standard deviation × √252.
 
-    The standard deviation has n − 1 degrees of freedom. NaN where fewer than two returns exist, one is NaN,
-    or all are equal.
+    The standard deviation has n − 1 degrees of freedom. NaN if there are fewer than two returns, one is NaN, or all
+    are equal.
     """
     ratio: Floats = np.full(returns.shape[:-1], np.nan)
     if returns.shape[-1] < 2:
@@ -27,12 +27,12 @@ def sharpe(returns: Floats) -> Floats:
 
 
 def cumulative(net_U: Floats) -> Floats:
-    """Compounded return from the start to the end of each session: Π(1 + net) − 1."""
+    """Cumulative (compounded) return from the start to the end of each session: Π(1 + net) − 1."""
     return _wealth(net_U) - 1
 
 
 def drawdown(net_U: Floats) -> Floats:
-    """Compounded wealth over its highest value so far, the start included, less 1: never above 0."""
+    """Drawdown: compounded wealth divided by its running maximum (including the start), minus 1; never above 0."""
     wealth_U = _wealth(net_U)
     peak_U: Floats = np.maximum.accumulate(np.maximum(wealth_U, 1.0))
     return wealth_U / peak_U - 1

@@ -1,6 +1,6 @@
-"""What a Sharpe ratio proves: probabilistic and deflated Sharpe ratio, minimum track record length.
+"""Significance of a Sharpe ratio: probabilistic and deflated Sharpe ratio, minimum track record length.
 
-Ratios in here are per session, not annualised.
+Ratios in this module are per session, not annualised.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from gogooku3.metrics.distributions import normal_cdf, normal_quantile
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR, sharpe
 
 CONFIDENCE = 0.95
-"""Probability of skill from which on a track record counts as significant."""
+"""Probability of skill from which a track record counts as significant."""
 
 MANY_TRIALS = 1_000_000
-"""Trials beyond which `TrackRecord.trials_survived` does not count."""
+"""Upper limit of `TrackRecord.trials_survived`."""
 
 _EULER_MASCHERONI = 0.5772156649015329
 
 
 @dataclass(frozen=True)
 class Trials:
-    """What a result is the best of."""
+    """The trials that a result was selected from (multiple testing)."""
 
     count: int
-    """Independent trials, the result itself among them."""
+    """Number of independent trials, including the result itself."""
     variance: float = 0.0
-    """Sample variance of their Sharpe ratios per session; 0 where fewer than two are known."""
+    """Sample variance of their Sharpe ratios per session; 0 if fewer than two are known."""
 
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """All that the significance of a Sharpe ratio depends on, beside the trials that it was chosen from."""
+    """Moments of a return series, on which the significance of its Sharpe ratio depends, in addition to the trials."""
 
     ratio: float
-    """Sharpe ratio per session; NaN where it is undefined, and then everything below is."""
+    """Sharpe ratio per session; NaN if undefined, and then everything derived from it is NaN."""
     sessions: int
     skewness: float
     kurtosis: float
@@ -46,7 +46,7 @@ class TrackRecord:
 
     @classmethod
     def of(cls, returns_T: Floats) -> TrackRecord:
-        """Measures session returns."""
+        """Computes the moments of session returns."""
         ratio = float(sharpe(returns_T)) / math.sqrt(SESSIONS_PER_YEAR)
         if math.isnan(ratio):
             return cls(ratio, len(returns_T), math.nan, math.nan)
@@ -59,9 +59,10 @@ class TrackRecord:
         return cls(ratio, len(returns_T), skewness, kurtosis)
 
     def probabilistic(self, benchmark: float = 0.0) -> float:
-        """Probability that the true Sharpe ratio exceeds a benchmark (Bailey and López de Prado, 2012, eq. 11).
+        """Probabilistic Sharpe ratio: probability that the true ratio exceeds a benchmark (Bailey and López de Prado,
+        2012, eq. 11).
 
-        NaN when a moment is NaN or the moments leave the estimate no variance.
+        NaN if a moment is NaN or the variance of the estimate is not positive.
         """
         variance = self._variance
         if not variance > 0:
@@ -69,21 +70,21 @@ class TrackRecord:
         return normal_cdf((self.ratio - benchmark) * math.sqrt(self.sessions - 1) / math.sqrt(variance))
 
     def deflated(self, trials: Trials) -> float:
-        """Probability that the true Sharpe ratio exceeds what the best of some trials shows by luck.
+        """Deflated Sharpe ratio: probability that the true ratio exceeds the expected maximum of unskilled trials.
 
-        Bailey and López de Prado (2014), with the variance of the trials' Sharpe ratios, but at least 1/(T − 1): that
-        of estimates of a true ratio of zero over as many sessions. Trials that truly differ vary more. Few trials, or
-        trials that resemble each other, may show less, and would make luck seem small. With one trial it is the
-        probabilistic Sharpe ratio against 0.
+        Bailey and López de Prado (2014), with the variance of the trials' Sharpe ratios, but at least 1/(T − 1): the
+        variance of estimates of a true ratio of zero over the same number of sessions. Trials that truly differ have a
+        higher variance. Few or similar trials may have a lower one, which would underestimate chance. With one trial
+        it is the probabilistic Sharpe ratio against 0.
         """
         variance = max(trials.variance, 1 / (self.sessions - 1))
         return self.probabilistic(expected_maximum_sharpe(trials.count, variance))
 
     def minimum_length(self, benchmark: float = 0.0) -> float:
-        """Sessions from which on this Sharpe ratio would exceed a benchmark with `CONFIDENCE`.
+        """Minimum track record length: sessions from which this Sharpe ratio exceeds a benchmark with `CONFIDENCE`.
 
-        The minimum track record length of Bailey and López de Prado (2012, eq. 13). NaN where no number of sessions
-        would do: the ratio is not above the benchmark.
+        Bailey and López de Prado (2012, eq. 13). NaN if no number of sessions suffices, because the ratio is not above
+        the benchmark.
         """
         variance = self._variance
         if not (variance > 0 and self.ratio > benchmark):
@@ -93,10 +94,11 @@ class TrackRecord:
 
     @property
     def trials_survived(self) -> int:
-        """The most trials of which this could be the best and still have a deflated Sharpe ratio of `CONFIDENCE`.
+        """Largest number of trials of which this could be the best and still have a deflated Sharpe ratio of
+        `CONFIDENCE`.
 
-        0 where it is not significant as the only trial; at most `MANY_TRIALS`. The trials are taken to differ by luck
-        alone, with variance 1/(T − 1): a run does not know them. Of trials that truly differ it survives fewer.
+        0 if it is not significant as the only trial; at most `MANY_TRIALS`. Assumes that the trials differ by chance
+        alone, with variance 1/(T − 1), because a run does not know them. With trials that truly differ it is lower.
         """
         low, high = 0, MANY_TRIALS + 1
         while high - low > 1:
@@ -106,15 +108,15 @@ class TrackRecord:
 
     @property
     def _variance(self) -> float:
-        """Of the estimated ratio, times sessions − 1 (Mertens, 2002)."""
+        """Variance of the estimated ratio, times sessions − 1 (Mertens, 2002)."""
         return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio * self.ratio
 
 
 def expected_maximum_sharpe(trials: int, variance: float) -> float:
-    """Sharpe ratio that the best of independent trials without any skill is expected to show.
+    """Expected maximum Sharpe ratio of independent trials without skill.
 
     Bailey and López de Prado (2014), eq. 1: √variance ((1 − γ) Φ⁻¹(1 − 1/n) + γ Φ⁻¹(1 − 1/(n e))), γ the
-    Euler–Mascheroni constant and `variance` that of the trials' Sharpe ratios. Of one trial it is 0.
+    Euler–Mascheroni constant and `variance` the variance of the trials' Sharpe ratios. 0 for one trial.
     """
     if trials == 1:
         return 0.0

@@ -89,12 +89,12 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "half a file": (
         lambda d: os.truncate(d.package / WEIGHTS, 5000),
         {"weights"},
-        "not a whole safetensors file",
+        "not a valid safetensors file",
     ),
     "a pickle": (
         lambda d: (d.package / WEIGHTS).write_bytes(pickle.dumps(Trap(d.root / "sprung"))),
         {"weights"},
-        "not a whole safetensors file",
+        "not a valid safetensors file",
     ),
     "other golden predictions": (
         lambda d: d.edit_tensors(PREDICTIONS, lambda tensors: tensors["scores"][0, 0].mul_(1.000001)),

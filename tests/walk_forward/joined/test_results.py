@@ -106,5 +106,5 @@ def test_targets_that_are_not_the_returns_of_the_bars_are_refused(market: Market
     """A label shifted by a session, in one fold alone."""
     y_TSH = market.panel.y_TSH.copy()
     y_TSH[100:110] = y_TSH[101:111]
-    with pytest.raises(DataError, match="targets of horizon 1 are not what the bars returned"):
+    with pytest.raises(DataError, match="targets of horizon 1 differ from the returns of the bars"):
         measured(replace(market, panel=replace(market.panel, y_TSH=y_TSH)), tmp_path)
