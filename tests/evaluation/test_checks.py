@@ -69,7 +69,7 @@ def test_labels_of_stocks_that_are_about_to_leave_cannot_be_dropped(closes):
 def test_a_label_that_no_bar_gives_is_refused(closes):
     made_up = targets_of(closes)
     made_up[25, 4, 0] = 0.01
-    with pytest.raises(DataError, match=r"1 targets of horizon 1 .* by the bars nan"):
+    with pytest.raises(DataError, match=r"1 targets of horizon 1 .* the bars give nan"):
         check(made_up, closes)
 
 

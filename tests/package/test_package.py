@@ -60,7 +60,7 @@ def test_a_lost_file_is_found(package: Path) -> None:
 
 def test_a_file_that_the_manifest_does_not_name_is_found(package: Path) -> None:
     (package / "golden" / "extra.bin").write_bytes(b"")
-    with pytest.raises(MismatchError, match=r"golden/extra\.bin is not named in it"):
+    with pytest.raises(MismatchError, match=r"golden/extra\.bin is not in the manifest"):
         check_manifest(package)
 
 

@@ -31,9 +31,9 @@ def walked(**changes: Any) -> dict[str, Any]:
 def test_series_and_folds_stand_with_their_intervals() -> None:
     lines = walk_forward_section({"walk_forward": walked()}).splitlines()
     for row in (
-        "Their tests together, as one series and one portfolio, 119 sessions from 2022-03-02 to 2022-08-31:",
+        "All tests joined to one out-of-sample series with one portfolio, 119 sessions from 2022-03-02 to 2022-08-31:",
         "| **model** | 1.000 [0.500, 1.500] | 2.000 [1.500, 2.500] |",
-        "| model less LightGBM | 6.000 [5.500, 6.500] | 7.000 [6.500, 7.500] |",
+        "| model minus LightGBM | 6.000 [5.500, 6.500] | 7.000 [6.500, 7.500] |",
         "| 2 | 2022-01-01 to 2022-01-28 | 2022-03-01 to 2022-03-28 | 3.000 [2.500, 3.500] | 4.000 [3.500, 4.500]"
         " | 5.000 [4.500, 5.500] |",
     ):
@@ -43,8 +43,10 @@ def test_series_and_folds_stand_with_their_intervals() -> None:
 def test_sessions_that_no_fold_tested_are_told() -> None:
     gap = {"from": "2022-05-02", "to": "2022-05-31", "sessions": 20}
     told = " ".join(walk_forward_section({"walk_forward": walked(gaps=[gap])}).split())
-    assert "without a position in what no fold tests (2022-05-02 to 2022-05-31). Those sessions count as" in told
-    assert "which lowers the Sharpe ratio (or, below 0, lifts it):" in told
+    assert (
+        "without a position in sessions that no fold tests (2022-05-02 to 2022-05-31). Those sessions count as" in told
+    )
+    assert "which lowers the Sharpe ratio (or raises it if below 0):" in told
 
 
 def test_without_a_walk_forward_the_card_says_nothing_of_it() -> None:

@@ -79,7 +79,7 @@ def test_the_card_names_the_release(tuned: Workspace, small_run: Workspace) -> N
     card = (tuned.folder / "models/package/README.md").read_text()
     assert f"Started from `{TAG}`" in card
     assert hashlib.sha256((tuned.folder / "models/parent/model.safetensors").read_bytes()).hexdigest() in card
-    assert "Started from scratch." in (small_run.folder / "models/package/README.md").read_text()
+    assert "Trained from scratch." in (small_run.folder / "models/package/README.md").read_text()
 
 
 @pytest.mark.slow

@@ -184,5 +184,5 @@ def test_a_package_that_states_no_lineage_is_not_promoted(released: Any) -> None
     (released.folder / "made/package" / LINEAGE).write_text("{}\n")
     write_manifest(released.folder / "made/package")
     released.reproduce()
-    with pytest.raises(DataError, match="does not say what the model was trained from"):
+    with pytest.raises(DataError, match="does not name the base model of the training"):
         promote(released.folder, "tier1")

@@ -74,7 +74,7 @@ def test_a_model_beside_itself_shows_no_difference(compared: Any) -> None:
 def test_too_few_sessions_in_common_are_refused_and_nothing_is_written(compared: Any, tmp_path: Path) -> None:
     track = compared.folder / "metrics/sessions/test.csv"
     track.write_text(track.read_text().replace("2024-", "2028-"))
-    with pytest.raises(DataError, match="they have 0 sessions of the test split in common, 20 are needed"):
+    with pytest.raises(DataError, match="the models have 0 common sessions in the test split, 20 are needed"):
         compare(compared.folder, "before")
     done = compared.run("gogooku3", "report", "before", "--output", str(tmp_path / "page.html"), check=False)
     assert done.returncode == 3
@@ -137,7 +137,7 @@ def test_a_version_that_wrote_no_sessions_is_compared_by_its_metrics_alone(compa
     ]
     page = (compared.folder / "logs/compare.html").read_text()
     text = Elements(page).text
-    assert "older records no sessions of test, as early versions did not" in text
+    assert "older has no results by session for test, which early versions did not write" in text
     assert "Returns after costs" not in text
     difference = page.split('<section id="difference">')[1].split("</table>")[0]
     rows = [re.sub(r"<.*?>", " ", row).split() for row in difference.split("<tr>")[2:]]
@@ -148,9 +148,9 @@ def test_a_version_that_wrote_no_sessions_is_compared_by_its_metrics_alone(compa
 @pytest.mark.parametrize(
     ("columns", "split", "says"),
     [
-        ("net", "cannot be compared session by session", "older records no sessions of validation and test"),
-        ("rank_ic_.*", "No difference between", "older records no RankIC by session of validation and test"),
-        ("rank_ic_5", "No difference between", "Their horizons differ"),
+        ("net", "cannot be compared session by session", "older has no results by session for validation and test"),
+        ("rank_ic_.*", "No significant difference between", "older has no RankIC by session for validation and test"),
+        ("rank_ic_5", "No significant difference between", "Their horizons differ"),
     ],
 )
 def test_a_column_that_one_lacks_is_left_out(compared: Any, columns: str, split: str, says: str) -> None:

@@ -32,7 +32,7 @@ def ways(score_change: float | None, loss: dict[str, float]) -> dict[str, Any]:
 def test_phases_and_families_are_told(drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert 'id="attribution"' in drawn_whole
-    for said in ("volatility", "17.1 %", "0.250 [−0.125, 0.500]", "Attention by sessions back"):
+    for said in ("volatility", "17.1 %", "0.250 [−0.125, 0.500]", "Attention by lag in sessions"):
         assert said in text
 
 

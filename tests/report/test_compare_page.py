@@ -38,6 +38,6 @@ def test_a_session_that_lacks_a_horizon_has_no_mean_over_them(pair: Pair) -> Non
 
 
 def test_without_a_session_that_has_all_horizons_there_is_no_such_picture(pair: Pair) -> None:
-    title = "Mean RankIC over the horizons, mean of 20 sessions"
+    title = "Mean RankIC over the horizons, rolling mean of 20 sessions"
     assert title in page(pair)
     assert title not in page(with_rank_ic(pair, known=0))

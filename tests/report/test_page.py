@@ -24,7 +24,7 @@ SECTIONS = (
 def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> None:
     ids = [attributes["id"] for tag, attributes in Elements(drawn).found if tag == "section" and "id" in attributes]
     assert ids == list(SECTIONS)
-    assert drawn.index("<h1>It ranks and earns after costs") < drawn.index("What was asked") < drawn.index("<figure>")
+    assert drawn.index("<h1>It ranks and earns after costs") < drawn.index("<h2>Checks</h2>") < drawn.index("<figure>")
 
 
 def test_the_page_needs_nothing_but_itself(drawn: str) -> None:
@@ -79,7 +79,7 @@ def test_findings_of_the_data_stand_on_the_page_and_are_never_markup(run: Callab
 
 def test_a_training_without_epochs_is_told_so(skilled: Results) -> None:
     nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
-    assert "No phase had an epoch" in page(replace(skilled, training=nothing))
+    assert "No phase has an epoch" in page(replace(skilled, training=nothing))
 
 
 def test_what_is_undefined_is_a_dash(skilled: Results) -> None:

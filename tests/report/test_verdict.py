@@ -1,4 +1,4 @@
-"""What is said of a model is what its numbers show, and no more."""
+"""The verdict on a model follows from its metrics, and claims no more."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from gogooku3.metrics.sharpe_significance import MANY_TRIALS
 from gogooku3.report.results import Results
-from gogooku3.report.verdict import ENOUGH_TRIALS, Answer, judge
+from gogooku3.report.verdict import ENOUGH_TRIALS, Check, judge
 
 FAULT = {"check": "missing", "kind": "missing", "level": "fault", "text": "`ret_1` is missing", "values": {}}
 
 
-def answers(results: Results) -> dict[str, Answer]:
-    return {answer.question: answer for answer in judge(results).answers}
+def checks(results: Results) -> dict[str, Check]:
+    return {check.title: check for check in judge(results).checks}
 
 
 def test_a_skilled_model_that_beats_its_rivals_is_told_so(skilled: Results) -> None:
@@ -27,16 +27,16 @@ def test_a_skilled_model_that_beats_its_rivals_is_told_so(skilled: Results) -> N
     numbers = (f"{sharpe['value']:.2f}", f"[{sharpe['low']:.2f}, {sharpe['high']:.2f}]")
     for number in (*numbers, f"{100 * skilled.test['annual_return']:.1f} %", "beats LightGBM and beats ridge"):
         assert number in verdict.summary
-    told = answers(skilled)
-    for question in ("Does it earn after costs?", "Do its scores rank?", "Does it beat LightGBM?"):
-        assert (told[question].level, told[question].word) == ("good", "yes")
+    found = checks(skilled)
+    for title in ("Earns after costs", "Ranks stocks (RankIC)", "Beats LightGBM"):
+        assert (found[title].level, found[title].outcome) == ("good", "yes")
 
 
 def test_a_model_that_only_equals_its_rivals_is_not_said_to_beat_them(run: Callable[..., Results]) -> None:
     results = run(rival=0.0)
     assert judge(results).headline == "It ranks and earns after costs, but is not shown to beat LightGBM"
     assert judge(results).level == "note"
-    assert answers(results)["Does it beat ridge regression?"].word == "not shown"
+    assert checks(results)["Beats ridge regression"].outcome == "not shown"
 
 
 @pytest.mark.parametrize(
@@ -48,29 +48,29 @@ def test_noise_earns_nothing_and_wrong_scores_lose(
 ) -> None:
     results = run(strength=strength, portfolio={"cost_bps": 0.1})
     assert (judge(results).headline, judge(results).level) == (headline, level)
-    assert answers(results)["More than luck among many trials?"].level == "fault"
-    assert answers(results)["Is the record long enough?"].word == "no"
+    assert checks(results)["Survives multiple testing"].level == "fault"
+    assert checks(results)["Track record long enough"].outcome == "no"
 
 
 @pytest.mark.parametrize("free", [{"cost_bps": 0.0}, {"borrow_bps": 0.0}, {"delay": 0}])
 def test_what_nobody_could_have_had_is_the_headline(run: Callable[..., Results], free: dict[str, Any]) -> None:
     results = run(portfolio=free)
-    assert judge(results).headline == "Nobody could have had these results"
+    assert judge(results).headline == "These results are not tradable"
     assert judge(results).level == "fault"
-    assert answers(results)["Could anybody have had it?"].word == "no"
+    assert checks(results)["Tradable"].outcome == "no"
 
 
 def test_faults_of_the_data_come_before_what_was_earned(run: Callable[..., Results]) -> None:
     results = run(findings=[FAULT])
     assert judge(results).headline == "The data behind these results has faults"
-    assert "1 fault" in answers(results)["Is the data sound?"].evidence
+    assert "1 fault" in checks(results)["Data quality"].evidence
 
 
 def test_a_universe_that_nobody_leaves_is_noted(skilled: Results) -> None:
-    question = "Are stocks in it that went?"
-    assert (answers(skilled)[question].level, answers(skilled)[question].word) == ("note", "not seen")
+    survivorship = checks(skilled)["Survivorship"]
+    assert (survivorship.level, survivorship.outcome) == ("note", "no delistings")
     test = skilled.test | {"universe": {"stocks": 40, "joined": 1, "left": 3}}
-    assert answers(replace(skilled, test=test))[question].level == "good"
+    assert checks(replace(skilled, test=test))["Survivorship"].level == "good"
 
 
 ABOVE, ABOUT, BELOW = ({"value": mid, "low": mid - 1.0, "high": mid + 1.0} for mid in (1.5, 0.5, -1.5))
@@ -88,8 +88,8 @@ UNDEFINED = {"value": None, "low": None, "high": None}
         (ABOUT, ABOUT, "No skill is shown", "note"),
         (UNDEFINED, UNDEFINED, "No skill is shown", "note"),
         (ABOUT, BELOW, "It loses money", "fault"),
-        (BELOW, ABOVE, "It earns after costs, but ranks the wrong way", "fault"),
-        (BELOW, ABOUT, "It ranks the wrong way round", "fault"),
+        (BELOW, ABOVE, "It earns after costs, but its RankIC is negative", "fault"),
+        (BELOW, ABOUT, "Its RankIC is negative", "fault"),
         (BELOW, BELOW, "It loses money", "fault"),
     ],
 )
@@ -103,15 +103,15 @@ def test_the_headline_says_what_the_answers_on_ranks_and_earnings_say(
 
 def test_a_rival_that_is_beaten_by_ranks_alone_is_beaten_in_part(skilled: Results) -> None:
     rival = skilled.baselines["lightgbm"]
-    less = rival["model_less_this"] | {"mean_rank_ic": ABOVE, "sharpe": ABOUT}
-    baselines = skilled.baselines | {"lightgbm": rival | {"model_less_this": less}}
+    difference = rival["model_less_this"] | {"mean_rank_ic": ABOVE, "sharpe": ABOUT}
+    baselines = skilled.baselines | {"lightgbm": rival | {"model_less_this": difference}}
     verdict = judge(replace(skilled, baselines=baselines))
     assert verdict.headline == "It ranks and earns after costs, but beats LightGBM only in part"
     assert verdict.level == "note"
 
 
 @pytest.mark.parametrize(
-    ("trials", "level", "word"),
+    ("trials", "level", "outcome"),
     [
         (0, "fault", "no"),
         (1, "note", "up to 1"),
@@ -121,13 +121,13 @@ def test_a_rival_that_is_beaten_by_ranks_alone_is_beaten_in_part(skilled: Result
     ],
 )
 def test_the_trials_that_validation_survives_are_the_answer(
-    skilled: Results, trials: int, level: str, word: str
+    skilled: Results, trials: int, level: str, outcome: str
 ) -> None:
     chosen = skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": trials}}
-    answer = answers(replace(skilled, validation=chosen))["More than luck among many trials?"]
-    assert (answer.level, answer.word) == (level, word)
-    assert f"{ENOUGH_TRIALS} trials are asked for" in answer.evidence
-    assert "its tag has their number" in answer.evidence
+    check = checks(replace(skilled, validation=chosen))["Survives multiple testing"]
+    assert (check.level, check.outcome) == (level, outcome)
+    assert f"Required: {ENOUGH_TRIALS} trials" in check.evidence
+    assert "its tag has their number" in check.evidence
 
 
 def test_what_chance_alone_could_give_is_said_so(skilled: Results) -> None:
@@ -137,6 +137,6 @@ def test_what_chance_alone_could_give_is_said_so(skilled: Results) -> None:
         test=skilled.test | {"sharpe": chance},
         validation=skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": 0}},
     )
-    assert "Chance alone could give that, were it the only trial." in judge(results).summary
-    answer = answers(results)["More than luck among many trials?"]
-    assert (answer.level, answer.word) == ("fault", "no")
+    assert "Chance alone can explain it, even as the only trial." in judge(results).summary
+    check = checks(results)["Survives multiple testing"]
+    assert (check.level, check.outcome) == ("fault", "no")

@@ -8,12 +8,12 @@ from ..pages.elements import Elements
 def test_the_series_and_every_fold_are_told(drawn: str, drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert 'id="walk-forward"' in drawn_whole
-    for said in ("trained anew on 2 folds", "2023-05-01 – 2023-07-28", "12.5 %"):
+    for said in ("retrained on 2 folds", "2023-05-01 – 2023-07-28", "12.5 %"):
         assert said in text
-    assert drawn_whole.count("over the tests of all folds, beside") == 2
+    assert drawn_whole.count("over the tests of all folds, with") == 2
     assert 'id="walk-forward"' not in drawn
 
 
 def test_a_gap_is_told_with_what_it_does_to_the_numbers(drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
-    assert "1 gap; nothing is held there, and they count as returns of 0: that lowers the Sharpe ratio" in text
+    assert "1 gap. Without positions there, they count as returns of 0: that lowers the Sharpe ratio" in text

@@ -1,1 +1,1 @@
-"""What a tier delivers: weights, configuration, schema, card, environment, golden predictions, and how to use them."""
+"""The model package of a tier: weights, configuration, schema, model card, environment, golden predictions, predict."""

@@ -1,4 +1,4 @@
-"""Puts a package together, in the shape that model hubs know."""
+"""Builds a model package, in the layout of model hubs."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def build(
     parent: Parent | None,
     folder: Path,
 ) -> None:
-    """Writes a whole package into an empty folder.
+    """Writes a complete package into an empty folder.
 
     Args:
-        network: what `trained` holds, on the device that the numerics name.
+        network: the network in `trained`, on the device named in the numerics.
         inputs: the panel from which the golden inputs are cut.
         trained: folder of the last phase: `config.json`, `model.safetensors`.
         dataset: folder of the dataset: `schema.json`, `preprocess.json`.
         metrics: folder of the evaluation's metrics.
-        parent: the release that training started from; None from scratch.
+        parent: the release that training started from; None if trained from scratch.
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
         shutil.copyfile(source, folder / source.name)
-    beside = () if params.evaluation.scheme == "split" else ("walk_forward",)
-    results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + beside}
+    optional = () if params.evaluation.scheme == "split" else ("walk_forward",)
+    results = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in METRICS + optional}
     write_json(results, folder / "metrics.json")
     domain = current_domain(params.numerics)
     write_json(domain, folder / ENVIRONMENT)

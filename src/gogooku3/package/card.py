@@ -1,4 +1,4 @@
-"""The model card: what the model is, what it was made from, what it is worth, how to use it."""
+"""Model card: recipe, data, results, limits, provenance and usage, as Markdown."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ returns; only the order within a session has a meaning.
 
 ## Intended use
 
-For research on cross-sectional strategies: to rank the stocks of one session against each other, from a dataset whose
-feature ABI is that below. Not for returns in per cent, for the direction of the market, for stocks or features that it
-was not trained on, nor, without a risk model and a check of one's own, for trading.
+For research on cross-sectional strategies: to rank the stocks of one session against each other, from a dataset with
+the feature ABI below. Not for returns in per cent, for the direction of the market, for stocks or features that it was
+not trained on, and not for trading without a risk model and checks of your own.
 
 ## Recipe
 
@@ -40,14 +40,14 @@ neighbours. Trained in four phases.
 Loss: Sharpe {sharpe:g}, RankIC {rank_ic:g}, IC {ic:g}; batches of {batch_size} samples from {batch_stocks} stocks;
 AdamW with weight decay {weight_decay:g}; seed {seed}.
 
-Exact on `{exact_on}`: there, training again from the same inputs with {threads} threads, instruction set
-`{instruction_set}`, {precision} and {versions} gives every byte of it again, and the golden predictions come out to the
-bit. `environment.json` has the rest of that domain, and `gogooku3 verify` says whether a machine is in it.
+Reproducible on `{exact_on}`: there, retraining from the same inputs with {threads} threads, instruction set
+`{instruction_set}`, {precision} and {versions} gives bitwise the same model and golden predictions. `environment.json`
+has the rest of that environment, and `gogooku3 verify` checks whether a machine matches it.
 
 ## Data
 
 Source `{source}`, {stocks} stocks, sessions {first} to {last}. Every feature is known at the
-session's close. Feature ABI `{abi}`.
+session's close (no look-ahead). Feature ABI `{abi}`.
 
 | split | first session | last session |
 |---|---|---|
@@ -58,24 +58,24 @@ session's close. Feature ABI `{abi}`.
 {results}
 ## Limits
 
-A backtest on one history. The intervals say how far chance alone could have moved the numbers; they do not cover
-what changes in the market, nor how often models were tried before this one. Trades are made at the close without moving
-it, which is less true the nearer capital comes to the capacity; stock is taken to be there to be borrowed. What the
-quotes leave out, such as delisted stocks or suspensions, the results leave out too. The scores are not advice.
+This is a backtest on one history. The intervals cover chance, but neither changes in the market nor the number of
+models tried before this one. Trades are filled at the close without market impact, which is less realistic the closer
+capital is to the capacity; stocks are assumed to be available for borrowing. Whatever the quotes lack, such as delisted
+stocks or suspensions, the results lack too. The scores are not advice.
 
 ## Lineage
 
-{origin} `lineage.json` says it for programs, and `MANIFEST.json` has the SHA-256 of every file, the model's
-and this card's too.
+{origin} `lineage.json` has the same in machine-readable form, and `MANIFEST.json` has the SHA-256 of every file,
+including the model and this card.
 
 ## Verify
 
 ```
-gogooku3 verify PACKAGE                     # every file, tensor, hash and golden score, with one verdict
-gogooku3 verify PACKAGE --dataset DATASET   # and whether a dataset belongs to it
+gogooku3 verify PACKAGE                     # checks every file, tensor, hash and golden score
+gogooku3 verify PACKAGE --dataset DATASET   # and whether a dataset matches the model
 ```
 
-Nothing in the package is unpickled or run: it is JSON, safetensors and this text.
+Nothing in the package is unpickled or executed: it consists of JSON, safetensors and this text.
 
 ## Predict
 
@@ -83,8 +83,8 @@ Nothing in the package is unpickled or run: it is JSON, safetensors and this tex
 gogooku3 predict PACKAGE --dataset data/dataset --output predictions.parquet
 ```
 
-`predict` refuses a package that is not what `MANIFEST.json` promises and a dataset whose feature ABI is another, and
-says whether the golden predictions come out to the bit.
+`predict` refuses a package that does not match `MANIFEST.json` and a dataset with another feature ABI, and reports
+whether the golden predictions are bitwise reproduced.
 """
 
 
@@ -97,7 +97,7 @@ def write_card(
     results: dict[str, Any],
     target: Path,
 ) -> None:
-    """Writes the card as Markdown with the metadata that model hubs read."""
+    """Writes the card as Markdown with YAML front matter for model hubs."""
     recipe = params["train"]["recipe"]
     backbone = network.architecture.backbone
     text = _TEMPLATE.format(
@@ -108,7 +108,7 @@ def write_card(
         features=len(panel.features),
         window=backbone.window,
         neighbours=panel.neighbours_GSK.shape[-1],
-        origin="Started from scratch." if parent is None else _started_from(parent),
+        origin="Trained from scratch." if parent is None else _started_from(parent),
         phases="\n".join(
             f"| {name} | {phase['epochs']} | {phase['learning_rate']:g} |"
             for name, phase in params["train"]["phases"].items()
@@ -135,7 +135,7 @@ def write_card(
 
 def _started_from(parent: Parent) -> str:
     return f"""Started from `{parent.tag}`, commit {parent.commit}, whose model has the SHA-256
-`{parent.model_sha256}`. A phase of 0 epochs handed its weights on as they were."""
+`{parent.model_sha256}`. A phase with 0 epochs passes its weights on unchanged."""
 
 
 def _listed(horizons: tuple[int, ...]) -> str:

@@ -1,6 +1,6 @@
-"""`environment.json`: what decides the bits of a package's predictions, and how to set it up again.
+"""`environment.json`: the environment in which a package's predictions are bitwise reproducible.
 
-Reads nothing but JSON, so that the numerics can be pinned before NumPy and torch are loaded.
+Imports neither NumPy nor torch, so that the numerics can be pinned before they are loaded.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from gogooku3.errors import DataError
 
 ENVIRONMENT = "environment.json"
 
-_UNNAMED = {"precision": "float32", "processes": 1, "shares": 1, "reduction": "fixed"}
-"""What a package was made with that does not name them: it is older than the choice, or they decided nothing."""
+_DEFAULTS = {"precision": "float32", "processes": 1, "shares": 1, "reduction": "fixed"}
+"""Values for entries that a package does not have: it is older than the option, or the option had no effect."""
 
 
 def read_numerics(package: Path) -> Numerics:
-    """The numerics under which a package's predictions are exact; raises `DataError` when it does not say."""
+    """The numerics under which a package's predictions are bitwise reproducible; raises `DataError` if not recorded."""
     path = package / ENVIRONMENT
     try:
         content = json.loads(path.read_text(encoding="utf-8"))["numerics"]
-        return TypeAdapter(Numerics).validate_json(json.dumps(_UNNAMED | content))
+        return TypeAdapter(Numerics).validate_json(json.dumps(_DEFAULTS | content))
     except FileNotFoundError:
         raise DataError(
-            f"`{path}` is not there: `{package}` is not a package",
-            hint=f"name a package's folder, such as `models/package`; `gogooku3 locate {package}` says who has it",
+            f"`{path}` does not exist: `{package}` is not a package",
+            hint=f"name a package folder, such as `models/package`; `gogooku3 locate {package}` shows where a copy is",
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise DataError(f"`{path}` does not name the numerics", hint="fetch the package anew") from None
+        raise DataError(f"`{path}` does not name the numerics", hint="fetch the package again") from None

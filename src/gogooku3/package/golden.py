@@ -1,6 +1,6 @@
-"""Golden predictions: a few inputs and the scores that the packaged weights gave for them, to the bit.
+"""Golden predictions: a few inputs with the exact scores of the packaged model.
 
-Where they come out again, on another machine or another day, the model is the one that was packaged.
+A machine that reproduces them bit by bit runs the model that was packaged.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _STOCKS = 4
 
 @torch.no_grad()
 def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
-    """Writes golden inputs, the last sessions of the test split for a few stocks and their neighbours, and scores.
+    """Writes golden inputs (the last sessions of the test split for a few stocks and their neighbours) and scores.
 
-    Both sizes are odd, where the stocks allow it: kernels give what is left over of their vectors to other code, which
-    is to be compared too.
+    Both sizes are odd if the stocks allow it: kernels process the remainder of a vector with other code, which is then
+    compared too.
 
     Raises:
-        DataError: fewer stocks than needed trade in the last session of the test split.
+        DataError: fewer than `_STOCKS` stocks trade in the last session of the test split.
     """
     last = inputs.panel.split["test"][1]
     trading_S = _trading(inputs.panel, last)
@@ -39,18 +39,18 @@ def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
         block = inputs.block(last - _SESSIONS + 1, _SESSIONS, trading_S[:count], with_neighbours=True)
         if block.x_ZSF.shape[1] % 2:
             break
-    given = {"x": block.x_ZSF, "neighbours": block.neighbours_DSK, "edges": block.edges_DSKE}
-    write_tensors(given, folder / INPUTS)
-    write_tensors({"scores": network(*given.values())}, folder / PREDICTIONS)
+    tensors = {"x": block.x_ZSF, "neighbours": block.neighbours_DSK, "edges": block.edges_DSKE}
+    write_tensors(tensors, folder / INPUTS)
+    write_tensors({"scores": network(*tensors.values())}, folder / PREDICTIONS)
 
 
 @torch.no_grad()
 def max_golden_difference(network: Network, folder: Path, device: torch.device) -> float:
-    """Largest absolute difference between the golden scores and what the network gives here: 0.0 means every bit."""
-    given = {name: tensor.to(device) for name, tensor in read_tensors(folder / INPUTS).items()}
-    promised = read_tensors(folder / PREDICTIONS)["scores"]
-    scores = network(given["x"], given["neighbours"], given["edges"]).cpu()
-    return 0.0 if torch.equal(scores, promised) else float((scores - promised).abs().max())
+    """Largest absolute difference between the golden scores and the network's scores; 0.0 means bitwise identical."""
+    tensors = {name: tensor.to(device) for name, tensor in read_tensors(folder / INPUTS).items()}
+    expected = read_tensors(folder / PREDICTIONS)["scores"]
+    scores = network(tensors["x"], tensors["neighbours"], tensors["edges"]).cpu()
+    return 0.0 if torch.equal(scores, expected) else float((scores - expected).abs().max())
 
 
 def _trading(panel: Panel, session: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`lineage.json`: the released model that a model was trained from, named such that nothing else can pass for it."""
+"""`lineage.json`: provenance of a model, the released base model that training started from, with its SHA-256."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINEAGE = "lineage.json"
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Parent:
-    """A released model."""
+    """A released model from which training started (base model)."""
 
     tag: str
     commit: str
@@ -25,10 +25,10 @@ class Parent:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Lineage:
-    """Where a training began."""
+    """Starting point of a training run."""
 
     start_from: Parent | None
-    """None: from scratch."""
+    """None if trained from scratch."""
 
 
 def write_lineage(parent: Parent | None, folder: Path) -> None:
@@ -37,17 +37,17 @@ def write_lineage(parent: Parent | None, folder: Path) -> None:
 
 
 def read_lineage(folder: Path) -> Parent | None:
-    """The released model that the one in a folder was trained from, None for one from scratch.
+    """The base model of the model in a folder; None if it was trained from scratch.
 
     Raises:
-        DataError: `lineage.json` is absent, or not what it must be.
+        DataError: `lineage.json` is missing or invalid.
     """
     path = folder / LINEAGE
     try:
         return TypeAdapter(Lineage).validate_json(path.read_bytes()).start_from
     except FileNotFoundError:
-        raise DataError(f"`{path}` is not there", hint=f"`gogooku3 locate {path}` says who has it") from None
+        raise DataError(f"`{path}` does not exist", hint=f"`gogooku3 locate {path}` shows where a copy is") from None
     except ValidationError:
         raise DataError(
-            f"`{path}` does not say what the model was trained from", hint="fetch or make it anew"
+            f"`{path}` does not name the base model of the training", hint="pull it again, or retrain"
         ) from None

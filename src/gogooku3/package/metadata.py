@@ -1,4 +1,4 @@
-"""What model hubs read at the head of the card: YAML that says what the model is, and its results on the test split."""
+"""Front matter of the model card: YAML metadata and test results in the format of Hugging Face's model hub."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _TASK = "time-series-forecasting"
 
 
 def front_matter(params: dict[str, Any], stocks: int, test: dict[str, Any]) -> str:
-    """The card's front matter in the form of Hugging Face's hub, between its lines of dashes.
+    """The card's YAML front matter for Hugging Face's hub, between lines of dashes.
 
     Args:
         params: all of `params.yaml`.
-        stocks: in the dataset.
+        stocks: number of stocks in the dataset.
         test: the metrics of the test split.
     """
     source = params["quotes"]["source"]
@@ -45,7 +45,7 @@ def front_matter(params: dict[str, Any], stocks: int, test: dict[str, Any]) -> s
 
 
 def _metrics(test: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those that are defined; the hub knows no intervals, so they stand in the names."""
+    """The metrics that are defined; the hub's format has no intervals, so the names contain them."""
     cells = {"sharpe": ("Sharpe ratio after costs", test["sharpe"])}
     cells["mean_rank_ic"] = ("RankIC, mean over horizons", test["mean_rank_ic"])
     cells |= {f"rank_ic_{h}": (f"RankIC, {h} session(s)", cell) for h, cell in test["rank_ic"].items()}

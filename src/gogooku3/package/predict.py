@@ -1,4 +1,4 @@
-"""Scores from a package and a dataset, after checking that they belong together."""
+"""Inference: scores a dataset with a package, after integrity and compatibility checks."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from gogooku3.panel.table import to_frame
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a package says about some sessions."""
+    """Scores of some sessions."""
 
     frame: pl.DataFrame
     """Date, Code, `score_<horizon>`; one row per bar."""
     max_golden_difference: float
-    """0.0: the golden predictions came out to the bit; otherwise the largest difference."""
+    """0.0 if the golden predictions are bitwise reproduced, else the largest absolute difference."""
 
 
 def predict(
     package: Path, dataset: Path, numerics: Numerics, first: date | None = None, last: date | None = None
 ) -> Predictions:
-    """Scores the sessions from `first` to `last` (all, where None) of a dataset with a package.
+    """Scores the sessions from `first` to `last` (unbounded if None) of a dataset with a package.
 
     Raises:
-        DataError: package or dataset is absent or broken, or holds no session in the range.
-        MismatchError: the package is not what its manifest promises, or was trained on other features.
-        MachineError: the device that the numerics name is not here.
+        DataError: package or dataset is missing or corrupt, or the dataset has no session in the range.
+        MismatchError: the package does not match its manifest, or was trained on other features.
+        MachineError: the device named in the numerics is not available.
     """
     check_manifest(package)
     device = prepare(numerics)
@@ -50,7 +50,7 @@ def predict(
         raise MismatchError(
             f"the package was trained on feature ABI {network.architecture.abi[:12]} and horizons"
             f" {network.architecture.horizons}, `{dataset}` has {panel.abi[:12]} and {list(panel.horizons)}",
-            hint=f"`gogooku3 verify {package} --dataset {dataset}` names the columns, and who has the right ones",
+            hint=f"`gogooku3 verify {package} --dataset {dataset}` lists the columns, and where the right ones are",
         )
     begin, end = _range(panel, first, last)
     inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
@@ -69,6 +69,6 @@ def _range(panel: Panel, first: date | None, last: date | None) -> tuple[int, in
         raise DataError(
             f"the dataset has no session from {first or 'its start'} to {last or 'its end'};"
             f" it runs from {sessions_T[0]} to {sessions_T[-1]}",
-            hint="choose days inside that range",
+            hint="choose dates within that range",
         )
     return begin, end - 1

@@ -1,4 +1,4 @@
-"""What the card says of results: the table, the baselines, and in words whether the model beats them."""
+"""Results section of the model card: metrics table, baseline comparison, and whether the model beats the baselines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TITLES = {
     "momentum": "momentum",
     "equal_weight": "equal weights",
 }
-"""Baselines, as people call them."""
+"""Display names of the baselines."""
 _RIVAL = "lightgbm"
 """The baseline that a network must beat to be worth its cost."""
 
 ABSENT = "–"
-"""In place of a metric that a table does not hold, as those of older versions, which measured less; one that was
-measured and has no value is `undefined`."""
+"""Shown for a metric that a table does not have, such as that of an older version; a metric without a value is
+`undefined`."""
 
 _PLAIN = (
     ("probability of skill", ("sharpe", "probabilistic"), "{:.4f}"),
@@ -28,38 +28,38 @@ _PLAIN = (
     ("trials survived", ("sharpe", "trials_survived"), "{:,}"),
     ("annual return", ("annual_return",), "{:.2%}"),
     ("annual volatility", ("annual_volatility",), "{:.2%}"),
-    ("largest drawdown", ("max_drawdown",), "{:.2%}"),
+    ("maximum drawdown", ("max_drawdown",), "{:.2%}"),
     ("turnover per session", ("turnover",), "{:.3f}"),
-    ("cost at which nothing is left, basis points", ("break_even_bps",), "{:.1f}"),
+    ("break-even cost, basis points", ("break_even_bps",), "{:.1f}"),
     ("capacity", ("capacity",), "{:,.0f}"),
     ("beta to the index", ("exposure", "market", "beta"), "{:.3f}"),
     ("exposure to size", ("exposure", "size"), "{:.3f}"),
 )
-"""Metrics without an interval: title, where they stand, how they are written."""
+"""Metrics without an interval: title, path in the metrics, format."""
 
 _TEMPLATE = """\
-Out of sample. The portfolio is dollar-neutral{neutral}, {limits}. It trades {delay} session(s) after the scores are
-known, and pays {cost_bps:g} basis points of the traded value and {borrow_bps:g} a year of the value sold short. In
-brackets 95 % intervals by stationary bootstrap.{warning}
+Out of sample. The long-short portfolio is dollar-neutral{neutral}, {limits}. It trades {delay} session(s) after the
+scores are known, and pays transaction costs of {cost_bps:g} basis points of the traded value and a borrow fee of
+{borrow_bps:g} basis points a year of the short positions. In brackets 95 % intervals by stationary bootstrap.{warning}
 
 | metric | validation | test |
 |---|---|---|
 {rows}
 
-*Probability of skill* is the probabilistic Sharpe ratio; *track record needed*, the sessions that this Sharpe ratio
-needs to be significant at 95 %; *trials survived*, the most experiments, differing by luck alone, of which this could
-be the best and its deflated Sharpe ratio still be significant (a million stands for more). How many were really made no
-run can know: they are counted when a version is released, and its tag has their number and the deflated Sharpe ratio
-for it. *Capacity* is the capital at which trades are on average {participation:.0%} of what is traded in their stocks.
-Stocks *joined* after the split's first session or *left* before its last: where none leaves over years, the quotes hold
-those that survived.
+*Probability of skill* is the probabilistic Sharpe ratio; *track record needed*, the number of sessions that this Sharpe
+ratio needs to be significant at 95 %; *trials survived*, the largest number of experiments, differing by chance alone,
+of which this could be the best and its deflated Sharpe ratio still be significant (a million means a million or more).
+A run does not know the true number of trials: they are counted when a version is released, and its tag has their number
+and the deflated Sharpe ratio for it. *Capacity* is the capital at which trades are on average {participation:.0%} of
+the traded value of their stocks. Stocks *joined* after the split's first session or *left* before its last: if none
+leaves over years, the quotes have survivorship bias.
 
-### Against baselines
+### Baseline comparison
 
-The same features, sessions, stocks and portfolio, on the test split. *Model less it*: the difference over the same
-sessions.
+The same features, sessions, stocks and portfolio, on the test split. *Model minus baseline*: paired difference over the
+same sessions.
 
-| | Sharpe | model less it | mean RankIC | model less it |
+| | Sharpe | model minus baseline | mean RankIC | model minus baseline |
 |---|---|---|---|---|
 {baselines}
 
@@ -68,11 +68,11 @@ sessions.
 
 
 def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
-    """The card's section on results, in Markdown.
+    """The card's results section in Markdown.
 
     Args:
         portfolio: section `evaluation.portfolio` of the parameters.
-        results: `metrics.json`: the metrics of both splits, and those of the baselines by split.
+        results: `metrics.json`: metrics of both splits, and of the baselines by split.
     """
     rivals, model = results["baselines"]["test"], results["test"]
     return _TEMPLATE.format(
@@ -90,16 +90,16 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
 
 
 def verdict(difference: dict[str, Any]) -> str:
-    """In words, whether the model beats LightGBM: only where the whole interval of the difference says so."""
-    by = {"mean RankIC": difference["mean_rank_ic"], "Sharpe ratio": difference["sharpe"]}
-    told = " and ".join(
-        f"**{verb(gain)} LightGBM** by {measure} (difference {interval(gain)})" for measure, gain in by.items()
+    """Sentence on whether the model beats LightGBM: only if the whole interval of the difference is above 0."""
+    by_metric = {"mean RankIC": difference["mean_rank_ic"], "Sharpe ratio": difference["sharpe"]}
+    text = " and ".join(
+        f"**{verb(gain)} LightGBM** by {metric} (difference {interval(gain)})" for metric, gain in by_metric.items()
     )
-    return f"Over the {difference['sessions']} sessions of the test split, the model {told}."
+    return f"Over the {difference['sessions']} sessions of the test split, the model {text}."
 
 
 def interval(estimate: Mapping[str, Any]) -> str:
-    """A value with its interval, as far as they are defined; `ABSENT` without a value, no interval without a bound."""
+    """A value with its interval, as text; `ABSENT` without a value, no interval if a bound is undefined."""
     if "value" not in estimate:
         return ABSENT
     value, low, high = (estimate.get(name) for name in ("value", "low", "high"))
@@ -111,7 +111,7 @@ def interval(estimate: Mapping[str, Any]) -> str:
 
 
 def verb(gain: dict[str, Any]) -> str:
-    """What a model does to one that it gains so much on: beats it only where the whole interval says so."""
+    """Verb for a difference between two models: "beats" only if the whole interval is above 0."""
     if gain["low"] is None or gain["high"] is None:
         return "cannot be compared with"
     if gain["low"] > 0:
@@ -129,17 +129,17 @@ def _limits(portfolio: dict[str, Any]) -> str:
 
 
 def unrealistic_assumptions(portfolio: dict[str, Any]) -> list[str]:
-    """What would make the results better than they could be had."""
-    free = [name for name, key in (("trading", "cost_bps"), ("borrowed stock", "borrow_bps")) if portfolio[key] == 0]
-    faults = [f"{' and '.join(free)} {'costs' if len(free) == 1 else 'cost'} nothing"] if free else []
+    """Assumptions that make the results untradable, as texts: zero costs, look-ahead by zero delay."""
+    free = [name for name, key in (("trading", "cost_bps"), ("borrowing stock", "borrow_bps")) if portfolio[key] == 0]
+    problems = [f"{' and '.join(free)} {'costs' if len(free) == 1 else 'cost'} nothing"] if free else []
     if portfolio["delay"] == 0:
-        faults.append("trades are made at the very prices that the scores are made from")
-    return faults
+        problems.append("trades use the same prices as the scores (look-ahead)")
+    return problems
 
 
 def _warning(portfolio: dict[str, Any]) -> str:
-    faults = unrealistic_assumptions(portfolio)
-    return f"\n\n**Nobody could have had these results: {'; '.join(faults)}.**" if faults else ""
+    problems = unrealistic_assumptions(portfolio)
+    return f"\n\n**These results are not tradable: {'; '.join(problems)}.**" if problems else ""
 
 
 def _rows(results: dict[str, Any]) -> list[str]:
@@ -148,39 +148,39 @@ def _rows(results: dict[str, Any]) -> list[str]:
 
 
 def cells(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """What stands in a split's column, by the title of the row; `ABSENT` where the table does not hold the metric.
+    """Formatted metrics of a split by row title; `ABSENT` if the table does not have the metric.
 
-    The rows of a horizon are there where the table has the horizon.
+    A horizon has rows only if the table has the horizon.
     """
-    told = {
-        "Sharpe": _told(metrics, ("sharpe",), interval),
-        "RankIC, mean over horizons": _told(metrics, ("mean_rank_ic",), interval),
+    rows = {
+        "Sharpe": _format(metrics, ("sharpe",), interval),
+        "RankIC, mean over horizons": _format(metrics, ("mean_rank_ic",), interval),
     }
     for name, title in (("rank_ic", "RankIC"), ("ic", "IC")):
-        told |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics.get(name, {}).items()}
-    told |= {title: _told(metrics, path, form.format) for title, path, form in _PLAIN}
-    return told | {"stocks: all, joined, left": _told(metrics, ("universe",), _universe)}
+        rows |= {f"{title}, {h} session(s)": interval(estimate) for h, estimate in metrics.get(name, {}).items()}
+    rows |= {title: _format(metrics, path, form.format) for title, path, form in _PLAIN}
+    return rows | {"stocks: all, joined, left": _format(metrics, ("universe",), _universe)}
 
 
-def _told(metrics: Any, path: tuple[str, ...], tell: Callable[[Any], str]) -> str:
-    """What stands at a path of a table, in words."""
+def _format(metrics: Any, path: tuple[str, ...], to_text: Callable[[Any], str]) -> str:
+    """The metric at a path, as text."""
     for name in path:
         if name not in metrics:
             return ABSENT
         metrics = metrics[name]
-    return "undefined" if metrics is None else tell(metrics)
+    return "undefined" if metrics is None else to_text(metrics)
 
 
 def _universe(counts: Mapping[str, int]) -> str:
-    return ", ".join(_told(counts, (name,), str) for name in ("stocks", "joined", "left"))
+    return ", ".join(_format(counts, (name,), str) for name in ("stocks", "joined", "left"))
 
 
 def _baseline(name: str, table: dict[str, Any]) -> str:
-    less = table["model_less_this"]
-    rank_ic = [table["mean_rank_ic"], less["mean_rank_ic"]] if "mean_rank_ic" in table else []
+    difference = table["model_less_this"]
+    rank_ic = [table["mean_rank_ic"], difference["mean_rank_ic"]] if "mean_rank_ic" in table else []
     cells = [
         interval(table["sharpe"]),
-        interval(less["sharpe"]),
+        interval(difference["sharpe"]),
         *(map(interval, rank_ic) if rank_ic else (ABSENT, ABSENT)),
     ]
     return f"| {TITLES[name]} | {' | '.join(cells)} |"

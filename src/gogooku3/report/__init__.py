@@ -1,1 +1,1 @@
-"""The pages that say what a tier's model is worth, and how it differs from another one."""
+"""HTML report pages: the results of a tier's model with a verdict, and the comparison of two models."""

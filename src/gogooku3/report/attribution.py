@@ -1,4 +1,4 @@
-"""The pictures of what a model's skill comes from: its phases, its features, its lags."""
+"""Charts of the attribution of a model's RankIC: to training phases, feature families and lags."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from gogooku3.report.estimates import gains
 _ROOM_FOR_TITLES = 118
 
 
-def pictures(found: dict[str, Any]) -> dict[str, str]:
-    """Pictures by name.
+def pictures(table: dict[str, Any]) -> dict[str, str]:
+    """Charts by name.
 
     Args:
-        found: `metrics/attribution.json`.
+        table: `metrics/attribution.json`.
     """
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     phases = [
-        {"title": phase, **table["gain"]["mean_rank_ic"]}
-        for phase, table in found["phases"]["test"].items()
-        if table["gain"]
+        {"title": phase, **row["gain"]["mean_rank_ic"]} for phase, row in table["phases"]["test"].items() if row["gain"]
     ]
-    families = [{"title": family, **table["loss"]["mean_rank_ic"]} for family, table in found["families"].items()]
+    families = [{"title": family, **row["loss"]["mean_rank_ic"]} for family, row in table["families"].items()]
     return {
         "phases": gains(phases, "Mean RankIC that each phase added on the test split", titled),
-        "families": gains(families, "Mean RankIC that is lost without each family of features", titled),
-        "attention": _attention(found["attention"]),
+        "families": gains(families, "Mean RankIC lost by permuting each feature family", titled),
+        "attention": _attention(table["attention"]),
     }
 
 
 def _attention(weights: list[float]) -> str:
-    """Mean attention by lag, the scored session first."""
+    """Mean attention weight by lag, the scored session first."""
     data = pl.DataFrame({"lag": range(len(weights)), "weight": weights})
     chart = (
         alt.Chart(data)
@@ -44,4 +42,4 @@ def _attention(weights: list[float]) -> str:
             y=alt.Y("weight:Q", axis=axis(format="~%", grid=True, tickCount=4)),
         )
     )
-    return svg(chart, NARROW, 150, "Mean attention by how many sessions back")
+    return svg(chart, NARROW, 150, "Mean attention weight by lag in sessions")

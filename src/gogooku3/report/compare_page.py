@@ -1,4 +1,4 @@
-"""The page of two models side by side: the verdict on their difference first."""
+"""HTML page that compares two models: the verdict on their difference first."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from gogooku3.runtime.files import replaced_file
 
 _TEMPLATE = "compare.html.j2"
 _SHOWN = "test"
-"""The split whose curves are drawn."""
+"""The split whose curves are shown."""
 _OLD = "old"
 _ROOM_FOR_TITLES = 118
 _UNDEFINED = {"value": None, "low": None, "high": None}
 
 
 def write(pair: Pair, target: Path) -> None:
-    """Writes the page, the same bytes for the same two sides."""
+    """Writes the page; deterministic, the same bytes for the same two sides."""
     text = page(pair)
     with replaced_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def page(pair: Pair) -> str:
-    """The page as HTML that needs no other file, no network and no script."""
-    told, level = headline(pair, _SHOWN)
+    """The page as self-contained HTML: no other file, no network, no script."""
+    title, level = headline(pair, _SHOWN)
     sides = [Track(MODEL, pair.new.name, 0), Track(_OLD, pair.old.name, 1)]
     metrics = {split: _side_by_side(pair, split) for split in SPLITS}
     return (
@@ -45,7 +45,7 @@ def page(pair: Pair) -> str:
         .get_template(_TEMPLATE)
         .render(
             pair=pair,
-            headline=told,
+            headline=title,
             level=level,
             cautions=cautions(pair),
             splits=[{"name": split, "headline": headline(pair, split)[0]} for split in SPLITS],
@@ -61,11 +61,11 @@ def page(pair: Pair) -> str:
 def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     charts = {}
-    for split, found in pair.differences.items():
-        charts[f"sharpe_{split}"] = gains([{"title": "Sharpe ratio", **found["sharpe"]}], "Sharpe ratio", titled)
-        rank_ics = [{"title": f"RankIC {horizon}", **cell} for horizon, cell in found.get("rank_ic", {}).items()]
+    for split, table in pair.differences.items():
+        charts[f"sharpe_{split}"] = gains([{"title": "Sharpe ratio", **table["sharpe"]}], "Sharpe ratio", titled)
+        rank_ics = [{"title": f"RankIC {horizon}", **cell} for horizon, cell in table.get("rank_ic", {}).items()]
         if rank_ics:
-            rank_ics.append({"title": "mean RankIC", **found["mean_rank_ic"]})
+            rank_ics.append({"title": "mean RankIC", **table["mean_rank_ic"]})
             charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
     if _SHOWN not in pair.differences:
         return charts
@@ -78,23 +78,23 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
 
 
 def _measures(pair: Pair) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Title of each measure of which there is a difference, and this by split: undefined on one that has none."""
-    found = {split: _titled(table) for split, table in pair.differences.items()}
-    titles = dict.fromkeys(title for cells in found.values() for title in cells)
-    return [(title, [found.get(split, {}).get(title, _UNDEFINED) for split in SPLITS]) for title in titles]
+    """Title of each compared metric, and its difference by split; undefined for a split that has none."""
+    by_split = {split: _titled(table) for split, table in pair.differences.items()}
+    titles = dict.fromkeys(title for cells in by_split.values() for title in cells)
+    return [(title, [by_split.get(split, {}).get(title, _UNDEFINED) for split in SPLITS]) for title in titles]
 
 
-def _titled(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The differences on a split by their titles."""
-    told = {"Sharpe ratio": found["sharpe"]}
-    if "mean_rank_ic" in found:
-        told["mean RankIC"] = found["mean_rank_ic"]
-        told |= {f"RankIC {horizon}": cell for horizon, cell in found["rank_ic"].items()}
-    return told
+def _titled(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The differences of a split by title."""
+    titled = {"Sharpe ratio": table["sharpe"]}
+    if "mean_rank_ic" in table:
+        titled["mean RankIC"] = table["mean_rank_ic"]
+        titled |= {f"RankIC {horizon}": cell for horizon, cell in table["rank_ic"].items()}
+    return titled
 
 
 def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
-    """Compounded return of both from the first session that both have."""
+    """Cumulative return of both models from the first common session."""
     shared = pair.shared(_SHOWN)
     curves = pl.concat(
         shared.select(
@@ -103,17 +103,17 @@ def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
         for name, column in ((MODEL, "net"), (_OLD, "net_old"))
     )
     chart = compounded(curves, sides, Months.spanning(shared["Date"]), frame)
-    return svg(chart, frame, 280, "Cumulative return after costs of both, over the sessions that both have")
+    return svg(chart, frame, 280, "Cumulative return after costs of both models, over their common sessions")
 
 
 def smoothed_rank_ic(pair: Pair) -> pl.DataFrame:
-    """Mean RankIC over the horizons of both, mean of 20 sessions.
+    """Rolling mean over 20 sessions of both models' RankIC, averaged over the horizons.
 
-    A session that lacks a horizon has no mean: at the end of a split the long horizons go first, and what remained
-    would move the curve by its composition alone.
+    A session that lacks a horizon has no mean: the long horizons end first at the end of a split, and averaging the
+    others would move the curve by composition alone.
 
     Returns:
-        `Date`, `track`, `rank_ic`: null where one of the 20 sessions lacks a horizon.
+        `Date`, `track`, `rank_ic`: null if one of the 20 sessions lacks a horizon.
     """
     shared = pair.shared(_SHOWN)
     columns = [f"rank_ic_{horizon}" for horizon in horizons_of(pair.new.sessions[_SHOWN])]
@@ -130,7 +130,7 @@ def smoothed_rank_ic(pair: Pair) -> pl.DataFrame:
 
 
 def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
-    """What `smoothed_rank_ic` gives, over all of its sessions."""
+    """Chart of `smoothed_rank_ic`."""
     months = Months.spanning(curves["Date"])
     colours, dashes = scales(sides)
     data = curves.select("track", "rank_ic", months.of(curves["Date"]).alias("month"))
@@ -142,12 +142,12 @@ def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
         strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
     )
     return svg(
-        alt.layer(reference_line(0.0), chart), frame, 180, "Mean RankIC of both over the horizons, mean of 20 sessions"
+        alt.layer(reference_line(0.0), chart), frame, 180, "Mean RankIC over the horizons, rolling mean of 20 sessions"
     )
 
 
 def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:
-    """Title, and what the old and the new have."""
+    """Title of each metric, and its value for the old and the new model."""
     old, new = (cells(side.metrics[split]) for side in (pair.old, pair.new))
     titles = [*new, *(title for title in old if title not in new)]
     return [(title, old.get(title, ABSENT), new.get(title, ABSENT)) for title in titles]

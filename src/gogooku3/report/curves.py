@@ -1,4 +1,4 @@
-"""Charts over time: the model and its baselines as lines, with the title, colour and dashes of each."""
+"""Time series charts: cumulative return, drawdown and RankIC, with one line (track) for the model and each baseline."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Track:
-    """A line."""
+    """A line of a chart: the model or a baseline."""
 
     name: str
     title: str
-    place: int
-    """Among the colours, from 0."""
+    index: int
+    """Index of its colour, from 0."""
 
     @property
     def colour(self) -> str:
-        """As a style of the page."""
-        return f"var(--track-{self.place + 1})"
+        """CSS colour."""
+        return f"var(--track-{self.index + 1})"
 
     @property
     def dashes(self) -> list[int]:
-        """Strokes and gaps."""
-        return DASHES[self.place]
+        """Dash pattern: lengths of strokes and gaps."""
+        return DASHES[self.index]
 
 
 _TITLES = {MODEL: "the model"} | {name: TITLES[name] for name in ("lightgbm", "ridge")} | TITLES
 
-ALL = [Track(name, title, place) for place, (name, title) in enumerate(_TITLES.items())]
-"""The model, then the baselines that learn, then the others."""
+ALL = [Track(name, title, index) for index, (name, title) in enumerate(_TITLES.items())]
+"""The model, then the learning baselines, then the others."""
 
 
 def scales(tracks: Sequence[Track]) -> tuple[alt.Scale, alt.Scale]:
-    """Colours and dashes by name."""
+    """Colour and dash scales by track name."""
     names = [track.name for track in tracks]
     colours = alt.Scale(domain=names, range=[track.colour for track in tracks])
     return colours, alt.Scale(domain=names, range=[track.dashes for track in tracks])
 
 
 def cumulative(results: Results, frame: Frame) -> str:
-    """Compounded return after costs of the model and its baselines."""
+    """Cumulative return after transaction costs of the model and its baselines."""
     months = Months.spanning(results.tracks["Date"])
     tracks = [track for track in ALL if track.name in results.tracks["track"]]
     chart = compounded(results.tracks, tracks, months, frame)
@@ -59,13 +59,13 @@ def cumulative(results: Results, frame: Frame) -> str:
 
 
 def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: Frame) -> Chart:
-    """A line for each track, the model's the strongest.
+    """One line per track, the model's the thickest.
 
     Args:
         tracks: `Date`, `track`, `cumulative_net`.
-        shown: of them.
-        months: on the horizontal axis.
-        frame: how much room there is.
+        shown: the tracks to show.
+        months: horizontal axis.
+        frame: size of the chart.
     """
     data = tracks.select("track", "cumulative_net", months.of(tracks["Date"]).alias("month"))
     colours, dashes = scales(shown)
@@ -81,17 +81,17 @@ def compounded(tracks: pl.DataFrame, shown: list[Track], months: Months, frame: 
 
 
 def walk_forward(series: WalkForward, frame: Frame) -> str:
-    """Compounded return after costs over the tests of all folds."""
+    """Cumulative return after transaction costs over the test periods of all folds."""
     tracks = [track for track in ALL if track.name in series.tracks["track"]]
     chart = compounded(series.tracks, tracks, Months.spanning(series.tracks["Date"]), frame)
-    return svg(chart, frame, 260, "Cumulative return after costs over the tests of all folds, beside the baselines")
+    return svg(chart, frame, 260, "Cumulative return after costs over the tests of all folds, with the baselines")
 
 
 def drawdown(results: Results, frame: Frame) -> str:
-    """How far the model stood below its highest."""
-    held = results.sessions.filter(pl.col("drawdown").is_not_nan())
+    """Drawdown of the model."""
+    sessions = results.sessions.filter(pl.col("drawdown").is_not_nan())
     months = Months.spanning(results.tracks["Date"])
-    data = held.select("drawdown", months.of(held["Date"]).alias("month"))
+    data = sessions.select("drawdown", months.of(sessions["Date"]).alias("month"))
     area = alt.Chart(data).mark_area(fill="var(--fault)", fillOpacity=0.25, stroke="var(--fault)", strokeWidth=1)
     chart = area.encode(
         x=months.x("month", frame), y=alt.Y("drawdown:Q", axis=axis(format="~%", grid=True, tickCount=3))
@@ -100,7 +100,7 @@ def drawdown(results: Results, frame: Frame) -> str:
 
 
 def rank_ic(results: Results, horizon: str, frame: Frame) -> str:
-    """RankIC of one horizon in every session, and its mean over the last 20; all horizons have the same scale."""
+    """RankIC of one horizon by session and its trailing mean over 20 sessions; all horizons share one scale."""
     known = results.rank_ic["rank_ic"].drop_nans().to_list()
     rows = results.rank_ic.filter(pl.col("horizon") == int(horizon)).fill_nan(None)
     months = Months.spanning(results.rank_ic["Date"])

@@ -1,4 +1,4 @@
-"""The pictures of values with their intervals."""
+"""Charts of point estimates with confidence intervals, and learning curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gogooku3.report.verdict import RIVALS
 
 
 def horizons(results: Results, frame: Frame) -> str:
-    """RankIC by horizon of the model and the baselines that learn."""
+    """RankIC by horizon of the model and the learning baselines."""
     tables = {MODEL: results.test} | {name: results.baselines[name] for name in RIVALS}
     rows = [
         {"track": name, "horizon": horizon, **cell}
@@ -33,7 +33,7 @@ def horizons(results: Results, frame: Frame) -> str:
 
 
 def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
-    """Mean return over a horizon by quantile of the score, less the session's mean."""
+    """Mean return over a horizon by score quantile, minus the session's mean."""
     base = alt.Chart(_known(table.to_dicts())).encode(
         x=alt.X("quantile:O", axis=axis(labelAngle=0, ticks=False)),
     )
@@ -45,7 +45,7 @@ def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
 
 
 def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame: Frame) -> str:
-    """Mean rank of the return by rank of the score, and the line that the RankIC would have it on."""
+    """Mean rank of the return by rank of the score, and the line whose slope is the RankIC."""
     rows = _known(table.to_dicts())
     x = alt.X("rank:Q", scale=alt.Scale(domain=[0, 1]), axis=axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]))
     y = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=axis(format="~%", grid=True, tickCount=5))
@@ -63,14 +63,14 @@ def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame:
 
 
 def differences(results: Results, metric: str, title: str, frame: Frame) -> str:
-    """The model less each baseline, by one metric."""
-    found = {track: results.baselines.get(track.name, {}).get("model_less_this", {}) for track in ALL}
-    rows = [{"title": track.title, **less[metric]} for track, less in found.items() if metric in less]
-    return gains(rows, f"{title}, the model less each baseline", frame)
+    """Model minus each baseline, by one metric."""
+    by_track = {track: results.baselines.get(track.name, {}).get("model_less_this", {}) for track in ALL}
+    rows = [{"title": track.title, **table[metric]} for track, table in by_track.items() if metric in table]
+    return gains(rows, f"{title}, the model minus each baseline", frame)
 
 
 def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
-    """A difference a line, with its interval, and where none would be."""
+    """One difference per line with its interval, and a reference line at zero."""
     titles = [row["title"] for row in rows]
     y = alt.Y("title:N", sort=titles, axis=axis(domain=False, ticks=False, labelPadding=8))
     base = alt.Chart(_known(rows)).encode(y=y, color=alt.value("var(--track-1)"))
@@ -84,11 +84,11 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
 
 
 def training(results: Results, column: str, frame: Frame) -> str:
-    """One number at the end of every epoch, phase after phase."""
+    """Learning curve: one value per epoch, phase after phase."""
     phases = results.trained
     curves = (results.training[phase].select(pl.lit(phase).alias("phase"), column) for phase in phases)
     data = pl.concat(curves).fill_nan(None).with_row_index("epoch", offset=1)
-    colours = alt.Scale(domain=phases, range=[f"var(--track-{place + 1})" for place in range(len(phases))])
+    colours = alt.Scale(domain=phases, range=[f"var(--track-{index + 1})" for index in range(len(phases))])
     every = max(1, -(-len(data) // frame.labels))
     base = alt.Chart(data).encode(
         x=alt.X(
@@ -104,7 +104,7 @@ def training(results: Results, column: str, frame: Frame) -> str:
 
 
 def _whiskers(base: alt.Chart, form: str) -> tuple[alt.Chart, alt.Chart]:
-    """A dot at each value, and a rule over its interval."""
+    """A dot at each value and a line over its interval (error bar)."""
     y = alt.Y("value:Q", axis=axis(format=form, grid=True, tickCount=5))
     return (
         base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q"),
@@ -113,6 +113,6 @@ def _whiskers(base: alt.Chart, form: str) -> tuple[alt.Chart, alt.Chart]:
 
 
 def _known(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Without the values that are undefined; one without bounds stands alone."""
+    """Rows without undefined values; a value without bounds is kept."""
     bounds = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in ("value", "low", "high")]
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(bounds).drop_nulls("value")

@@ -1,4 +1,4 @@
-"""Month by month what was earned and how well the scores ranked, in shades of gain and loss."""
+"""Heat map by month: return and mean RankIC per horizon, shaded by gain and loss."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from gogooku3.report.results import Results
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, and how far from zero it is beside the others of its column."""
+    """A number, and its shade relative to the other numbers of its column."""
 
     text: str
     shade: str
-    """A class of the page's style; none where the number is undefined."""
+    """CSS class; empty if the number is undefined."""
 
 
 @dataclass(frozen=True)
 class Month:
-    """A row."""
+    """A row of the heat map."""
 
     month: str
     sessions: int
     cells: list[Cell]
-    """What was earned, then the mean RankIC of each horizon."""
+    """Return, then the mean RankIC of each horizon."""
 
 
 def months(results: Results) -> list[Month]:
-    """Calendar months of the test split in which the portfolio was held or a RankIC is known."""
+    """Calendar months of the test split with portfolio returns or RankICs."""
     names = [f"rank_ic_{horizon}" for horizon in results.horizons]
     table = (
         results.sessions.with_columns(month=pl.col("Date").dt.strftime("%Y-%m"))
@@ -48,7 +48,7 @@ def months(results: Results) -> list[Month]:
 
 
 def _shaded(values: pl.Series, form: str) -> list[Cell]:
-    """Three shades of gain and three of loss, as parts of the largest value of the column."""
+    """Three shades of gain and three of loss, relative to the largest absolute value of the column."""
     largest = max((abs(value) for value in values if value is not None), default=0.0)
     return [Cell(decimal(value, form), _shade(value, largest)) for value in values]
 

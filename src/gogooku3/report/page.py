@@ -1,4 +1,4 @@
-"""The page of a tier: the verdict first, then the pictures and numbers behind it, in one file."""
+"""HTML page of a tier: the verdict first, then charts and tables, in one self-contained file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ROOM_FOR_TITLES = 118
 
 
 def write(results: Results, folder: Path) -> None:
-    """Writes the page into a folder, the same bytes for the same results."""
+    """Writes the page into a folder; deterministic, the same bytes for the same results."""
     text = page(results)
     with replaced_file(folder / paths.TIER_PAGE.name) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def page(results: Results) -> str:
-    """The page as HTML that needs no other file, no network and no script."""
+    """The page as self-contained HTML: no other file, no network, no script."""
     verdict = judge(results)
     return (
         environment(Path(__file__).parent)
@@ -76,13 +76,13 @@ def _charts(results: Results) -> dict[str, str]:
 
 
 def _panels(results: Results) -> list[dict[str, Any]]:
-    """Three pictures for each horizon."""
+    """Three charts per horizon."""
     params = results.params["evaluation"]
     bootstrap = Bootstrap(**params["bootstrap"])
     panels = []
-    for place, horizon in enumerate(results.horizons):
-        quantiles = rank_response.returns_by_quantile(results.predictions, place, params["quantiles"], bootstrap)
-        calibration = rank_response.return_rank_by_score_rank(results.predictions, place, bootstrap)
+    for index, horizon in enumerate(results.horizons):
+        quantiles = rank_response.returns_by_quantile(results.predictions, index, params["quantiles"], bootstrap)
+        calibration = rank_response.return_rank_by_score_rank(results.predictions, index, bootstrap)
         slope = results.test["rank_ic"][horizon]["value"]
         pictures = {
             "rank_ic": curves.rank_ic(results, horizon, NARROW),
@@ -94,23 +94,23 @@ def _panels(results: Results) -> list[dict[str, Any]]:
 
 
 def _stocks(results: Results, frame: Frame) -> str:
-    """Stocks with a bar in a month's mean session, and a line for those that should have one."""
+    """Average number of stocks with a bar per session, by month, and a line for the expected number."""
     months = pl.DataFrame(results.quality["months"])
     heights, lines = (months[name] / months["sessions"] for name in ("bars", "expected_bars"))
     chart = columns(Months(months["month"][0], len(months)), heights, lines, frame)
-    return svg(chart, frame, 110, "Stocks with a bar in each month's mean session, and those that should have one")
+    return svg(chart, frame, 110, "Average number of stocks with a bar per session, by month, and the expected number")
 
 
 def _splits(results: Results, frame: Frame) -> str:
-    """Training, validation and test in time; between them lies the embargo."""
+    """Training, validation and test split in time, separated by the embargo."""
     months = results.quality["months"]
     spans = [(name, results.split[name]["first"], results.split[name]["last"]) for name in SPLITS]
     chart = bands(Months(months[0]["month"], len(months)), spans, frame)
-    return svg(chart, frame, 24, "Training, validation and test in time", foot=2)
+    return svg(chart, frame, 24, "Training, validation and test split in time", foot=2)
 
 
 def _sectors(weights: dict[str, float]) -> list[dict[str, Any]]:
-    """Net weights, the largest first, with how far the bar of each reaches."""
+    """Net weights in descending order, with the relative length of each bar."""
     largest = max((abs(weight) for weight in weights.values()), default=0.0) or 1.0
     return [
         {"name": name or "unknown", "weight": weight, "reach": abs(weight) / largest}
@@ -119,12 +119,12 @@ def _sectors(weights: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def _hashes(results: Results) -> dict[str, str]:
-    named = {
+    titles = {
         "model.safetensors": "the model",
         "contents.json": "the dataset's table of contents",
         "predictions.parquet": "the scores",
     }
-    return {title: results.hashes[name] for name, title in named.items()} | {"feature ABI": results.schema.abi}
+    return {title: results.hashes[name] for name, title in titles.items()} | {"feature ABI": results.schema.abi}
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What followed the scores, from the lowest to the highest: returns by quantile, and ranks of returns by rank."""
+"""Returns as a function of the score: mean return by score quantile, and mean return rank by score rank."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from gogooku3.metrics.estimate import estimate, mean
 from gogooku3.metrics.ranking import quantile_returns
 
 STEPS = 20
-"""Of equal size, into which the ranks of a session are cut."""
+"""Number of equal bins of a session's score ranks."""
 
 
-def returns_by_quantile(predictions: Predictions, place: int, quantiles: int, bootstrap: Bootstrap) -> pl.DataFrame:
-    """Mean return over a horizon by quantile of the score, less the session's mean, with its interval.
+def returns_by_quantile(predictions: Predictions, index: int, quantiles: int, bootstrap: Bootstrap) -> pl.DataFrame:
+    """Mean return over a horizon by score quantile, minus the session's mean, with intervals.
 
     Args:
-        scored: scores and what came after.
-        place: of the horizon.
-        quantiles: as many.
-        bootstrap: of the intervals.
+        predictions: scores and targets.
+        index: index of the horizon.
+        quantiles: number of quantiles.
+        bootstrap: bootstrap parameters of the intervals.
 
     Returns:
         `quantile` (1: lowest scores), `value`, `low`, `high`.
     """
-    means_TQ = quantile_returns(predictions.scores_TSH[..., place], predictions.targets_TSH[..., place], quantiles)
-    rows = _estimates(means_TQ, bootstrap, predictions.horizons[place])
+    means_TQ = quantile_returns(predictions.scores_TSH[..., index], predictions.targets_TSH[..., index], quantiles)
+    rows = _estimates(means_TQ, bootstrap, predictions.horizons[index])
     return pl.DataFrame({"quantile": quantile, **row} for quantile, row in enumerate(rows, start=1))
 
 
-def return_rank_by_score_rank(predictions: Predictions, place: int, bootstrap: Bootstrap) -> pl.DataFrame:
-    """Mean rank of the return among those of its session by rank of the score, both from 0 (lowest) to 1.
+def return_rank_by_score_rank(predictions: Predictions, index: int, bootstrap: Bootstrap) -> pl.DataFrame:
+    """Mean rank of the return within its session by rank of the score, both from 0 (lowest) to 1.
 
-    Scores without skill give one half throughout. Where the relation is linear its slope is the RankIC: both ranks are
-    spread evenly, and the slope of one on the other is their correlation.
+    Scores without skill give one half throughout. If the relation is linear, its slope is the RankIC: both ranks are
+    uniform, so the slope of their regression is their correlation.
 
     Returns:
-        `rank` (the middle of a step), `value`, `low`, `high`; without a session of enough stocks undefined.
+        `rank` (middle of a bin), `value`, `low`, `high`; undefined if no session has enough stocks.
     """
-    scores, targets = mask_pairs(predictions.scores_TSH[..., place], predictions.targets_TSH[..., place])
+    scores, targets = mask_pairs(predictions.scores_TSH[..., index], predictions.targets_TSH[..., index])
     ranks_TS = average_ranks(targets)
     count_T1 = np.maximum((~np.isnan(targets)).sum(axis=1, keepdims=True), 1)
     means_TQ = 0.5 + quantile_returns(scores, (ranks_TS - 0.5) / count_T1, STEPS)
-    rows = _estimates(means_TQ, bootstrap, predictions.horizons[place])
+    rows = _estimates(means_TQ, bootstrap, predictions.horizons[index])
     return pl.DataFrame({"rank": (step + 0.5) / STEPS, **row} for step, row in enumerate(rows))
 
 

@@ -1,4 +1,4 @@
-"""What a run left behind, of all that its page shows."""
+"""Reads all outputs of a run that its page shows."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.runtime.files import sha256_file
 
 SPLIT = "test"
-"""What the page tells of; validation, on which models are chosen, stands beside it in a table."""
+"""The split that the page reports; validation, on which models are chosen, is only shown next to it in a table."""
 
 
 @dataclass(frozen=True, eq=False)
 class WalkForward:
-    """The tests of all folds as one series."""
+    """The test periods of all folds, joined to one series."""
 
     metrics: dict[str, Any]
     """`metrics/walk_forward.json`."""
     tracks: pl.DataFrame
-    """`Date`, `track`, `cumulative_net` of the recipe and the baselines."""
+    """`Date`, `track`, `cumulative_net` of the model and its baselines."""
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A run, read back."""
+    """The outputs of a run."""
 
     params: dict[str, Any]
     """All of `params.yaml`."""
     validation: dict[str, Any]
     """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
     test: dict[str, Any]
-    """The same."""
+    """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
     baselines: dict[str, Any]
     """By name, on the test split (`gogooku3.evaluation.baseline_comparison`)."""
     sessions: pl.DataFrame
-    """Session by session, on the test split."""
+    """Portfolio and RankIC by session, on the test split."""
     tracks: pl.DataFrame
     """`Date`, `track`, `cumulative_net` of the model and its baselines."""
     rank_ic: pl.DataFrame
@@ -62,22 +62,22 @@ class Results:
     parent: Parent | None
     """The release that training started from; None from scratch."""
     environment: dict[str, Any]
-    """In which training is exact."""
+    """The environment in which training is bitwise reproducible."""
     attribution: dict[str, Any] | None
-    """What its skill comes from; None where that was not asked."""
+    """`metrics/attribution.json`; None if the stage was not run."""
     walk_forward: WalkForward | None
-    """None where the scheme asks for none."""
+    """None if `evaluation.scheme` has no walk-forward."""
     hashes: dict[str, str]
     """SHA-256 by file."""
 
     @property
     def horizons(self) -> list[str]:
-        """Sessions that the scores look ahead, as the metrics name them."""
+        """Horizons of the scores in sessions, as the keys of the metrics."""
         return list(self.test["rank_ic"])
 
     @property
     def trained(self) -> list[str]:
-        """The phases that had an epoch; the others handed their weights on."""
+        """The phases with at least one epoch; the others pass their weights on unchanged."""
         return [phase for phase, curve in self.training.items() if len(curve)]
 
     @property
@@ -87,11 +87,11 @@ class Results:
 
 
 def read_results(root: Path, params: Params) -> Results:
-    """Reads what the stages before left in a working tree.
+    """Reads the outputs of the previous stages in a working tree.
 
     Raises:
-        DataError: an output is absent, or cannot be read.
-        MismatchError: the dataset is not what its schema and table of contents say.
+        DataError: an output is missing or cannot be read.
+        MismatchError: the dataset does not match its schema or table of contents.
     """
     phases = asdict(params)["train"]["phases"]
     trained = root / paths.model_of(LAST_PHASE)
@@ -114,8 +114,8 @@ def read_results(root: Path, params: Params) -> Results:
         environment=_json(trained / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
         walk_forward=None if params.evaluation.scheme == "split" else _walk_forward(root),
-        hashes={"model.safetensors": sha256_file(_there(trained / "model.safetensors"))}
-        | {path.name: sha256_file(_there(root / path)) for path in hashed},
+        hashes={"model.safetensors": sha256_file(_existing(trained / "model.safetensors"))}
+        | {path.name: sha256_file(_existing(root / path)) for path in hashed},
     )
 
 
@@ -123,16 +123,16 @@ def _walk_forward(root: Path) -> WalkForward:
     return WalkForward(_json(root / paths.metrics_of("walk_forward")), _csv(root / paths.plot_of("walk_forward")))
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise DataError(f"`{path}` is not there", hint="`dvc repro` makes it; `dvc pull` brings it")
+        raise DataError(f"`{path}` does not exist", hint="run `dvc repro`, or fetch it with `dvc pull`")
     return path
 
 
 def _json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_there(path).read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(_existing(path).read_text(encoding="utf-8"))
     return content
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(_there(path), try_parse_dates=True)
+    return pl.read_csv(_existing(path), try_parse_dates=True)

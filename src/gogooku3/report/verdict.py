@@ -1,4 +1,4 @@
-"""What the results say, in words: the questions that a sceptic asks first, each with its answer and the numbers."""
+"""Verdict on the results: a headline and a list of checks (costs, baselines, multiple testing, survivorship bias)."""
 
 from __future__ import annotations
 
@@ -16,78 +16,80 @@ from gogooku3.report.results import SPLIT, Results
 Level = Literal["good", "note", "fault"]
 
 RIVALS = ("lightgbm", "ridge")
-"""Baselines that learn, and that a network must beat to be worth its cost."""
+"""Learning baselines that a network must beat to be worth its cost."""
 
 
 ENOUGH_TRIALS = 100
-"""What a result must survive to pass for more than luck: a search of ordinary size makes as many."""
+"""Number of trials that a significant result must survive: the size of an ordinary hyperparameter search."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One question, answered."""
+class Check:
+    """One check of the results."""
 
     name: str
-    """The section of the page that has more of it."""
-    question: str
+    """The section of the page with the details."""
+    title: str
     level: Level
-    word: str
-    """The answer in a word or two."""
+    outcome: str
+    """The outcome in a word or two."""
     evidence: Markup
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes first."""
+    """The top of the page."""
 
     headline: str
     level: Level
     summary: Markup
-    answers: list[Answer]
+    checks: list[Check]
 
 
 def judge(results: Results) -> Verdict:
-    """Answers every question."""
-    earns, ranks, possible, sound = _earns(results), _ranks(results), _possible(results), _sound(results)
+    """Runs all checks and derives the headline from them."""
+    earns, ranks, tradable, quality = _earns(results), _ranks(results), _tradable(results), _data_quality(results)
     beats = {name: _beats(name, results.baselines[name]["model_less_this"]) for name in RIVALS}
-    answers = [earns, ranks, *beats.values(), _survives(results), _long_enough(results), possible]
-    answers += [_survivors(results), sound]
+    checks = [earns, ranks, *beats.values(), _multiple_testing(results), _track_record(results), tradable]
+    checks += [_survivorship(results), quality]
     level: Level = "good" if earns.level == ranks.level == beats[RIVALS[0]].level == "good" else "note"
-    if "fault" in (earns.level, ranks.level, possible.level, sound.level):
+    if "fault" in (earns.level, ranks.level, tradable.level, quality.level):
         level = "fault"
-    if possible.level == "fault":
-        headline = "Nobody could have had these results"
-    elif sound.level == "fault":
+    if tradable.level == "fault":
+        headline = "These results are not tradable"
+    elif quality.level == "fault":
         headline = "The data behind these results has faults"
     else:
         headline = _headline(earns, ranks, beats[RIVALS[0]])
-    return Verdict(headline, level, _summary(results), answers)
+    return Verdict(headline, level, _summary(results), checks)
 
 
-def _headline(earns: Answer, ranks: Answer, beats: Answer) -> str:
-    """Skill before costs, money after them, and the strongest rival: as the three answers have it, and no more."""
+def _headline(earns: Check, ranks: Check, beats: Check) -> str:
+    """Ranking skill, return after costs, and the strongest baseline, as the three checks find them."""
     if earns.level == "fault":
         return "It ranks, but loses money after costs" if ranks.level == "good" else "It loses money"
     if earns.level == "note":
         return {
             "good": "It ranks, but is not shown to earn after costs",
             "note": "No skill is shown",
-            "fault": "It ranks the wrong way round",
+            "fault": "Its RankIC is negative",
         }[ranks.level]
     if ranks.level != "good":
-        return f"It earns after costs, but {'is not shown to rank' if ranks.level == 'note' else 'ranks the wrong way'}"
-    against = {
+        return (
+            f"It earns after costs, but {'is not shown to rank' if ranks.level == 'note' else 'its RankIC is negative'}"
+        )
+    comparison = {
         "yes": "and beats LightGBM",
         "in part": "but beats LightGBM only in part",
         "not shown": "but is not shown to beat LightGBM",
         "no": "but LightGBM is better",
     }
-    return f"It ranks and earns after costs, {against[beats.word]}"
+    return f"It ranks and earns after costs, {comparison[beats.outcome]}"
 
 
 def _summary(results: Results) -> Markup:
     test = results.test
-    rivals = [f"{verb(_gain(results, name, 'sharpe'))} {TITLES[name]}" for name in RIVALS]
+    rivals = [f"{verb(_difference(results, name, 'sharpe'))} {TITLES[name]}" for name in RIVALS]
     return Markup(
         "Out of sample, over {sessions} from {first} to {last}, the model earns {earned} a year after costs, with a"
         " Sharpe ratio of {sharpe}. It ranks stocks with a mean RankIC of {rank_ic} and, by Sharpe ratio, {rivals}."
@@ -104,57 +106,57 @@ def _summary(results: Results) -> Markup:
     )
 
 
-def _gain(results: Results, rival: str, metric: str) -> dict[str, Any]:
-    gain: dict[str, Any] = results.baselines[rival]["model_less_this"][metric]
-    return gain
+def _difference(results: Results, rival: str, metric: str) -> dict[str, Any]:
+    difference: dict[str, Any] = results.baselines[rival]["model_less_this"][metric]
+    return difference
 
 
-def _earns(results: Results) -> Answer:
+def _earns(results: Results) -> Check:
     test = results.test
-    level, word = _above_zero(test["sharpe"])
-    evidence = Markup("Sharpe ratio {}: {} a year at {} volatility, {} at the worst.").format(
+    level, outcome = _above_zero(test["sharpe"])
+    evidence = Markup("Sharpe ratio {}: {} annual return, {} volatility, {} maximum drawdown.").format(
         estimate(test["sharpe"], ".2f"),
         *(decimal(test[name], ".1%") for name in ("annual_return", "annual_volatility", "max_drawdown")),
     )
-    return Answer("returns", "Does it earn after costs?", level, word, evidence)
+    return Check("returns", "Earns after costs", level, outcome, evidence)
 
 
-def _ranks(results: Results) -> Answer:
-    level, word = _above_zero(results.test["mean_rank_ic"])
+def _ranks(results: Results) -> Check:
+    level, outcome = _above_zero(results.test["mean_rank_ic"])
     evidence = Markup("Mean RankIC over the horizons {}.").format(estimate(results.test["mean_rank_ic"]))
-    return Answer("rank-ic", "Do its scores rank?", level, word, evidence)
+    return Check("rank-ic", "Ranks stocks (RankIC)", level, outcome, evidence)
 
 
-def _beats(name: str, less: Mapping[str, Any]) -> Answer:
-    levels = [_above_zero(less[metric])[0] for metric in ("mean_rank_ic", "sharpe")]
+def _beats(name: str, difference: Mapping[str, Any]) -> Check:
+    levels = [_above_zero(difference[metric])[0] for metric in ("mean_rank_ic", "sharpe")]
     if "fault" in levels:
-        level, word = "fault", "no"
+        level, outcome = "fault", "no"
     elif "note" in levels:
-        level, word = "note", "in part" if "good" in levels else "not shown"
+        level, outcome = "note", "in part" if "good" in levels else "not shown"
     else:
-        level, word = "good", "yes"
-    evidence = Markup("Session by session the model less it: mean RankIC {}, Sharpe ratio {}.").format(
-        estimate(less["mean_rank_ic"]), estimate(less["sharpe"], ".2f")
+        level, outcome = "good", "yes"
+    evidence = Markup("Model minus {}, paired by session: mean RankIC {}, Sharpe ratio {}.").format(
+        TITLES[name], estimate(difference["mean_rank_ic"]), estimate(difference["sharpe"], ".2f")
     )
-    return Answer("baselines", f"Does it beat {TITLES[name]}?", level, word, evidence)  # type: ignore[arg-type]
+    return Check("baselines", f"Beats {TITLES[name]}", level, outcome, evidence)  # type: ignore[arg-type]
 
 
-def _survives(results: Results) -> Answer:
-    """By validation, on which models are chosen and which flatters them for it; nothing is chosen by test."""
+def _multiple_testing(results: Results) -> Check:
+    """Judged on validation, which model selection biases upwards; nothing is chosen on test."""
     chosen, test = (metrics["sharpe"]["trials_survived"] for metrics in (results.validation, results.test))
     evidence = Markup(
-        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. {} trials are"
-        " asked for here; how many were really made no run can know: a release counts them, and its tag has their"
-        " number and the deflated Sharpe ratio for it."
+        "Deflated Sharpe ratio of {} or more: on validation, where models are chosen, {}; on {}, {}. Required: {}"
+        " trials. A run does not know the true number of trials: a release counts them, and its tag has their number"
+        " and the deflated Sharpe ratio for it."
     ).format(decimal(CONFIDENCE, ".0%"), _trials(chosen), SPLIT, _trials(test), ENOUGH_TRIALS)
     level: Level = "good" if chosen >= ENOUGH_TRIALS else "note" if chosen else "fault"
-    word = f"≥ {MANY_TRIALS:,}" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
-    return Answer("returns", "More than luck among many trials?", level, word, evidence)
+    outcome = f"≥ {MANY_TRIALS:,}" if chosen >= MANY_TRIALS else f"up to {chosen:,}" if chosen else "no"
+    return Check("returns", "Survives multiple testing", level, outcome, evidence)
 
 
 def _chance(trials: int) -> str:
     if trials == 0:
-        return "Chance alone could give that, were it the only trial"
+        return "Chance alone can explain it, even as the only trial"
     return f"It would still be significant {_trials(trials)}"
 
 
@@ -164,59 +166,59 @@ def _trials(number: int) -> str:
     return f"as the best of {'a million trials or more' if number >= MANY_TRIALS else count(number, 'trial')}"
 
 
-def _long_enough(results: Results) -> Answer:
+def _track_record(results: Results) -> Check:
+    title = "Track record long enough"
     sessions, needed = results.test["sessions"], results.test["sharpe"]["min_track_record"]
     if needed is None:
-        evidence = Markup("Without a Sharpe ratio above 0 no number of sessions would do.")
-        return Answer("returns", "Is the record long enough?", "note", "no", evidence)
+        evidence = Markup("The Sharpe ratio is not above 0, so no number of sessions is enough.")
+        return Check("returns", title, "note", "no", evidence)
     enough = sessions >= needed
-    evidence = Markup("{}; this Sharpe ratio needs {:,.0f} to be told from 0 with {}.").format(
+    evidence = Markup("{}; this Sharpe ratio needs {:,.0f} to be significantly above 0 at {}.").format(
         count(sessions, "session"), needed, decimal(CONFIDENCE, ".0%")
     )
     level: Level = "good" if enough else "note"
-    return Answer("returns", "Is the record long enough?", level, "yes" if enough else "no", evidence)
+    return Check("returns", title, level, "yes" if enough else "no", evidence)
 
 
-def _possible(results: Results) -> Answer:
+def _tradable(results: Results) -> Check:
     portfolio, test = results.params["evaluation"]["portfolio"], results.test
-    question, faults = "Could anybody have had it?", unrealistic_assumptions(portfolio)
-    if faults:
-        said = "; ".join(faults)
-        return Answer("portfolio", question, "fault", "no", Markup("{}{}.").format(said[0].upper(), said[1:]))
+    problems = unrealistic_assumptions(portfolio)
+    if problems:
+        text = "; ".join(problems)
+        return Check("portfolio", "Tradable", "fault", "no", Markup("{}{}.").format(text[0].upper(), text[1:]))
     evidence = Markup(
-        "It trades {} after the scores are known and pays {:g} basis points of what is traded; at {} nothing would be"
-        " left. Capacity {}."
+        "It trades {} after the scores are known and pays {:g} basis points of the traded value; break-even at {}."
+        " Capacity {}."
     ).format(
         count(portfolio["delay"], "session"),
         portfolio["cost_bps"],
         decimal(test["break_even_bps"], ".1f"),
         decimal(test["capacity"], ",.0f"),
     )
-    return Answer("portfolio", question, "good", "yes", evidence)
+    return Check("portfolio", "Tradable", "good", "yes", evidence)
 
 
-def _survivors(results: Results) -> Answer:
-    """A universe that nobody leaves may have been chosen by what came after."""
+def _survivorship(results: Results) -> Check:
+    """A universe without delistings may have survivorship bias: its stocks may have been selected with look-ahead."""
     universe, sessions = results.test["universe"], results.test["sessions"]
     evidence = Markup("Of {}, {} joined and {} left within {}.").format(
         count(universe["stocks"], "stock"), universe["joined"], universe["left"], count(sessions, "session")
     )
     level: Level = "good" if universe["left"] else "note"
-    return Answer("data", "Are stocks in it that went?", level, "yes" if universe["left"] else "not seen", evidence)
+    outcome = "delistings" if universe["left"] else "no delistings"
+    return Check("data", "Survivorship", level, outcome, evidence)
 
 
-def _sound(results: Results) -> Answer:
+def _data_quality(results: Results) -> Check:
     quality = results.quality
-    found = [count(quality[f"{level}s"], level) for level in ("fault", "note") if quality[f"{level}s"]]
-    evidence = Markup("{} found; reports/data_quality.html has all that was checked.").format(
-        " and ".join(found) or "Nothing"
-    )
+    counts = [count(quality[f"{level}s"], level) for level in ("fault", "note") if quality[f"{level}s"]]
+    evidence = Markup("{} found; reports/data_quality.html lists all checks.").format(" and ".join(counts) or "Nothing")
     level: Level = "good" if quality["sound"] else "fault"
-    return Answer("data", "Is the data sound?", level, "yes" if quality["sound"] else "no", evidence)
+    return Check("data", "Data quality", level, "sound" if quality["sound"] else "not sound", evidence)
 
 
 def _above_zero(cell: Mapping[str, Any]) -> tuple[Level, str]:
-    """Whether a whole interval is above zero, below it, or neither."""
+    """Whether the interval is entirely above zero, entirely below it, or includes it."""
     if cell["low"] is None or cell["high"] is None:
         return "note", "undefined"
     if cell["low"] > 0:
