@@ -15,15 +15,15 @@ from .conftest import BOOTSTRAP
 
 
 @pytest.fixture(scope="module")
-def left_by(network):
+def load_phase(network):
     return lambda phase: network(phase, opened=True)
 
 
 @pytest.fixture(scope="module")
-def found(left_by, inputs, schema):
+def found(load_phase, inputs, schema):
     steps: list[tuple[int, int]] = []
     made = attribute(
-        left_by,
+        load_phase,
         inputs,
         schema,
         BOOTSTRAP,
@@ -77,8 +77,8 @@ def test_the_series_are_those_of_the_table(found):
     ]
 
 
-def test_the_same_model_gives_the_same_table(found, left_by, inputs, schema):
-    again = attribute(left_by, inputs, schema, BOOTSTRAP, lambda *_: None)
+def test_the_same_model_gives_the_same_table(found, load_phase, inputs, schema):
+    again = attribute(load_phase, inputs, schema, BOOTSTRAP, lambda *_: None)
     assert again.table == found[0].table
     assert all(frame.equals(found[0].frames[name]) for name, frame in again.frames.items())
 

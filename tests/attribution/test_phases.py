@@ -14,7 +14,7 @@ FIRST, *CLOSED, LAST = PHASES
 
 
 @pytest.fixture
-def left_by(network, skilled):
+def load_phase(network, skilled):
     """A baseline that learnt something; behind it phases of closed gates, and a last one that was opened."""
     made = {name: network(name, opened=name == LAST) for name in (*CLOSED, LAST)}
     for phase in made.values():
@@ -22,9 +22,9 @@ def left_by(network, skilled):
     return (made | {FIRST: skilled}).__getitem__
 
 
-def test_phases_are_measured_one_against_the_one_before(left_by, inputs, skilled):
+def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skilled):
     told: list[str] = []
-    table = gains(left_by, inputs, BOOTSTRAP, told.append)
+    table = gains(load_phase, inputs, BOOTSTRAP, told.append)
     assert told == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
         expected = validate(skilled, inputs, split)

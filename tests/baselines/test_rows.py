@@ -29,7 +29,7 @@ def test_a_target_that_is_unknown_has_no_rank_and_takes_none(market: Panel):
     y_TSH[2, 5:9, 1] = np.nan
     rows = rows_of(replace(market, y_TSH=y_TSH), "train", 100_000)
     assert np.isnan(rows.y_NH).sum() == 4
-    x_NF, y_N = rows.known(1)
+    x_NF, y_N = rows.labelled(1)
     assert len(x_NF) == len(y_N) == len(rows.x_NF) - 4
     session = y_N[39 * 2 : 39 * 3 - 4]  # stock 3 has no bar yet
     np.testing.assert_allclose(np.sort(session), (np.arange(35) + 0.5) / 35 - 0.5, atol=1e-7)

@@ -76,7 +76,7 @@ def test_a_factor_is_its_feature_and_the_middle_where_it_is_missing(market: Pane
 
 def test_ridge_solves_its_normal_equations(market: Panel):
     train = rows_of(market, "train", 100_000)
-    x_NF, y_N = (values.astype(np.float64) for values in train.known(0))
+    x_NF, y_N = (values.astype(np.float64) for values in train.labelled(0))
     x_NF = np.nan_to_num(x_NF, nan=0.0)
     centred, target = x_NF - x_NF.mean(axis=0), y_N - y_N.mean()
     weights = np.linalg.solve(centred.T @ centred + 0.1 * len(y_N) * np.eye(5), centred.T @ target)
@@ -86,7 +86,7 @@ def test_ridge_solves_its_normal_equations(market: Panel):
 
 def test_a_small_penalty_is_least_squares(market: Panel):
     train = rows_of(market, "train", 100_000)
-    x_NF, y_N = train.known(0)
+    x_NF, y_N = train.labelled(0)
     plain = LinearRegression().fit(np.nan_to_num(x_NF, nan=0.0), y_N)
     found = ridge.fit(train, 0, replace(PARAMS.ridge, penalty=1e-9))(x_NF[:50])
     np.testing.assert_allclose(found, plain.predict(np.nan_to_num(x_NF[:50], nan=0.0)), atol=1e-5)

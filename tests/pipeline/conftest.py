@@ -104,7 +104,7 @@ class Workspace:
 def bring_back(workspace: Workspace, done: subprocess.CompletedProcess[str]) -> list[str]:
     """Runs the commands that a refusal printed, as they were printed; returns their first two words."""
     lines = done.stderr.splitlines()
-    begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed what the last run of"))
+    begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed the outputs of the last run of"))
     commands = []
     for line in lines[begin + 1 :]:
         if not line.startswith("  "):

@@ -41,7 +41,7 @@ def test_the_plan_is_shown_with_dates_before_anything_is_trained(small_run: Work
         for split in ("train", "validation", "test"):
             assert f"{split} {{first}} to {{last}} ({{sessions}})".format(**fold[split]) in said
     assert "rolling training, 20 sessions of embargo" in said
-    assert "not among `evaluation.walk_forward.folds`, though they fit: 3" in said
+    assert "further folds that fit, not in `evaluation.walk_forward.folds`: 3" in said
     assert small_run.changes() == ""
 
 

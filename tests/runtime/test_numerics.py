@@ -110,7 +110,7 @@ def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) ->
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True
     )
-    assert "an operation gets 1 threads here, and `numerics.threads` is 2" in done.stderr
+    assert "operations get 1 threads, but `numerics.threads` is 2" in done.stderr
 
 
 def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:

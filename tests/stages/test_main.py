@@ -29,10 +29,10 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ((), f"the stages are {', '.join(STAGES)}"),
-        (("os",), "`os` names no stage"),
-        (("train",), f"the phases are {', '.join(PHASES)}"),
-        (("train", "warmup"), "`warmup` is no phase of training"),
+        ((), f"use one of {', '.join(STAGES)}"),
+        (("os",), "`os` is not a stage"),
+        (("train",), f"use one of {', '.join(PHASES)}"),
+        (("train", "warmup"), "`warmup` is not a training phase"),
     ],
 )
 def test_an_unknown_stage_or_phase_is_refused_by_name(command: tuple[str, ...], message: str) -> None:

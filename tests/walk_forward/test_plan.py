@@ -90,8 +90,8 @@ def test_only_the_folds_that_are_named_are_planned_each_as_among_all() -> None:
     [
         (replace(WALK, folds=[1, 6]), "fold 6 of `evaluation.walk_forward.folds` has no session to test"),
         (replace(WALK, train=250, folds=[1]), "there are 300 sessions, and 0 folds fit"),
-        (replace(WALK, train=53, folds=[1]), "fold 1 has 24 usable sessions of train and needs 25"),
-        (replace(WALK, validation=24), "fold 1 has 24 usable sessions of validation and needs 25"),
+        (replace(WALK, train=53, folds=[1]), "fold 1 has 24 usable train sessions and needs 25"),
+        (replace(WALK, validation=24), "fold 1 has 24 usable validation sessions and needs 25"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_counts(walk: WalkForward, told: str) -> None:
@@ -147,7 +147,7 @@ def test_a_session_that_two_folds_test_is_named(tmp_path: Path) -> None:
 
 
 def test_a_plan_for_other_sessions_or_none_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no fold"):
+    with pytest.raises(DataError, match="has no folds"):
         read_plan(tmp_path, SESSIONS, HORIZON)
     write(tmp_path, planned())
     with pytest.raises(DataError, match="differ in"):

@@ -1,1 +1,1 @@
-"""What a model's skill comes from: families of features, neighbours, phases of training, and what it weighs."""
+"""Attribution of a model's RankIC: permutation importance, graph neighbours, training phases, attention weights."""

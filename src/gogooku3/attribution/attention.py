@@ -1,4 +1,4 @@
-"""What a network weighs: the features that it selects, the sessions that it attends to, the neighbours it hears."""
+"""Weights inside a network: feature selection, temporal attention by lag, graph attention to neighbours."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from gogooku3.model.network import Network, Trace
 from gogooku3.model.scoring import blocks
 
 KINDS = ("neither", "same segment", "same sector", "same sector and segment")
-"""Of edges, by what the two stocks share."""
+"""Kinds of graph edges, by what the two stocks have in common."""
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionWeights:
-    """Means over the stocks that have a bar, of T sessions; F features, L sessions of a window, K neighbours.
+    """Means over the stocks with a bar, for T sessions; F features, L sessions of a window, K neighbours.
 
     Without a graph block, the last three have no columns.
     """
 
     selection_TF: Floats
-    """Selection weights; 1 together."""
+    """Selection weights; their sum is 1."""
     attention_TL: Floats
-    """Weights over the window, by lag: the scored session first; 1 together."""
+    """Attention weights over the window by lag, the scored session first; their sum is 1."""
     neighbours_TK: Floats
-    """Attention to the neighbours by rank, and behind them to the stock itself; 1 together."""
+    """Attention to the neighbours by rank, then to the stock itself; their sum is 1."""
     kinds_TC: Floats
     """Attention to the neighbours by kind of edge, in the order of `KINDS`."""
     edges_TC: Floats
-    """Edges a stock has, by their kind."""
+    """Number of edges per stock, by kind."""
 
 
 @torch.no_grad()
 def attention_weights(network: Network, inputs: PanelOnDevice, first: int, last: int) -> AttentionWeights:
-    """What a network in evaluation mode weighs in the sessions `first` to `last` (indices, inclusive)."""
+    """Weights of a network in evaluation mode for the sessions `first` to `last` (indices, inclusive)."""
     parts: list[AttentionWeights] = []
     for start, block in blocks(inputs, first, last):
         trace = network.trace(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE)
@@ -54,7 +54,7 @@ def _of_block(block: Block, trace: Trace, inside: slice, present_DS: Tensor) -> 
     share_DS1 = (present_DS.double() / present_DS.sum(1, keepdim=True)).unsqueeze(-1)
 
     def mean(values_DSX: Tensor) -> Floats:
-        """Over the stocks that have a bar, [D, X]."""
+        """Mean over the stocks with a bar, [D, X]."""
         return (values_DSX[inside].double() * share_DS1).sum(1).cpu().numpy()
 
     sessions = len(block.y_DSP)

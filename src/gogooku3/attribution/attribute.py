@@ -1,8 +1,8 @@
-"""Where a model's skill comes from: one table for programs, and the series behind its charts.
+"""Attribution of a trained model: importance, weights and phase gains as one table, and the series of its charts.
 
-Losses are measured on validation and not on test: whoever looks inside a model does so to change it, and what a change
-was made for must not be what it is judged by. Weights read no target, so they are shown up to the last session. The
-phases are measured on both: on validation each phase chose its best epoch, on test nothing was chosen.
+Losses of RankIC are measured on validation, not on test: attribution guides changes of the model, and using test for
+that would leak the test split. Weights do not read targets, so they cover all sessions up to the last. Phase gains are
+measured on both splits: on validation each phase chose its best epoch, on test nothing was chosen.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from gogooku3.model.network import Network
 from gogooku3.training.phases import PHASES
 
 SPLIT = "validation"
-"""On which losses are measured."""
+"""The split on which losses are measured."""
 
 SHOWN = 20
-"""Features that are named, those with the largest selection weights."""
+"""Number of listed features, those with the largest selection weights."""
 
 Progress = Callable[[str, float, int], None]
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What was found; an undefined number is None in the table and NaN in the frames."""
+    """Result of the attribution; an undefined number is None in the table and NaN in the frames."""
 
     table: dict[str, Any]
     """For JSON:
 
     - `split`, `from`, `to`: the sessions on which losses are measured; `model`: RankIC there;
-    - `families`, by falling loss: how many `features`, their mean `selection` weight together, and the `loss` of
-      RankIC when their values are permuted; `everything`: the loss when all are;
-    - `features`: the `SHOWN` of the largest mean selection weight; `attention`: mean weight by lag;
+    - `families`, by descending loss: number of `features`, sum of their mean `selection` weights, and the `loss` of
+      RankIC if their values are permuted; `everything`: the loss if all features are permuted;
+    - `features`: the `SHOWN` features with the largest mean selection weight; `attention`: mean weight by lag;
     - `neighbours` (None without a graph block): mean attention to the stock's `own` summary, by `ranks` of neighbours,
-      and by `kinds` of edges beside their share of the `edges`; `score_change` and `loss` when the neighbours are
-      `emptied` and `permuted`;
-    - `phases` by split: RankIC of each phase's checkpoint, and the `gain` over the phase before.
+      and by `kinds` of edges with their share of the `edges`; `score_change` and `loss` if the neighbours are `emptied`
+      or `permuted`;
+    - `phases` by split: RankIC of each phase's weights, and the `gain` over the phase before.
 
     RankIC, losses and gains: by horizon and `mean_rank_ic`, each with its interval."""
     frames: dict[str, pl.DataFrame]
@@ -58,36 +58,40 @@ class Attribution:
 
 
 def attribute(
-    left_by: Callable[[str], Network], inputs: PanelOnDevice, schema: Schema, bootstrap: Bootstrap, progress: Progress
+    load_phase: Callable[[str], Network],
+    inputs: PanelOnDevice,
+    schema: Schema,
+    bootstrap: Bootstrap,
+    progress: Progress,
 ) -> Attribution:
-    """Takes a trained network apart.
+    """Computes the attribution of a trained network.
 
     Args:
-        left_by: the network as the phase of a name left it, in evaluation mode.
-        schema: of the panel's dataset.
+        load_phase: loads the network of a phase, by its name, in evaluation mode.
+        schema: schema of the panel's dataset.
         progress: called with the current step's name, the number of steps done, and their total.
     """
-    network, panel, members = left_by(LAST_PHASE), inputs.panel, families(schema)
-    steps, total = count(), len(members) + len(PHASES) + 5
+    network, panel, by_family = load_phase(LAST_PHASE), inputs.panel, families(schema)
+    steps, total = count(), len(by_family) + len(PHASES) + 5
 
-    def start_step(what: str) -> None:
-        progress(what, next(steps), total)
+    def start_step(name: str) -> None:
+        progress(name, next(steps), total)
 
     first, last = panel.split[SPLIT][0], panel.split["test"][1]
     start_step("weights")
-    weighed = attention_weights(network, inputs, first, last)
-    start_step("the model as it is")
+    weights = attention_weights(network, inputs, first, last)
+    start_step("unperturbed model")
     importance = Importance(network, inputs, SPLIT, bootstrap)
     losses = {}
-    for family, columns in members.items():
+    for family, columns in by_family.items():
         start_step(f"features: {family}")
         losses[family] = importance.of_features(columns, family)
     start_step("features: everything")
     everything = importance.of_features(schema.features, "everything")
     graph = network.architecture.graph
-    neighbours = None if graph is None else _weights_of_neighbours(weighed) | importance.of_neighbours(start_step)
-    selection_F = weighed.selection_TF.mean(axis=0)
-    ranked = sorted(members, key=lambda family: -(losses[family]["mean_rank_ic"]["value"] or 0.0))
+    neighbours = None if graph is None else _weights_of_neighbours(weights) | importance.of_neighbours(start_step)
+    selection_F = weights.selection_TF.mean(axis=0)
+    ranked = sorted(by_family, key=lambda family: -(losses[family]["mean_rank_ic"]["value"] or 0.0))
     table = {
         "split": SPLIT,
         "from": str(panel.sessions[first]),
@@ -95,49 +99,49 @@ def attribute(
         "model": importance.unperturbed(),
         "families": {
             family: {
-                "features": len(members[family]),
-                "selection": float(selection_F[_places(schema, family)].sum()),
+                "features": len(by_family[family]),
+                "selection": float(selection_F[_indices(schema, family)].sum()),
                 "loss": losses[family],
             }
             for family in ranked
         },
         "everything": everything,
         "features": _features(schema, selection_F),
-        "attention": weighed.attention_TL.mean(axis=0).tolist(),
+        "attention": weights.attention_TL.mean(axis=0).tolist(),
         "neighbours": neighbours,
-        "phases": gains(left_by, inputs, bootstrap, start_step),
+        "phases": gains(load_phase, inputs, bootstrap, start_step),
     }
     months = panel.sessions[first : last + 1].astype("datetime64[M]")
     frames = {
         "importance": _importance_frame(table),
-        "selection": _selection_frame(weighed, schema, list(members), months),
+        "selection": _selection_frame(weights, schema, list(by_family), months),
         "attention": pl.DataFrame({"lag": range(len(table["attention"])), "weight": table["attention"]}),
         "phases": _phases_frame(table["phases"]),
     }
     return Attribution(table, frames)
 
 
-def _places(schema: Schema, family: str) -> list[int]:
-    return [place for place, column in enumerate(schema.features) if column.family == family]
+def _indices(schema: Schema, family: str) -> list[int]:
+    return [index for index, column in enumerate(schema.features) if column.family == family]
 
 
 def _features(schema: Schema, selection_F: Floats) -> list[dict[str, Any]]:
-    """The features of the largest mean weights, falling; of equal ones the first in the schema."""
+    """The features with the largest mean weights, descending; ties in the order of the schema."""
     largest = np.argsort(-selection_F, kind="stable")[:SHOWN]
-    columns = ((schema.features[place], selection_F[place]) for place in largest)
+    columns = ((schema.features[index], selection_F[index]) for index in largest)
     return [{"name": c.name, "family": c.family, "selection": float(weight)} for c, weight in columns]
 
 
-def _weights_of_neighbours(weighed: AttentionWeights) -> dict[str, Any]:
-    attention_K, attention_C = weighed.neighbours_TK.mean(axis=0), weighed.kinds_TC.mean(axis=0)
-    edges_C = weighed.edges_TC.mean(axis=0)
+def _weights_of_neighbours(weights: AttentionWeights) -> dict[str, Any]:
+    attention_K, attention_C = weights.neighbours_TK.mean(axis=0), weights.kinds_TC.mean(axis=0)
+    edges_C = weights.edges_TC.mean(axis=0)
     share_C = edges_C / max(edges_C.sum(), 1e-12)
     return {
         "own": float(attention_K[-1]),
         "ranks": attention_K[:-1].tolist(),
         "kinds": {
-            kind: {"edges": float(share_C[place]), "attention": float(attention_C[place])}
-            for place, kind in enumerate(KINDS)
+            kind: {"edges": float(share_C[index]), "attention": float(attention_C[index])}
+            for index, kind in enumerate(KINDS)
         },
     }
 
@@ -152,7 +156,7 @@ def _importance_frame(table: dict[str, Any]) -> pl.DataFrame:
 
 
 def _phases_frame(phases: dict[str, Any]) -> pl.DataFrame:
-    """The gain of each phase that has one before it."""
+    """The gain of each phase that has a previous one."""
     rows = [
         {"split": split, "phase": phase, "mean_rank_ic": _float(row["mean_rank_ic"]["value"])}
         | _bounds(row["gain"]["mean_rank_ic"], "gain")
@@ -172,7 +176,7 @@ def _float(value: float | None) -> float:
 
 
 def _selection_frame(
-    weighed: AttentionWeights, schema: Schema, families: list[str], months: np.ndarray
+    weights: AttentionWeights, schema: Schema, families: list[str], months: np.ndarray
 ) -> pl.DataFrame:
     """Mean selection weight of each family by month."""
     return pl.DataFrame(
@@ -180,7 +184,7 @@ def _selection_frame(
             {
                 "Month": f"{month}-01",
                 "family": family,
-                "weight": float(weighed.selection_TF[months == month][:, _places(schema, family)].sum(axis=1).mean()),
+                "weight": float(weights.selection_TF[months == month][:, _indices(schema, family)].sum(axis=1).mean()),
             }
             for month in np.unique(months)
             for family in families

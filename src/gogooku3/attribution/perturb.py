@@ -1,7 +1,7 @@
-"""A panel of which something is altered before a network reads it: values or neighbours go to the wrong stocks.
+"""Perturbed panels for permutation importance: features or neighbours are permuted among the stocks of a session.
 
-What is drawn depends on a seed, a name and the session's date alone: a session that several blocks read is altered in
-the same way in all of them.
+The permutation depends only on the seed, a name and the session's date, so a session that several blocks read is
+permuted in the same way in all of them.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from gogooku3.panel.panel import Panel
 from gogooku3.runtime.numerics import generator
 
 Perturbation = Callable[[Block, int], Block]
-"""Takes a block of all stocks and the index of its first scored session; leaves the block as it is."""
+"""Maps a block of all stocks and the index of its first scored session to a perturbed copy."""
 
 
 class PerturbedPanel(PanelOnDevice):
-    """The blocks of a panel on its device, each altered."""
+    """A panel on its device whose blocks are perturbed."""
 
-    def __init__(self, inputs: PanelOnDevice, alter: Perturbation) -> None:
-        vars(self).update(vars(inputs))  # the same tensors: a panel may be larger than what is left of the device
-        self._alter = alter
+    def __init__(self, inputs: PanelOnDevice, perturb: Perturbation) -> None:
+        vars(self).update(vars(inputs))  # shares the tensors: a copy of the panel may exceed the device's memory
+        self._perturb = perturb
 
     def block(self, first: int, sessions: int, stocks_S: np.ndarray, *, with_neighbours: bool) -> Block:
-        """As `PanelOnDevice.block`, altered."""
-        return self._alter(super().block(first, sessions, stocks_S, with_neighbours=with_neighbours), first)
+        """As `PanelOnDevice.block`, perturbed."""
+        return self._perturb(super().block(first, sessions, stocks_S, with_neighbours=with_neighbours), first)
 
 
 class PermutedFeatures:
-    """Features of which each session's values go together to other stocks, drawn anew for each session.
+    """Permutes the values of some features together among the stocks of each session.
 
-    What is the same for all stocks of a session, such as the weekday, goes to another one of the sessions instead.
+    Features that are equal for all stocks of a session, such as the weekday, are permuted among the sessions instead.
     """
 
     def __init__(self, panel: Panel, columns: Sequence[Column], rows: range, window: int, seed: int, name: str) -> None:
         """
         Args:
-            columns: the features, all of the panel's.
-            rows: the sessions that are read for what is scored, windows included.
-            window: sessions of a window.
-            seed, name: what the draws depend on.
+            columns: the features to permute.
+            rows: the sessions that are read, including the windows before the scored sessions.
+            window: number of sessions of a window.
+            seed, name: seed of the permutations.
         """
         self._panel, self._window = panel, window
         self._key = (seed, "attribution", name)
         of_sessions = {column.name for column in columns if column.scope == "session"}
-        place = {feature: index for index, feature in enumerate(panel.features)}
-        self._by_stock = np.array([place[c.name] for c in columns if c.name not in of_sessions], np.int64)
-        self._by_session = np.array([place[c.name] for c in columns if c.name in of_sessions], np.int64)
+        index_of = {feature: index for index, feature in enumerate(panel.features)}
+        self._by_stock = np.array([index_of[c.name] for c in columns if c.name not in of_sessions], np.int64)
+        self._by_session = np.array([index_of[c.name] for c in columns if c.name in of_sessions], np.int64)
         self._other_T = np.arange(len(panel.sessions))
         self._other_T[rows] = generator(*self._key).permutation(rows)
 
@@ -66,12 +66,12 @@ class PermutedFeatures:
             x_ZSF[:, :, columns] = x_ZSF[:, :, columns].take_along_dim(source_ZS1, dim=1)
         if len(self._by_session):
             columns = torch.from_numpy(self._by_session).to(device)
-            other_Z1C = torch.from_numpy(self._levels(rows_Z)).to(device).unsqueeze(1)
+            other_Z1C = torch.from_numpy(self._other_session_values(rows_Z)).to(device).unsqueeze(1)
             x_ZSF[:, :, columns] = torch.where(x_ZSF[:, :, columns].isnan(), torch.nan, other_Z1C)
         return replace(block, x_ZSF=x_ZSF)
 
     def _sources(self, rows_Z: np.ndarray) -> np.ndarray:
-        """[Z, S] the stock that each one's values come from; a stock without a bar keeps what it has."""
+        """[Z, S] the stock from which each stock gets its values; a stock without a bar keeps its own."""
         panel = self._panel
         source_ZS = np.tile(np.arange(len(panel.codes)), (len(rows_Z), 1))
         for source_S, row in zip(source_ZS, rows_Z, strict=True):
@@ -79,16 +79,16 @@ class PermutedFeatures:
                 _permute(source_S, panel.present_TS[row], (*self._key, str(panel.sessions[row])))
         return source_ZS
 
-    def _levels(self, rows_Z: np.ndarray) -> np.ndarray:
-        """[Z, C] what the values of the sessions become, read from a stock that has a bar."""
+    def _other_session_values(self, rows_Z: np.ndarray) -> np.ndarray:
+        """[Z, C] the permuted values of the session features, read from a stock with a bar."""
         other_Z = self._other_T[rows_Z.clip(0, len(self._other_T) - 1)]
         stock_Z = self._panel.present_TS[other_Z].argmax(axis=1)
-        levels_ZC: np.ndarray = self._panel.x_TSF[other_Z[:, None], stock_Z[:, None], self._by_session]
-        return levels_ZC
+        values_ZC: np.ndarray = self._panel.x_TSF[other_Z[:, None], stock_Z[:, None], self._by_session]
+        return values_ZC
 
 
 class PermutedNeighbours:
-    """Each stock has the neighbours, with their edges, of another stock that has some; drawn for each session."""
+    """Permutes neighbour lists, with their edges, among the stocks that have neighbours, session by session."""
 
     def __init__(self, panel: Panel, seed: int) -> None:
         self._panel, self._seed = panel, seed
@@ -97,8 +97,8 @@ class PermutedNeighbours:
         """The block with the neighbours permuted."""
         known_DS = (block.neighbours_DSK >= 0).any(-1).cpu().numpy()
         source_DS = np.tile(np.arange(known_DS.shape[1]), (len(known_DS), 1))
-        for place, session in enumerate(self._panel.sessions[first : first + len(known_DS)]):
-            _permute(source_DS[place], known_DS[place], (self._seed, "attribution", "neighbours", str(session)))
+        for row, session in enumerate(self._panel.sessions[first : first + len(known_DS)]):
+            _permute(source_DS[row], known_DS[row], (self._seed, "attribution", "neighbours", str(session)))
         source_DS11 = torch.from_numpy(source_DS).to(block.neighbours_DSK.device)[..., None, None]
         return replace(
             block,
@@ -108,10 +108,10 @@ class PermutedNeighbours:
 
 
 def without_neighbours(block: Block, _first: int) -> Block:
-    """Nobody has neighbours."""
+    """Removes all neighbours."""
     return replace(block, neighbours_DSK=torch.full_like(block.neighbours_DSK, -1))
 
 
-def _permute(source_S: np.ndarray, taking_part_S: np.ndarray, key: tuple[str | int, ...]) -> None:
-    """Permutes in place the entries of those that take part."""
-    source_S[taking_part_S] = generator(*key).permutation(source_S[taking_part_S])
+def _permute(source_S: np.ndarray, mask_S: np.ndarray, key: tuple[str | int, ...]) -> None:
+    """Permutes the masked entries in place."""
+    source_S[mask_S] = generator(*key).permutation(source_S[mask_S])

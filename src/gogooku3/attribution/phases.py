@@ -1,4 +1,4 @@
-"""What each phase of training added: its own checkpoint, measured as the final model is."""
+"""Gain of each training phase: RankIC of its own weights, minus that of the phase before."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ SPLITS = ("validation", "test")
 
 
 def gains(
-    left_by: Callable[[str], Network], inputs: PanelOnDevice, bootstrap: Bootstrap, progress: Callable[[str], None]
+    load_phase: Callable[[str], Network], inputs: PanelOnDevice, bootstrap: Bootstrap, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    """By split and phase: RankIC, and under `gain` how much more it is than that of the phase before.
+    """RankIC by split and phase, and under `gain` the difference to the phase before.
 
     Args:
-        left_by: the network as the phase of a name left it.
-        tell: is told of each phase before it is scored.
+        load_phase: loads the network of a phase, by its name, in evaluation mode.
+        progress: called with each phase before it is scored.
     """
     panel = inputs.panel
     first, last = panel.split[SPLITS[0]][0], panel.split[SPLITS[-1]][1]
     table: dict[str, Any] = {split: {} for split in SPLITS}
-    before: dict[str, Floats] = {}
+    previous: dict[str, Floats] = {}
     for name, phase in PHASES.items():
         progress(f"phase {name}")
-        scores_TSH = score(left_by(name), inputs, first, last)
+        scores_TSH = score(load_phase(name), inputs, first, last)
         for split in SPLITS:
             begin, end = panel.split[split]
-            skill_TH = rank_ics(scores_TSH[begin - first : end + 1 - first], panel, begin)
-            gain_TH = None if phase.previous is None else skill_TH - before[split]
-            table[split][name] = by_horizon(skill_TH, panel.horizons, bootstrap) | {
+            rank_ic_TH = rank_ics(scores_TSH[begin - first : end + 1 - first], panel, begin)
+            gain_TH = None if phase.previous is None else rank_ic_TH - previous[split]
+            table[split][name] = by_horizon(rank_ic_TH, panel.horizons, bootstrap) | {
                 "gain": None if gain_TH is None else by_horizon(gain_TH, panel.horizons, bootstrap)
             }
-            before[split] = skill_TH
+            previous[split] = rank_ic_TH
     return table

@@ -1,1 +1,1 @@
-"""What a model must beat, on the same features and split: ridge, LightGBM, reversal, momentum."""
+"""Baseline models on the same features and split: ridge regression, LightGBM, reversal, momentum."""

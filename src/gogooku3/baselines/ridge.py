@@ -1,4 +1,4 @@
-"""Ridge regression of the targets' ranks on the features (Hoerl and Kennard, 1970), by scikit-learn."""
+"""Ridge regression of target ranks on the features (Hoerl and Kennard, 1970), by scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gogooku3.baselines.rows import Matrix, Rows
 from gogooku3.config.baselines import Ridge as Params
 
 
-def filled(x_NF: Matrix) -> Matrix:
-    """The features with 0 where one is missing: they are centred, so the stock stands in the middle there."""
+def fill_missing(x_NF: Matrix) -> Matrix:
+    """Imputes 0 for missing features: they are centred, so 0 is neutral."""
     return np.nan_to_num(x_NF, nan=0.0)
 
 
-def fit(train: Rows, place: int, params: Params) -> Callable[[Matrix], Matrix]:
-    """Fits the horizon at `place`; returns what scores a matrix of features."""
-    x_NF, y_N = train.known(place)
+def fit(train: Rows, index: int, params: Params) -> Callable[[Matrix], Matrix]:
+    """Fits the horizon at `index`; returns a function that scores a feature matrix."""
+    x_NF, y_N = train.labelled(index)
     model = Ridge(alpha=params.penalty * len(y_N), solver="cholesky", copy_X=False)
-    # On one thread a sum is split in one way, whatever the cores.
+    # One thread: the order of sums does not depend on the number of cores (deterministic).
     with threadpool_limits(1):
-        model.fit(filled(x_NF), y_N)
+        model.fit(fill_missing(x_NF), y_N)
 
     def score(x_SF: Matrix) -> Matrix:
         with threadpool_limits(1):
-            scores_S: Matrix = model.predict(filled(x_SF))
+            scores_S: Matrix = model.predict(fill_missing(x_SF))
         return scores_S
 
     return score

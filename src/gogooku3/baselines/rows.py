@@ -1,4 +1,4 @@
-"""Rows (session, stock) of a panel to fit on: a matrix of features, and where each stock came in its session."""
+"""Training rows (session, stock) of a panel: feature matrix, and target ranks as labels."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N rows of whole sessions."""
+    """N rows, always all stocks of a session."""
 
     x_NF: Matrix
     """Features; NaN where missing."""
     y_NH: Matrix
-    """Rank of the target among the session's stocks, from −0.5 to 0.5; NaN where the target is unknown.
+    """Rank of the target within its session, from −0.5 to 0.5; NaN where the target is unknown.
 
-    Ranks, for the order within a session is all that is scored, and one wild return would outweigh a year of others.
+    Ranks, because only the order within a session is evaluated, and one outlier would outweigh a year of returns.
     """
 
-    def known(self, place: int) -> tuple[Matrix, Matrix]:
-        """Features and ranks of the rows in which the target of the horizon at `place` is known."""
-        known_N = np.isfinite(self.y_NH[:, place])
-        return self.x_NF[known_N], self.y_NH[known_N, place]
+    def labelled(self, index: int) -> tuple[Matrix, Matrix]:
+        """Features and ranks of the rows with a known target of the horizon at `index`."""
+        known_N = np.isfinite(self.y_NH[:, index])
+        return self.x_NF[known_N], self.y_NH[known_N, index]
 
 
 def rows_of(panel: Panel, split: str, limit: int) -> Rows:
-    """The rows of a split, or every k-th session from its last back, so that there are at most `limit`.
+    """The rows of a split, subsampled to every k-th session, counted back from the last, if they exceed `limit`.
 
-    Neighbouring sessions say nearly the same, in overlapping targets and in features that change slowly: of all ways
-    to take fewer rows this one loses least.
+    Neighbouring sessions are nearly redundant (overlapping targets, slow features), so dropping whole sessions loses
+    the least information.
     """
     first, last = panel.split[split]
     bars_T = panel.present_TS[first : last + 1].sum(axis=1)
     step = 1
     while bars_T[::-1][::step].sum() > limit and step < len(bars_T):
         step += 1
-    chosen = list(range(last, first - 1, -step))[::-1]
-    present_TS = panel.present_TS[chosen]
-    y_HTS = [_ranks(np.where(present_TS, panel.y_TSH[chosen, :, h], np.nan)) for h in range(len(panel.horizons))]
+    sessions = list(range(last, first - 1, -step))[::-1]
+    present_TS = panel.present_TS[sessions]
+    y_HTS = [_ranks(np.where(present_TS, panel.y_TSH[sessions, :, h], np.nan)) for h in range(len(panel.horizons))]
     return Rows(
-        x_NF=np.concatenate([panel.x_TSF[t][panel.present_TS[t]] for t in chosen]),
+        x_NF=np.concatenate([panel.x_TSF[t][panel.present_TS[t]] for t in sessions]),
         y_NH=np.stack([y_TS[present_TS] for y_TS in y_HTS], axis=1).astype(np.float32),
     )
 
 
 def _ranks(targets_TS: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Ranks of each session brought to −0.5 … 0.5."""
+    """Ranks within each session, scaled to −0.5 … 0.5."""
     count_T1 = np.isfinite(targets_TS).sum(axis=1, keepdims=True)
     ranks_TS: NDArray[np.float64] = (average_ranks(targets_TS.astype(np.float64)) - 0.5) / np.maximum(count_T1, 1) - 0.5
     return ranks_TS

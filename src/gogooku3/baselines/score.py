@@ -1,4 +1,4 @@
-"""Scores of all baselines for the validation and test splits of a panel."""
+"""Fits all baselines and scores the validation and test splits of a panel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.baselines import ridge, trees
-from gogooku3.baselines.ridge import filled
+from gogooku3.baselines.ridge import fill_missing
 from gogooku3.baselines.rows import Matrix, rows_of
 from gogooku3.baselines.table import NAMES
 from gogooku3.config.baselines import Baselines
@@ -16,41 +16,41 @@ from gogooku3.errors import ConfigError
 from gogooku3.panel.panel import Panel
 
 Score = Callable[[Matrix], Matrix]
-"""From the features of a session's stocks, [S, F], to their scores, [S]."""
+"""Maps the features of a session's stocks, [S, F], to their scores, [S]."""
 
 
 def score(panel: Panel, params: Baselines, threads: int) -> tuple[dict[str, NDArray[np.float32]], int]:
-    """Fits the baselines on the training split and scores every session from the validation split's first on.
+    """Fits the baselines on the training split and scores all sessions of the validation and test splits.
 
-    The trees stop where they are best on validation, as the model's epoch is chosen there; nothing looks at test.
+    Early stopping of the trees uses validation, like the choice of the model's epoch; nothing uses test.
 
     Args:
         panel: the dataset.
         params: section `baselines`.
-        threads: of LightGBM.
+        threads: number of LightGBM's threads.
 
     Returns:
-        By name, scores [sessions, S, H], NaN where a stock has no bar; and the first session's index.
+        Scores by name, [sessions, S, H], NaN where a stock has no bar; and the index of the first session.
 
     Raises:
         ConfigError: the dataset lacks the feature of a factor.
     """
-    places = {name: _place(panel, name, feature) for name, feature in _factors(params).items()}
+    factor_index = {name: _feature_index(panel, name, feature) for name, feature in _factors(params).items()}
     train, validation = (rows_of(panel, split, params.rows) for split in ("train", "validation"))
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores = {
         name: np.full((last + 1 - first, len(panel.codes), len(panel.horizons)), np.nan, np.float32) for name in NAMES
     }
     for h in range(len(panel.horizons)):
-        learnt: dict[str, Score] = {
+        models: dict[str, Score] = {
             "ridge": ridge.fit(train, h, params.ridge),
             "lightgbm": trees.fit(train, validation, h, params.lightgbm, threads),
-            "reversal": lambda x_SF: -filled(x_SF[:, places["reversal"]]),
-            "momentum": lambda x_SF: filled(x_SF[:, places["momentum"]]),
+            "reversal": lambda x_SF: -fill_missing(x_SF[:, factor_index["reversal"]]),
+            "momentum": lambda x_SF: fill_missing(x_SF[:, factor_index["momentum"]]),
         }
         for t in range(first, last + 1):
             x_SF = panel.x_TSF[t][panel.present_TS[t]]
-            for name, score_session in learnt.items():
+            for name, score_session in models.items():
                 scores[name][t - first, panel.present_TS[t], h] = score_session(x_SF)
     return scores, first
 
@@ -59,7 +59,7 @@ def _factors(params: Baselines) -> dict[str, str]:
     return {"reversal": params.reversal, "momentum": params.momentum}
 
 
-def _place(panel: Panel, name: str, feature: str) -> int:
+def _feature_index(panel: Panel, name: str, feature: str) -> int:
     if feature not in panel.features:
         raise ConfigError(
             f"`baselines.{name}` is `{feature}`, which is not among the {len(panel.features)} features of the dataset",

@@ -1,4 +1,4 @@
-"""The scores of all baselines as one table, and back."""
+"""Scores of all baselines as one table, and back to arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gogooku3.panel.panel import Panel
 from gogooku3.panel.table import to_arrays, to_frame
 
 NAMES = ("ridge", "lightgbm", "reversal", "momentum")
-"""In the order in which they are shown."""
+"""Names of the baselines, in display order."""
 
 
 def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.Data
 
 
 def read_scores(panel: Panel, path: Path) -> dict[str, np.ndarray]:
-    """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has none."""
+    """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has no score."""
     frame = pl.read_parquet(path)
     return {name: to_arrays(panel, frame, _columns(panel, name)) for name in NAMES}
 

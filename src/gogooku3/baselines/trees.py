@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on the targets' ranks (Ke et al., 2017), by LightGBM in its deterministic mode."""
+"""Gradient-boosted trees on target ranks (Ke et al., 2017): LightGBM in its deterministic mode."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from gogooku3.errors import MachineError
 
 try:
     import lightgbm
-except OSError as error:  # its wheel, alone of those used here, brings no OpenMP library
+except OSError as error:  # its wheel is the only one used here that does not bundle an OpenMP library
     raise MachineError(
         f"LightGBM cannot be loaded: {error}", hint="install GCC's OpenMP library: `apt-get install libgomp1`"
     ) from None
 
 
-def fit(train: Rows, validation: Rows, place: int, params: Params, threads: int) -> Callable[[Matrix], Matrix]:
-    """Fits the horizon at `place` to `train`, as many trees as are best on `validation`.
+def fit(train: Rows, validation: Rows, index: int, params: Params, threads: int) -> Callable[[Matrix], Matrix]:
+    """Fits the horizon at `index` on `train`, with early stopping on `validation`.
 
     Args:
-        threads: of LightGBM; part of what decides the bits.
+        threads: number of LightGBM's threads; the bits of the result depend on it.
 
     Returns:
-        What scores a matrix of features.
+        A function that scores a feature matrix.
     """
     settings: dict[str, Any] = {
         "objective": "regression",
@@ -40,11 +40,13 @@ def fit(train: Rows, validation: Rows, place: int, params: Params, threads: int)
         "force_row_wise": True,
         "verbosity": -1,
     }
-    x_NF, y_N = train.known(place)
-    known = lightgbm.Dataset(x_NF, label=y_N, params=settings)
-    held_out = known.create_valid(*validation.known(place))
-    patience = lightgbm.early_stopping(params.patience, verbose=False)
-    booster = lightgbm.train(settings, known, params.rounds, valid_sets=[held_out], callbacks=[patience])
+    x_NF, y_N = train.labelled(index)
+    train_set = lightgbm.Dataset(x_NF, label=y_N, params=settings)
+    validation_set = train_set.create_valid(*validation.labelled(index))
+    early_stopping = lightgbm.early_stopping(params.patience, verbose=False)
+    booster = lightgbm.train(
+        settings, train_set, params.rounds, valid_sets=[validation_set], callbacks=[early_stopping]
+    )
 
     def score(x_SF: Matrix) -> Matrix:
         return np.asarray(booster.predict(x_SF, num_threads=threads), np.float32)

@@ -1,1 +1,1 @@
-"""What every stage stands on: how files are written, and the settings that decide the bits."""
+"""Basics of all stages: atomic, deterministic file writes, checksums, and pinned numerics."""

@@ -1,6 +1,6 @@
-"""How files are written: the same bytes for the same content, and never half of them.
+"""Atomic and deterministic file writes, and checksums (SHA-256, MD5).
 
-A folder or file under its final name is whole. Whatever fails while it is made leaves what stood there before.
+A folder or file under its final name is complete. A failure while writing leaves the previous version in place.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 import polars as pl
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True, "row_group_size": 1 << 20}
-"""How parquet files are written: these settings and the version of Polars decide their bytes."""
+"""Settings of parquet files; with the version of Polars they determine the bytes."""
 
 _PARTIAL = ".partial"
 
 
 @contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `target` when the block ends without an error."""
+    """Context manager: a new folder that replaces `target` when the block ends without an error."""
     partial = target.with_name(f".{target.name}{_PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -38,7 +38,7 @@ def replaced(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def replaced_file(target: Path) -> Iterator[Path]:
-    """A new file that takes the place of `target` when the block ends without an error."""
+    """Context manager: path of a new file that atomically replaces `target` when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}{_PARTIAL}")
     try:
@@ -49,39 +49,39 @@ def replaced_file(target: Path) -> Iterator[Path]:
 
 
 def write_parquet(frame: pl.DataFrame, target: Path) -> None:
-    """Writes a frame as one deterministic parquet file: fixed codec, level and row groups, no clock, no host."""
+    """Writes a frame as a deterministic parquet file: fixed codec, level and row groups, no timestamp or host name."""
     with replaced_file(target) as partial:
         frame.write_parquet(partial, **PARQUET)
 
 
 def write_json(content: Any, target: Path) -> None:
-    """Writes JSON with two-space indent, keys in the order given and one newline at the end; NaN is refused."""
+    """Writes JSON with two-space indent, keys in the given order and a final newline; refuses NaN."""
     with replaced_file(target) as partial:
         partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_csv(frame: pl.DataFrame, target: Path) -> None:
-    """Writes a frame as CSV with the shortest decimals that give the same floats back."""
+    """Writes a frame as CSV with the shortest decimals that round-trip to the same floats."""
     with replaced_file(target) as partial:
         frame.write_csv(partial)
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Checksum: SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def md5_file(path: Path) -> str:
-    """MD5 of a file's bytes, in hexadecimal: the name under which DVC's cache keeps it."""
+    """MD5 of a file's bytes, in hexadecimal: the key of the file in DVC's cache."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def sha256_frame(frame: pl.DataFrame) -> str:
-    """SHA-256 of a frame's content, in hexadecimal: column names, types and values in the order given.
+    """SHA-256 of a frame's content, in hexadecimal: column names, types and values in the given order.
 
-    It does not depend on how a writer of some version lays the content out in a file.
+    It does not depend on the file layout of a particular writer version.
     """
     digest = hashlib.sha256()
     for column in frame.iter_columns():

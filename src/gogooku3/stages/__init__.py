@@ -1,1 +1,1 @@
-"""One short script per stage of the pipeline, named as the stage; `python src/gogooku3 stages STAGE` runs it."""
+"""Pipeline stages: one short module per stage, with its name; `python src/gogooku3 stages STAGE` runs it."""

@@ -1,7 +1,7 @@
 """Runs one stage: `python src/gogooku3 stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
 
-Refuses to work by another source than the clone's, checks all parameters and pins the numerics before the stage, and
-with it NumPy and torch, is imported.
+Refuses to run source code of another clone, validates all parameters and pins the numerics before it imports the stage,
+and with it NumPy and torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STAGES = (
 
 
 def main(*command: str) -> int:
-    """Runs the stage and returns its exit code; what a user can cause is printed, never a traceback."""
+    """Runs the stage and returns its exit code; a `UserError` is printed without a traceback."""
     try:
         run_stage(*command)
     except UserError as error:
@@ -34,20 +34,20 @@ def main(*command: str) -> int:
 
 
 def run_stage(*command: str) -> None:
-    """Runs the stage that a command names; what a user can cause is raised as a `UserError`."""
+    """Runs the stage of a command; errors that a user can cause are raised as `UserError`."""
     if not command or command[0] not in STAGES:
-        raise ConfigError(f"`{' '.join(command)}` names no stage", hint=f"the stages are {', '.join(STAGES)}")
+        raise ConfigError(f"`{' '.join(command)}` is not a stage", hint=f"use one of {', '.join(STAGES)}")
     try:
         source.require(Path.cwd(), "stages")
-        begun = source.digests()
+        digests = source.digests()
         params = config.load()
         numerics.pin(params.numerics)
         import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
-        source.require_unchanged(begun)
+        source.require_unchanged(digests)
     except OSError as error:
         raise filesystem_error(error) from error
     except KeyboardInterrupt:
-        raise InterruptionError("stopped by Ctrl-C", hint="`dvc repro` goes on; what was finished stays") from None
+        raise InterruptionError("stopped by Ctrl-C", hint="`dvc repro` resumes; finished stages are kept") from None
 
 
 if __name__ == "__main__":

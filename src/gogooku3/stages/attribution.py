@@ -1,4 +1,4 @@
-"""Stage `attribution`: where the model's skill comes from, family by family of features and phase by phase."""
+"""Stage `attribution`: permutation importance of feature families, attention weights, gain of each phase."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from gogooku3.runtime.files import write_csv, write_json
 
 
 def run(params: Params) -> None:
-    """Writes `metrics/attribution.json`, and its charts' series into `plots/`."""
+    """Writes `metrics/attribution.json`, and the series of its charts to `plots/`."""
     device = prepare(params.numerics)
     panel, schema = read_panel(paths.DATASET), Schema.read(paths.DATASET / "schema.json")
     inputs = PanelOnDevice(panel, params.model.backbone.window, device)
 
-    def left_by(phase: str) -> Network:
+    def load_phase(phase: str) -> Network:
         return load(paths.model_of(phase)).to_device(device, params.numerics)
 
     with progress_bar() as show:
-        found = attribute(left_by, inputs, schema, params.evaluation.bootstrap, show)
-    write_json(found.table, paths.ATTRIBUTION)
-    for name, frame in found.frames.items():
+        attribution = attribute(load_phase, inputs, schema, params.evaluation.bootstrap, show)
+    write_json(attribution.table, paths.ATTRIBUTION)
+    for name, frame in attribution.frames.items():
         write_csv(frame, paths.plot_of(name))

@@ -1,4 +1,4 @@
-"""Stage `baselines`: scores of what the model must beat, from the same features and split."""
+"""Stage `baselines`: fits the baseline models on the same features and split, and scores validation and test."""
 
 from __future__ import annotations
 

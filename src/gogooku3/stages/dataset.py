@@ -1,4 +1,4 @@
-"""Stage `dataset`: features, targets, neighbour graph and splits from the quotes."""
+"""Stage `dataset`: builds features, targets, neighbour graph and splits from the quotes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: the metrics of the model and its baselines on validation and test, and the series behind them."""
+"""Stage `evaluate`: backtest and metrics of the model and its baselines on validation and test."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def run(params: Params) -> None:
     )
     baselines = read_scores(panel, paths.BASELINES)
     all_scores = {"the model": scores_TSP} | {name: scores[span] for name, scores in baselines.items()}
-    for whose, scores_of_all in all_scores.items():
-        checks.require_all_stocks_scored(whose, scores_of_all, panel.sessions[span], panel.codes, market_state)
+    for name, scores_of_both in all_scores.items():
+        checks.require_all_stocks_scored(name, scores_of_both, panel.sessions[span], panel.codes, market_state)
     oracle_TSP = oracle_of(panel, quotes)
 
     results, tables = {}, {}

@@ -1,4 +1,4 @@
-"""Stage `fold`: one fold of the walk-forward: the four phases on its sessions, and the scores of its test."""
+"""Stage `fold`: one walk-forward fold: trains the four phases on its sessions, and scores its test period."""
 
 from __future__ import annotations
 

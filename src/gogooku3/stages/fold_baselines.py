@@ -1,4 +1,4 @@
-"""Stage `fold_baselines`: scores of what the model must beat, from the features and sessions of one fold."""
+"""Stage `fold_baselines`: fits and scores the baseline models on the features and sessions of one fold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage `join`: the tests of all folds as one out-of-sample series, and what it is worth."""
+"""Stage `join`: joins the test periods of all folds to one out-of-sample series, and evaluates it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(params: Params) -> None:
     panel = read_panel(paths.DATASET)
     folds = read_plan(paths.FOLD_PLANS, panel.sessions, max(panel.horizons))
     models, baselines = paths.FOLD_SCORES, paths.FOLD_BASELINES
-    # What a longer plan left would make this stage look changed for ever: its inputs are these two folders.
+    # Files of folds that are no longer in the plan are stale inputs of this stage: DVC would see it as changed.
     for path in (path for folder in (models, baselines) for path in folder.glob("*.parquet")):
         if path.stem not in {str(fold.number) for fold in folds}:
             path.unlink()

@@ -1,4 +1,4 @@
-"""Stage `package`: the folder that a tier delivers, with golden predictions and a manifest."""
+"""Stage `package`: builds the model package of the tier, with golden predictions and a manifest."""
 
 from __future__ import annotations
 

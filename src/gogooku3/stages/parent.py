@@ -1,4 +1,4 @@
-"""Stage `parent`: the released model that training starts from, or the statement that there is none."""
+"""Stage `parent`: fetches the released base model that training starts from, or records training from scratch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = (
     str(_TRAINED / "state.safetensors"),
     str(paths.PACKAGE / "schema.json"),
 )
-"""What training goes on from, of all that a release keeps in the store."""
+"""Files of a release that training starts from."""
 
 
 def run(params: Params) -> None:

@@ -1,4 +1,4 @@
-"""Stage `plan`: the folds of a walk-forward with their dates, before any of them is trained."""
+"""Stage `plan`: plans the walk-forward folds with their dates, before any of them is trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gogooku3.walk_forward.print_plan import print_plan
 
 
 def run(params: Params) -> None:
-    """Writes `data/folds/plan/` and tells what stands there."""
+    """Writes `data/folds/plan/` and prints the plan."""
     sessions, schema = sessions_of(paths.DATASET), Schema.read(paths.DATASET / "schema.json")
     walk, split = params.evaluation.walk_forward, params.dataset.split
     folds = plan(sessions, schema, walk, split)

@@ -1,4 +1,4 @@
-"""Stage `quality`: whether the dataset is sound, as a page for people and as findings for programs."""
+"""Stage `quality`: data quality checks of the dataset, as an HTML page and as JSON findings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gogooku3.quotes.folder import read_report
 
 
 def run(_params: Params) -> None:
-    """Writes `reports/`; what is wrong with the data stops no stage, but is said."""
-    surveyed = collect(paths.DATASET, read_report(paths.QUOTES))
-    found = judge(surveyed)
-    write(surveyed, found, paths.REPORTS)
-    faults = total(found, "fault")
+    """Writes `reports/`; faults of the data are printed, but do not fail the stage."""
+    statistics = collect(paths.DATASET, read_report(paths.QUOTES))
+    findings = judge(statistics)
+    write(statistics, findings, paths.REPORTS)
+    faults = total(findings, "fault")
     if faults:
         Console(stderr=True, highlight=False).print(
             f"{count(faults, 'error')} in the dataset: see {paths.QUALITY_PAGE}"

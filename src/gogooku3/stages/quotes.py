@@ -1,4 +1,4 @@
-"""Stage `quotes`: daily bars, listing and index from the source that `params.yaml` names, in one schema."""
+"""Stage `quotes`: daily OHLCV bars, listing and index from the source in `params.yaml`, in one schema."""
 
 from __future__ import annotations
 

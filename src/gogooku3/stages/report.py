@@ -1,4 +1,4 @@
-"""Stage `report`: the page that says what the model is worth."""
+"""Stage `report`: the HTML page with the results of the model."""
 
 from __future__ import annotations
 

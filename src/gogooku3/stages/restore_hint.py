@@ -1,7 +1,7 @@
-"""What DVC removed before a stage ran, and the commands that bring it back: a stage that refuses its input prints them.
+"""Commands that restore the outputs which DVC removed before a failed stage.
 
-DVC removes the outputs of a stage before it runs it. What DVC holds comes back from its cache, what is committed from
-Git. Of metrics and plots the cache has a copy too, which the run cache gives back beside the inputs of that run.
+DVC removes the outputs of a stage before it runs it. Outputs that DVC tracks come back from its cache, committed ones
+from Git. Metrics and plots have a copy in the cache too, which the run cache restores if the inputs are as in that run.
 """
 
 from __future__ import annotations
@@ -18,34 +18,35 @@ from gogooku3 import paths
 
 
 def restore_commands(root: Path, command: Sequence[str]) -> str:
-    """The lines that tell how the outputs of a stage's last run come back; empty where none is gone.
+    """Text with the commands that restore the outputs of a stage's last run; empty if none is missing.
 
     Args:
-        root: of the clone, with `dvc.lock`.
-        command: of the stage, such as `train baseline`.
+        root: folder of the clone, with `dvc.lock`.
+        command: command of the stage, such as `train baseline`.
     """
-    stage, gone = _gone(root, command)
-    if not gone:
+    stage, missing = _missing_outputs(root, command)
+    if not missing:
         return ""
-    ignored = set(_git(root, "check-ignore", *gone).decode().splitlines())
-    committed = [path for path in gone if _md5(_git(root, "show", f":{path}")) == gone[path]]
+    ignored = set(_git(root, "check-ignore", *missing).decode().splitlines())
+    committed = [path for path in missing if _md5(_git(root, "show", f":{path}")) == missing[path]]
     cache = paths.dvc_cache()
-    kept = {path for path in gone if cache is not None and paths.cached(cache, gone[path]).exists()} - set(committed)
-    held, rest = sorted(kept & ignored), sorted(kept - ignored)
-    if not committed and not kept:  # in a clone that has never had them
+    cached = {path for path in missing if cache is not None and paths.cached(cache, missing[path]).exists()}
+    cached -= set(committed)
+    tracked, untracked = sorted(cached & ignored), sorted(cached - ignored)
+    if not committed and not cached:  # a clone that never had them
         return ""
-    lines = [f"DVC removed what the last run of `{stage}` made. These commands bring it back:"]
-    if held:
-        lines.append(shlex.join(["dvc", "checkout", *held]))
+    lines = [f"DVC removed the outputs of the last run of `{stage}`. These commands restore them:"]
+    if tracked:
+        lines.append(shlex.join(["dvc", "checkout", *tracked]))
     if committed:
         lines.append(shlex.join(["git", "restore", *committed]))
-    if rest:
-        lines.append(f"dvc repro {stage}  # once the change is undone: {', '.join(rest)}, of which Git has no copy")
+    if untracked:
+        lines.append(f"dvc repro {stage}  # after undoing the change: {', '.join(untracked)}, not in Git")
     return "\n  ".join(lines)
 
 
-def _gone(root: Path, command: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """The stage of a command, and the MD5 of each of its recorded outputs that is not there."""
+def _missing_outputs(root: Path, command: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The stage of a command, and the MD5 of each of its recorded outputs that does not exist."""
     lock = root / paths.LOCK
     stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.is_file() else {}
     for stage, entry in stages.items():
@@ -56,7 +57,7 @@ def _gone(root: Path, command: Sequence[str]) -> tuple[str, dict[str, str]]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What Git prints; nothing where it refuses, or is not there."""
+    """Git's output; empty if it fails or is not installed."""
     try:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False).stdout  # noqa: S603, S607
     except OSError:

@@ -1,4 +1,4 @@
-"""Stage `train`: one of the four phases, from the weights that the phase before left, or those of a release."""
+"""Stage `train`: trains one of the four phases, starting from the previous phase's weights or a released base model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from gogooku3.training.task import Task
 
 
 def run(params: Params, phase_name: str = "") -> None:
-    """Writes `models/<phase>/` and the phase's curve under `plots/training/`, with as many processes as asked for."""
+    """Writes `models/<phase>/` and the learning curve in `plots/training/`; runs `numerics.processes` processes."""
     if phase_name not in PHASES:
-        raise ConfigError(f"`{phase_name}` is no phase of training", hint=f"the phases are {', '.join(PHASES)}")
+        raise ConfigError(f"`{phase_name}` is not a training phase", hint=f"use one of {', '.join(PHASES)}")
     run_distributed(params.numerics, lambda group: _train(params, PHASES[phase_name], group), "train", phase_name)
 
 
@@ -36,12 +36,12 @@ def _train(params: Params, phase: Phase, group: Group) -> None:
         Schema.read(paths.DATASET / "schema.json"),
         paths.MODELS,
         None if parent is None else paths.PARENT,
-        # of the dataset the files that hold the hashes of all others
+        # the dataset's JSON files contain the hashes of its other files
         [*paths.DATASET.glob("*.json"), *paths.PARENT.glob("[!.]*")],
     )
     if parent is not None:
         last = replace(task, phase=PHASES[LAST_PHASE])
         require_match(paths.PARENT, parent.tag, last.architecture, task.schema)
-    with group.main_first():  # it lays the panel out where that is not done yet
+    with group.main_first():  # rank 0 writes the memory-mapped arrays if they do not exist
         panel = PanelOnDevice(read_panel(paths.DATASET), params.model.backbone.window, device)
     task.run(panel, paths.TRAINING_LOGS, paths.learning_curve(phase.name), group)

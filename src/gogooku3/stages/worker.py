@@ -1,4 +1,4 @@
-"""One of the processes in which a stage runs, as `training.launch` starts it:
+"""Worker process of a distributed stage, as `training.launch` starts it:
 `python src/gogooku3 stages.worker PARENT REPORTS STAGE [ARGUMENT …]`."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gogooku3.training.worker_errors import WorkerError
 
 
 def main(parent: str, reports: str, *command: str) -> int:
-    """Runs the stage and returns its exit code; what ends it is left in the folder of reports."""
+    """Runs the stage and returns its exit code; writes an error report to `reports` if it fails."""
     Thread(target=_exit_with_parent, args=(int(parent),), daemon=True).start()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -30,7 +30,7 @@ def main(parent: str, reports: str, *command: str) -> int:
 
 
 def _exit_with_parent(parent: int) -> None:
-    """A process that outlived the one that started it would write into the folder of the next run."""
+    """Exits when the parent process has ended; an orphan would write to the output folder of the next run."""
     while os.getppid() == parent:
         time.sleep(0.1)
     os._exit(1)

@@ -1,1 +1,1 @@
-"""Walk-forward evaluation: folds that are cut, trained and scored each by itself, and their tests as one series."""
+"""Walk-forward evaluation: plan with purge and embargo, training per fold, joined out-of-sample series."""

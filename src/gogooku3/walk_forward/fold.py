@@ -1,7 +1,7 @@
-"""A fold's own model: the four phases on its sessions, and the scores of those that it did not learn from.
+"""Trains the model of one fold: the four phases on its training sessions, and out-of-sample scores.
 
-The phases lie in a hidden folder beside the one that the fold writes at its end, and each that is done stays with the
-hash of all that it was made from: a fold that was stopped goes on with the phase that it was in, from its newest state.
+The phases are in a hidden folder next to the fold's output folder, each with a record of the hashes of its inputs and
+outputs. An interrupted fold skips finished phases and resumes the current one from its newest checkpoint.
 """
 
 from __future__ import annotations
@@ -37,28 +37,29 @@ def make(
     logs: Path,
     group: Group = SINGLE_PROCESS,
 ) -> None:
-    """Trains a fold, scores its validation and its test, and writes both.
+    """Trains a fold, scores its validation and test periods, and writes model and scores.
 
     Args:
-        plan: the fold's file.
+        plan: plan file of the fold.
         dataset: folder of the dataset.
-        device: as `prepare_torch` gave it.
-        model: folder to write: `config.json`, `model.safetensors`, `preprocess.json`, and the `history` of each phase.
-        scores: file to write: `Date`, `Code`, `score_<horizon>` of every bar from validation on.
-        logs: folder of what can be watched meanwhile.
-        group: who trains. Each process is called with the same; the first one scores and writes.
+        device: the device from `prepare_torch`.
+        model: output folder: `config.json`, `model.safetensors`, `preprocess.json`, and the `history` of each phase.
+        scores: output file: `Date`, `Code`, `score_<horizon>` of every bar of validation and test.
+        logs: folder for the logs and learning curves so far.
+        group: the processes that train together. Each makes the same call; the main process (rank 0) scores and writes.
 
     Raises:
-        DataError: targets of the fold's training or validation reach into what follows.
-        DivergenceError: a loss or gradient is not finite.
-        InterruptionError: the process was asked to end.
+        DataError: targets of the fold's training or validation reach into the next split (leakage).
+        DivergenceError: a loss, a gradient norm or a validation score is not finite.
+        InterruptionError: the process received SIGINT or SIGTERM.
     """
-    with group.main_first():  # it lays the panel out where that is not done yet
+    with group.main_first():  # rank 0 writes the memory-mapped arrays if they do not exist
         panel = fold_panel(plan, dataset)
         inputs = PanelOnDevice(panel, params.model.backbone.window, device)
     phases = model.with_name(f".{model.name}.phases.partial")
-    schema, made_from = Schema.read(dataset / "schema.json"), [plan, dataset / "contents.json", dataset / "schema.json"]
-    tasks = [Task(phase, params, schema, phases, None, made_from) for phase in PHASES.values()]
+    schema = Schema.read(dataset / "schema.json")
+    files = [plan, dataset / "contents.json", dataset / "schema.json"]
+    tasks = [Task(phase, params, schema, phases, None, files) for phase in PHASES.values()]
     for task in tasks:
         _run_once(task, inputs, logs, group)
     if not group.is_main:
@@ -77,19 +78,19 @@ def make(
 
 
 def _run_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> None:
-    """Carries out a phase, unless its files are there as it left them, made from what it would be made from now."""
-    group.barrier()  # for the files of the phase before, which the first process writes
+    """Runs a phase, unless its recorded inputs and outputs are current (cache hit)."""
+    group.barrier()  # wait for the files of the previous phase, which rank 0 writes
     record = task.folder.with_suffix(".json")
-    made_from = json.loads(json.dumps(task.inputs(current_domain(task.params.numerics))))
+    current = json.loads(json.dumps(task.inputs(current_domain(task.params.numerics))))
     try:
-        done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": made_from, "files": _hashes(task.folder)}
+        done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": current, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):
         done = False
-    group.barrier()  # until all have looked
+    group.barrier()  # until all processes have read the record
     if not done:
         task.run(inputs, logs, group=group)
     if not done and group.is_main:
-        write_json({"inputs": made_from, "files": _hashes(task.folder)}, record)
+        write_json({"inputs": current, "files": _hashes(task.folder)}, record)
 
 
 def _hashes(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A dataset as one fold sees it: cut by its plan, and normalised by its own training sessions."""
+"""Panel of one fold: split by the fold's plan, and normalised with its own training sessions (no look-ahead)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gogooku3.dataset import preprocess, splits
 from gogooku3.dataset.schema import Schema, read_json
 from gogooku3.errors import DataError
 from gogooku3.panel.panel import Panel, read_panel
-from gogooku3.walk_forward.plan import AGAIN
+from gogooku3.walk_forward.plan import REPLAN
 
 
 def fold_preprocess(plan: Path, dataset: Path) -> dict[str, Any]:
-    """What the dataset's `preprocess.json` would be, had it been fitted on a fold's training sessions.
+    """Normalisation parameters (`preprocess.json`) fitted on a fold's training sessions.
 
     Args:
-        plan: the fold's file.
+        plan: plan file of the fold.
         dataset: folder of the dataset.
     """
     train = read_json(plan)["train"]
@@ -30,11 +30,11 @@ def fold_panel(plan: Path, dataset: Path) -> Panel:
     """The panel of a fold.
 
     Raises:
-        DataError: the plan is absent or not of this dataset, or targets of training or validation reach into what
-            follows.
+        DataError: the plan is missing or of another dataset, or targets of training or validation reach into the next
+            split (leakage).
     """
     if not plan.is_file():
-        raise DataError(f"fold `{plan.stem}` is not planned: `{plan}` is not there", hint=AGAIN)
+        raise DataError(f"fold `{plan.stem}` is not planned: `{plan}` does not exist", hint=REPLAN)
     panel = read_panel(dataset, fold_preprocess(plan, dataset), plan)
     splits.refuse_leakage(panel.split, max(panel.horizons), f"fold {plan.stem}")
     return panel

@@ -1,4 +1,4 @@
-"""The plan of a walk-forward as people read it."""
+"""Prints a walk-forward plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gogooku3.walk_forward.plan import Fold, folds_that_fit
 
 
 def print_plan(folds: Sequence[Fold], sessions: NDArray[np.datetime64], walk: WalkForward, split: Split) -> None:
-    """Prints the folds with their dates, and which others there could be."""
+    """Prints the folds with their dates, and the numbers of further folds that fit."""
     console = Console(highlight=False, soft_wrap=True)
     for fold in folds:
         content = fold.as_json(sessions)
@@ -24,11 +24,11 @@ def print_plan(folds: Sequence[Fold], sessions: NDArray[np.datetime64], walk: Wa
         console.print(f"fold {fold.number}: {', '.join(spans)}")
     kind = "expanding" if walk.expanding else "rolling"
     console.print(f"{kind} training, {split.embargo} sessions of embargo before each validation and each test")
-    known = np.count_nonzero(sessions >= np.datetime64(split.train_from, "D"))
-    fitting = folds_that_fit(int(known), walk, split.embargo)
+    usable = np.count_nonzero(sessions >= np.datetime64(split.train_from, "D"))
+    fitting = folds_that_fit(int(usable), walk, split.embargo)
     others = sorted(set(range(1, fitting + 1)) - {fold.number for fold in folds})
     if others:
-        console.print(f"not among `evaluation.walk_forward.folds`, though they fit: {', '.join(map(str, others))}")
+        console.print(f"further folds that fit, not in `evaluation.walk_forward.folds`: {', '.join(map(str, others))}")
 
 
 def _format_span(split: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def test_a_fold_that_was_not_made_is_named_with_what_makes_it(market: Market, tm
     (tmp_path / kind / "2.parquet").unlink()
     with pytest.raises(DataError) as refusal:
         join(market.panel, FOLDS, *folders)
-    assert f"{kind}/2.parquet` is not there" in str(refusal.value)
+    assert f"{kind}/2.parquet` does not exist" in str(refusal.value)
     assert "`dvc repro fold@2 fold_baselines@2`" in refusal.value.hint
 
 

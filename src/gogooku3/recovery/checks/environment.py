@@ -30,7 +30,7 @@ from gogooku3.model.probe import current_domain, known_value, mismatch
 from gogooku3.package.environment import ENVIRONMENT, read_numerics
 from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.runtime.numerics import deciding, prepare_torch, software
+from gogooku3.runtime.numerics import prepare_torch, result_parameters, software
 
 OLDEST = {"versions.torch": "2.11", "versions.numpy": "2.1", "versions.safetensors": "0.5"}
 """The lower bounds of `pyproject.toml`."""
@@ -77,7 +77,9 @@ def differences(package: Path) -> tuple[Entry, ...]:
         DataError: the package does not name its numerics.
     """
     numerics = read_numerics(package)
-    recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {"numerics": deciding(numerics)}
+    recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {
+        "numerics": result_parameters(numerics)
+    }
     prepare_torch(usable(numerics))
     return compare(dict(_entries(recorded)), dict(_entries(current_domain(usable(numerics)))))
 

@@ -1,1 +1,1 @@
-"""The tests of all folds as one out-of-sample series, and what it is worth."""
+"""The test periods of all folds joined to one out-of-sample series, and its evaluation."""

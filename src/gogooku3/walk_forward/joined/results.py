@@ -1,4 +1,4 @@
-"""What the joined series is worth, and each of its folds."""
+"""Evaluates the joined out-of-sample series and each of its folds."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ from gogooku3.walk_forward.joined.series import Series, gaps
 from gogooku3.walk_forward.plan import Fold
 
 _RIVAL = "lightgbm"
-"""The baseline from which each fold's difference is told."""
+"""The baseline to which each fold is compared."""
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Of the series and its folds."""
+    """Results of the joined series and its folds."""
 
     evaluation: Evaluation
-    """Of all tests as one: one portfolio, which carries its positions over the borders of the folds."""
+    """Evaluation of the joined series: one portfolio, which keeps its positions across fold boundaries."""
     metrics: dict[str, Any]
-    """Those of the evaluation, and as lists, which DVC's tables leave out: `gaps`; `baselines`, each with its `name`
+    """Metrics of the evaluation, and as lists, which DVC's tables leave out: `gaps`; `baselines`, each with its `name`
     and the result of `compare_with_baselines`; `folds`, each with its sessions, `validation_rank_ic` (mean over the
-    horizons, of the sessions by which its epochs were chosen), and over its test `sharpe`, `annual_return`, `turnover`,
-    `mean_rank_ic`, `model_less_lightgbm` (of the mean RankIC) and the mean RankIC of the `baselines`."""
+    horizons on the validation sessions, on which epochs are chosen), and over its test `sharpe`, `annual_return`,
+    `turnover`, `mean_rank_ic`, `model_less_lightgbm` (difference of the mean RankIC) and the mean RankIC of the
+    `baselines`."""
     curves: pl.DataFrame
     """`Date`, `track`, `cumulative_net`."""
     folds: pl.DataFrame
-    """`Date` (the first that the fold tests), `fold`, `track`, `mean_rank_ic`."""
+    """`Date` (first test session of the fold), `fold`, `track`, `mean_rank_ic`."""
 
 
 def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series, params: Measures) -> Results:
-    """Measures the series as the test split is measured, beside its baselines, and each fold by itself.
+    """Evaluates the series and its baselines like the test split, and each fold separately.
 
     Raises:
-        DataError: as `evaluate` does; targets are not the returns of the bars; a bar of a tested session has no score.
+        DataError: as `evaluate`; targets differ from the returns of the bars; a bar of a test session has no score.
     """
     rows = series.rows
     market_state = market_state_of(panel, quotes, rows.start, rows.stop - 1)
@@ -70,7 +71,7 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
     evaluation = evaluate(series.scores_TSH, outcome, params, None if oracle_TSH is None else oracle_TSH[rows])
     table, curves = compare_with_baselines(evaluation, series.scores_TSH, series.baselines, outcome, params)
     rank_ics = {name: _rank_ics(scores_TSH, outcome) for name, scores_TSH in series.baselines.items()}
-    told = [
+    fold_rows = [
         {**fold.as_json(panel.sessions), "validation_rank_ic": number(series.validation_rank_ic[fold.number].mean())}
         | _of_fold(evaluation.sessions[_inside(fold, rows)], rank_ics, _inside(fold, rows), params.bootstrap)
         for fold in folds
@@ -78,13 +79,13 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
     metrics = evaluation.metrics | {
         "gaps": gaps(folds, panel.sessions),
         "baselines": [{"name": name, **metrics} for name, metrics in table.items()],
-        "folds": told,
+        "folds": fold_rows,
     }
-    return Results(evaluation, metrics, curves, _tracks(told))
+    return Results(evaluation, metrics, curves, _tracks(fold_rows))
 
 
 def _inside(fold: Fold, rows: slice) -> slice:
-    """Where a fold's test lies in the series."""
+    """Rows of a fold's test period within the series."""
     return slice(fold.test.start - rows.start, fold.test.stop - rows.start)
 
 
@@ -96,24 +97,24 @@ def _rank_ics(scores_TSH: Floats, outcome: Outcome) -> Floats:
 
 
 def _of_fold(track: pl.DataFrame, rank_ics: dict[str, Floats], inside: slice, bootstrap: Bootstrap) -> dict[str, Any]:
-    """What a fold's part of the series shows.
+    """Metrics of a fold's part of the series.
 
     Args:
-        track: its rows of `Evaluation.sessions`.
-        rank_ics: by baseline, [T, H] over the whole series.
+        track: the fold's rows of `Evaluation.sessions`.
+        rank_ics: RankIC by baseline, [T, H] over the whole series.
     """
     horizons = horizons_of(track)
     net_U = track["net"].drop_nans().to_numpy()
-    own_TH = track.select(f"rank_ic_{h}" for h in horizons).to_numpy()
+    rank_ic_TH = track.select(f"rank_ic_{h}" for h in horizons).to_numpy()
     return {
         "sharpe": estimate(sharpe(net_U), interval(net_U, sharpe, bootstrap, horizon=1)),
         "annual_return": number(mean(net_U) * SESSIONS_PER_YEAR),
         "turnover": number(mean(track["turnover"].to_numpy())),
-        "mean_rank_ic": mean_over_horizons(own_TH, horizons, bootstrap),
-        "model_less_lightgbm": mean_over_horizons(own_TH - rank_ics[_RIVAL][inside], horizons, bootstrap),
+        "mean_rank_ic": mean_over_horizons(rank_ic_TH, horizons, bootstrap),
+        "model_less_lightgbm": mean_over_horizons(rank_ic_TH - rank_ics[_RIVAL][inside], horizons, bootstrap),
         "baselines": {
-            name: mean_over_horizons(rank_ic_TH[inside], horizons, bootstrap)["value"]
-            for name, rank_ic_TH in rank_ics.items()
+            name: mean_over_horizons(baseline_TH[inside], horizons, bootstrap)["value"]
+            for name, baseline_TH in rank_ics.items()
         },
     }
 

@@ -1,4 +1,4 @@
-"""What the folds scored in their tests, as one series: each session by the model that was trained for it."""
+"""Joins the test scores of all folds to one series: each session is scored by the model of its fold."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from gogooku3.walk_forward.plan import Fold
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """T sessions, from the first that a fold tests to the last; NaN in those between that none does."""
+    """T sessions, from the first to the last test session; NaN in sessions that no fold tests."""
 
     rows: slice
-    """Where they lie in the panel."""
+    """Rows of the sessions in the panel."""
     scores_TSH: Floats
-    """Of the model."""
+    """Scores of the model."""
     baselines: dict[str, Floats]
-    """Scores of each baseline in the same layout."""
+    """Scores of each baseline, in the same layout."""
     validation_rank_ic: dict[int, Floats]
-    """By fold, [H] what its model reached on the sessions by which its epochs were chosen."""
+    """[H] RankIC of each fold's model on its validation sessions, on which epochs are chosen."""
 
 
 def join(panel: Panel, folds: Sequence[Fold], models: Path, baselines: Path) -> Series:
     """Joins the scores of folds.
 
     Args:
-        panel: of the dataset.
-        folds: by rising number; no two test a session.
-        models, baselines: folders with `<number>.parquet` of each.
+        panel: panel of the dataset.
+        folds: ordered by number; their test sessions do not overlap.
+        models, baselines: folders with `<number>.parquet` of each fold.
 
     Raises:
-        DataError: a file is absent.
+        DataError: a file is missing.
     """
     rows = slice(folds[0].test.start, folds[-1].test.stop)
     joined: dict[str, Floats] = {}
@@ -52,7 +52,7 @@ def join(panel: Panel, folds: Sequence[Fold], models: Path, baselines: Path) -> 
     for fold in folds:
         of_fold = {"model": _scores(panel, models / f"{fold.number}.parquet")}
         validation[fold.number] = mean_rank_ic(panel, of_fold["model"], fold.rows("validation"))
-        of_fold |= read_scores(panel, _there(baselines / f"{fold.number}.parquet"))
+        of_fold |= read_scores(panel, _existing(baselines / f"{fold.number}.parquet"))
         for name, scores_TSH in of_fold.items():
             series_TSH = joined.setdefault(name, np.full(scores_TSH[rows].shape, np.nan))
             series_TSH[fold.test.start - rows.start : fold.test.stop - rows.start] = scores_TSH[fold.test]
@@ -60,7 +60,7 @@ def join(panel: Panel, folds: Sequence[Fold], models: Path, baselines: Path) -> 
 
 
 def gaps(folds: Sequence[Fold], sessions: NDArray[np.datetime64]) -> list[dict[str, Any]]:
-    """The sessions between two tests that no fold tests: `from`, `to`, and how many `sessions`."""
+    """Ranges of sessions between two tests that no fold tests: `from`, `to`, and number of `sessions`."""
     between = [(one.test.stop, other.test.start) for one, other in pairwise(folds)]
     return [
         {"from": str(sessions[start]), "to": str(sessions[stop - 1]), "sessions": stop - start}
@@ -70,20 +70,20 @@ def gaps(folds: Sequence[Fold], sessions: NDArray[np.datetime64]) -> list[dict[s
 
 
 def mean_rank_ic(panel: Panel, scores_TSH: Floats, rows: slice) -> Floats:
-    """[H] mean RankIC of some of the panel's sessions; NaN where none of them has one."""
+    """[H] mean RankIC over some of the panel's sessions; NaN if none of them has one."""
     series = [rank_ic(scores_TSH[rows, :, h], panel.y_TSH[rows, :, h]) for h in range(len(panel.horizons))]
     return np.array([np.nan if np.isnan(ic_T).all() else np.nanmean(ic_T) for ic_T in series])
 
 
 def _scores(panel: Panel, path: Path) -> Floats:
-    return to_arrays(panel, pl.read_parquet(_there(path)), [f"score_{h}" for h in panel.horizons])
+    return to_arrays(panel, pl.read_parquet(_existing(path)), [f"score_{h}" for h in panel.horizons])
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise DataError(
-            f"`{path}` is not there",
-            hint=f"make the fold: `dvc repro fold@{path.stem} fold_baselines@{path.stem}`; `dvc repro --pull` takes"
-            " what another machine has made and pushed with its run cache",
+            f"`{path}` does not exist",
+            hint=f"run the fold: `dvc repro fold@{path.stem} fold_baselines@{path.stem}`; with `--pull` it fetches"
+            " results that another machine has pushed with its run cache",
         )
     return path
