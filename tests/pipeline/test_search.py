@@ -40,7 +40,7 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
         _, told = search.communicate(timeout=120)
     assert search.returncode == 4, told
     assert "error: train@gat: killed by SIGKILL" in told
-    assert "\nhint: the same command goes on, from the newest state" in told
+    assert "\nhint: the same command resumes from the newest checkpoint" in told
     with begun(workspace.folder, workspace.environment, *command) as victim:
         wait(lambda: "resuming from epoch" in said.read_text(), victim)
         victim.kill()

@@ -53,7 +53,7 @@ def test_an_experiment_is_found_by_its_name_and_the_commit_that_it_changes(root:
 def test_an_experiment_without_its_result_is_one_clear_error(root: Path) -> None:
     base = git(root, "rev-parse", "HEAD")
     for name, why in (("bad-0", "it is not JSON: "), ("bad-1", "it is not a table of metrics: sharpe: ")):
-        message = rf"`{name}` has no `metrics/validation.json` that could be read: {why}(?s:.*)`dvc exp remove {name}`"
+        message = rf"`{name}` has no readable `metrics/validation.json`: {why}(?s:.*)`dvc exp remove {name}`"
         with pytest.raises(DataError, match=message):
             find(root, base, name)
     other = find(root, base, "other-0")

@@ -62,7 +62,7 @@ def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     assert not (toy.folder / "logs").exists()
     toy.space(SIZES)
     (toy.folder / "src/more.txt").write_text("forgotten\n")
-    assert "without what is not in it: ?? src/more.txt" in toy.refused(code=1)
+    assert "without uncommitted changes: ?? src/more.txt" in toy.refused(code=1)
     (toy.folder / "src/more.txt").unlink()
     assert "cannot be part of an experiment's name" in toy.refused("--study", "a~b", code=2)
     assert toy.ran == ["data", "train"]
@@ -76,13 +76,13 @@ def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
     bars.write_text("old\n")
     toy.run("dvc", "add", "--quiet", str(bars))
     said = toy.refused(code=1)
-    assert "without what is not in it: ?? data/raw/bars.csv.dvc\nhint: commit it" in said
+    assert "without uncommitted changes: ?? data/raw/bars.csv.dvc\nhint: commit them" in said
     toy.run("git", "add", "--all")
     toy.run("git", "commit", "--quiet", "--message", "Old bars")
     bars.write_text("new\n")
     toy.run("dvc", "add", "--quiet", str(bars))
     said = toy.refused(code=1)
-    assert "without what is not in it: M data/raw/bars.csv.dvc\nhint: commit it" in said
+    assert "without uncommitted changes: M data/raw/bars.csv.dvc\nhint: commit them" in said
     assert not (toy.folder / "logs").exists()
 
 
@@ -95,7 +95,7 @@ def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: 
     assert reasons == {
         6: "train: the loss is not finite at step 3",
         7: "train: killed by SIGABRT",
-        1000: "train: ended with 1: MemoryError: the model is too large",
+        1000: "train: failed with exit code 1: MemoryError: the model is too large",
         5: "its mean_rank_ic on validation is undefined",
         2: None,
     }
@@ -137,7 +137,7 @@ def test_the_study_is_filled_again_from_the_experiments(toy: Toy) -> None:
 
     shutil.rmtree(toy.folder / "logs")
     toy.space({"model.backbone.hidden_size": {"choices": [128]}})
-    assert "is there, with `model.backbone.hidden_size`" in toy.refused(code=2)
+    assert "exists with `model.backbone.hidden_size`" in toy.refused(code=2)
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) 
 
     with started(toy, "--trials", "3", seconds=300) as victim:
         wait(lambda: (toy.folder / "logs/search/space/space-2.log").exists(), victim)
-        assert "another process is at the search `space`" in toy.refused("--trials", "3", code=1)
+        assert "another process runs the search `space`" in toy.refused("--trials", "3", code=1)
         victim.kill()
     kill_trials(toy.folder)
 
@@ -175,7 +175,7 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
         _, said = victim.communicate(timeout=120)
     assert victim.returncode == 130, said
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-    assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` goes on" in said
+    assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` resumes" in said
     assert [trial["state"] for trial in toy.search()["trials"]] == ["complete"] * 3
 
 
@@ -183,8 +183,8 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
 @pytest.mark.parametrize(
     ("number", "command", "code", "told"),
     [
-        (signal.SIGKILL, "python stage.py train", 4, "killed by SIGKILL, as a system does that has no memory left"),
-        (signal.SIGKILL, "true && python stage.py train && true", 4, "killed by SIGKILL, as a system does"),
+        (signal.SIGKILL, "python stage.py train", 4, "killed by SIGKILL, perhaps out of memory"),
+        (signal.SIGKILL, "true && python stage.py train && true", 4, "killed by SIGKILL, perhaps out of memory"),
         (signal.SIGTERM, "python stage.py train", 130, "killed by SIGTERM"),
         (signal.SIGINT, "python stage.py train", 130, "stopped by Ctrl-C"),
     ],
@@ -207,7 +207,7 @@ def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_comman
         _, said = search.communicate(timeout=120)
     assert search.returncode == code, said
     assert f"error: train: {told}" in said
-    assert "\nhint: the same command goes on" in said
+    assert "\nhint: the same command resumes" in said
     found = toy.search()
     assert toy.ran.count("train") == ran + 2, "the one that was killed, and the same again"
     assert found["trials"] == whole["trials"]

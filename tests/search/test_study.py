@@ -11,7 +11,7 @@ import pytest
 from gogooku3 import config
 from gogooku3.errors import ConfigError, DataError
 from gogooku3.search.space import Space
-from gogooku3.search.study import Known, Study
+from gogooku3.search.study import FinishedTrial, Study
 
 COMMIT = "c0ffee" * 6 + "beef"
 
@@ -31,14 +31,18 @@ def skill(values: dict[str, Any]) -> float:
     return values["size"] / 32 - abs(math.log10(values["rate"]) + 3) - values["layers"] / 9
 
 
-def grown(file: Path, trials: int, reopened: bool) -> list[Known]:
+def grown(file: Path, trials: int, reopened: bool) -> list[FinishedTrial]:
     study = Study(file, COMMIT, space())
     for number in range(trials):
         if reopened:
             study = Study(file, COMMIT, space())
         values = study.propose()
-        study.record(Known(values, reason="diverged") if number == 4 else Known(values, skill(values), f"a-{number}"))
-    return study.known
+        study.record(
+            FinishedTrial(values, reason="diverged")
+            if number == 4
+            else FinishedTrial(values, skill(values), f"a-{number}")
+        )
+    return study.finished
 
 
 def test_the_same_study_proposes_the_same_points_however_often_it_is_taken_up_again(tmp_path: Path) -> None:
@@ -53,14 +57,14 @@ def test_the_same_study_proposes_the_same_points_however_often_it_is_taken_up_ag
 def test_what_is_proposed_lies_in_the_space_with_its_types(tmp_path: Path) -> None:
     study = Study(tmp_path / "study", COMMIT, space())
     for known in grown(tmp_path / "other", 6, reopened=False):
-        assert study.holds(known.values)
+        assert study.contains(known.values)
         assert 1e-4 <= known.values["rate"] <= 1e-2
         assert known.values["layers"] in (1, 3, 5, 7, 9)
         assert known.values["weights"] in ([1.0, 0.0], [0.0, 1.0], None)
     values = {"rate": 1e-3, "size": 8, "layers": 3, "weights": None}
-    assert study.holds(values)
+    assert study.contains(values)
     for name, value in (("rate", 0.1), ("size", 64), ("layers", 2), ("layers", 11), ("weights", [1.0, 1.0])):
-        assert not study.holds(values | {name: value}), name
+        assert not study.contains(values | {name: value}), name
 
 
 def test_what_was_learnt_counts(tmp_path: Path) -> None:
@@ -71,8 +75,8 @@ def test_what_was_learnt_counts(tmp_path: Path) -> None:
 
 def test_trials_of_another_commit_are_another_study(tmp_path: Path) -> None:
     grown(tmp_path / "study", 2, reopened=False)
-    assert Study(tmp_path / "study", COMMIT[::-1], space()).known == []
-    assert len(Study(tmp_path / "study", COMMIT, space(trials=50)).known) == 2
+    assert Study(tmp_path / "study", COMMIT[::-1], space()).finished == []
+    assert len(Study(tmp_path / "study", COMMIT, space(trials=50)).finished) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,11 +84,11 @@ def test_trials_of_another_commit_are_another_study(tmp_path: Path) -> None:
 )
 def test_a_study_that_was_begun_otherwise_is_refused(tmp_path: Path, more: dict[str, Any]) -> None:
     Study(tmp_path / "study", COMMIT, space())
-    with pytest.raises(ConfigError, match=f"begun at commit {COMMIT[:10]} with another space"):
+    with pytest.raises(ConfigError, match=f"started at commit {COMMIT[:10]} with another space"):
         Study(tmp_path / "study", COMMIT, space(**more))
 
 
 def test_a_file_that_is_no_study_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "study").write_bytes(b"something else" * 100)
-    with pytest.raises(DataError, match=r"is no study(?s:.*)fills it again from the experiments"):
+    with pytest.raises(DataError, match=r"is not a study(?s:.*)rebuilds it from the experiments"):
         Study(tmp_path / "study", COMMIT, space())

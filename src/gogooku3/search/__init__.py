@@ -1,1 +1,1 @@
-"""Searching for better parameters: Optuna proposes, DVC experiments try, Git remembers."""
+"""Hyperparameter search: Optuna proposes values, DVC experiments run the trials, Git keeps the results."""

@@ -1,4 +1,4 @@
-"""The trials as DVC keeps them: experiments in Git, by the commit that they change and their name."""
+"""Trials as DVC experiments: Git references, by base commit and name."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _RESULT = paths.metrics_of("validation")
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a trial left."""
+    """Parameters and metrics of a finished trial."""
 
     name: str
     commit: str
     parameters: dict[str, Any]
-    """All of them, by dotted key."""
+    """All parameters, by dotted key."""
     metrics: dict[str, Any]
-    """Those on validation."""
+    """Validation metrics."""
 
     def estimate(self, metric: str) -> Estimate:
-        """A metric on validation with its 95 % interval; raises `DataError` where the evaluation wrote none."""
+        """A validation metric with its 95 % interval; raises `DataError` if it is missing."""
         try:
             cell = self.metrics[metric]
             return Estimate(cell["value"], cell["low"], cell["high"])
@@ -40,49 +40,47 @@ class Experiment:
 
 
 def parameters(root: Path, rev: str) -> dict[str, Any]:
-    """The content of a revision's `params.yaml`; raises `ConfigError` where it has none that could be read."""
+    """The content of a revision's `params.yaml`; raises `ConfigError` if it cannot be read."""
     try:
         tree = OmegaConf.to_container(OmegaConf.create(git.show(root, rev, paths.PARAMS) or ""))
     except (YAMLError, OmegaConfBaseException) as error:
         raise ConfigError(
             f"`{paths.PARAMS}` of commit {rev[:10]} cannot be read: {' '.join(str(error).split())}",
-            hint="`dvc exp run` composes it; commit it",
+            hint="compose it with `dvc exp run`, and commit it",
         ) from None
     return tree if isinstance(tree, dict) else {}  # type: ignore[return-value]
 
 
 def reference(commit: str, name: str) -> str:
-    """Where DVC keeps an experiment that changes a commit."""
+    """Git reference of an experiment with a base commit, as DVC names it."""
     return f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
 
 
 def find(root: Path, commit: str, name: str) -> Experiment | None:
-    """The experiment of a name that changes a commit; None where there is none.
+    """The experiment with a base commit and name; None if it does not exist.
 
-    Raises `DataError` for one without a result on validation that could be read.
+    Raises `DataError` if its validation metrics cannot be read.
     """
     try:
-        made = git.commit_of(root, reference(commit, name))
+        tip = git.commit_of(root, reference(commit, name))
     except GitError:
         return None
     try:
-        found = metrics.parse(git.show(root, made, _RESULT) or "")
+        table = metrics.parse(git.show(root, tip, _RESULT) or "")
     except ValueError as error:
         raise _unreadable(name, f"it is {error}") from None
-    return Experiment(name, made, leaves(parameters(root, made)), found)
+    return Experiment(name, tip, leaves(parameters(root, tip)), table)
 
 
 def fetch_experiment(root: Path, source: Path, commit: str, name: str) -> None:
-    """Takes an experiment over from another clone; nothing happens where that has none of the name."""
-    wanted = reference(commit, name)
-    if git.run(source, "for-each-ref", wanted):
-        git.run(
-            root, "fetch", "--quiet", "--no-write-fetch-head", "--", str(source), f"{wanted}:{wanted}", detached=True
-        )
+    """Fetches an experiment from another clone; does nothing if it does not exist there."""
+    ref = reference(commit, name)
+    if git.run(source, "for-each-ref", ref):
+        git.run(root, "fetch", "--quiet", "--no-write-fetch-head", "--", str(source), f"{ref}:{ref}", detached=True)
 
 
-def _unreadable(name: str, why: str) -> DataError:
+def _unreadable(name: str, reason: str) -> DataError:
     return DataError(
-        f"the experiment `{name}` has no `{_RESULT}` that could be read: {why}",
-        hint=f"`dvc exp remove {name}` lets the same command run it again",
+        f"the experiment `{name}` has no readable `{_RESULT}`: {reason}",
+        hint=f"remove it with `dvc exp remove {name}`; the same command then runs it again",
     )

@@ -1,4 +1,4 @@
-"""What a search has found: every trial with its result and the noise of it, and which is the best of how many."""
+"""Result of a search: all trials with their objective and interval, the best one, and its deflated Sharpe ratio."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.trials import count
 from gogooku3.search import experiments
 from gogooku3.search.space import Values
-from gogooku3.search.study import Known
+from gogooku3.search.study import FinishedTrial
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial, as it ended."""
+    """One finished trial."""
 
     number: int
     state: str
-    """`complete`, `failed`, or `removed`: complete, but its experiment is no longer there."""
+    """`complete`, `failed`, or `removed`: complete, but its experiment no longer exists."""
     parameters: Values
     value: Estimate | None
     """The objective on validation, with its 95 % interval."""
     experiment: str | None
-    """The experiment that holds its result: an earlier trial's where that had the same parameters."""
+    """The experiment with its result: that of an earlier trial if it had the same parameters."""
     reason: str | None
-    """Why it failed."""
+    """Reason of the failure."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A search, as far as it went."""
+    """Result of a search, over the finished trials."""
 
     study: str
     commit: str
@@ -41,18 +41,18 @@ class Outcome:
     objective: str
     trials: tuple[Trial, ...]
     best: Trial | None
-    """The one with the largest value of those whose experiments are there."""
+    """The trial with the largest value among those whose experiments exist."""
     alike: int
-    """Other experiments whose value lies in the interval of the best."""
+    """Number of other experiments whose value is within the interval of the best."""
     results: int
-    """Different results of the tier that the repository knows: what the best is chosen from."""
+    """Number of different results of the tier in the repository (trials that the best is selected from)."""
     deflated_sharpe: float | None
-    """Probability that the Sharpe ratio of the best on validation is not the luck of the best of so many."""
+    """Deflated Sharpe ratio of the best on validation, given the number of results."""
 
 
-def outcome(root: Path, commit: str, study: str, tier: str, objective: str, known: list[Known]) -> Outcome:
+def outcome(root: Path, commit: str, study: str, tier: str, objective: str, finished: list[FinishedTrial]) -> Outcome:
     """Reads the results of finished trials from their experiments."""
-    trials = tuple(_trial(root, commit, objective, number, each) for number, each in enumerate(known))
+    trials = tuple(_trial(root, commit, objective, number, each) for number, each in enumerate(finished))
     values = {
         trial.experiment: trial.value.value
         for trial in trials
@@ -68,13 +68,13 @@ def outcome(root: Path, commit: str, study: str, tier: str, objective: str, know
     )  # fmt: skip
 
 
-def _trial(root: Path, commit: str, objective: str, number: int, known: Known) -> Trial:
-    if known.experiment is None:
-        return Trial(number, "failed", known.values, None, None, known.reason)
-    made = experiments.find(root, commit, known.experiment)
-    if made is None:
-        return Trial(number, "removed", known.values, Estimate(known.value, None, None), known.experiment, None)
-    return Trial(number, "complete", known.values, made.estimate(objective), known.experiment, None)
+def _trial(root: Path, commit: str, objective: str, number: int, trial: FinishedTrial) -> Trial:
+    if trial.experiment is None:
+        return Trial(number, "failed", trial.values, None, None, trial.reason)
+    experiment = experiments.find(root, commit, trial.experiment)
+    if experiment is None:
+        return Trial(number, "removed", trial.values, Estimate(trial.value, None, None), trial.experiment, None)
+    return Trial(number, "complete", trial.values, experiment.estimate(objective), trial.experiment, None)
 
 
 def _alike(best: Trial | None, values: dict[str, float]) -> int:

@@ -1,7 +1,7 @@
-"""`search`: proposes, tries and remembers, trial by trial, until as many as were asked for are done.
+"""Hyperparameter search loop: propose values, run the trial, record the result, up to the requested number of trials.
 
-A trial is the experiment `NAME-NUMBER` of the commit at which the search was begun. One that is there already is taken
-as it is: so a killed search goes on, and one whose memory was lost is filled again.
+A trial is the experiment `NAME-NUMBER` of the commit at which the search started. An existing experiment is reused, so
+a killed search resumes, and a lost study file is rebuilt.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gogooku3.search import experiments, trial
 from gogooku3.search.experiments import Experiment
 from gogooku3.search.outcome import Outcome, outcome
 from gogooku3.search.space import Space, Values, check, leaves
-from gogooku3.search.study import Known, Study
+from gogooku3.search.study import FinishedTrial, Study
 from gogooku3.search.workspace import Workspace
 
 _OF_A_TRIAL = (*map(str, (paths.PARAMS, paths.PIPELINE, paths.LIBRARIES, paths.SOURCE)), ":(glob)**/*.dvc")
-"""What a trial takes from the commit; the data that DVC keeps are those of the commit's `*.dvc`."""
+"""Paths that a trial takes from the commit; data tracked by DVC are those of the commit's `*.dvc` files."""
 
 Progress = Callable[[str, float, int], None]
 Say = Callable[[str], None]
@@ -37,21 +37,21 @@ def search(
     progress: Progress = lambda _what, _done, _total: None,
     say: Say = lambda _line: None,
 ) -> Outcome:
-    """Makes the trials that are missing of a search of the commit at HEAD.
+    """Runs the missing trials of a search of the commit at HEAD.
 
-    The working tree is left alone but for `logs/search`; the repository gets an experiment for each trial.
+    Of the working tree only `logs/search` is changed; the repository gets an experiment for each trial.
 
     Args:
-        name: the experiments are called `NAME-0`, `NAME-1`, …
-        again: the command that goes on with the search.
-        progress: is told the trial and stage at hand, and how many trials are done.
-        say: is told how each trial ended.
+        name: prefix of the experiments `NAME-0`, `NAME-1`, …
+        again: the command that resumes the search.
+        progress: called with the current trial and stage, and the number of finished trials.
+        say: called with the result of each trial, as text.
 
     Raises:
-        ConfigError: the space does not fit the parameters, or the search was begun with another one.
-        RefusedError: what trials are run from is not committed, or another process is at this search.
-        InterruptionError: Ctrl-C or SIGTERM, of the search or of a trial.
-        UserError: a trial failed in a way that says nothing of its parameters: machine, bucket, Git, killed.
+        ConfigError: the space does not match the parameters, or the search was started with another space.
+        RefusedError: files that trials use are not committed, or another process runs this search.
+        InterruptionError: the search or a trial received SIGINT (Ctrl-C) or SIGTERM.
+        UserError: a trial failed for a reason unrelated to its parameters: machine, bucket, Git, killed.
     """
     commit = git.commit_of(root, "HEAD")
     tree = experiments.parameters(root, commit)
@@ -59,29 +59,29 @@ def search(
     _require_name(root, commit, name)
     _require_committed(root)
     folder = root / paths.SEARCHES / name
-    with _alone(folder, name), trial.Stop() as stop:
+    with _lock(folder, name), trial.Stop() as stop:
         study = Study(folder / "study.sqlite3", commit, space)
         committed = leaves(tree)
         first = {each: committed[each] for each in space.parameters}
         trials = _Trials(root, commit, name, space.objective, study, first, stop)
-        done = len(study.known)
+        done = len(study.finished)
         try:
             for number in range(done, space.trials):
                 done = number
-                say(trials.make(number, _at(progress, number, space.trials)))
+                say(trials.run(number, _at(progress, number, space.trials)))
         except UserError as error:
             if stop.by is None:
                 raise
             raise InterruptionError(
                 f"stopped by {stop.by}: {done} of {space.trials} trials are done",
-                hint=f"`{again}` goes on; of trial {done} stays what it had finished and saved",
+                hint=f"`{again}` resumes; trial {done} keeps its finished stages and checkpoints",
             ) from error
         trials.workspace.remove()
-        return outcome(root, commit, name, str(tree["tier"]), space.objective, study.known)
+        return outcome(root, commit, name, str(tree["tier"]), space.objective, study.finished)
 
 
 class _Trials:
-    """Makes trials, one after the other."""
+    """Runs trials, one after the other."""
 
     def __init__(
         self, root: Path, commit: str, name: str, objective: str, study: Study, first: Values, stop: trial.Stop
@@ -92,34 +92,34 @@ class _Trials:
         self.workspace = Workspace(root, self._folder / "workspace", commit)
         self._prepared = False
 
-    def make(self, number: int, progress: Callable[[str], None]) -> str:
-        """Makes the next trial, or takes the experiment that is there, and records it; says how it ended."""
+    def run(self, number: int, progress: Callable[[str], None]) -> str:
+        """Runs the next trial, or reuses its existing experiment, and records it; returns the result as text."""
         name = f"{self._name}-{number}"
         progress(f"trial {number}")
-        made = self._find(name)
-        if made is None:
+        experiment = self._find(name)
+        if experiment is None:
             values = self._values()
-            twin = next((known for known in self._study.known if known.values == values), None)
-            if twin is not None:
-                self._study.record(twin)
-                return f"trial {number}: has the parameters of {_named(twin)}"
+            duplicate = next((trial for trial in self._study.finished if trial.values == values), None)
+            if duplicate is not None:
+                self._study.record(duplicate)
+                return f"trial {number}: same parameters as {_named(duplicate)}"
             reason = self._run(name, values, lambda stage: progress(f"trial {number}: {stage}"))
-            made = self._find(name)
-            if made is None:
-                self._require_going_on()
-                self._study.record(Known(values, reason=reason or "it left no experiment"))
+            experiment = self._find(name)
+            if experiment is None:
+                self._require_not_stopped()
+                self._study.record(FinishedTrial(values, reason=reason or "it left no experiment"))
                 return f"trial {number}: failed: {reason}"
-        return f"trial {number}: {self._record(name, made)}"
+        return f"trial {number}: {self._record(name, experiment)}"
 
     def _values(self) -> Values:
-        """What the commit itself has comes first, where it lies in the space: what every other one is better than."""
-        if not self._study.known and self._study.holds(self._first):
+        """The commit's own values come first if they are in the space, as the baseline of the search."""
+        if not self._study.finished and self._study.contains(self._first):
             return self._first
         return self._study.propose()
 
     def _run(self, name: str, values: Values, progress: Callable[[str], None]) -> str | None:
-        """Why it failed, or None."""
-        self._require_going_on()
+        """Runs an experiment; returns the reason of its failure, or None."""
+        self._require_not_stopped()
         if not self._prepared:
             self.workspace.prepare()
             self._prepared = True
@@ -127,8 +127,8 @@ class _Trials:
         try:
             reason = self._experiment(name, values, progress)
         except trial.DvcFailedError:
-            # Something half-written that a killed trial left, perhaps: nothing of it is left in a clean checkout.
-            self._require_going_on()
+            # A killed trial may have left half-written files: a clean checkout removes them.
+            self._require_not_stopped()
             self.workspace.reset()
             self.workspace.clear()
             reason = self._experiment(name, values, progress)
@@ -142,45 +142,46 @@ class _Trials:
     def _find(self, name: str) -> Experiment | None:
         return experiments.find(self._root, self._commit, name)
 
-    def _record(self, name: str, made: Experiment) -> str:
-        values = {each: made.parameters.get(each) for each in self._first}
-        if not self._study.holds(values):
-            told = ", ".join(f"`{key}` {value}" for key, value in values.items())
+    def _record(self, name: str, experiment: Experiment) -> str:
+        values = {each: experiment.parameters.get(each) for each in self._first}
+        if not self._study.contains(values):
+            listed = ", ".join(f"`{key}` {value}" for key, value in values.items())
             raise ConfigError(
-                f"the experiment `{name}` is there, with {told}, which is not in the space",
-                hint="it is another search's: `--study NAME` begins one beside it",
+                f"the experiment `{name}` exists with {listed}, which is not in the space",
+                hint="it belongs to another search: use `--study NAME` to start a new one",
             )
-        found = made.estimate(self._objective)
-        if found.value is None:
+        result = experiment.estimate(self._objective)
+        if result.value is None:
             reason = f"its {self._objective} on validation is undefined"
-            self._study.record(Known(values, reason=reason))
+            self._study.record(FinishedTrial(values, reason=reason))
             return f"failed: {reason}"
-        self._study.record(Known(values, found.value, name))
-        return f"{self._objective} {found}, experiment `{name}`"
+        self._study.record(FinishedTrial(values, result.value, name))
+        return f"{self._objective} {result}, experiment `{name}`"
 
-    def _require_going_on(self) -> None:
+    def _require_not_stopped(self) -> None:
         if self._stop.by is not None:
-            raise InterruptionError(f"stopped by {self._stop.by}", hint="the same command goes on")
+            raise InterruptionError(f"stopped by {self._stop.by}", hint="the same command resumes")
 
 
 def _at(progress: Progress, done: int, total: int) -> Say:
-    return lambda what: progress(what, done, total)
+    return lambda step: progress(step, done, total)
 
 
-def _named(known: Known) -> str:
-    return f"one that failed: {known.reason}" if known.experiment is None else f"`{known.experiment}`"
+def _named(trial: FinishedTrial) -> str:
+    return f"one that failed: {trial.reason}" if trial.experiment is None else f"`{trial.experiment}`"
 
 
 @contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    """Holds a lock on a search; the system lets go of it when the process ends, however it ends."""
+def _lock(folder: Path, name: str) -> Iterator[None]:
+    """Context manager: holds the lock of a search; the system releases it when the process ends for any reason."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "in-use").open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RefusedError(
-                f"another process is at the search `{name}`", hint="wait for it, or begin one beside it: `--study NAME`"
+                f"another process runs the search `{name}`",
+                hint="wait for it, or start another search: `--study NAME`",
             ) from None
         yield
 
@@ -189,10 +190,10 @@ def _require_name(root: Path, commit: str, name: str) -> None:
     try:
         git.run(root, "check-ref-format", experiments.reference(commit, f"{name}-0"))
     except GitError:
-        name_fits = False
+        valid = False
     else:
-        name_fits = "/" not in name
-    if not name_fits:
+        valid = "/" not in name
+    if not valid:
         raise ConfigError(
             f"`{name}` cannot be part of an experiment's name", hint="use letters, digits and dashes: `--study NAME`"
         )
@@ -201,8 +202,8 @@ def _require_name(root: Path, commit: str, name: str) -> None:
 def _require_committed(root: Path) -> None:
     changed = git.run(root, "status", "--porcelain", "--untracked-files=all", "--", *_OF_A_TRIAL).splitlines()
     if changed:
-        told = abbreviate(map(str.strip, changed), separator="; ")
+        listed = abbreviate(map(str.strip, changed), separator="; ")
         raise RefusedError(
-            f"trials are run from the commit, without what is not in it: {told}",
-            hint="commit it (`git add`, `git commit`), or put it aside (`git stash`)",
+            f"trials run from the commit, without uncommitted changes: {listed}",
+            hint="commit them (`git add`, `git commit`), or stash them (`git stash`)",
         )

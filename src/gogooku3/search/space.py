@@ -1,6 +1,6 @@
-"""What a search tries: parameters and the values that they may take, read from a YAML file.
+"""Search space: hyperparameters with their choices or ranges, read from a YAML file.
 
-Whatever could be proposed is checked against the schema of `params.yaml` before the first trial.
+All possible proposals are validated against the schema of `params.yaml` before the first trial.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from gogooku3.errors import ConfigError, abbreviate
 
 Scalar = bool | int | float | str
 Values = dict[str, Any]
-"""One value for each parameter that is searched, by its dotted key."""
+"""One value per searched parameter, by dotted key."""
 
 _HINT = "`docs/search.md` explains the file"
 _NEIGHBOURS = 32
-"""Whole numbers at the beginning of a range that are checked beside its end.
+"""Number of integers at the start of a range that are checked, in addition to its end.
 
-What the schema asks of a whole number is a bound, which the ends decide, a multiple, which the first two decide, or a
-divisor: what 32 neighbours all divide is above 10^14. So what these meet, all the others meet.
+The schema's conditions on an integer are a bound, which the ends decide, a multiple, which the first two decide, or a
+divisor: a common multiple of 32 consecutive numbers is above 10^14. So if these values are valid, all others are.
 """
 _COMBINATIONS = 4096
-"""Combinations that are all checked; of more, those of every two parameters are."""
+"""Largest number of combinations that are all checked; beyond it, all pairs of parameters are."""
 
 
 @section
 class Parameter:
-    """The values of one parameter: `choices`, or what lies from `low` to `high`, both included."""
+    """The values of one parameter: `choices`, or the range `low` to `high` (inclusive)."""
 
     choices: list[Scalar | list[Scalar] | None] | None = None
     low: int | float | None = None
     high: int | float | None = None
     step: int | float | None = None
     log: bool = False
-    """Whether what is proposed is spread evenly over the logarithm."""
+    """Whether to sample uniformly in the logarithm."""
 
     @property
-    def whole(self) -> bool:
-        """Whether the range is one of whole numbers, as its ends are."""
+    def is_integer(self) -> bool:
+        """Whether the range is of integers, because both ends are."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
-    def checked(self) -> list[Any]:
-        """Values of which each must be possible: where they are, so is whatever lies between them."""
+    def boundary_values(self) -> list[Any]:
+        """Values to validate: if all of them are valid, so are the values between them."""
         if self.choices is not None:
             return list(self.choices)
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -66,15 +66,15 @@ class Parameter:
 
 @section
 class Space:
-    """A search."""
+    """Definition of a search."""
 
     objective: Literal["mean_rank_ic", "sharpe"]
-    """The metric on validation that is to be large."""
+    """The validation metric to maximise."""
     trials: int
     seed: int
-    """Of what is proposed; the same seed proposes the same."""
+    """Seed of the sampler; the same seed gives the same proposals."""
     parameters: dict[str, Parameter]
-    """By dotted key."""
+    """Searched parameters by dotted key."""
 
     def __post_init__(self) -> None:
         require(self.trials >= 1, f"`trials` is {self.trials}", "use 1 or more")
@@ -84,22 +84,22 @@ class Space:
             _require_range(name, parameter) if parameter.choices is None else _require_choices(name, parameter)
 
     def with_trials(self, trials: int) -> Space:
-        """The same with another number of trials."""
+        """A copy with another number of trials."""
         return replace(self, trials=trials)
 
 
 def read(path: Path) -> Space:
-    """Reads the file of a search; raises `ConfigError` where it is none."""
+    """Reads a search file; raises `ConfigError` if it is missing or invalid."""
     try:
         tree = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except FileNotFoundError:
         raise ConfigError(
-            f"`{path}` is not there", hint="name the file of a search, such as `conf/search/demo.yaml`"
+            f"`{path}` does not exist", hint="name a search file, such as `conf/search/demo.yaml`"
         ) from None
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise ConfigError(f"`{path}` is not YAML: {' '.join(str(error).split())}", hint=_HINT) from None
     if not isinstance(tree, dict):
-        raise ConfigError(f"`{path}` holds {type(tree).__name__} and no keys", hint=_HINT)
+        raise ConfigError(f"`{path}` contains {type(tree).__name__} and no keys", hint=_HINT)
     try:
         return config.checked(Space, tree, hint=_HINT)
     except ConfigError as error:
@@ -107,45 +107,44 @@ def read(path: Path) -> Space:
 
 
 def check(space: Space, tree: dict[str, Any]) -> None:
-    """Holds a space against the parameters that it changes.
+    """Validates a search space against the parameters that it changes.
 
     Args:
         tree: the content of `params.yaml`.
 
     Raises:
-        ConfigError: it names something that is no parameter, or holds a value, or a combination of values, that the
-            schema refuses.
+        ConfigError: a name is not a parameter, or the schema refuses a value or a combination of values.
     """
     known = leaves(tree)
     for name, parameter in space.parameters.items():
         _require_known(name, known)
         require(
-            not (parameter.choices is None and parameter.whole and isinstance(known[name], float)),
-            f"`parameters.{name}` goes from {parameter.low} to {parameter.high} in whole numbers, and `{name}` is"
+            not (parameter.choices is None and parameter.is_integer and isinstance(known[name], float)),
+            f"`parameters.{name}` is a range of integers from {parameter.low} to {parameter.high}, but `{name}` is"
             f" {known[name]}",
-            "write the ends with a point, such as 0.0 and 1.0",
+            "write the ends with a decimal point, such as 0.0 and 1.0",
         )
     for values in _combinations(space):
         try:
             config.parse(applied(tree, values))
         except ConfigError as error:
-            told = ", ".join(f"`{name}` {value}" for name, value in values.items())
+            listed = ", ".join(f"`{name}` {value}" for name, value in values.items())
             raise ConfigError(
-                f"a trial could have {told}: {error.message}",
-                hint=f"{error.hint}; leave it out (`choices`, or `step` in a range), or change what goes with it",
+                f"a trial could have {listed}: {error.message}",
+                hint=f"{error.hint}; exclude it (`choices`, or `step` in a range), or change the other parameters",
             ) from None
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every single value of nested parameters, by dotted key."""
-    found: dict[str, Any] = {}
+    """Flattens nested parameters: every leaf value, by dotted key."""
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
-        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
+        flat |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def applied(tree: dict[str, Any], values: Values) -> dict[str, Any]:
-    """The parameters with other values in the place of some."""
+    """A copy of the parameters with some values replaced."""
     changed = copy.deepcopy(tree)
     for name, value in values.items():
         *path, last = name.split(".")
@@ -157,37 +156,37 @@ def applied(tree: dict[str, Any], values: Values) -> dict[str, Any]:
 
 
 def _combinations(space: Space) -> Iterable[Values]:
-    """All combinations of what the parameters can be; of two parameters each, where all would be too many."""
-    checked = {name: parameter.checked for name, parameter in space.parameters.items()}
-    if math.prod(map(len, checked.values())) <= _COMBINATIONS:
-        return (dict(zip(checked, values, strict=True)) for values in itertools.product(*checked.values()))
-    first = {name: values[0] for name, values in checked.items()}
+    """All combinations of boundary values; if there are too many, those of each pair of parameters."""
+    candidates = {name: parameter.boundary_values for name, parameter in space.parameters.items()}
+    if math.prod(map(len, candidates.values())) <= _COMBINATIONS:
+        return (dict(zip(candidates, values, strict=True)) for values in itertools.product(*candidates.values()))
+    first = {name: values[0] for name, values in candidates.items()}
     return (
         first | dict(zip(pair, values, strict=True))
-        for pair in itertools.combinations(checked, min(2, len(checked)))
-        for values in itertools.product(*(checked[name] for name in pair))
+        for pair in itertools.combinations(candidates, min(2, len(candidates)))
+        for values in itertools.product(*(candidates[name] for name in pair))
     )
 
 
 def _require_known(name: str, known: dict[str, Any]) -> None:
     if name == "tier":
         raise ConfigError(
-            "`parameters.tier` is the name of a milestone, and no parameter of a model",
-            hint="search within one tier; `dvc exp run -S tier=NAME` makes another",
+            "`parameters.tier` is the name of a milestone, not a model parameter",
+            hint="search within one tier; `dvc exp run -S tier=NAME` starts another",
         )
     if name in known:
         return
     inside = [key for key in known if key.startswith(f"{name}.")]
     if inside:
         raise ConfigError(
-            f"`parameters.{name}` is a section of `params.yaml`, and no parameter",
-            hint=f"name what is in it: {abbreviate(f'`{key}`' for key in inside)}",
+            f"`parameters.{name}` is a section of `params.yaml`, not a parameter",
+            hint=f"name its parameters: {abbreviate(f'`{key}`' for key in inside)}",
         )
-    near = difflib.get_close_matches(name, known, n=3)
+    similar = difflib.get_close_matches(name, known, n=3)
     raise ConfigError(
-        f"`parameters.{name}` is no parameter of `params.yaml`",
-        hint=f"did you mean {' or '.join(f'`{key}`' for key in near)}?"
-        if near
+        f"`parameters.{name}` is not a parameter of `params.yaml`",
+        hint=f"did you mean {' or '.join(f'`{key}`' for key in similar)}?"
+        if similar
         else "`conf/` lists every parameter with its meaning and allowed values",
     )
 
@@ -201,34 +200,34 @@ def _require_choices(name: str, parameter: Parameter) -> None:
         "give one of them",
     )
     require(bool(choices), f"`parameters.{name}.choices` is empty", "give at least one")
-    doubled = [choice for number, choice in enumerate(choices) if choice in choices[:number]]
-    require(not doubled, f"`parameters.{name}.choices` has {abbreviate(doubled)} twice", "name each choice once")
+    duplicates = [choice for number, choice in enumerate(choices) if choice in choices[:number]]
+    require(not duplicates, f"`parameters.{name}.choices` has {abbreviate(duplicates)} twice", "list each choice once")
 
 
 def _require_range(name: str, parameter: Parameter) -> None:
     low, high, step = parameter.low, parameter.high, parameter.step
     if low is None or high is None:
         raise ConfigError(
-            f"`parameters.{name}` says not what `{name}` may be",
+            f"`parameters.{name}` has neither `choices` nor a range",
             hint="give `choices: [...]`, or `low` and `high`",
         )
     require(low < high, f"`parameters.{name}` goes from {low} to {high}", "`low` must be below `high`")
     require(
         not parameter.log or low > 0,
-        f"`parameters.{name}` is spread over the logarithm, from {low}",
-        "begin above 0, or leave `log` out",
+        f"`parameters.{name}` has `log` and starts at {low}",
+        "start above 0, or remove `log`",
     )
     if step is None:
         return
     require(not parameter.log, f"`parameters.{name}` has both `log` and `step`", "give one of them")
     require(
-        step > 0 and (not parameter.whole or isinstance(step, int)),
+        step > 0 and (not parameter.is_integer or isinstance(step, int)),
         f"`parameters.{name}.step` is {step}",
-        "use more than 0, and a whole number between whole ends",
+        "use a number above 0, and an integer if the ends are integers",
     )
     steps = (high - low) / step
     require(
         abs(steps - round(steps)) < 1e-9,
-        f"`parameters.{name}` goes from {low} to {high} by {step}, which does not lead there",
-        "let `high` be `low` and a number of steps",
+        f"`parameters.{name}` goes from {low} to {high} in steps of {step}, which do not reach `high`",
+        "set `high` to `low` plus a multiple of `step`",
     )

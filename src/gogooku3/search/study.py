@@ -1,7 +1,7 @@
-"""What a search has learnt so far, as an Optuna study in a SQLite file, and what it proposes next.
+"""State of a search as an Optuna study in a SQLite file: finished trials, and the proposal for the next one.
 
-The file is a memory, and the experiments in Git are the truth: when it is lost, it is filled again from them. Only
-failures stand in it alone; a failed trial that is forgotten runs, and fails, again.
+The file is a cache; the experiments in Git are the source of truth, from which a lost file is rebuilt. Only failed
+trials are in the file alone; after its loss they run, and fail, again.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @dataclass(frozen=True)
-class Known:
+class FinishedTrial:
     """A finished trial."""
 
     values: Values
     value: float | None = None
-    """The objective; None where it failed."""
+    """The objective; None if the trial failed."""
     experiment: str | None = None
-    """Which experiment has the result."""
+    """Name of the experiment with the result."""
     reason: str | None = None
-    """Why there is none."""
+    """Reason of the failure."""
 
 
 class Study:
-    """The finished trials of a search, in order, each recorded once and whole."""
+    """The finished trials of a search, in order; each is recorded once, in one transaction."""
 
     def __init__(self, file: Path, commit: str, space: Space) -> None:
         """
         Args:
-            commit: what the trials change; those of another commit are another study in the same file.
+            commit: base commit of the trials; trials of another commit are another study in the same file.
 
         Raises:
-            ConfigError: the study was begun with another space.
-            DataError: the file is no study.
+            ConfigError: the study was started with another space.
+            DataError: the file is not a study.
         """
         self._file, self._space = file, space
         self._distributions = {name: _distribution(parameter) for name, parameter in space.parameters.items()}
@@ -62,34 +62,36 @@ class Study:
             self._require_same()
 
     @property
-    def known(self) -> list[Known]:
-        """The finished trials; each stands at its number."""
+    def finished(self) -> list[FinishedTrial]:
+        """The finished trials, indexed by their number."""
         return [
-            Known(self._decoded(each), each.value, each.user_attrs.get(_EXPERIMENT), each.user_attrs.get(_REASON))
+            FinishedTrial(
+                self._decoded(each), each.value, each.user_attrs.get(_EXPERIMENT), each.user_attrs.get(_REASON)
+            )
             for each in self._trials()
         ]
 
     def propose(self) -> Values:
-        """What the next trial is to try: by the seed, the trial's number and what is known, and by nothing else.
+        """Values for the next trial; deterministic given the seed, the trial's number and the finished trials.
 
-        Tree-structured Parzen estimator (Bergstra et al., 2011). A sampler that lived from trial to trial would, after
-        a kill, propose something else.
+        Tree-structured Parzen estimator (Bergstra et al., 2011). A new sampler per trial: one with state across trials
+        would propose something else after a kill.
         """
         trials = self._trials()
         sampler = TPESampler(seed=key("search", self._space.seed, len(trials)) % 2**32)
-        memory = optuna.create_study(sampler=sampler, direction="maximize")
-        memory.add_trials(trials)
-        return self._decoded(memory.ask(self._distributions))
+        in_memory = optuna.create_study(sampler=sampler, direction="maximize")
+        in_memory.add_trials(trials)
+        return self._decoded(in_memory.ask(self._distributions))
 
-    def holds(self, values: Values) -> bool:
-        """Whether values lie in the space."""
+    def contains(self, values: Values) -> bool:
+        """Whether values are in the search space."""
         try:
-            self._trial(Known(values, reason=""))
+            self._trial(FinishedTrial(values, reason=""))
         except ValueError:
             return False
         return True
 
-    def record(self, trial: Known) -> None:
+    def record(self, trial: FinishedTrial) -> None:
         """Adds a finished trial, in one transaction."""
         with self._readable():
             self._study.add_trial(self._trial(trial))
@@ -98,7 +100,7 @@ class Study:
         with self._readable():
             return self._study.trials
 
-    def _trial(self, trial: Known) -> FrozenTrial:
+    def _trial(self, trial: FinishedTrial) -> FrozenTrial:
         attributes = {_EXPERIMENT: trial.experiment, _REASON: trial.reason}
         return create_trial(
             state=TrialState.FAIL if trial.value is None else TrialState.COMPLETE,
@@ -112,16 +114,17 @@ class Study:
         return {name: _decoded(parameter, trial.params[name]) for name, parameter in self._space.parameters.items()}
 
     def _require_same(self) -> None:
-        """More trials may be asked for later; all that decides what they try stays."""
+        """Refuses a changed space; only the number of trials may change, as proposals do not depend on it."""
         content = asdict(self._space)
         del content["trials"]
-        begun = self._study.user_attrs.get(_SPACE)
-        if begun is None:
+        recorded = self._study.user_attrs.get(_SPACE)
+        if recorded is None:
             self._study.set_user_attr(_SPACE, content)
-        elif begun != content:
+        elif recorded != content:
             raise ConfigError(
-                f"this search was begun at commit {self._study.study_name[:10]} with another space, objective or seed",
-                hint="`--study NAME` begins another beside it; to go on with this one, put its file back as it was",
+                f"this search was started at commit {self._study.study_name[:10]} with another space, objective or"
+                " seed",
+                hint="use `--study NAME` to start another search, or restore the search file to resume this one",
             )
 
     @contextmanager
@@ -129,10 +132,10 @@ class Study:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            told = getattr(error, "orig", None) or error
+            cause = getattr(error, "orig", None) or error
             raise DataError(
-                f"`{self._file}` is no study, or cannot be used: {' '.join(str(told).split())}",
-                hint="remove it: the same command fills it again from the experiments",
+                f"`{self._file}` is not a study, or cannot be used: {' '.join(str(cause).split())}",
+                hint="remove it: the same command rebuilds it from the experiments",
             ) from None
 
 
@@ -140,13 +143,13 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     low, high, step = parameter.low, parameter.high, parameter.step
     if low is None or high is None:
         return CategoricalDistribution([_encoded(choice) for choice in parameter.choices or ()])
-    if parameter.whole:
+    if parameter.is_integer:
         return IntDistribution(int(low), int(high), log=parameter.log, step=int(step or 1))
     return FloatDistribution(float(low), float(high), log=parameter.log, step=None if step is None else float(step))
 
 
 def _encoded(value: Any) -> Any:
-    """Optuna's choices are single values: a list is one as text."""
+    """Optuna's choices are scalars: a list is encoded as text."""
     return json.dumps(value) if isinstance(value, list) else value
 
 

@@ -1,4 +1,4 @@
-"""One trial: `dvc exp run` with its values, what it says on the way, and why it failed if it did."""
+"""Runs one trial: `dvc exp run` with its values, progress from its output, and the reason if it fails."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from gogooku3.recovery.sandbox.environment import HERE
 from gogooku3.search.space import Values
 
 MARK = "GOGOOKU3_TRIAL_OF"
-"""A variable by which the processes of a trial are known, with the clone that they work in."""
+"""Environment variable that marks the processes of a trial; its value is their clone."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _RUNNING = re.compile(r"^Running stage '(?P<stage>[^']+)'")
-_ENDED = re.compile(r"^ERROR: failed to reproduce '(?P<stage>[^']+)'.*exited with (?P<code>-?\d+)", re.MULTILINE)
-_SAID = re.compile(r"^error: (?P<message>.*?)^hint: (?P<hint>[^\n]*)", re.MULTILINE | re.DOTALL)
+_FAILED_STAGE = re.compile(r"^ERROR: failed to reproduce '(?P<stage>[^']+)'.*exited with (?P<code>-?\d+)", re.MULTILINE)
+_PRINTED_ERROR = re.compile(r"^error: (?P<message>.*?)^hint: (?P<hint>[^\n]*)", re.MULTILINE | re.DOTALL)
 
-_ENDING = {error.exit_code: error for error in (MachineError, StoreError, GitError, SourceError)}
-"""Exit codes of a stage that say nothing of its parameters: the next trial would end with the same."""
+_UNRELATED_CODES = {error.exit_code: error for error in (MachineError, StoreError, GitError, SourceError)}
+"""Exit codes of a stage that do not depend on its parameters: the next trial would fail in the same way."""
 
 _FAULTS = frozenset(
     {
@@ -40,37 +40,37 @@ _FAULTS = frozenset(
         signal.SIGTRAP,
     }
 )
-"""Signals that a process brings upon itself. Any other comes from outside and says nothing of the parameters."""
+"""Signals caused by the process itself. Any other signal comes from outside and does not depend on the parameters."""
 
 
 class DvcFailedError(MachineError):
-    """DVC itself failed, and no stage of a trial."""
+    """DVC itself failed, not a stage of the trial."""
 
 
 class Stop:
-    """Ctrl-C, or a system that asks the process to end: passed on to the trial that runs, which ends it cleanly.
+    """Context manager that forwards SIGINT (Ctrl-C) or SIGTERM to the running trial, which then stops gracefully.
 
-    A second signal kills the trial; it goes on from the newest state that it had saved either way.
+    A second signal kills the trial; in both cases it resumes from its newest checkpoint.
     """
 
     def __init__(self) -> None:
         self.by: str | None = None
-        """The signal that came."""
+        """Name of the received signal."""
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        self._previous = {number: signal.signal(number, self._request) for number in _SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     @contextmanager
-    def passed_on(self, process: subprocess.Popen[str]) -> Iterator[None]:
-        """To all processes of a trial's session."""
+    def forwarding(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Context manager: forwards signals to all processes of a trial's session."""
         self._process = process
         try:
             if self.by is not None:
@@ -79,10 +79,10 @@ class Stop:
         finally:
             self._process = None
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        again = self.by is not None
+    def _request(self, number: int, _frame: FrameType | None) -> None:
+        second = self.by is not None
         self.by = self.by or ("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
-        self._end(signal.SIGKILL if again else signal.SIGINT)
+        self._end(signal.SIGKILL if second else signal.SIGINT)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -91,22 +91,22 @@ class Stop:
 
 
 def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: Callable[[str], None]) -> str | None:
-    """Makes an experiment in a clone, under a name; why it failed, or None.
+    """Runs an experiment in a clone; returns the reason of its failure, or None.
 
     Args:
-        log: gets everything that it prints.
-        stop: passes signals on to it.
-        say: is told each stage when it begins.
+        log: file for all output of the experiment.
+        stop: forwards signals to the experiment.
+        say: called with each stage when it starts.
 
     Raises:
-        DvcFailedError: no stage failed, but DVC did.
-        UserError: a stage failed in a way that says nothing of the values: machine, bucket, Git, or a signal from
-            outside, such as that of a system which has no memory left.
+        DvcFailedError: DVC itself failed.
+        UserError: a stage failed for a reason unrelated to the values: machine, bucket, Git, or a signal from outside,
+            such as an out-of-memory kill.
     """
     command = [sys.executable, "-P", "-m", "dvc", "exp", "run", "--no-hydra", "--name", name]
     command += ["--message", f"{name}: {json.dumps(values)}"]
     command += [part for key, value in values.items() for part in ("--set-param", f"{key}={json.dumps(value)}")]
-    # Pushing is the user's: this clone's `origin` is the repository that it was cloned from.
+    # No automatic push: this clone's `origin` is the user's repository.
     variables = HERE.variables(workspace) | {MARK: str(workspace), "DVC_EXP_AUTO_PUSH": "false"}
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -122,7 +122,7 @@ def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: 
             errors="replace",
             start_new_session=True,
         ) as process,
-        stop.passed_on(process),
+        stop.forwarding(process),
     ):
         assert process.stdout is not None
         for line in process.stdout:
@@ -137,49 +137,53 @@ def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: 
 
 def _reason(log: Path, code: int) -> str:
     text = log.read_text(encoding="utf-8")
-    ended, said = _ENDED.search(text), [*_SAID.finditer(text)]
-    if ended is None:
-        last = [line for line in text.splitlines() if line.strip()][-1:] or ["it said nothing"]
-        raise DvcFailedError(f"`dvc exp run` ended with {code}: {last[0]}", hint=f"`{log}` has all that it said")
-    stage, ended_with = ended["stage"], int(ended["code"])
-    if ended_with in _ENDING:
-        raise _told(_ENDING[ended_with], stage, said, log)
-    number = _signal(ended_with)
-    message = " ".join(said[-1]["message"].split()) if said else f"{_how(ended_with, number)}{_last_error(text)}"
+    failed, errors = _FAILED_STAGE.search(text), [*_PRINTED_ERROR.finditer(text)]
+    if failed is None:
+        last = [line for line in text.splitlines() if line.strip()][-1:] or ["no output"]
+        raise DvcFailedError(
+            f"`dvc exp run` failed with exit code {code}: {last[0]}", hint=f"read its output in `{log}`"
+        )
+    stage, stage_code = failed["stage"], int(failed["code"])
+    if stage_code in _UNRELATED_CODES:
+        raise _unrelated_error(_UNRELATED_CODES[stage_code], stage, errors, log)
+    number = _signal(stage_code)
+    message = (
+        " ".join(errors[-1]["message"].split()) if errors else f"{_describe(stage_code, number)}{_last_error(text)}"
+    )
     if number is not None and number not in _FAULTS:
         raise _stopped(f"{stage}: {message}", number)
     return f"{stage}: {message}"
 
 
-def _told(kind: type[UserError], stage: str, said: list[re.Match[str]], log: Path) -> UserError:
-    message, hint = (said[-1]["message"].strip(), said[-1]["hint"]) if said else ("it failed", f"read `{log}`")
-    return kind(f"{stage}: {message}", hint=f"{hint}; then the same command goes on")
+def _unrelated_error(kind: type[UserError], stage: str, errors: list[re.Match[str]], log: Path) -> UserError:
+    message, hint = (errors[-1]["message"].strip(), errors[-1]["hint"]) if errors else ("it failed", f"read `{log}`")
+    return kind(f"{stage}: {message}", hint=f"{hint}; then the same command resumes")
 
 
 def _signal(code: int) -> signal.Signals | None:
-    """What ended a stage, if a signal did: -9 where the shell had become the stage, 137 where it waited for it."""
+    """The signal that ended a stage, if any: -9 if the shell was replaced by the stage, 137 if it waited for it."""
     number = -code if code < 0 else code - 128
     return signal.Signals(number) if number in {*signal.Signals} else None
 
 
 def _stopped(message: str, number: signal.Signals) -> UserError:
-    goes_on = "the same command goes on, from the newest state that was saved"
+    resumes = "the same command resumes from the newest checkpoint"
     if number == signal.SIGKILL:
         return MachineError(
             message,
-            hint=f"{goes_on}; killed there again, it needs more memory or a search without such values (`--study`)",
+            hint=f"{resumes}; if it is killed there again, use more memory or a search without such values (`--study`)",
         )
-    return InterruptionError(message, hint=goes_on)
+    return InterruptionError(message, hint=resumes)
 
 
-def _how(code: int, number: signal.Signals | None) -> str:
+def _describe(code: int, number: signal.Signals | None) -> str:
     if number is None:
-        return f"ended with {code}"
-    told = f"killed by {number.name}"
-    return f"{told}, as a system does that has no memory left" if number == signal.SIGKILL else told
+        return f"failed with exit code {code}"
+    text = f"killed by {number.name}"
+    return f"{text}, perhaps out of memory" if number == signal.SIGKILL else text
 
 
 def _last_error(text: str) -> str:
-    """The last line of a traceback, where there is one."""
+    """The last line of a traceback, if there is one."""
     lines = re.findall(r"^\w[\w.]*(?:Error|Exception|Interrupt)\b.*$", text, re.MULTILINE)
     return f": {lines[-1]}" if lines else ""

@@ -1,9 +1,9 @@
-"""Where trials run: a clone of the search's own, that shares the repository's cache.
+"""Workspace of the trials: a clone that belongs to the search and shares the repository's DVC cache.
 
-`dvc exp run --temp` would not do. It writes `params.yaml` into the working tree, detaches HEAD and stashes what is not
-committed: a kill at that moment takes the user's work apart. And each run begins in a new folder, where no training
-state is found again, nor what was finished before a kill. Here nobody's files are touched, and a trial begins where the
-last one ended, by which only stages run whose inputs are others; what comes out depends on the inputs alone.
+`dvc exp run --temp` is not suitable. It writes `params.yaml` to the working tree, detaches HEAD and stashes uncommitted
+changes: a kill at that moment leaves the user's working tree in disorder. And each run starts in a new folder, without
+the checkpoints and finished stages from before a kill. In this clone the user's files are not touched, and a trial
+starts where the last one ended, so only stages with changed inputs run; results depend only on the inputs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.runtime.files import replaced
 from gogooku3.search.trial import MARK
 
-_PATIENCE_S = 60.0
-"""That a trial of a killed search is given to save its state and end."""
+_TIMEOUT_S = 60.0
+"""Timeout for a trial of a killed search to save its checkpoint and end."""
 
 
 class Workspace:
@@ -36,11 +36,11 @@ class Workspace:
         self._root, self._commit = root, commit
 
     def prepare(self) -> None:
-        """Makes the clone, or takes the one that is there, with the repository's settings and cache.
+        """Creates the clone, or reuses the existing one, with the repository's settings and cache.
 
         Raises:
-            GitError: it cannot be cloned.
-            MachineError: a trial of a killed search is still at work in it, and does not end.
+            GitError: the repository cannot be cloned.
+            MachineError: a trial of a killed search still runs in it, and does not end.
         """
         _end(str(self.folder))
         new = not (self.folder / ".git").is_dir()
@@ -59,7 +59,7 @@ class Workspace:
         self._link_inputs()
 
     def clear(self) -> None:
-        """Readies it for a trial: removes locks and references that the last one left, and keeps its files."""
+        """Prepares the clone for a trial: removes stale locks and references, keeps the files of the last trial."""
         self._unlock()
         stale = git.run(self.folder, "for-each-ref", "--format=delete %(refname)", "refs/exps", "refs/stash")
         if stale:
@@ -68,7 +68,7 @@ class Workspace:
         git.run(self.folder, "reset", "--quiet")
 
     def reset(self) -> None:
-        """The commit's files as they are in Git; what Git and DVC ignore stays, training states among it."""
+        """Checks out the commit's files; files that Git and DVC ignore stay, such as checkpoints."""
         self._unlock()
         git.run(self.folder, "checkout", "--quiet", "--force", "--detach", self._commit)
 
@@ -87,17 +87,17 @@ class Workspace:
     def _setting(self, name: str) -> str:
         try:
             return git.run(self._root, "config", "--get", name).strip()
-        except GitError:  # nobody has set it
+        except GitError:  # not set
             return ""
 
     def _unlock(self) -> None:
-        """Removes the locks of killed processes of Git and DVC: none is at work here."""
+        """Removes stale locks of killed Git and DVC processes; none is running here."""
         for lock in (self.folder / ".git").rglob("*.lock"):
             lock.unlink()
         shutil.rmtree(self.folder / ".dvc/tmp", ignore_errors=True)
 
     def _link_inputs(self) -> None:
-        """Puts a link in the place of each input that neither Git nor DVC brings and that the repository has."""
+        """Links each input that neither Git nor DVC provides to the repository's file, if it exists there."""
         with Repo(str(self.folder)) as repo:
             outs = [out.fs_path for out in repo.index.outs]
             inputs = {
@@ -107,31 +107,31 @@ class Workspace:
                 if not isinstance(dep, ParamsDependency) and not any(overlap(dep.fs_path, out) for out in outs)
             }
         for name in sorted(inputs):
-            here, there = self.folder / name, self._root / name
-            if not here.exists() and there.exists():
-                here.parent.mkdir(parents=True, exist_ok=True)
-                here.symlink_to(there.resolve())
+            link, target = self.folder / name, self._root / name
+            if not link.exists() and target.exists():
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(target.resolve())
 
 
 def _end(mark: str) -> None:
-    """Ends the processes of a trial whose search was killed: first as Ctrl-C does, which saves its state."""
+    """Ends the processes of a trial whose search was killed: first with SIGINT, which saves a checkpoint."""
     for number in (signal.SIGINT, signal.SIGKILL):
-        for process in _of_trial(mark):
+        for process in _trial_processes(mark):
             process.send_signal(number)
-        until = time.monotonic() + _PATIENCE_S
-        while _of_trial(mark) and time.monotonic() < until:
+        deadline = time.monotonic() + _TIMEOUT_S
+        while _trial_processes(mark) and time.monotonic() < deadline:
             time.sleep(0.1)
-    left = [f"PID {process.pid}" for process in _of_trial(mark)]
-    if left:
-        raise MachineError(f"a trial of this search is still at work: {abbreviate(left)}", hint="end it first")
+    running = [f"PID {process.pid}" for process in _trial_processes(mark)]
+    if running:
+        raise MachineError(f"a trial of this search is still running: {abbreviate(running)}", hint="end it first")
 
 
-def _of_trial(mark: str) -> list[psutil.Process]:
-    found = []
+def _trial_processes(mark: str) -> list[psutil.Process]:
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == mark:
-                found.append(process)
-        except (psutil.Error, OSError):  # it has ended, or is somebody else's
+                processes.append(process)
+        except (psutil.Error, OSError):  # it has ended, or belongs to another user
             continue
-    return found
+    return processes
