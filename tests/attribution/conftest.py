@@ -1,4 +1,4 @@
-"""The small panel with families of features, one of which tells the targets, and a network that learnt it."""
+"""The small panel with feature families, one of which predicts the targets, and a network trained on it."""
 
 from __future__ import annotations
 

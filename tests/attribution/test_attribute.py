@@ -1,4 +1,4 @@
-"""One table and four series, the same every time, and written as JSON and CSV without a number that is none."""
+"""One table and four series, deterministic, and written as JSON and CSV without NaN in the JSON."""
 
 from __future__ import annotations
 

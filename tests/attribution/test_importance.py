@@ -1,4 +1,4 @@
-"""What a model needs is missed, what it does not read is not, to the bit."""
+"""Permuting used features loses RankIC; permuting unread ones changes no bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is altered goes together to other stocks, the same in every block, and nothing else changes."""
+"""Permuted features move together to other stocks, in the same way in every block, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_sessions_that_are_not_read_keep_what_their_stocks_share(inputs, known, 
 
 def test_neighbours_go_with_their_edges_to_another_stock(inputs, known):
     own_SKE = np.arange(12 * 3 * 3, dtype=np.float32).reshape(12, 3, 3)
-    told = PanelOnDevice(replace(known, edges_GSKE=own_SKE[None]), WINDOW, inputs.device)
-    before, after = block(told), block(PerturbedPanel(told, PermutedNeighbours(known, 0)))
+    inputs_with_edges = PanelOnDevice(replace(known, edges_GSKE=own_SKE[None]), WINDOW, inputs.device)
+    before, after = block(inputs_with_edges), block(PerturbedPanel(inputs_with_edges, PermutedNeighbours(known, 0)))
     assert torch.equal(after.x_ZSF.nan_to_num(9), before.x_ZSF.nan_to_num(9))
     whole = torch.cat([before.neighbours_DSK, before.edges_DSKE.flatten(2)], dim=-1)
     moved = torch.cat([after.neighbours_DSK, after.edges_DSKE.flatten(2)], dim=-1)

@@ -1,4 +1,4 @@
-"""A phase is measured by its own checkpoint, and its gain against the one before."""
+"""A phase is measured with its own weights, and its gain against the previous phase."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST, *CLOSED, LAST = PHASES
 
 @pytest.fixture
 def load_phase(network, skilled):
-    """A baseline that learnt something; behind it phases of closed gates, and a last one that was opened."""
+    """A trained baseline phase, then phases with closed gates, and a last one with open gates."""
     made = {name: network(name, opened=name == LAST) for name in (*CLOSED, LAST)}
     for phase in made.values():
         phase.load_state_dict({**phase.state_dict(), **skilled.state_dict()})
@@ -23,9 +23,9 @@ def load_phase(network, skilled):
 
 
 def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skilled):
-    told: list[str] = []
-    table = gains(load_phase, inputs, BOOTSTRAP, told.append)
-    assert told == [f"phase {name}" for name in PHASES]
+    steps: list[str] = []
+    table = gains(load_phase, inputs, BOOTSTRAP, steps.append)
+    assert steps == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
         expected = validate(skilled, inputs, split)
         for horizon, value in expected.items():

@@ -1,4 +1,4 @@
-"""A panel in which one feature foretells the next return in a straight line and two others only together."""
+"""A panel in which one feature predicts the next return linearly and two others only by their product."""
 
 from __future__ import annotations
 

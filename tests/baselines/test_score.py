@@ -44,7 +44,7 @@ def test_every_stock_with_a_bar_is_scored_and_no_other(market: Panel, scores: di
 
 
 def test_each_finds_of_what_is_planted_as_much_as_it_can_see(market: Panel, scores: dict[str, np.ndarray]):
-    # Half of the signal is a straight line, half a product: correlation .5/√1.5 by lines alone, .5·√2/√1.5 in all.
+    # Half of the signal is linear, half a product: correlation .5/√1.5 with a linear model, .5·√2/√1.5 in total.
     found = {name: rank_ic(market, scores_TSH) for name, scores_TSH in scores.items()}
     assert found["ridge"] == pytest.approx(0.39, abs=0.08)
     assert found["lightgbm"] > found["ridge"] + 0.05
@@ -93,7 +93,7 @@ def test_a_small_penalty_is_least_squares(market: Panel):
 
 
 def test_trees_stop_where_validation_is_best():
-    """With nothing to learn the first trees are the best ones: few are kept, and scores hardly differ."""
+    """Without signal, early stopping keeps few trees, and scores hardly differ."""
     noise = planted(straight=0, together=0, seed=2)
     long = replace(PARAMS, lightgbm=replace(PARAMS.lightgbm, rounds=1000))
     found, _ = score(noise, long, threads=2)

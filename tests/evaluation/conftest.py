@@ -1,4 +1,4 @@
-"""Markets of random returns, what the market was like in them, and parameters of a portfolio."""
+"""Markets of random returns with their market state, and portfolio parameters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def calm(sessions: int, stocks: int) -> MarketState:
 
 
 def forward_returns(returns_TS: np.ndarray, horizons: tuple[int, ...] = HORIZONS) -> np.ndarray:
-    """Targets made of returns from each close to the next; NaN where the horizon reaches past the end."""
+    """Targets from close-to-close returns; NaN where the horizon reaches past the end."""
     sessions = len(returns_TS)
     targets_TSH = np.full((*returns_TS.shape, len(horizons)), np.nan)
     for i, horizon in enumerate(horizons):

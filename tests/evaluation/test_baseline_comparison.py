@@ -55,7 +55,7 @@ def test_equal_weights_earn_the_mean_return_of_the_market(planted):
 def test_every_track_has_its_curve_over_the_same_sessions(planted):
     model, _, _, (_, curves) = planted
     assert curves["track"].unique(maintain_order=True).to_list() == ["model", "weaker", "same", EQUAL_WEIGHT]
-    held = model.sessions.drop_nans("net")
-    assert len(curves) == 4 * len(held)
-    first = curves.head(len(held))
-    assert first["cumulative_net"].to_list() == held["cumulative_net"].to_list()
+    backtest = model.sessions.drop_nans("net")
+    assert len(curves) == 4 * len(backtest)
+    first = curves.head(len(backtest))
+    assert first["cumulative_net"].to_list() == backtest["cumulative_net"].to_list()

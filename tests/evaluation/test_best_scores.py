@@ -1,4 +1,4 @@
-"""What the evaluation makes of the best possible scores of a planted market is what theory says of them.
+"""The evaluation of the best possible scores of a synthetic market agrees with theory.
 
 Scores in proportion to expected returns are the weights of the portfolio that the fundamental law of active management
 speaks of (Grinold, 1989): with a correlation of s between score and return over N stocks its Sharpe ratio per session
@@ -51,7 +51,7 @@ def market(*planted: str) -> SyntheticQuotes:
 
 @pytest.fixture(scope="module")
 def measured() -> Callable[..., tuple[dict, dict]]:
-    """The metrics of a market's oracle, and what the market says of it."""
+    """The metrics of a market's oracle, and their theoretical values."""
 
     @cache
     def measures_of(*planted: str) -> tuple[dict, dict]:
@@ -104,9 +104,9 @@ def test_the_oracles_sharpe_ratio_is_that_of_the_fundamental_law(measured, plant
 
 @pytest.mark.parametrize("planted", CASES, ids="+".join)
 def test_the_oracles_rank_ic_is_that_of_theory_and_all_of_what_can_be_reached(measured, planted):
-    metrics, told = measured(*planted)
+    metrics, theory = measured(*planted)
     for horizon in HORIZONS:
         found = metrics["rank_ic"][str(horizon)]
         width = (found["high"] - found["low"]) / 2
-        assert found["value"] == pytest.approx(told[str(horizon)]["rank_ic"], abs=1.5 * width)
+        assert found["value"] == pytest.approx(theory[str(horizon)]["rank_ic"], abs=1.5 * width)
         assert metrics["oracle"]["fraction"][str(horizon)] == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Mistakes that make a model look skilled, planted: each is refused before a number is made of it."""
+"""Injected leakage, look-ahead and survivorship mistakes: each is refused before metrics are computed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_label_of_another_horizon_is_refused(closes):
 
 
 def test_labels_of_stocks_that_are_about_to_leave_cannot_be_dropped(closes):
-    """A survivorship filter in the targets: what became of the stock that left is not counted."""
+    """Survivorship bias in the targets: the returns of a delisted stock are filtered out."""
     filtered = targets_of(closes)
     filtered[:, 4] = np.nan
     with pytest.raises(DataError, match="1305 on 2023-05-01 has nan"):
@@ -114,7 +114,7 @@ def test_sessions_out_of_order_are_refused():
 
 
 def test_closes_that_were_copied_with_their_next_are_refused(closes):
-    """A copy of one close has other neighbours; of whole bars, even one is refused where they are read."""
+    """A single duplicated close is not detected here; duplicated whole bars are refused when they are read."""
     checks.require_distinct_returns(SESSIONS, targets_of(closes)[..., 0])
     closes[16:18] = closes[9:11]
     with pytest.raises(DataError, match="after 2023-05-12 and after 2023-05-23 all stocks have the same returns"):

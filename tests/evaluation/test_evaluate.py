@@ -56,17 +56,17 @@ def test_the_record_starts_after_the_delay_and_ends_with_the_last_known_return()
 
 def test_the_table_is_made_of_the_series_beside_it():
     evaluation = run(*market(), traded_with(borrow_bps=40.0))
-    table, held = evaluation.metrics, evaluation.sessions.filter(pl.col("net").is_not_nan())
-    net = held["net"].to_numpy()
+    table, backtest = evaluation.metrics, evaluation.sessions.filter(pl.col("net").is_not_nan())
+    net = backtest["net"].to_numpy()
     ratio = net.mean() / net.std(ddof=1) * math.sqrt(252)
     assert table["sharpe"]["value"] == pytest.approx(ratio, rel=1e-12)
     assert table["annual_return"] / table["annual_volatility"] == pytest.approx(ratio, rel=1e-12)
     assert table["sharpe"]["low"] < ratio < table["sharpe"]["high"]
-    assert table["max_drawdown"] == held["drawdown"].min()
-    assert table["turnover"] == pytest.approx(held["turnover"].mean(), rel=1e-12)
+    assert table["max_drawdown"] == backtest["drawdown"].min()
+    assert table["turnover"] == pytest.approx(backtest["turnover"].mean(), rel=1e-12)
     assert table["cost"] == pytest.approx(5e-4 * 252 * table["turnover"], rel=1e-12)
     assert table["borrow"] == pytest.approx(0.5 * 40e-4, rel=1e-9)  # half of the capital is sold short
-    gross = held["gross"].mean() * 252
+    gross = backtest["gross"].mean() * 252
     assert gross - table["cost"] - table["borrow"] == pytest.approx(table["annual_return"], rel=1e-9)
     left = 252 * table["turnover"] * table["break_even_bps"] * 1e-4
     assert gross - table["borrow"] - left == pytest.approx(0, abs=1e-12)
@@ -87,7 +87,7 @@ def test_years_and_regimes_are_parts_of_the_whole():
     assert table["years"]["2023"]["sharpe"] == table["sharpe"]["value"]
     assert table["years"]["2023"]["sessions"] == table["sessions"] == table["regimes"]["rising"]["sessions"]
     assert table["regimes"]["falling"]["sharpe"] is None
-    # The index of `calm` rises evenly: nothing can be said of how the portfolio moves with it.
+    # The index of `calm` rises evenly: beta and correlation are undefined.
     assert table["exposure"]["market"] == {"beta": None, "correlation": None, "alpha": None}
     assert sum(table["exposure"]["sector"].values()) == pytest.approx(0, abs=1e-12)
 
@@ -251,7 +251,7 @@ def test_costs_that_are_left_out_show_in_the_table():
     free, paid = (run(scores, targets, traded_with(delay=0, cost_bps=cost)).metrics for cost in (0.0, 30.0))
     assert (free["cost"], free["borrow"]) == (0.0, 0.0)
     assert paid["sharpe"]["value"] < 0 < free["sharpe"]["value"]
-    # What trading may cost stands beside the result, whatever it was taken to cost.
+    # The break-even cost does not depend on the assumed cost.
     assert 0 < free["break_even_bps"] < 30
 
 

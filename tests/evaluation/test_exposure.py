@@ -38,9 +38,9 @@ def test_an_index_that_stands_still_explains_nothing(index):
 
 
 def test_a_sector_holds_the_sum_of_its_stocks():
-    held = holding([[0.3, -0.2, 0.1, -0.2], [0.1, 0.2, 0.3, -0.4]])
+    backtest = holding([[0.3, -0.2, 0.1, -0.2], [0.1, 0.2, 0.3, -0.4]])
     market_state = replace(calm(2, 4), sectors=("Foods", "Mining", "Foods", "Mining"))
-    found = exposure.sectors(held, market_state)
+    found = exposure.sectors(backtest, market_state)
     assert list(found) == ["Foods", "Mining"]
     assert found["Foods"] == pytest.approx((0.4 + 0.4) / 2)
     assert found["Mining"] == pytest.approx((-0.4 - 0.2) / 2)

@@ -101,7 +101,7 @@ def test_sectors_stand_by_stock_and_rows_are_cut_together(walk):
 
 
 def test_a_stock_with_bars_that_the_dataset_left_out_is_named(walk):
-    """A filter for survivors: the stock that was delisted is not among those that were scored."""
+    """Survivorship bias: the delisted stock is not among the scored stocks."""
     bars = bars_of(walk, np.ones_like(walk))
     with pytest.raises(DataError, match=rf"{T} bars .* of 1 stocks such as 1302, are not in the dataset"):
         MarketState.of_quotes(SESSIONS, ("1301", "1303"), bars, LISTED, index_of(walk[:, 0]))

@@ -1,4 +1,4 @@
-"""Pure noise through the whole evaluation: what it calls skill, and how often."""
+"""Pure noise through the whole evaluation: false positive rates."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FREE = replace(traded_with(PARAMS, cost_bps=0.0), bootstrap=replace(BOOTSTRAP, m
 
 
 def returns_of(rng: np.random.Generator) -> np.ndarray:
-    """Returns with a common part and fat tails, in which no score can foretell anything."""
+    """Returns with a common component and fat tails, which no score can predict."""
     common_T1, own_TS = rng.standard_normal((T, 1)), rng.standard_t(5, (T, S))
     return 0.01 * (common_T1 + own_TS)
 
 
 def persistent(rng: np.random.Generator, keep: float) -> np.ndarray:
-    """Scores of which each session's keeps most of the last one's: features that change slowly."""
+    """Autocorrelated scores, as from slowly changing features."""
     scores_TS = rng.standard_normal((T, S))
     for t in range(1, T):
         scores_TS[t] = keep * scores_TS[t - 1] + math.sqrt(1 - keep**2) * scores_TS[t]
@@ -67,7 +67,7 @@ def test_half_of_the_stocks_are_hit_and_one_seed_in_twenty_seems_skilled(tables)
 
 
 def test_the_best_of_fifty_experiments_is_not_significant_though_it_looks_it():
-    """One market and fifty sets of scores: the best one, its probability, and what deflation leaves of it."""
+    """One market and fifty sets of scores: the best one, its probabilistic and its deflated Sharpe ratio."""
     best = []
     for seed in range(12):
         rng = np.random.default_rng(seed)

@@ -17,11 +17,11 @@ CURVES = pl.DataFrame({"Date": DATES[:1], "track": ["model"], "cumulative_net": 
 
 def evaluation(rank_ic_1: np.ndarray) -> Evaluation:
     series = np.linspace(0.0, 0.22, 23)
-    held = {name: series + i for i, name in enumerate(("net", "turnover", "cumulative_net", "drawdown"))}
-    held["net"] = np.where(np.arange(23) < 1, np.nan, series)
+    backtest = {name: series + i for i, name in enumerate(("net", "turnover", "cumulative_net", "drawdown"))}
+    backtest["net"] = np.where(np.arange(23) < 1, np.nan, series)
     return Evaluation(
         metrics={},
-        sessions=pl.DataFrame({"Date": DATES} | held | {"rank_ic_1": rank_ic_1, "rank_ic_10": -rank_ic_1}),
+        sessions=pl.DataFrame({"Date": DATES} | backtest | {"rank_ic_1": rank_ic_1, "rank_ic_10": -rank_ic_1}),
         quantiles=pl.DataFrame({"horizon": [1, 1], "quantile": [1, 2], "mean_return": [-0.5, np.nan]}),
     )
 

@@ -63,7 +63,7 @@ def test_weights_are_neutral_within_the_cap_and_of_unit_gross_where_that_is_poss
     np.testing.assert_array_equal(gross_T > 0, np.abs(free).sum(axis=1) > 0)
     groups = [np.array([name == sector for name in SECTORS]) for sector in "ABC"] if neutral else [np.full(S, True)]
     for weights_S in found[(gross_T > 0) & (gross_T < 1 - 1e-9)]:
-        # Only where every group's smaller side is full to the cap is there less.
+        # Gross exposure is lower only if every group's smaller side is at the cap.
         for members in groups:
             sides = [np.abs(weights_S[members & (np.sign(weights_S) == side)]) for side in (1, -1)]
             np.testing.assert_allclose(min(sides, key=len), cap, rtol=1e-9)

@@ -44,7 +44,7 @@ def test_blocks_have_geometric_length_run_round_the_end_and_start_anywhere():
     assert index.min() == 0
     assert index.max() == sessions - 1
     step = (index[:, 1:] - index[:, :-1]) % sessions
-    # A new block follows on from the old one by chance once in `sessions`.
+    # By chance, a new block continues the old one with probability 1 / `sessions`.
     goes_on = (step == 1).mean()
     expected = 1 - (1 - 1 / sessions) / mean_block
     assert abs(goes_on - expected) < 4 * math.sqrt(expected * (1 - expected) / step.size)
@@ -93,7 +93,7 @@ def test_the_widening_is_that_of_the_matrices_it_stands_for(sessions, horizon, b
 
 
 def test_blocks_of_one_session_are_widened_by_little():
-    # One session less is free, and Student's quantile replaces the normal one.
+    # One degree of freedom less, and Student's quantile replaces the normal one.
     expected = math.sqrt(400 / 399) * stats.t.ppf(0.975, 399) / stats.norm.ppf(0.975)
     assert bootstrap.widening(400, 1, 1) == pytest.approx(expected, rel=1e-9)
 
@@ -108,7 +108,7 @@ def test_blocks_widen_the_interval_of_a_persistent_series():
 
 @pytest.mark.parametrize(("sessions", "horizon"), [(164, 1), (161, 5), (156, 10), (146, 20), (60, 20), (300, 20)])
 def test_intervals_of_noise_with_overlapping_targets_cover_zero_nineteen_times_in_twenty(sessions, horizon):
-    """As many sessions as a short test split has: the coverage that plain percentiles lack."""
+    """A short test split: plain percentiles would undercover."""
     trials = 400
     params = Bootstrap(draws=300, mean_block=10, seed=0)
     covered = plain = 0

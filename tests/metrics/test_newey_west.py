@@ -52,7 +52,7 @@ def test_newey_west_by_hand():
 
 
 def test_a_missing_session_keeps_its_place_in_time():
-    # The neighbours of the hole are two sessions apart: of deviations -1, 1, hole, -1, 1 two pairs touch.
+    # The neighbours of the NaN are two sessions apart: of deviations -1, 1, NaN, -1, 1 two pairs are adjacent.
     gap = np.array([1.0, 3.0, np.nan, 1.0, 3.0])
     assert newey_west_t(gap, 1) == pytest.approx(2 / (math.sqrt(4 - 2 * 0.5 * 2) / 4))
 

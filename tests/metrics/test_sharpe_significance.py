@@ -57,8 +57,8 @@ def test_no_length_proves_what_is_not_above_the_benchmark(ratio):
 
 def test_deflated_sharpe_reproduces_the_paper():
     # Bailey and López de Prado (2014): 1250 daily returns, annual Sharpe ratio 2.5 at 250 days a year, skewness −3,
-    # kurtosis 10, annual variance of the trials 1/2. Luck shows 0.1132 a day in 100 trials, which leaves a probability
-    # of 0.9004; with 46 trials it is 0.9505.
+    # kurtosis 10, annual variance of the trials 1/2. Chance gives 0.1132 a day in 100 trials, which leaves a
+    # probability of 0.9004; with 46 trials it is 0.9505.
     record = TrackRecord(2.5 / math.sqrt(250), 1250, -3, 10)
     for trials, probability in ((100, 0.9004), (46, 0.9505)):
         assert record.deflated(Trials(trials, variance=0.5 / 250)) == pytest.approx(probability, abs=5e-5)

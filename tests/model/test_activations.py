@@ -1,4 +1,4 @@
-"""ELU, GLU and the logistic function against torch's own and against float64."""
+"""ELU, GLU and sigmoid against torch's own and against float64."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAIRS = [(elu, F.elu), (glu, F.glu), (sigmoid, torch.sigmoid)]
 
 
 def values(dtype: torch.dtype) -> Tensor:
-    """Numbers of every size, both signs, and what a float can be besides."""
+    """Numbers of all magnitudes and both signs, and special floats."""
     large = torch.tensor([-1e30, -200.0, -88.8, -0.0, 0.0, 1e-30, 88.8, 200.0])
     return torch.cat([torch.linspace(-30, 30, 1000), large]).to(dtype).view(2, -1)
 
@@ -27,7 +27,7 @@ def test_values_and_gradients_are_those_of_torch(
     x = values(torch.float64).requires_grad_()
     found, expected = ours(x), torchs(x)
     torch.testing.assert_close(found, expected, rtol=1e-14, atol=1e-300)
-    if ours is sigmoid:  # for use behind a gradient, not through it
+    if ours is sigmoid:  # used in a backward pass, not differentiated itself
         return
     upstream = torch.linspace(-1, 2, found.numel(), dtype=torch.float64).view(found.shape)
     torch.testing.assert_close(

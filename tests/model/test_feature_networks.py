@@ -1,4 +1,4 @@
-"""All features at once against a plain loop over them, which autograd differentiates."""
+"""The fused feature networks against a plain loop that autograd differentiates."""
 
 from __future__ import annotations
 

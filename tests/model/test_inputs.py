@@ -1,4 +1,4 @@
-"""Blocks cut from a panel: windows, edges of the history, neighbours that join a drawn group."""
+"""Blocks cut from a panel: windows, edges of the history, graph neighbours of a drawn group."""
 
 from __future__ import annotations
 

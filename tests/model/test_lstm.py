@@ -13,7 +13,7 @@ SHAPES = [(1, 1, 1), (7, 5, 3), (33, 16, 8), (5, 60, 64)]
 
 
 def pair(size: int) -> tuple[Lstm, nn.LSTM]:
-    """Ours and torch's, made from one seed."""
+    """Our LSTM and torch's, from the same seed."""
     made: list[nn.LSTM] = []
     for make in (lambda: Lstm(size), lambda: nn.LSTM(size, size, batch_first=True)):
         torch.manual_seed(3)

@@ -1,4 +1,4 @@
-"""What the scores depend on, and what they must not depend on."""
+"""Inputs that scores depend on, and those that they must not depend on (no look-ahead)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_neighbour_is_heard_once_the_graph_is_on_and_not_before(
     """No edge ever reached the old graph block."""
     made = network(phase, opened=True)
     altered = block.x_ZSF.clone()
-    altered[:, 1] += 1  # the ring's neighbour of stock 0; stock 11 has it too, stocks 2 to 9 have not
+    altered[:, 1] += 1  # the ring's neighbour of stock 0; it is a neighbour of stock 11 too, but not of stocks 2 to 9
     before, after = scores(made, block), scores(made, block, altered)
     assert torch.equal(before[:, 0], after[:, 0]) is not hears
     assert torch.equal(before[:, 2:9], after[:, 2:9])

@@ -1,4 +1,4 @@
-"""A network in another precision: near the one in float32, repeatable, float32 where it must be."""
+"""Mixed precision: close to float32, deterministic, and float32 in the layers that need it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inputs(panel: Panel) -> PanelOnDevice:
 
 @pytest.fixture(params=[precision for precision in get_args(Precision) if precision != "float32"])
 def pair(request: pytest.FixtureRequest, network: Callable[..., Network], demo: Params) -> tuple[Network, Network]:
-    """The same weights in float32 and in another precision."""
+    """Networks with the same weights in float32 and in another precision."""
     numerics = replace(demo.numerics, precision=request.param)
     return network("finetune", opened=True), network("finetune", opened=True).to_device(CPU, numerics)
 
@@ -38,9 +38,9 @@ def test_scores_are_float32_and_near_those_of_float32(pair: tuple[Network, Netwo
     observed = np.isfinite(full)
     assert (np.isfinite(half) == observed).all()
     assert not np.array_equal(half[observed], full[observed])
-    # Where two Fourier components are about equally strong, the other one may be the dominant.
+    # If two Fourier components are about equally strong, rounding may change the dominant one.
     assert np.std(half[observed] - full[observed]) < 0.05 * np.std(full[observed])
-    # A score in bfloat16 would tie with many others.
+    # In bfloat16 many scores would be equal (ties).
     assert len(np.unique(half[observed])) > 0.9 * observed.sum()
 
 

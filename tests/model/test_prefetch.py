@@ -1,4 +1,4 @@
-"""Blocks that are read ahead are those that are cut in time; what goes wrong reaches who waits; no thread is left."""
+"""Prefetched blocks equal blocks cut on demand; reader errors reach the consumer; no thread is left."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_no_cuts_are_no_blocks(inputs: PanelOnDevice) -> None:
 
 
 class Watched(PanelOnDevice):
-    """Tells when a block is being read, and fails at one."""
+    """Signals when a block is read, and fails at one of them."""
 
     fails_at = -1
     read: list[int]

@@ -1,4 +1,4 @@
-"""The numerics probe: what it depends on, what it does not, and who is told."""
+"""The numerics probe: what it depends on, what it does not, and its warnings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def measured(*arguments: str, before: tuple[str, ...] = (), **variables: str) ->
 
 @pytest.mark.parametrize("threads", ["1", "2", "4"])
 def test_here_it_gives_what_is_known_of_the_domain(threads: str) -> None:
-    """Fails on a machine outside the domain, and where the network or a library changed: see `gogooku3.model.probe`."""
+    """Fails on a machine outside the domain, and after a change of network or libraries: see `gogooku3.model.probe`."""
     rows = json.loads((ROOT / "src/gogooku3/known_probes.json").read_text())
     row = measured("--threads", threads)
     if not any(all(known[name] == row[name] for name in ("exact_on", "torch", "numpy")) for known in rows):

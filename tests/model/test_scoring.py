@@ -1,4 +1,4 @@
-"""Scores are the same bits whichever range is asked for, and missing where there is no bar."""
+"""Scores are bitwise the same for any requested range, and NaN where there is no bar."""
 
 from __future__ import annotations
 

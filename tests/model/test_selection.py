@@ -1,4 +1,4 @@
-"""The grouped selection against a plain loop over features."""
+"""The batched variable selection against a plain loop over features."""
 
 from __future__ import annotations
 

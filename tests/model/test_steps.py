@@ -1,4 +1,4 @@
-"""The training benchmark: its loop over features is our network, and it counts what our network needs."""
+"""The training benchmark: its loop over features equals our network, and it counts our network's operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks on disk: round trip, and everything that does not fit is refused by name."""
+"""Weight files: round trip, and every mismatch is refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model was trained from comes back as it was written, or not at all."""
+"""Lineage: round trip, and invalid files are refused."""
 
 from __future__ import annotations
 

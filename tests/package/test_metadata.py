@@ -1,4 +1,4 @@
-"""What model hubs read of the card."""
+"""Front matter of the model card, as model hubs read it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def read(**changes: Any) -> dict[str, Any]:
 
 def test_the_head_names_licence_library_task_and_results() -> None:
     head = read()
-    told = {name: head[name] for name in ("language", "license", "library_name", "pipeline_tag")}
-    assert told == {
+    common = {name: head[name] for name in ("language", "license", "library_name", "pipeline_tag")}
+    assert common == {
         "language": "en",
         "license": "apache-2.0",
         "library_name": "gogooku3",

@@ -1,4 +1,4 @@
-"""A package is its manifest, and its golden predictions come out again or say by how much they do not."""
+"""Package integrity against its manifest, and golden predictions with their largest difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the card says of results: all that was measured, and in words what it does not show."""
+"""Results section of the card: all metrics, and a sentence on the baseline comparison."""
 
 from __future__ import annotations
 

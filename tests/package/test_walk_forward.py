@@ -1,4 +1,4 @@
-"""What the card says of a walk-forward, where there was one."""
+"""Walk-forward section of the card."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_series_and_folds_stand_with_their_intervals() -> None:
 
 def test_sessions_that_no_fold_tested_are_told() -> None:
     gap = {"from": "2022-05-02", "to": "2022-05-31", "sessions": 20}
-    told = " ".join(walk_forward_section({"walk_forward": walked(gaps=[gap])}).split())
+    text = " ".join(walk_forward_section({"walk_forward": walked(gaps=[gap])}).split())
     assert (
-        "without a position in sessions that no fold tests (2022-05-02 to 2022-05-31). Those sessions count as" in told
+        "without a position in sessions that no fold tests (2022-05-02 to 2022-05-31). Those sessions count as" in text
     )
-    assert "which lowers the Sharpe ratio (or raises it if below 0):" in told
+    assert "which lowers the Sharpe ratio (or raises it if below 0):" in text
 
 
 def test_without_a_walk_forward_the_card_says_nothing_of_it() -> None:

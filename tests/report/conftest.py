@@ -1,4 +1,4 @@
-"""What a run of six months leaves behind, made by the code that the stages run, of a model with planted skill."""
+"""Outputs of a run over six months, made by the stages' code, for a model with known skill."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ATTRIBUTION: dict[str, Any] = {
     },
     "phases": {"validation": _PHASES, "test": _PHASES},
 }
-"""Made up, as `metrics/attribution.json` has it."""
+"""Made-up content of `metrics/attribution.json`."""
 _FOLD = {
     "fold": 1,
     "test": {"first": "2023-05-01", "last": "2023-07-28"},
@@ -56,7 +56,7 @@ _FOLD = {
 
 
 def quality(findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the page takes from `data_quality.json`."""
+    """The parts of `data_quality.json` that the page shows."""
     months = [f"2023-{month:02d}" for month in range(1, 13)]
     return {
         "sound": not findings,
@@ -84,15 +84,15 @@ def lay_out(
     portfolio: dict[str, Any] | None = None,
     findings: list[dict[str, Any]] | None = None,
 ) -> Params:
-    """Writes what the stages before `report` would.
+    """Writes the outputs of the stages before `report`.
 
     Args:
         root: an empty folder.
-        params: of which the evaluation is another one.
+        params: parameters, of which the evaluation is changed.
         strength: correlation of each session's return with the signal that the scores hold two sessions of.
-        rival: noise in the scores of the baselines, in deviations of the model's.
-        portfolio: parameters of it that differ.
-        findings: of the data's quality.
+        rival: noise in the scores of the baselines, in standard deviations of the model's scores.
+        portfolio: portfolio parameters to change.
+        findings: data quality findings.
 
     Returns:
         The parameters of the run.
@@ -100,7 +100,7 @@ def lay_out(
     traded = replace(PORTFOLIO, **({"horizon": 1, "borrow_bps": 50.0} | (portfolio or {})))
     evaluation = replace(params.evaluation, portfolio=traded, quantiles=5, bootstrap=BOOTSTRAP)
     signal, targets = market(strength=strength, sessions=SESSIONS, stocks=STOCKS)
-    scores = signal + np.roll(signal, -1, axis=0)  # of the return after the next one too, which a delay leaves
+    scores = signal + np.roll(signal, -1, axis=0)  # of the return after the next one too, which remains after a delay
     outcome = outcome_of(targets)
     names = ("ridge", "lightgbm", "reversal", "momentum")
     noise = np.random.default_rng(1).standard_normal((len(names), *scores.shape))
@@ -144,7 +144,7 @@ def lay_out(
 
 @pytest.fixture
 def run(demo: Params, tmp_path: Path) -> Callable[..., Results]:
-    """Lays out a run that differs as its arguments say, and reads it back."""
+    """Writes a run with changed arguments, and reads it."""
 
     def read(**changes: Any) -> Results:
         root = tmp_path / "run"
@@ -155,20 +155,20 @@ def run(demo: Params, tmp_path: Path) -> Callable[..., Results]:
 
 @pytest.fixture(scope="session")
 def skilled(demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Of a model that earns and beats its baselines."""
+    """Results of a model that earns and beats its baselines."""
     root = tmp_path_factory.mktemp("skilled")
     return read_results(root, lay_out(root, demo))
 
 
 @pytest.fixture(scope="session")
 def drawn(skilled: Results) -> str:
-    """The page of it."""
+    """Its page."""
     return page(skilled)
 
 
 @pytest.fixture(scope="session")
 def drawn_whole(skilled: Results) -> str:
-    """The page of the same with attribution and a walk-forward of two folds, between which is a gap."""
+    """The same page with attribution and a walk-forward of two folds with a gap between them."""
     baselines = [{"name": name, **table} for name, table in skilled.baselines.items()]
     metrics = skilled.test | {"gaps": [{}], "baselines": baselines, "folds": [_FOLD, _FOLD | {"fold": 2}]}
     return page(replace(skilled, attribution=ATTRIBUTION, walk_forward=WalkForward(metrics, skilled.tracks)))
@@ -176,7 +176,7 @@ def drawn_whole(skilled: Results) -> str:
 
 @pytest.fixture(scope="session")
 def pair(skilled: Results) -> Pair:
-    """It beside one that is a session late."""
+    """The model paired with one that is a session late."""
     late = skilled.sessions.with_columns(pl.col("net", "^rank_ic_.*$").shift(1, fill_value=float("nan")))
     metrics = {"validation": skilled.validation, "test": skilled.test}
     old, new = (

@@ -1,4 +1,4 @@
-"""A real browser opens the pages from disk: nothing is missing, nothing is cut off, nothing is asked of anybody."""
+"""A real browser opens the pages from disk: nothing is missing or cut off, and no network request is made."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pages(drawn_whole: str, pair: Pair, tmp_path_factory: pytest.TempPathFactory
 
 
 def without_data(figures: list[dict[str, Any]]) -> list[str]:
-    """Labels of the figures in which no data, or not all that should be, are drawn."""
+    """Labels of the figures without data, or with incomplete data."""
     return [figure["label"] for figure in figures if not figure["marks"] or 0 in figure["marks"].values()]
 
 

@@ -1,4 +1,4 @@
-"""Two models side by side: their curves are of the same make from the first session to the last."""
+"""Comparison of two models: their curves are computed in the same way from the first session to the last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LACKING = 15
 
 
 def with_rank_ic(pair: Pair, known: int) -> Pair:
-    """Whose RankIC is 0.1 over one session and 0.3 over five, of which only the first sessions know the latter."""
+    """RankIC is 0.1 at horizon 1 and 0.3 at horizon 5; only the first sessions have the latter."""
     five = pl.when(pl.int_range(pl.len()) < known).then(0.3).otherwise(float("nan"))
     sides = [
         replace(side, sessions={"test": side.sessions["test"].with_columns(rank_ic_1=pl.lit(0.1), rank_ic_5=five)})

@@ -1,4 +1,4 @@
-"""Months hold what their sessions earned, shaded by how much that was."""
+"""Months have the compounded return of their sessions, with shades by size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a tier: verdict first, all numbers, nothing beside itself, the same bytes for the same results."""
+"""The page of a tier: verdict first, all numbers, self-contained, deterministic."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_the_numbers_are_those_of_the_metrics(drawn: str, skilled: Results) -> N
     text = Elements(drawn).text
     for cell in (skilled.test["rank_ic"]["5"], skilled.baselines["lightgbm"]["model_less_this"]["mean_rank_ic"]):
         assert f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]".replace("-", "−") in text
-    for said in (skilled.schema.abi, "x86-64-v3", "evaluation.portfolio.cost_bps", "Trained from scratch"):
-        assert said in text
+    for expected_text in (skilled.schema.abi, "x86-64-v3", "evaluation.portfolio.cost_bps", "Trained from scratch"):
+        assert expected_text in text
     assert skilled.hashes["model.safetensors"] in text
 
 

@@ -1,4 +1,4 @@
-"""What followed the scores, by quantile and by rank, is what the metrics say of it."""
+"""Returns by score quantile and rank agree with the metrics."""
 
 from __future__ import annotations
 

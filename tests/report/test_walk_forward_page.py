@@ -1,4 +1,4 @@
-"""A walk-forward stands on the page with its folds, beside the results of the packaged model."""
+"""The page shows a walk-forward with its folds, in addition to the results of the packaged model."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..pages.elements import Elements
 def test_the_series_and_every_fold_are_told(drawn: str, drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert 'id="walk-forward"' in drawn_whole
-    for said in ("retrained on 2 folds", "2023-05-01 – 2023-07-28", "12.5 %"):
-        assert said in text
+    for expected_text in ("retrained on 2 folds", "2023-05-01 – 2023-07-28", "12.5 %"):
+        assert expected_text in text
     assert drawn_whole.count("over the tests of all folds, with") == 2
     assert 'id="walk-forward"' not in drawn
 

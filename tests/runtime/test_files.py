@@ -1,4 +1,4 @@
-"""A file or folder under its final name is whole; what fails leaves what stood there."""
+"""Atomic writes: a file or folder under its final name is complete; a failure leaves the previous version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the bits come from: keys, threads, instruction set."""
+"""Pinned numerics: random keys, threads, instruction set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ print(json.dumps([torch.get_num_threads(), *kernels, numerics.environment(wanted
 
 
 def pinned(instruction_set: str, *before: str) -> list[Any]:
-    """Threads, kernels of torch and NumPy, and environment of a new process, in which other settings stood before."""
+    """Threads, kernels of torch and NumPy, and environment of a new process that starts with other settings."""
     done = subprocess.run(
         [*before, sys.executable, "-W", "error", "-c", SCRIPT, instruction_set],
         env={**os.environ, "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Prescott"},
@@ -101,7 +101,7 @@ def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest
 
 @pytest.mark.parametrize("variable", ["OMP_THREAD_LIMIT=1", "OMP_MAX_ACTIVE_LEVELS=0"])
 def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) -> None:
-    """Which libgomp reads when it loads: here before anything could be cleared."""
+    """Read by libgomp when it loads, before `pin` can remove it."""
     code = (
         "import torch; from gogooku3 import config; from gogooku3.runtime.numerics import prepare_torch;"
         " prepare_torch(config.load().numerics)"
@@ -115,7 +115,7 @@ def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) ->
 
 def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:
     _, kernels, *_, domain = pinned("native")
-    assert kernels != "DEFAULT"  # which the environment asked for
+    assert kernels != "DEFAULT"  # as requested by the environment
     assert domain["exact_on"] == f"{processor('model name')} {kernels}"
 
 

@@ -1,4 +1,4 @@
-"""A toy: real Git, real DVC and the project's own parameters, with stages that take no time."""
+"""A toy repository: real Git, real DVC and the project's own parameters, with fast stages."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ class Toy:
 
     @property
     def ran(self) -> list[str]:
-        """The stages that were run, in whatever clone."""
+        """The stages that ran, in any clone."""
         file = self.folder.parent / "ran.txt"
         return file.read_text().split() if file.exists() else []
 
     @property
     def pid(self) -> int:
-        """Of the stage that ran last."""
+        """Process ID of the stage that ran last."""
         return int((self.folder.parent / "pid").read_text())
 
     @property
@@ -107,17 +107,17 @@ class Toy:
         return done
 
     def space(self, parameters: dict[str, Any], *, trials: int = 3, **more: Any) -> None:
-        """Writes `space.yaml`, which Git does not know."""
+        """Writes `space.yaml`, untracked by Git."""
         content = {"objective": "mean_rank_ic", "trials": trials, "seed": 0, "parameters": parameters} | more
         (self.folder / "space.yaml").write_text(json.dumps(content))
 
     def search(self, *options: str) -> dict[str, Any]:
-        """`gogooku3 search space.yaml --json`, which must end well."""
+        """Runs `gogooku3 search space.yaml --json`, which must succeed."""
         found: dict[str, Any] = json.loads(self.run("gogooku3", "search", "space.yaml", "--json", *options).stdout)
         return found
 
     def refused(self, *options: str, code: int) -> str:
-        """What a search says that ends with a code."""
+        """Stderr of a search that fails with an exit code."""
         done = self.run("gogooku3", "search", "space.yaml", *options, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -142,7 +142,7 @@ def begun(folder: Path, environment: dict[str, str], *command: str) -> subproces
 
 
 def wait(until: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Until something is so, which must be before the process ends."""
+    """Waits until a condition holds, which must be before the process ends."""
     while not until():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -166,7 +166,7 @@ def kill_trials(root: Path) -> None:
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
-    """A committed pipeline that was run once."""
+    """A committed pipeline after one run."""
     folder = tmp_path / "toy"
     (folder / "src").mkdir(parents=True)
     toy = Toy(folder)

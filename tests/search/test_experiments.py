@@ -1,4 +1,4 @@
-"""Experiments are read from Git as DVC keeps them."""
+"""Experiments are read from the Git references of DVC."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A commit, and four experiments on it: a good one, one with other metrics, two with none."""
+    """A commit with four experiments: a valid one, one with other metrics, two without metrics."""
     folder = tmp_path / "repository"
     (folder / "metrics").mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")

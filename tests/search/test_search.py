@@ -1,4 +1,4 @@
-"""Searches with real DVC and real experiments, killed for real."""
+"""Searches with real DVC and real experiments, and with real kills."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = {
 
 
 def state(toy: Toy) -> tuple[str, ...]:
-    """All that a user would miss: HEAD, index, files, stashes."""
+    """State of the user's clone: HEAD, index, files, stashes."""
     asked = (("symbolic-ref", "HEAD"), ("rev-parse", "HEAD"), ("diff",), ("diff", "--cached"), ("stash", "list"))
     return (*(toy.run("git", *each).stdout for each in asked), toy.run("git", "status", "--porcelain").stdout)
 
@@ -69,20 +69,20 @@ def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
 
 
 def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
-    """A trial would take the data of the commit without a word."""
+    """A trial would silently use the data of the commit."""
     bars = toy.folder / "data/raw/bars.csv"
     bars.parent.mkdir(parents=True)
     toy.space(SIZES)
     bars.write_text("old\n")
     toy.run("dvc", "add", "--quiet", str(bars))
-    said = toy.refused(code=1)
-    assert "without uncommitted changes: ?? data/raw/bars.csv.dvc\nhint: commit them" in said
+    stderr = toy.refused(code=1)
+    assert "without uncommitted changes: ?? data/raw/bars.csv.dvc\nhint: commit them" in stderr
     toy.run("git", "add", "--all")
     toy.run("git", "commit", "--quiet", "--message", "Old bars")
     bars.write_text("new\n")
     toy.run("dvc", "add", "--quiet", str(bars))
-    said = toy.refused(code=1)
-    assert "without uncommitted changes: M data/raw/bars.csv.dvc\nhint: commit them" in said
+    stderr = toy.refused(code=1)
+    assert "without uncommitted changes: M data/raw/bars.csv.dvc\nhint: commit them" in stderr
     assert not (toy.folder / "logs").exists()
 
 
@@ -172,16 +172,16 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
         wait(lambda: toy.ran.count("train") > ran, victim)
         time.sleep(0.5)
         os.kill(victim.pid, number)
-        _, said = victim.communicate(timeout=120)
-    assert victim.returncode == 130, said
+        _, stderr = victim.communicate(timeout=120)
+    assert victim.returncode == 130, stderr
     by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-    assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` resumes" in said
+    assert f"error: stopped by {by}: 1 of 3 trials are done\nhint: `gogooku3 search space.yaml` resumes" in stderr
     assert [trial["state"] for trial in toy.search()["trials"]] == ["complete"] * 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "command", "code", "told"),
+    ("number", "command", "code", "message"),
     [
         (signal.SIGKILL, "python stage.py train", 4, "killed by SIGKILL, perhaps out of memory"),
         (signal.SIGKILL, "true && python stage.py train && true", 4, "killed by SIGKILL, perhaps out of memory"),
@@ -190,9 +190,9 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
     ],
 )
 def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_command_goes_on(
-    toy: Toy, tmp_path: Path, number: signal.Signals, command: str, code: int, told: str
+    toy: Toy, tmp_path: Path, number: signal.Signals, command: str, code: int, message: str
 ) -> None:
-    """The shell that runs a stage becomes it, or waits for it: DVC then says -9 or 137."""
+    """The shell is replaced by the stage, or waits for it: DVC then reports -9 or 137."""
     pipeline = (toy.folder / "dvc.yaml").read_text()
     (toy.folder / "dvc.yaml").write_text(pipeline.replace("cmd: python stage.py train", f"cmd: {command}"))
     toy.run("dvc", "repro", "--quiet")
@@ -204,10 +204,10 @@ def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_comman
         wait(lambda: toy.ran.count("train") > ran, search)
         time.sleep(0.5)
         os.kill(toy.pid, number)
-        _, said = search.communicate(timeout=120)
-    assert search.returncode == code, said
-    assert f"error: train: {told}" in said
-    assert "\nhint: the same command resumes" in said
+        _, stderr = search.communicate(timeout=120)
+    assert search.returncode == code, stderr
+    assert f"error: train: {message}" in stderr
+    assert "\nhint: the same command resumes" in stderr
     found = toy.search()
     assert toy.ran.count("train") == ran + 2, "the one that was killed, and the same again"
     assert found["trials"] == whole["trials"]
@@ -216,7 +216,7 @@ def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_comman
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_trials_of_an_undisturbed_search(toy: Toy, tmp_path: Path) -> None:
-    """Alone, which leaves a trial at work, and with all that it had started; the files of the user stay as they are."""
+    """Killed alone, which leaves a trial running, and with all its children; the user's files stay unchanged."""
     (toy.folder / "README.md").write_text("not committed\n")
     toy.space(SIZES)
     undisturbed, began = toy.copy(tmp_path / "undisturbed/toy"), time.monotonic()

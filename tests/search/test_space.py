@@ -1,4 +1,4 @@
-"""What a search may try: files that are refused, and values that the schema would refuse."""
+"""Search spaces: invalid files, and values that the schema would refuse."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
 def test_what_the_schema_would_refuse_is_refused_before_anything_runs(
     tmp_path: Path, tree: dict[str, Any], parameters: str, message: str
 ) -> None:
-    told = refused(tmp_path, parameters, tree)
-    assert message in told
-    assert "\nhint: " in told
+    text = refused(tmp_path, parameters, tree)
+    assert message in text
+    assert "\nhint: " in text
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 12])
@@ -125,9 +125,9 @@ def test_in_a_space_too_large_to_combine_every_pair_is_checked(tmp_path: Path, t
     many += ["model.backbone.dropout: {low: 0.0, high: 0.5}", "train.recipe.gradient_clip: {low: 0.5, high: 2.0}"]
     many += ["quotes.seed: {low: 0, high: 150}", "train.recipe.batch_stocks: {choices: [60, 120]}"]
     check(read(written(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [240, 3840]}"]))), tree)
-    told = refused(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [120, 3840]}"]), tree)
-    assert "`train.recipe.batch_size` 120" in told
-    assert "is one session, of which no Sharpe ratio exists" in told
+    text = refused(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [120, 3840]}"]), tree)
+    assert "`train.recipe.batch_size` 120" in text
+    assert "is one session, of which no Sharpe ratio exists" in text
 
 
 @pytest.mark.parametrize(

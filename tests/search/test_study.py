@@ -1,4 +1,4 @@
-"""What a study proposes and remembers."""
+"""A study's proposals and its recorded trials."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def grown(file: Path, trials: int, reopened: bool) -> list[FinishedTrial]:
 
 
 def test_the_same_study_proposes_the_same_points_however_often_it_is_taken_up_again(tmp_path: Path) -> None:
-    """12 trials: the first ten are drawn, the others come from the estimator."""
+    """12 trials: the first ten are random, the others come from the estimator."""
     whole = grown(tmp_path / "whole", 12, reopened=False)
     assert whole == grown(tmp_path / "again", 12, reopened=True)
     assert len({known.values["rate"] for known in whole}) == 12
@@ -68,7 +68,7 @@ def test_what_is_proposed_lies_in_the_space_with_its_types(tmp_path: Path) -> No
 
 
 def test_what_was_learnt_counts(tmp_path: Path) -> None:
-    """After thirty trials, proposals are better than the first ten, which nothing was known for."""
+    """After thirty trials, proposals are better than the first ten, which are random."""
     values = [known.value for known in grown(tmp_path / "study", 30, reopened=False) if known.value is not None]
     assert sum(values[-10:]) / 10 > sum(values[:9]) / 9 + 0.3
 

@@ -1,4 +1,4 @@
-"""The datasets of the tests that judge them."""
+"""Datasets for the quality tests."""
 
 from __future__ import annotations
 

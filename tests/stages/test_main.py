@@ -1,4 +1,4 @@
-"""The runner of stages: an unknown stage or phase is one clear error."""
+"""The stage runner: an unknown stage or phase gives one clear error."""
 
 from __future__ import annotations
 

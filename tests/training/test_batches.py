@@ -1,4 +1,4 @@
-"""The order of training: a function of seed, phase and epoch, inside the train split, every sample once."""
+"""Batch sampler: a function of seed, phase and epoch, within the train split, every sample once."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_files_are_delivered_together_and_then_no_state_is_left(
 def test_a_full_disk_costs_the_new_state_and_not_the_one_before(
     open_checkpoints: Callable[..., Checkpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The limit on a file's size is a disk that takes so much and no more."""
+    """The limit on the file size simulates a full disk."""
     large = replace(state(0, 5), tensors={"weights:a": torch.zeros(100_000)})
     store = open_checkpoints()
     store.save(state(0, 3))

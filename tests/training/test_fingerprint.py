@@ -31,7 +31,7 @@ def test_every_bit_of_every_tensor_counts(network: Callable[..., Network]) -> No
 
 
 def test_it_is_the_sum_of_bits_times_odd_places() -> None:
-    """By NumPy's integers, which wrap as well."""
+    """Computed with NumPy's integers, which wrap around too."""
     module = nn.Linear(5, 3)
     totals = {}
     for name, tensor in module.state_dict().items():

@@ -21,7 +21,7 @@ from gogooku3.training.losses import loss
 
 RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
 BATCH = Batch(20, 4, np.array([0, 1, 4, 5, 6, 9, 11]))
-"""Each of its stocks has neighbours that are not in it."""
+"""Each of its stocks has neighbours outside the batch."""
 
 Make = Callable[..., Network]
 
@@ -65,7 +65,7 @@ def test_one_share_is_the_step_as_a_whole_to_the_bit(network: Make, inputs: Pane
 def test_without_dropout_the_number_of_shares_changes_loss_and_gradients_by_roundings(
     shares: int, network: Make, inputs: PanelOnDevice
 ) -> None:
-    made = network("gat", opened=True)  # not in training: nothing is dropped
+    made = network("gat", opened=True)  # evaluation mode: no dropout
     whole, divided = (gradients(made, inputs, count) for count in (1, shares))
     assert whole.keys() == divided.keys()
     for name, gradient in whole.items():

@@ -1,4 +1,4 @@
-"""Each block sees the effect that it is there for, and sees it where it is: on markets with one planted effect each.
+"""Each block learns the effect that it is made for, on synthetic markets with one alpha signal each.
 
 The slow effect is for the backbone. A cycle that shows in the level of a stock's turnover alone, below what sets one
 stock apart from another, is for the normalisation that takes cycles and levels apart. The neighbours' effect cannot be
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.slow
 
 STOCKS = 72
 FEATURES = ("ret_1", "ret_overnight_1", "vol_close_20", "log_turnover_1")
-"""What the effects are seen in, and the last return; nothing that compares turnover with its own past."""
+"""Features that show the effects, and the last return; none compares turnover with its own past."""
 MODEL = replace(SMALL, backbone=replace(SMALL.backbone, window=16))
 RECIPE = Recipe(
     seed=1,
@@ -62,7 +62,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
-    """Makes the panel of a market in which one effect is planted."""
+    """Makes the panel of a market with one alpha signal."""
 
     @cache
     def panel_of(effect: str, strength: float) -> Panel:
@@ -107,7 +107,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Panel]:
 
 
 def shuffled(panel: Panel) -> Panel:
-    """Targets that went to other stocks of their session: nothing can be foretold."""
+    """Targets permuted among the stocks of each session: nothing can be predicted."""
     random, y_TSH = np.random.default_rng(0), panel.y_TSH.copy()
     for row_SH, present_S in zip(y_TSH, panel.present_TS, strict=True):
         row_SH[present_S] = row_SH[random.permutation(np.flatnonzero(present_S))]
@@ -115,13 +115,13 @@ def shuffled(panel: Panel) -> Panel:
 
 
 class Training:
-    """Phases that are trained on a panel one after the other, as the stage does, and what they reach on test."""
+    """Phases trained on a panel one after the other, as the stage does, and their test RankIC."""
 
     def __init__(self, panel: Panel, models: Path) -> None:
         self._inputs, self._models = PanelOnDevice(panel, MODEL.backbone.window, CPU), models
 
     def phase(self, phase: Phase, epochs: int, *, control: bool = False) -> np.ndarray:
-        """[T, H] RankIC after a phase; as control without the block that it adds, in a folder of its own."""
+        """[T, H] RankIC after a phase; the control run, without the block that it adds, has a folder of its own."""
         if control:
             assert phase.previous is not None
             phase = replace(phase, blocks=PHASES[phase.previous].blocks)
@@ -144,13 +144,13 @@ class Training:
         return np.stack([rank_ic(scores_TSH[..., h], y_TSH[..., h]) for h in range(len(panel.horizons))], axis=1)
 
     def untrained(self) -> np.ndarray:
-        """[T, H] RankIC of the first weights."""
+        """[T, H] RankIC of the initial weights."""
         panel = self._inputs.panel
         shape = PHASES["baseline"].architecture(panel.abi, len(panel.features), list(panel.horizons), MODEL)
         return self.reached(Network(shape, RECIPE.seed))
 
     def closed(self, phase: str, gate: str) -> np.ndarray:
-        """[T, H] RankIC of what a phase left, with a gate closed."""
+        """[T, H] RankIC of a phase's weights, with a gate closed."""
         network = load(self._models / phase)
         with torch.no_grad():
             network.get_parameter(gate).zero_()
@@ -158,7 +158,7 @@ class Training:
 
 
 def least_gain(ours_TH: np.ndarray, theirs_TH: np.ndarray) -> float:
-    """Lower bound of the interval of the difference of the mean RankICs: above 0 where there is a gain."""
+    """Lower bound of the interval of the difference of the mean RankICs: above 0 if there is a gain."""
     low = mean_over_horizons(ours_TH - theirs_TH, (1, 5), BOOTSTRAP)["low"]
     assert low is not None
     return float(low)
@@ -195,7 +195,7 @@ def test_the_graph_hears_the_neighbours(market: Callable[..., Panel], tmp_path: 
     assert least_gain(after, before) > 0
     assert least_gain(after, control) > 0
     assert least_gain(control, before) <= 0
-    # It is what comes from the neighbours: with that gate closed nothing of the gain is left.
+    # The gain comes from the neighbours: with that gate closed it disappears.
     assert least_gain(training.closed("gat", "graph.gate_H"), before) <= 0
     training = Training(shuffled(panel), tmp_path / "shuffled")
     training.phase(PHASES["baseline"], 1)

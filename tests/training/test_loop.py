@@ -109,7 +109,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel
 
 
 def test_patience_ends_a_phase_and_changes_nothing_before(network: Make, run: Run) -> None:
-    """At this rate the first epochs are the best."""
+    """With this learning rate the first epochs are the best."""
     phase = Phase(epochs=12, learning_rate=5e-2)
     uninterrupted = run(network("baseline"), phase=phase).history
     for patience in (1, 2):
@@ -277,7 +277,7 @@ def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a
     losses, expected = ([epoch.train_loss for epoch in each.history.epochs] for each in (uninterrupted, plain))
     assert losses[-1] < losses[0]
     assert losses != expected
-    if circumstance == "bf16":  # shares draw other dropout
+    if circumstance == "bf16":  # dropout differs between shards
         np.testing.assert_allclose(losses, expected, rtol=0.2, atol=0.05)
     made = network("finetune")
     made.load_state_dict(uninterrupted.weights)
@@ -306,7 +306,7 @@ def test_patience_counts_on_after_a_cut(
     recipe, phase = replace(RECIPE, patience=2), Phase(epochs=12, learning_rate=5e-2)
     uninterrupted = run(network("baseline"), recipe, phase)
     epochs = len(uninterrupted.history.epochs)
-    monkeypatch.setattr(Checkpoints, "due", lambda _: False)  # epochs' ends alone are saved
+    monkeypatch.setattr(Checkpoints, "due", lambda _: False)  # checkpoints only at the end of epochs
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", Power(epochs - 2)(Checkpoints.save))
         with pytest.raises(SystemExit):

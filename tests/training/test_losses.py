@@ -95,10 +95,10 @@ def test_the_gradient_is_the_derivative(term: str) -> None:
 
 
 def of_a_session(scores_S: np.ndarray, targets_S: np.ndarray) -> tuple[float, np.ndarray]:
-    """What the unit-gross portfolio of a session earns, and its derivative by the scores.
+    """Return of a session's unit-gross portfolio, and its gradient with respect to the scores.
 
-    With centred scores c and G = Σ|c|, r = Σ c·y / G and ∂r/∂c = (y − r·sign c) / G; centring takes the mean out of
-    that gradient too.
+    With centred scores c and G = Σ|c|, r = Σ c·y / G and ∂r/∂c = (y − r·sign c) / G; centring removes the mean
+    from that gradient too.
     """
     centred_S = scores_S - scores_S.mean()
     gross = np.abs(centred_S).sum()
@@ -149,7 +149,7 @@ def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "batch_stocks", "told"),
+    ("batch_size", "batch_stocks", "message"),
     [
         (256, 64, "is 4 sessions: its Sharpe ratio has a standard error of 0.50 per session"),
         (1024, 94, "is 10 sessions: its Sharpe ratio has a standard error of 0.32 per session"),
@@ -157,12 +157,14 @@ def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None
         (1024, 64, None),
     ],
 )
-def test_batches_too_small_for_a_sharpe_ratio_are_told_of(batch_size: int, batch_stocks: int, told: str | None) -> None:
-    """The tier that was lost had batches of 256."""
+def test_batches_too_small_for_a_sharpe_ratio_are_told_of(
+    batch_size: int, batch_stocks: int, message: str | None
+) -> None:
+    """The lost tier had batches of 256."""
     recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(sharpe=1.0))
     found = noise_warning(recipe)
-    assert (told is None) == (found is None)
-    assert told is None or told in str(found)
+    assert (message is None) == (found is None)
+    assert message is None or message in str(found)
     assert noise_warning(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(ic=1.0))) is None
 
 

@@ -171,7 +171,7 @@ def test_every_parameter_that_differs_is_named_with_both_values(
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("features", "expected_text"),
     [
         ([0, 1, 2, 3, 4], "1 missing: feature_5"),
         ([0, 1, 2, 3, 4, 5, 6], "1 added: feature_6"),
@@ -179,10 +179,10 @@ def test_every_parameter_that_differs_is_named_with_both_values(
     ],
 )
 def test_a_dataset_of_other_features_is_refused_by_column(
-    parent: Path, architecture: Callable[[str], Architecture], features: list[int], said: str
+    parent: Path, architecture: Callable[[str], Architecture], features: list[int], expected_text: str
 ) -> None:
     other = replace(SCHEMA, features=tuple(column(f"feature_{i}") for i in features))
-    with pytest.raises(MismatchError, match=f"does not have the features of `tier1@v1.0.0`: {said}"):
+    with pytest.raises(MismatchError, match=f"does not have the features of `tier1@v1.0.0`: {expected_text}"):
         require_match(parent, "tier1@v1.0.0", architecture("finetune"), other)
 
 

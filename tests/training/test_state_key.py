@@ -1,4 +1,4 @@
-"""What a state belongs to names every input of a phase, and changes with each of them."""
+"""The checkpoint key names every input of a phase, and changes with each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A market with its quotes, two folds on it, and the scores that they left."""
+"""A market with its quotes, two folds, and their scores."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FOLDS = [
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """A panel, the quotes that it was made of, and scores of a model and its baselines on all sessions."""
+    """A panel, its quotes, and scores of a model and its baselines on all sessions."""
 
     panel: Panel
     quotes: Quotes
     scores: dict[str, np.ndarray]
 
     def write(self, folder: Path, folds: list[Fold]) -> tuple[Path, Path]:
-        """What stages `fold` and `fold_baselines` leave: scores from validation on, each fold's its own."""
+        """Output of the stages `fold` and `fold_baselines`: each fold's scores from validation on."""
         for fold in folds:
             rows = slice(fold.spans["validation"][0], fold.spans["test"][1] + 1)
             model = self.scores["model"][rows]
@@ -46,7 +46,7 @@ class Market:
 
 @pytest.fixture(scope="session")
 def market() -> Market:
-    """One score foretells a third of the next return; a stock lists late, another leaves."""
+    """One score predicts a third of the next return; one stock is listed late, another delisted."""
     random = np.random.default_rng(5)
     signal_TS = random.standard_normal((SESSIONS, STOCKS))
     returns_TS = np.zeros((SESSIONS, STOCKS))

@@ -1,4 +1,4 @@
-"""The plan: what skfolio's splitter cuts, no price of the future, and nothing that does not fit."""
+"""The plan equals skfolio's splitter, has no look-ahead, and refuses folds that do not fit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def indices(fold: Fold, split: str) -> np.ndarray:
     [(120, 30, 25, 20), (60, 25, 1, 20), (150, 40, 45, 21), (64, 26, 30, 33)],
 )
 def test_every_fold_is_what_skfolio_cuts(train: int, validation: int, test: int, embargo: int, expanding: bool) -> None:
-    """The outer cut is training with validation against test, the inner one training against validation."""
+    """The outer split is training plus validation versus test, the inner one training versus validation."""
     fitting = folds_that_fit(len(SESSIONS), WalkForward(train, validation, test, expanding, [1]), embargo)
     walk = WalkForward(train, validation, test, expanding, list(range(1, fitting + 1)))
     folds = planned(walk, replace(SPLIT, embargo=embargo))
@@ -86,7 +86,7 @@ def test_only_the_folds_that_are_named_are_planned_each_as_among_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("walk", "told"),
+    ("walk", "text"),
     [
         (replace(WALK, folds=[1, 6]), "fold 6 of `evaluation.walk_forward.folds` has no session to test"),
         (replace(WALK, train=250, folds=[1]), "there are 300 sessions, and 0 folds fit"),
@@ -94,10 +94,10 @@ def test_only_the_folds_that_are_named_are_planned_each_as_among_all() -> None:
         (replace(WALK, validation=24), "fold 1 has 24 usable validation sessions and needs 25"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_counts(walk: WalkForward, told: str) -> None:
+def test_what_does_not_fit_is_refused_with_the_counts(walk: WalkForward, text: str) -> None:
     with pytest.raises(DataError) as refusal:
         planned(walk)
-    assert told in refusal.value.message
+    assert text in refusal.value.message
 
 
 def test_the_last_fold_ends_with_the_data() -> None:
@@ -122,7 +122,7 @@ def test_a_plan_is_read_as_it_was_written_in_the_order_of_the_numbers(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("spans", "told"),
+    ("spans", "text"),
     [
         ({"train": (0, 130)}, "targets of train over 20 sessions reach 11 sessions into the validation of fold 1"),
         ({"train": (0, 120)}, "reach 1 sessions into the validation of fold 1"),
@@ -130,13 +130,13 @@ def test_a_plan_is_read_as_it_was_written_in_the_order_of_the_numbers(tmp_path: 
     ],
 )
 def test_targets_that_reach_into_what_follows_are_refused(
-    tmp_path: Path, spans: dict[str, tuple[int, int]], told: str
+    tmp_path: Path, spans: dict[str, tuple[int, int]], text: str
 ) -> None:
     (fold,) = planned(replace(WALK, folds=[1]))
     write(tmp_path, [Fold(1, fold.spans | spans)])
     with pytest.raises(DataError) as refusal:
         read_plan(tmp_path, SESSIONS, HORIZON)
-    assert told in refusal.value.message
+    assert text in refusal.value.message
 
 
 def test_a_session_that_two_folds_test_is_named(tmp_path: Path) -> None:

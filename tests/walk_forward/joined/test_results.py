@@ -1,4 +1,4 @@
-"""What the series is worth: as one portfolio over all folds, beside its baselines, and fold by fold."""
+"""Evaluation of the joined series: one portfolio over all folds, its baselines, and fold by fold."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def results(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Results
 
 
 def test_folds_of_one_model_are_worth_what_it_is_on_all_their_sessions(market: Market, results: Results) -> None:
-    """Positions go over the border: with a limit on trades, setting up anew in fold 2 would show."""
+    """Positions are kept across the fold boundary: with a turnover limit, restarting in fold 2 would show."""
     panel, rows = market.panel, slice(65, 125)
     conditions = market_state_of(panel, market.quotes, 65, 124)
     whole = evaluate(
@@ -53,19 +53,19 @@ def test_each_fold_is_told_by_its_own_sessions(market: Market, results: Results)
     days = market.panel.sessions
     track = results.evaluation.sessions
     assert [fold["fold"] for fold in results.metrics["folds"]] == [1, 2]
-    for told, fold in zip(results.metrics["folds"], FOLDS, strict=True):
+    for row, fold in zip(results.metrics["folds"], FOLDS, strict=True):
         first, last = fold.spans["test"]
-        assert told["test"] == {"first": str(days[first]), "last": str(days[last]), "sessions": 30}
+        assert row["test"] == {"first": str(days[first]), "last": str(days[last]), "sessions": 30}
         own = track.filter(pl.col("Date").is_between(days[first].item(), days[last].item()))
-        assert told["sharpe"]["value"] == pytest.approx(float(sharpe(own["net"].drop_nans().to_numpy())), rel=1e-12)
+        assert row["sharpe"]["value"] == pytest.approx(float(sharpe(own["net"].drop_nans().to_numpy())), rel=1e-12)
         means = [own[f"rank_ic_{h}"].drop_nans().mean() for h in (1, 5)]
-        assert told["mean_rank_ic"]["value"] == pytest.approx(np.mean(means), rel=1e-12)
-        gain = told["mean_rank_ic"]["value"] - told["baselines"]["lightgbm"]
-        assert told["model_less_lightgbm"]["value"] == pytest.approx(gain, rel=1e-9)
-        assert told["model_less_lightgbm"]["low"] < gain < told["model_less_lightgbm"]["high"]
-        validation = FOLDS[told["fold"] - 1].rows("validation")
-        assert -1 < told["validation_rank_ic"] < 1
-        assert validation.stop - validation.start == told["validation"]["sessions"]
+        assert row["mean_rank_ic"]["value"] == pytest.approx(np.mean(means), rel=1e-12)
+        gain = row["mean_rank_ic"]["value"] - row["baselines"]["lightgbm"]
+        assert row["model_less_lightgbm"]["value"] == pytest.approx(gain, rel=1e-9)
+        assert row["model_less_lightgbm"]["low"] < gain < row["model_less_lightgbm"]["high"]
+        validation = FOLDS[row["fold"] - 1].rows("validation")
+        assert -1 < row["validation_rank_ic"] < 1
+        assert validation.stop - validation.start == row["validation"]["sessions"]
 
 
 def test_the_baselines_stand_beside_the_series(results: Results) -> None:
@@ -74,7 +74,7 @@ def test_the_baselines_stand_beside_the_series(results: Results) -> None:
     for each in results.metrics["baselines"]:
         assert each["model_less_this"]["sessions"] == results.metrics["sessions"] == 59
     assert results.curves["track"].unique(maintain_order=True).to_list() == ["model", *names]
-    # The model sees twice as much of what moves the next return as ridge and the trees do, the factors nothing.
+    # The model has twice the signal of ridge and the trees; the factors have none.
     value = {each["name"]: each["mean_rank_ic"]["value"] for each in results.metrics["baselines"][:4]}
     assert results.metrics["mean_rank_ic"]["value"] > value["lightgbm"] > max(value["reversal"], value["momentum"])
     assert results.folds.height == 2 * 5
@@ -88,9 +88,9 @@ def test_in_a_gap_the_portfolio_holds_nothing(market: Market, tmp_path: Path) ->
     free = replace(PARAMS, portfolio=replace(PARAMS.portfolio, max_turnover=None))
     series = join(market.panel, [FOLDS[0], later], *market.write(tmp_path, [FOLDS[0], later]))
     found = measure(market.panel, market.quotes, [FOLDS[0], later], series, free)
-    # Positions of the last tested session are traded a session later, and there is none to follow them.
-    held = found.evaluation.sessions["gross"].to_numpy()[31:41]
-    np.testing.assert_array_equal(held, 0.0)
+    # Positions from the last test session would trade a session later, which does not exist.
+    backtest = found.evaluation.sessions["gross"].to_numpy()[31:41]
+    np.testing.assert_array_equal(backtest, 0.0)
     assert found.metrics["flat_sessions"] == 10
     assert found.metrics["gaps"][0]["sessions"] == 10
 
@@ -103,7 +103,7 @@ def test_a_bar_without_a_score_is_refused(market: Market, tmp_path: Path) -> Non
 
 
 def test_targets_that_are_not_the_returns_of_the_bars_are_refused(market: Market, tmp_path: Path) -> None:
-    """A label shifted by a session, in one fold alone."""
+    """A label shifted by one session (leakage), in one fold only."""
     y_TSH = market.panel.y_TSH.copy()
     y_TSH[100:110] = y_TSH[101:111]
     with pytest.raises(DataError, match="targets of horizon 1 differ from the returns of the bars"):

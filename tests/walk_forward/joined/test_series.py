@@ -1,4 +1,4 @@
-"""The folds' tests joined: each session by the model of its own fold, none twice, gaps by name."""
+"""Joined tests: each session is scored by the model of its own fold, none twice, and gaps are listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_each_session_has_the_scores_of_the_fold_that_tests_it(market: Market, t
     one, two = FOLDS
     other = replace(market, scores={name: -scores for name, scores in market.scores.items()})
     folders = market.write(tmp_path, [one])
-    other.write(tmp_path, [two])  # its validation are sessions that fold 1 tests
+    other.write(tmp_path, [two])  # its validation sessions are test sessions of fold 1
     series = join(market.panel, FOLDS, *folders)
     assert series.rows == slice(65, 125)
     for name, scores_TSH in {"model": series.scores_TSH, **series.baselines}.items():
