@@ -68,7 +68,7 @@ def test_the_working_tree_compares_as_the_commit_that_it_equals(compared: Any) -
 def test_a_model_beside_itself_shows_no_difference(compared: Any) -> None:
     printed = CliRunner().invoke(command, ["after", "HEAD"])
     assert printed.exit_code == 0
-    assert "test: No difference between after and HEAD is shown" in printed.stdout
+    assert "test: No significant difference between after and HEAD" in printed.stdout
 
 
 def test_too_few_sessions_in_common_are_refused_and_nothing_is_written(compared: Any, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_version_that_wrote_no_sessions_is_compared_by_its_metrics_alone(compa
     edit(compared, lambda metrics: (metrics / "sessions/test.csv").unlink(), "older")
     printed = CliRunner().invoke(command, ["older"])
     assert printed.stdout.splitlines()[:2] == [
-        "validation: No difference between older and workspace is shown",
+        "validation: No significant difference between older and workspace",
         "test: older and workspace cannot be compared session by session",
     ]
     page = (compared.folder / "logs/compare.html").read_text()
@@ -184,4 +184,4 @@ def test_other_data_and_another_portfolio_are_cautioned_against(compared: Any) -
     assert printed.exit_code == 0
     text = Elements((compared.folder / "logs/compare.html").read_text()).text
     assert "Quotes or dataset differ" in text
-    assert "The portfolio differs" in text
+    assert "The portfolio parameters differ" in text

@@ -124,7 +124,7 @@ def test_it_stands_beside_a_later_model_on_a_page(
         ranks = found["RankIC, 5 session(s)"]
         assert [cell.split(" [")[0] for cell in ranks] == [f"{t['rank_ic']['5']['value']:.3f}" for t in (old, new)]
     assert f"{TAG} has no results by session for validation and test" in page
-    assert "–: not measured at that revision" in page
+    assert "–: not available for that revision" in page
     assert "Returns after costs" not in page
 
 
