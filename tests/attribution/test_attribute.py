@@ -32,7 +32,7 @@ def found(load_phase, inputs, schema):
     return made, steps
 
 
-def test_every_step_is_told_once(found):
+def test_every_step_reports_progress_once(found):
     _, steps = found
     assert [done for done, _ in steps] == list(range(len(steps)))
     assert {total for _, total in steps} == {len(steps)}

@@ -53,7 +53,7 @@ def test_a_network_that_ignores_its_neighbours_is_not_influenced_by_them(network
             assert ignored == (name == "deaf"), (name, way)
 
 
-def test_what_is_drawn_depends_on_the_name_and_nothing_before(skilled, inputs, schema):
+def test_draws_depend_on_the_name_and_not_on_earlier_draws(skilled, inputs, schema):
     columns = families(schema)["signal"]
     one, two = (Importance(skilled, inputs, "validation", BOOTSTRAP) for _ in range(2))
     two.of_features(columns, "before")

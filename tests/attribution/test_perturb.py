@@ -82,7 +82,7 @@ def test_neighbours_go_with_their_edges_to_another_stock(inputs, known):
 
 
 @pytest.mark.parametrize("way", [without_neighbours, "permuted"])
-def test_where_there_is_no_graph_yet_nobody_gets_neighbours(inputs, known, way):
+def test_before_the_first_graph_no_stock_gets_neighbours(inputs, known, way):
     alter = PermutedNeighbours(known, 0) if way == "permuted" else way
     altered = block(PerturbedPanel(inputs, alter), 0)
     assert (altered.neighbours_DSK[:5] == -1).all()

@@ -43,7 +43,7 @@ def test_every_stock_with_a_bar_is_scored_and_no_other(market: Panel, scores: di
         np.testing.assert_array_equal(np.isfinite(found).all(axis=2), market.present_TS[FIRST:], err_msg=name)
 
 
-def test_each_finds_of_what_is_planted_as_much_as_it_can_see(market: Panel, scores: dict[str, np.ndarray]):
+def test_each_baseline_finds_the_part_of_the_signal_in_its_reach(market: Panel, scores: dict[str, np.ndarray]):
     # Half of the signal is linear, half a product: correlation .5/√1.5 with a linear model, .5·√2/√1.5 in total.
     found = {name: rank_ic(market, scores_TSH) for name, scores_TSH in scores.items()}
     assert found["ridge"] == pytest.approx(0.39, abs=0.08)

@@ -103,7 +103,7 @@ def test_the_oracles_sharpe_ratio_is_that_of_the_fundamental_law(measured, plant
 
 
 @pytest.mark.parametrize("planted", CASES, ids="+".join)
-def test_the_oracles_rank_ic_is_that_of_theory_and_all_of_what_can_be_reached(measured, planted):
+def test_the_oracles_rank_ic_agrees_with_theory_and_has_fraction_one(measured, planted):
     metrics, theory = measured(*planted)
     for horizon in HORIZONS:
         found = metrics["rank_ic"][str(horizon)]

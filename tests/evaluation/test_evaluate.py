@@ -54,7 +54,7 @@ def test_the_record_starts_after_the_delay_and_ends_with_the_last_known_return()
     assert sessions["Date"][0] == date(2023, 5, 1)
 
 
-def test_the_table_is_made_of_the_series_beside_it():
+def test_the_table_agrees_with_its_series():
     evaluation = run(*market(), traded_with(borrow_bps=40.0))
     table, backtest = evaluation.metrics, evaluation.sessions.filter(pl.col("net").is_not_nan())
     net = backtest["net"].to_numpy()
@@ -115,7 +115,7 @@ def test_the_portfolio_trades_the_score_of_its_own_horizon():
     np.testing.assert_allclose(run(other, targets).sessions["gross"], -run(scores, targets).sessions["gross"])
 
 
-def test_a_planted_signal_is_found():
+def test_a_known_signal_is_found():
     scores, targets = market(strength=0.3)
     table = run(scores, targets, traded_with(delay=0, cost_bps=0.0)).metrics
     planted = 6 / math.pi * math.asin(0.15)
@@ -132,7 +132,7 @@ def test_a_signal_for_the_next_session_earns_nothing_a_session_late():
     assert abs(np.mean(late)) < 3 * math.sqrt(252 / T / 30)
 
 
-def test_quantiles_rise_with_a_planted_signal():
+def test_quantile_returns_rise_with_a_known_signal():
     frame = run(*market(strength=0.5)).quantiles
     assert frame.columns == ["horizon", "quantile", "mean_return"]
     assert frame["horizon"].to_list() == [1] * 5 + [5] * 5
@@ -197,7 +197,7 @@ def test_positions_without_a_next_return_are_counted():
     assert run(scores, targets).metrics["unpriced_positions"] == 3
 
 
-def test_a_horizon_that_no_session_lives_to_see_is_none():
+def test_a_horizon_without_targets_is_undefined():
     scores, targets = market()
     targets[..., 1] = np.nan
     table = run(scores, targets, traded_with(horizon=1)).metrics

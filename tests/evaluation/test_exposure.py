@@ -33,7 +33,7 @@ def test_beta_and_alpha_are_those_of_least_squares():
 
 
 @pytest.mark.parametrize("index", [np.full(30, 0.001), np.full(30, np.nan)])
-def test_an_index_that_stands_still_explains_nothing(index):
+def test_a_constant_index_gives_undefined_beta(index):
     assert all(math.isnan(value) for value in exposure.market(np.random.default_rng(0).standard_normal(30), index))
 
 

@@ -147,7 +147,7 @@ def test_a_limit_of_turnover_makes_every_trade_in_the_same_part():
 
 
 @given(scores, stn.arrays(np.float64, (T, S), elements=st.floats(-0.125, 0.125, width=16)))
-def test_what_the_whole_market_does_leaves_the_gross_return_as_it_is(scores_TS, returns_TS):
+def test_a_market_wide_return_does_not_change_the_gross_return(scores_TS, returns_TS):
     market_T1 = np.linspace(-0.3, 0.4, T)[:, None]
     alone, with_market = traded(scores_TS, returns_TS), traded(scores_TS, returns_TS + market_T1)
     np.testing.assert_allclose(with_market.gross_U, alone.gross_U, atol=1e-12)
@@ -174,7 +174,7 @@ def test_a_position_without_a_next_return_earns_nothing_is_counted_and_moves_no_
     assert backtest.unpriced_U.tolist() == [1]  # the second stock has no return either, but no position
 
 
-def test_sessions_at_the_end_that_nobody_has_a_return_for_are_not_part_of_the_record():
+def test_sessions_at_the_end_without_returns_are_left_out():
     returns_TS = np.full((5, 2), 0.01)
     returns_TS[1] = returns_TS[3:] = np.nan
     backtest = traded(np.tile([1.0, 2.0], (5, 1)), returns_TS)
@@ -215,7 +215,7 @@ def test_the_break_even_cost_leaves_nothing():
     assert abs(at_cost.net_U.mean()) < 0.01 * free.net_U.mean()
 
 
-def test_at_capacity_the_trades_are_the_given_share_of_what_is_traded():
+def test_at_capacity_the_trades_are_the_given_share_of_the_traded_value():
     backtest = traded([[2, 1, -1, -2], [-2, 1, 2, -1]], np.zeros((2, 4)), delay=0)
     value = np.array([[1e6, 2e6, 3e6, 4e6], [5e6, 6e6, 7e6, 8e6]])
     capital = portfolio.capacity(backtest, value, 0.05)

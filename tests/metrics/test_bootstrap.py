@@ -81,7 +81,7 @@ def test_the_variance_that_the_widening_reckons_with_is_that_of_resampled_means(
 
 
 @pytest.mark.parametrize(("sessions", "horizon", "block"), [(40, 1, 5), (40, 8, 8), (30, 8, 16)])
-def test_the_widening_is_that_of_the_matrices_it_stands_for(sessions, horizon, block):
+def test_the_widening_equals_that_of_explicit_matrices(sessions, horizon, block):
     """tr(AS) and 2 tr(ASAS) with the matrices written out; the mean's true variance is that of S."""
     lag = np.abs(np.arange(sessions)[:, None] - np.arange(sessions))
     overlap = np.maximum(1 - lag / horizon, 0)

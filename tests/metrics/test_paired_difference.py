@@ -50,7 +50,7 @@ def test_sessions_that_one_track_does_not_have_say_nothing():
     assert "rank_ic" not in table
 
 
-def test_what_moves_both_does_not_blur_their_difference():
+def test_common_movements_cancel_in_the_paired_difference():
     common = 0.02 * noise(T)
     net = 0.001 + common + 0.0005 * noise(T, seed=1)
     paired = paired_differences(track(net), track(common), PARAMS)["sharpe"]

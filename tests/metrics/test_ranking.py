@@ -136,7 +136,7 @@ def test_quantile_returns_are_the_means_of_the_members_and_weighted_by_size_sum_
         assert (np.diff(member_S[both][order]) >= 0).all()
 
 
-def test_a_planted_signal_is_recovered_as_its_correlation():
+def test_a_known_signal_is_recovered_as_its_correlation():
     strength = 0.3
     signal, rest = noise(400, 200), noise(400, 200, seed=1)
     targets = strength * signal + math.sqrt(1 - strength**2) * rest

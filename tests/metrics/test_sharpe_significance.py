@@ -51,7 +51,7 @@ def test_at_the_minimum_length_the_probability_is_the_confidence():
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.05])
-def test_no_length_proves_what_is_not_above_the_benchmark(ratio):
+def test_a_ratio_below_the_benchmark_has_no_minimum_track_record(ratio):
     assert math.isnan(TrackRecord(ratio, 100, 0, 3).minimum_length(0.1))
 
 
@@ -92,7 +92,7 @@ def test_trials_that_truly_differ_ask_for_more():
 
 
 @pytest.mark.parametrize("variance", [0, 0.5 / 299])
-def test_few_or_alike_trials_do_not_make_luck_small(variance):
+def test_few_or_similar_trials_do_not_underestimate_chance(variance):
     record = TrackRecord.of(0.1 + noise(300))
     assert record.deflated(Trials(20, variance)) == record.deflated(Trials(20)) == record.deflated(Trials(20, 1 / 299))
 
@@ -105,7 +105,7 @@ def test_it_survives_as_many_trials_as_leave_it_significant(ratio):
     assert most == MANY_TRIALS or record.deflated(Trials(most + 1)) < CONFIDENCE
 
 
-def test_what_is_not_significant_alone_survives_no_trial():
+def test_an_insignificant_ratio_survives_no_trial():
     assert TrackRecord(0.01, 300, 0.0, 3.0).trials_survived == 0
     assert TrackRecord(2.0, 300, 0.0, 3.0).trials_survived == MANY_TRIALS
     assert UNDEFINED.trials_survived == 0

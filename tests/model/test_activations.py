@@ -46,7 +46,7 @@ def test_narrow_types_are_exact_to_their_last_bits(
     torch.testing.assert_close(found.double(), torchs(x.double()), rtol=3 * torch.finfo(dtype).eps, atol=1e-30)
 
 
-def test_gradients_of_what_was_computed_before_are_those_of_autograd() -> None:
+def test_gradients_equal_those_of_autograd() -> None:
     x = values(torch.float64).requires_grad_()
     upstream = torch.linspace(-1, 2, x.numel(), dtype=torch.float64).view(x.shape)
     (expected,) = torch.autograd.grad(elu(x), x, upstream)
@@ -58,6 +58,6 @@ def test_gradients_of_what_was_computed_before_are_those_of_autograd() -> None:
 
 
 @pytest.mark.parametrize(("ours", "torchs"), PAIRS)
-def test_what_is_not_a_number_stays_seen(ours: Callable[[Tensor], Tensor], torchs: Callable[[Tensor], Tensor]) -> None:
+def test_nan_propagates(ours: Callable[[Tensor], Tensor], torchs: Callable[[Tensor], Tensor]) -> None:
     x = torch.tensor([[torch.nan, 1.0, torch.inf, -torch.inf, 2.0, 3.0, torch.nan, -1.0]])
     assert torch.equal(ours(x).isnan(), torchs(x).isnan())

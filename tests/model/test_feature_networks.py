@@ -81,7 +81,7 @@ def test_nothing_of_the_size_of_all_vectors_is_kept() -> None:
     assert kept < features * rows * size / 2
 
 
-def test_the_rows_are_computed_the_same_whatever_stands_in_other_tiles() -> None:
+def test_a_row_does_not_depend_on_other_tiles() -> None:
     features, rows, size = SHAPES[1]
     networks, (_, input_FM3, weight_FM) = FeatureNetworks(features, size), inputs(features, rows)
     input_FM3, weight_FM = input_FM3.detach().float(), weight_FM.detach().float()

@@ -43,7 +43,7 @@ def test_neighbours_join_a_drawn_group_as_inputs_without_targets(panel: Panel, i
     assert [members[i] for i in block.neighbours_DSK[0, 1].tolist()] == [7, 8, 9]
 
 
-def test_a_neighbour_outside_the_group_is_none(inputs: PanelOnDevice) -> None:
+def test_a_neighbour_outside_the_group_is_marked_missing(inputs: PanelOnDevice) -> None:
     block = inputs.block(20, 1, np.array([0, 2]), with_neighbours=False)
     assert block.neighbours_DSK[0].tolist() == [[-1, 1, -1], [-1, -1, -1]]
 

@@ -60,7 +60,7 @@ def test_a_score_does_not_depend_on_later_sessions(network: Callable[..., Networ
 @pytest.mark.parametrize(
     ("phase", "hears"), [("baseline", False), ("adaptive_norm", False), ("gat", True), ("finetune", True)]
 )
-def test_a_neighbour_is_heard_once_the_graph_is_on_and_not_before(
+def test_a_neighbour_affects_scores_only_with_the_graph_block(
     network: Callable[..., Network], block: Block, phase: str, hears: bool
 ) -> None:
     """No edge ever reached the old graph block."""

@@ -43,7 +43,7 @@ def measured(*arguments: str, before: tuple[str, ...] = (), **variables: str) ->
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "4"])
-def test_here_it_gives_what_is_known_of_the_domain(threads: str) -> None:
+def test_the_probe_of_this_machine_matches_the_known_one(threads: str) -> None:
     """Fails on a machine outside the domain, and after a change of network or libraries: see `gogooku3.model.probe`."""
     rows = json.loads((ROOT / "src/gogooku3/known_probes.json").read_text())
     row = measured("--threads", threads)
@@ -108,7 +108,7 @@ def test_one_rounding_of_one_block_changes_it(monkeypatch: pytest.MonkeyPatch) -
     assert probe.probe(NATIVE) != honest
 
 
-def test_a_machine_that_departs_is_warned_of_and_with_strict_refused(
+def test_a_probe_mismatch_warns_and_with_strict_raises(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(probe, "known_value", lambda numerics: "0123456789abcdef")
@@ -120,7 +120,7 @@ def test_a_machine_that_departs_is_warned_of_and_with_strict_refused(
         probe.prepare(replace(NATIVE, strict=True))
 
 
-def test_where_nothing_is_known_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_domain_gives_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert probe.known_value(NATIVE) is None
     probe.prepare(replace(NATIVE, strict=True))
     assert not caplog.text

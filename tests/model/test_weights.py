@@ -14,7 +14,7 @@ from gogooku3.model.weights import CONFIG, WEIGHTS, fill, load, read_tensors, sa
 
 
 @pytest.mark.parametrize("phase", ["baseline", "gat"])
-def test_a_saved_network_comes_back_bit_for_bit(network: Callable[..., Network], tmp_path: Path, phase: str) -> None:
+def test_a_saved_network_round_trips_bitwise(network: Callable[..., Network], tmp_path: Path, phase: str) -> None:
     made = network(phase)
     save(made, tmp_path)
     loaded = load(tmp_path)
@@ -48,7 +48,7 @@ def test_a_block_that_the_weights_lack_is_named(network: Callable[..., Network])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04 not safetensors"])
-def test_what_is_not_a_whole_safetensors_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_safetensors_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / WEIGHTS).write_bytes(content)
     with pytest.raises(DataError, match="not a valid safetensors file"):
         read_tensors(tmp_path / WEIGHTS)

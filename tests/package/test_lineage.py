@@ -14,7 +14,7 @@ PARENT = Parent("tier1@v1.0.0", "0" * 40, "ab" * 32)
 
 
 @pytest.mark.parametrize("parent", [None, PARENT])
-def test_a_lineage_comes_back(tmp_path: Path, parent: Parent | None) -> None:
+def test_a_lineage_round_trips(tmp_path: Path, parent: Parent | None) -> None:
     write_lineage(parent, tmp_path)
     assert read_lineage(tmp_path) == parent
 
@@ -32,7 +32,7 @@ def test_a_lineage_comes_back(tmp_path: Path, parent: Parent | None) -> None:
         '{"start_from": {"tag": "a@v1.0.0", "commit": "0", "model_sha256": "0", "x": 1}}',
     ],
 )
-def test_what_states_no_lineage_is_refused_and_never_taken_for_scratch(tmp_path: Path, content: str | None) -> None:
+def test_an_invalid_lineage_is_refused_and_not_taken_for_scratch(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / LINEAGE).write_text(content)
     with pytest.raises(DataError):

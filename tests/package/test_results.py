@@ -37,7 +37,7 @@ def difference(low: float | None, high: float | None) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high}
 
 
-def test_every_metric_stands_with_its_interval_in_both_columns():
+def test_every_metric_has_its_interval_in_both_columns():
     text = section()
     for row in (
         "| Sharpe | 1.250 [0.500, 2.000] | 1.250 [0.500, 2.000] |",
@@ -82,7 +82,7 @@ def test_a_metric_that_the_table_does_not_hold_is_a_dash():
     assert set(cells({}).values()) == {"–"}
 
 
-def test_the_baselines_stand_beside_the_model():
+def test_the_baselines_are_compared_with_the_model():
     text = section()
     assert "| **model** | 1.250 [0.500, 2.000] | | 0.050 [-0.050, 0.150] | |" in text
     cells = "0.250 [-0.500, 1.000]"
@@ -119,7 +119,7 @@ def test_the_verdict_is_part_of_the_card():
         ({"delay": 0}, "trades use the same prices as the scores (look-ahead)"),
     ],
 )
-def test_what_nobody_could_have_had_is_said_in_bold(portfolio: dict[str, Any], says: str):
+def test_untradable_results_have_a_bold_warning(portfolio: dict[str, Any], says: str):
     assert f"**These results are not tradable: {says}.**" in section(portfolio)
     assert "not tradable" not in section()
 

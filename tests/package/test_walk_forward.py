@@ -40,7 +40,7 @@ def test_series_and_folds_stand_with_their_intervals() -> None:
         assert row in lines, row
 
 
-def test_sessions_that_no_fold_tested_are_told() -> None:
+def test_sessions_that_no_fold_tests_are_listed() -> None:
     gap = {"from": "2022-05-02", "to": "2022-05-31", "sessions": 20}
     text = " ".join(walk_forward_section({"walk_forward": walked(gaps=[gap])}).split())
     assert (
@@ -49,5 +49,5 @@ def test_sessions_that_no_fold_tested_are_told() -> None:
     assert "which lowers the Sharpe ratio (or raises it if below 0):" in text
 
 
-def test_without_a_walk_forward_the_card_says_nothing_of_it() -> None:
+def test_without_a_walk_forward_the_section_is_empty() -> None:
     assert walk_forward_section({"test": {}}) == ""

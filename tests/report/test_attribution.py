@@ -29,7 +29,7 @@ def ways(score_change: float | None, loss: dict[str, float]) -> dict[str, Any]:
     return ATTRIBUTION["neighbours"] | {"emptied": way, "permuted": way}
 
 
-def test_phases_and_families_are_told(drawn_whole: str) -> None:
+def test_phases_and_families_are_shown(drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert 'id="attribution"' in drawn_whole
     for expected_text in ("volatility", "17.1 %", "0.250 [−0.125, 0.500]", "Attention by lag in sessions"):
@@ -37,7 +37,7 @@ def test_phases_and_families_are_told(drawn_whole: str) -> None:
 
 
 @pytest.mark.parametrize("neighbours", [ATTRIBUTION["neighbours"], None])
-def test_neighbours_are_told_where_there_is_a_graph(neighbours: dict[str, Any] | None) -> None:
+def test_neighbours_are_shown_if_there_is_a_graph(neighbours: dict[str, Any] | None) -> None:
     text = section_text(neighbours)
     for expected_text in ("A stock keeps 38 %", "without neighbours0.12", "with those of another stock0.15"):
         assert (expected_text in text) == (neighbours is not None)
@@ -51,7 +51,7 @@ def test_neighbours_are_told_where_there_is_a_graph(neighbours: dict[str, Any] |
         (None, (0.0, 0.0, 0.0), "–0.000 [0.000, 0.000]"),
     ],
 )
-def test_a_graph_that_is_dead_is_told_from_one_that_is_heard_and_of_little_use(
+def test_an_unused_graph_is_distinguished_from_one_of_little_use(
     change: float | None, loss: tuple[float, float, float], row: str
 ) -> None:
     text = section_text(ways(change, dict(zip(("value", "low", "high"), loss, strict=True))))

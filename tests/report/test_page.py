@@ -40,7 +40,7 @@ def test_every_figure_says_what_it_shows_and_every_table_has_heads(drawn: str) -
     assert all("scope" in attributes for attributes in heads)
 
 
-def test_every_picture_that_is_drawn_stands_on_the_page(drawn: str, skilled: Results) -> None:
+def test_every_chart_is_on_the_page(drawn: str, skilled: Results) -> None:
     panels = ((each["horizon"], name, picture) for each in _panels(skilled) for name, picture in each.items())
     pictures = _charts(skilled) | {f"{name} {horizon}": str(picture) for horizon, name, picture in panels}
     assert [name for name, picture in pictures.items() if picture not in drawn] == []
@@ -77,7 +77,7 @@ def test_findings_of_the_data_stand_on_the_page_and_are_never_markup(run: Callab
     assert re.search(r'<header class="has-fault">', drawn)
 
 
-def test_a_training_without_epochs_is_told_so(skilled: Results) -> None:
+def test_a_training_without_epochs_says_so(skilled: Results) -> None:
     nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
     assert "No phase has an epoch" in page(replace(skilled, training=nothing))
 

@@ -19,7 +19,7 @@ def checks(results: Results) -> dict[str, Check]:
     return {check.title: check for check in judge(results).checks}
 
 
-def test_a_skilled_model_that_beats_its_rivals_is_told_so(skilled: Results) -> None:
+def test_a_skilled_model_that_beats_its_rivals_has_a_good_verdict(skilled: Results) -> None:
     verdict = judge(skilled)
     assert verdict.headline == "It ranks and earns after costs, and beats LightGBM"
     assert verdict.level == "good"
@@ -53,14 +53,14 @@ def test_noise_earns_nothing_and_wrong_scores_lose(
 
 
 @pytest.mark.parametrize("free", [{"cost_bps": 0.0}, {"borrow_bps": 0.0}, {"delay": 0}])
-def test_what_nobody_could_have_had_is_the_headline(run: Callable[..., Results], free: dict[str, Any]) -> None:
+def test_untradable_results_are_the_headline(run: Callable[..., Results], free: dict[str, Any]) -> None:
     results = run(portfolio=free)
     assert judge(results).headline == "These results are not tradable"
     assert judge(results).level == "fault"
     assert checks(results)["Tradable"].outcome == "no"
 
 
-def test_faults_of_the_data_come_before_what_was_earned(run: Callable[..., Results]) -> None:
+def test_data_faults_take_precedence_over_returns(run: Callable[..., Results]) -> None:
     results = run(findings=[FAULT])
     assert judge(results).headline == "The data behind these results has faults"
     assert "1 fault" in checks(results)["Data quality"].evidence
@@ -93,7 +93,7 @@ UNDEFINED = {"value": None, "low": None, "high": None}
         (BELOW, BELOW, "It loses money", "fault"),
     ],
 )
-def test_the_headline_says_what_the_answers_on_ranks_and_earnings_say(
+def test_the_headline_follows_from_the_checks_of_rank_ic_and_returns(
     skilled: Results, rank_ic: dict[str, Any], sharpe: dict[str, Any], headline: str, level: str
 ) -> None:
     test = skilled.test | {"mean_rank_ic": rank_ic, "sharpe": skilled.test["sharpe"] | sharpe}
@@ -120,9 +120,7 @@ def test_a_rival_that_is_beaten_by_ranks_alone_is_beaten_in_part(skilled: Result
         (MANY_TRIALS, "good", "≥ 1,000,000"),
     ],
 )
-def test_the_trials_that_validation_survives_are_the_answer(
-    skilled: Results, trials: int, level: str, outcome: str
-) -> None:
+def test_multiple_testing_is_judged_on_validation(skilled: Results, trials: int, level: str, outcome: str) -> None:
     chosen = skilled.validation | {"sharpe": skilled.validation["sharpe"] | {"trials_survived": trials}}
     check = checks(replace(skilled, validation=chosen))["Survives multiple testing"]
     assert (check.level, check.outcome) == (level, outcome)
@@ -130,7 +128,7 @@ def test_the_trials_that_validation_survives_are_the_answer(
     assert "its tag has their number" in check.evidence
 
 
-def test_what_chance_alone_could_give_is_said_so(skilled: Results) -> None:
+def test_results_that_chance_can_explain_say_so(skilled: Results) -> None:
     chance = skilled.test["sharpe"] | {"trials_survived": 0}
     results = replace(
         skilled,

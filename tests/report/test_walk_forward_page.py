@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..pages.elements import Elements
 
 
-def test_the_series_and_every_fold_are_told(drawn: str, drawn_whole: str) -> None:
+def test_the_series_and_every_fold_are_shown(drawn: str, drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert 'id="walk-forward"' in drawn_whole
     for expected_text in ("retrained on 2 folds", "2023-05-01 – 2023-07-28", "12.5 %"):
@@ -14,6 +14,6 @@ def test_the_series_and_every_fold_are_told(drawn: str, drawn_whole: str) -> Non
     assert 'id="walk-forward"' not in drawn
 
 
-def test_a_gap_is_told_with_what_it_does_to_the_numbers(drawn_whole: str) -> None:
+def test_a_gap_is_shown_with_its_effect_on_the_metrics(drawn_whole: str) -> None:
     text = Elements(drawn_whole).text
     assert "1 gap. Without positions there, they count as returns of 0: that lowers the Sharpe ratio" in text

@@ -33,7 +33,7 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_an_earlier_crash_left_half_made_is_not_taken_up(tmp_path: Path) -> None:
+def test_leftovers_of_an_earlier_crash_are_not_reused(tmp_path: Path) -> None:
     (tmp_path / ".out.partial").mkdir()
     (tmp_path / ".out.partial/stale").write_text("stale")
     with replaced(tmp_path / "out"):
@@ -51,13 +51,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_json_refuses_what_json_has_no_word_for(tmp_path: Path) -> None:
+def test_json_refuses_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json({"x": float("nan")}, tmp_path / "x.json")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_hash_of_a_frame_is_that_of_its_content_and_not_of_its_file(tmp_path: Path) -> None:
+def test_the_hash_of_a_frame_depends_on_its_content_not_on_its_file(tmp_path: Path) -> None:
     frame = pl.DataFrame({"Date": [date(2024, 1, 4)] * 9, "Code": list("abcdefghi"), "x": [0.5 * i for i in range(9)]})
     write_parquet(frame, tmp_path / "one.parquet")
     frame.write_parquet(tmp_path / "other.parquet", compression="uncompressed", row_group_size=2)

@@ -87,7 +87,7 @@ def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
 
 
 @pytest.mark.slow
-def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: Toy) -> None:
+def test_a_failed_trial_is_reported_with_its_reason_and_the_search_continues(toy: Toy) -> None:
     """A loss that diverges (6), a crash (7), a bug (1000), a metric that is undefined (5)."""
     toy.space({"train.recipe.seed": {"choices": [6, 7, 1000, 5, 2]}}, trials=25)
     found = toy.search()
@@ -110,7 +110,7 @@ def test_a_trial_that_fails_is_told_with_its_reason_and_the_search_goes_on(toy: 
 
 
 @pytest.mark.slow
-def test_a_machine_that_lacks_something_ends_it_and_the_same_command_goes_on(toy: Toy) -> None:
+def test_a_machine_error_ends_the_search_and_the_same_command_resumes(toy: Toy) -> None:
     toy.space({"train.recipe.seed": {"choices": [4]}, **SIZES}, trials=2)
     assert "error: train: there is no GPU\nhint: buy one" in toy.refused(code=4)
     (toy.folder.parent / "gpu").touch()
@@ -164,7 +164,7 @@ def started(toy: Toy, *options: str, seconds: float = 0.0) -> subprocess.Popen[s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Signals) -> None:
+def test_ctrl_c_reports_finished_trials_and_how_to_resume(toy: Toy, number: signal.Signals) -> None:
     toy.space(SIZES)
     toy.search("--trials", "1")
     ran = toy.ran.count("train")
@@ -189,7 +189,7 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(toy: Toy, number: signal.Sign
         (signal.SIGINT, "python stage.py train", 130, "stopped by Ctrl-C"),
     ],
 )
-def test_a_trial_whose_stage_is_killed_from_outside_is_made_when_the_same_command_goes_on(
+def test_a_trial_whose_stage_is_killed_runs_again_when_the_search_resumes(
     toy: Toy, tmp_path: Path, number: signal.Signals, command: str, code: int, message: str
 ) -> None:
     """The shell is replaced by the stage, or waits for it: DVC then reports -9 or 137."""

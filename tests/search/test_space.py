@@ -90,7 +90,7 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
         ),
     ],
 )
-def test_what_the_schema_would_refuse_is_refused_before_anything_runs(
+def test_values_that_the_schema_refuses_are_refused_before_the_first_trial(
     tmp_path: Path, tree: dict[str, Any], parameters: str, message: str
 ) -> None:
     text = refused(tmp_path, parameters, tree)
@@ -99,7 +99,7 @@ def test_what_the_schema_would_refuse_is_refused_before_anything_runs(
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 12])
-def test_what_is_checked_of_whole_numbers_decides_for_all_of_them(step: int) -> None:
+def test_the_checked_integers_decide_for_the_whole_range(step: int) -> None:
     """Bounds, multiples and divisors, over short ranges and long ones; 2520 is the first multiple of 1 to 10."""
     met = set()
     for low, count in itertools.product((1, 2, 8, 60), (2, 3, 11, 33, 34, 500)):

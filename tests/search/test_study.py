@@ -54,7 +54,7 @@ def test_the_same_study_proposes_the_same_points_however_often_it_is_taken_up_ag
     assert other != whole[0].values
 
 
-def test_what_is_proposed_lies_in_the_space_with_its_types(tmp_path: Path) -> None:
+def test_proposals_are_in_the_space_with_the_right_types(tmp_path: Path) -> None:
     study = Study(tmp_path / "study", COMMIT, space())
     for known in grown(tmp_path / "other", 6, reopened=False):
         assert study.contains(known.values)
@@ -67,7 +67,7 @@ def test_what_is_proposed_lies_in_the_space_with_its_types(tmp_path: Path) -> No
         assert not study.contains(values | {name: value}), name
 
 
-def test_what_was_learnt_counts(tmp_path: Path) -> None:
+def test_finished_trials_improve_proposals(tmp_path: Path) -> None:
     """After thirty trials, proposals are better than the first ten, which are random."""
     values = [known.value for known in grown(tmp_path / "study", 30, reopened=False) if known.value is not None]
     assert sum(values[-10:]) / 10 > sum(values[:9]) / 9 + 0.3

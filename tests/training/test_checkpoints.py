@@ -48,11 +48,11 @@ def names(store: Checkpoints) -> list[str]:
     return sorted(path.name for path in store.folder.iterdir())
 
 
-def test_nothing_saved_is_nothing_to_go_on_from(open_checkpoints: Callable[..., Checkpoints]) -> None:
+def test_without_checkpoints_there_is_nothing_to_resume(open_checkpoints: Callable[..., Checkpoints]) -> None:
     assert open_checkpoints().newest() is None
 
 
-def test_the_newest_of_two_states_comes_back_to_the_bit(open_checkpoints: Callable[..., Checkpoints]) -> None:
+def test_the_newest_of_two_checkpoints_is_read_bitwise(open_checkpoints: Callable[..., Checkpoints]) -> None:
     store = open_checkpoints()
     for place in ((0, 3), (0, 12), (1, 0), (10, 2)):
         store.save(state(*place))
@@ -114,7 +114,7 @@ def test_a_state_of_other_inputs_is_discarded_and_they_are_named(
     assert names(open_checkpoints()) == []
 
 
-def test_what_a_kill_left_half_written_is_removed(open_checkpoints: Callable[..., Checkpoints]) -> None:
+def test_partial_files_of_a_killed_save_are_removed(open_checkpoints: Callable[..., Checkpoints]) -> None:
     store = open_checkpoints()
     store.save(state(0, 3))
     (store.folder / ".000000-000000005.safetensors.partial").write_bytes(b"half")

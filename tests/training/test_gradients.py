@@ -73,7 +73,7 @@ def test_without_dropout_the_number_of_shares_changes_loss_and_gradients_by_roun
     assert any(not torch.equal(divided[name], gradient) for name, gradient in whole.items())
 
 
-def test_each_share_drops_out_what_it_alone_decides(network: Make, inputs: PanelOnDevice) -> None:
+def test_each_shard_draws_its_own_dropout(network: Make, inputs: PanelOnDevice) -> None:
     made = network("gat", opened=True).train()
     first, again, two = (gradients(made, inputs, count)["head.weight"] for count in (2, 2, 1))
     assert torch.equal(first, again)

@@ -82,7 +82,7 @@ def same(one: Trained, two: Trained) -> bool:
     )
 
 
-def test_training_finds_the_planted_feature_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
+def test_training_learns_the_alpha_signal_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
     inputs = PanelOnDevice(panel, 8, CPU)
     made = network("baseline")
     before = validate(made, inputs, "test")["1"]
@@ -137,7 +137,7 @@ def test_learning_rate_and_epochs_are_those_of_the_phase(network: Make, run: Run
     assert not torch.allclose(moved.weights["head.weight"], first["head.weight"], atol=1e-3)
 
 
-def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(network: Make, run: Run) -> None:
+def test_the_next_phase_starts_with_the_moments_of_the_shared_weights(network: Make, run: Run) -> None:
     trained = run(network("baseline"))
 
     def next_phase(state: dict[str, torch.Tensor]) -> Trained:
@@ -154,7 +154,7 @@ def test_the_next_phase_takes_up_the_moments_of_the_weights_it_shares(network: M
     assert not torch.equal(warm.weights["head.weight"], cold.weights["head.weight"])
 
 
-def test_a_phase_of_no_epochs_hands_on_what_it_was_given(network: Make, run: Run, tmp_path: Path) -> None:
+def test_a_phase_with_zero_epochs_returns_its_input(network: Make, run: Run, tmp_path: Path) -> None:
     """The moments of a block that never trained stay absent."""
     state = run(network("baseline")).state
     made = network("gat", opened=True)
@@ -200,7 +200,7 @@ def test_a_target_that_is_not_finite_stops_the_phase_and_names_step_batch_and_la
     assert all(tensor.isfinite().all() for tensor in kept.tensors.values())
 
 
-def test_scores_that_are_not_finite_are_no_rank_of_zero(panel: Panel, network: Make, run: Run) -> None:
+def test_scores_that_are_not_finite_raise(panel: Panel, network: Make, run: Run) -> None:
     """One step, whose loss and gradient are finite, breaks the weights of the only epoch."""
     first, last = panel.split["train"]
     one_step = replace(RECIPE, batch_size=(last + 1 - first) * RECIPE.batch_stocks)
@@ -315,7 +315,7 @@ def test_patience_counts_on_after_a_cut(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_phase_between_two_steps_and_says_what_is_saved(
+def test_a_signal_stops_a_phase_between_two_steps_and_names_the_checkpoint(
     number: signal.Signals, network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uninterrupted = run(network("baseline"))
@@ -342,7 +342,7 @@ def test_a_signal_ends_a_phase_between_two_steps_and_says_what_is_saved(
     assert same(run(network("baseline"), folder=tmp_path), uninterrupted)
 
 
-def test_a_state_that_the_disk_refuses_stops_nothing(
+def test_a_failed_checkpoint_does_not_stop_training(
     network: Make, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".baseline.partial").touch()  # a file at the path of the checkpoint folder
@@ -355,7 +355,7 @@ def test_a_state_that_the_disk_refuses_stops_nothing(
     assert "after a crash training would resume from the start of the phase" in caplog.text
 
 
-def test_fingerprints_tell_weights_and_batches_of_an_epochs_first_and_last_step(
+def test_the_first_and_last_step_of_an_epoch_have_fingerprints(
     panel: Panel, network: Make, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = run(network("baseline")).history
@@ -382,7 +382,7 @@ def test_log_and_curve_grow_with_the_epochs(network: Make, run: Run, tmp_path: P
     assert curve["validation_rank_ic"].to_list() == ranks(history)
 
 
-def test_a_batch_of_few_sessions_is_warned_of_once(network: Make, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_of_few_sessions_gives_one_warning(network: Make, run: Run, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         run(network("baseline"))
     assert caplog.text.count("a batch of 48 samples over 12 stocks is 4 sessions") == 1

@@ -140,7 +140,7 @@ def test_the_gradient_of_a_correlation_is_its_closed_form(term: str) -> None:
     np.testing.assert_allclose(gradient(scores, targets, weights(**{term: 1.0})), expected, rtol=1e-6, atol=1e-9)
 
 
-def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None:
+def test_the_standard_error_of_a_sharpe_ratio_agrees_with_simulation() -> None:
     random = np.random.default_rng(3)
     for sharpe, sessions in ((0.0, 60), (0.5, 60), (1.5, 250)):
         drawn = random.normal(sharpe, 1.0, (20_000, sessions))
@@ -157,7 +157,7 @@ def test_the_standard_error_of_a_sharpe_ratio_is_what_simulation_shows() -> None
         (1024, 64, None),
     ],
 )
-def test_batches_too_small_for_a_sharpe_ratio_are_told_of(
+def test_batches_too_small_for_a_sharpe_ratio_give_a_warning(
     batch_size: int, batch_stocks: int, message: str | None
 ) -> None:
     """The lost tier had batches of 256."""

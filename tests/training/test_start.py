@@ -110,7 +110,7 @@ def test_handed_on_by_every_phase_a_released_model_is_itself_again(
     assert (score(made.eval(), inputs, 20, 25) == score(released, inputs, 20, 25)).all()
 
 
-def test_what_a_phase_trained_is_not_overwritten_by_the_released_model(
+def test_weights_of_a_trained_phase_are_not_overwritten_by_the_base_model(
     tmp_path: Path, parent: Path, network: Callable[..., Network], architecture: Callable[[str], Architecture]
 ) -> None:
     leave(network("adaptive_norm", seed=3), tmp_path / "adaptive_norm", 11.0)
@@ -146,9 +146,7 @@ def test_a_released_block_that_is_not_whole_is_refused(
         start(PHASES["baseline"], architecture("baseline"), SEED, tmp_path, parent)
 
 
-def test_a_model_that_fits_passes_whatever_the_dropout(
-    parent: Path, architecture: Callable[[str], Architecture]
-) -> None:
+def test_a_base_model_may_differ_in_dropout(parent: Path, architecture: Callable[[str], Architecture]) -> None:
     own = architecture("finetune")
     require_match(parent, "tier1@v1.0.0", replace(own, backbone=replace(own.backbone, dropout=0.5)), SCHEMA)
 

@@ -26,7 +26,7 @@ def failure(rank: int, code: int, moment: int = 0) -> ProcessFailure:
     return made
 
 
-def test_an_error_of_a_users_comes_back_with_its_class_and_hint(tmp_path: Path) -> None:
+def test_a_user_error_keeps_its_class_and_hint(tmp_path: Path) -> None:
     report(1, DivergenceError("loss nan", hint="lower it")).write(tmp_path)
     report(0, ValueError("a bug")).write(tmp_path)
     first, second = read_worker_errors(tmp_path)
@@ -58,7 +58,7 @@ USERS = DivergenceError("loss nan", hint="lower it")
     ],
     ids=["killed", "killed first", "a user's", "a user's later", "a bug", "silent"],
 )
-def test_the_cause_is_what_the_others_only_followed(
+def test_the_root_cause_is_raised(
     reports: list[tuple[int, Exception]], failures: list[ProcessFailure], kind: type[Exception], message: str
 ) -> None:
     error = _cause([report(rank, each) for rank, each in reports], failures, 3)
@@ -68,6 +68,6 @@ def test_the_cause_is_what_the_others_only_followed(
         raise error
 
 
-def test_of_the_same_error_that_of_the_process_that_writes_is_told() -> None:
+def test_of_equal_errors_that_of_the_main_process_is_raised() -> None:
     two = [report(1, USERS), report(0, DivergenceError("loss nan, saved", hint="lower it"))]
     assert "loss nan, saved" in str(_cause(two, [failure(0, 6), failure(1, 6)], 2))

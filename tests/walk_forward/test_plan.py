@@ -42,7 +42,7 @@ def indices(fold: Fold, split: str) -> np.ndarray:
     ("train", "validation", "test", "embargo"),
     [(120, 30, 25, 20), (60, 25, 1, 20), (150, 40, 45, 21), (64, 26, 30, 33)],
 )
-def test_every_fold_is_what_skfolio_cuts(train: int, validation: int, test: int, embargo: int, expanding: bool) -> None:
+def test_every_fold_equals_skfolios(train: int, validation: int, test: int, embargo: int, expanding: bool) -> None:
     """The outer split is training plus validation versus test, the inner one training versus validation."""
     fitting = folds_that_fit(len(SESSIONS), WalkForward(train, validation, test, expanding, [1]), embargo)
     walk = WalkForward(train, validation, test, expanding, list(range(1, fitting + 1)))
@@ -61,7 +61,7 @@ def test_every_fold_is_what_skfolio_cuts(train: int, validation: int, test: int,
 
 
 @given(st.integers(55, 200), st.integers(25, 60), st.integers(1, 80), st.integers(20, 40), st.booleans())
-def test_no_fold_learns_from_what_it_tests(
+def test_no_fold_trains_on_its_test_prices(
     train: int, validation: int, test: int, embargo: int, expanding: bool
 ) -> None:
     fitting = folds_that_fit(len(SESSIONS), WalkForward(train, validation, test, expanding, [1]), embargo)
@@ -94,7 +94,7 @@ def test_only_the_folds_that_are_named_are_planned_each_as_among_all() -> None:
         (replace(WALK, validation=24), "fold 1 has 24 usable validation sessions and needs 25"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_counts(walk: WalkForward, text: str) -> None:
+def test_folds_that_do_not_fit_are_refused_with_the_counts(walk: WalkForward, text: str) -> None:
     with pytest.raises(DataError) as refusal:
         planned(walk)
     assert text in refusal.value.message
@@ -129,7 +129,7 @@ def test_a_plan_is_read_as_it_was_written_in_the_order_of_the_numbers(tmp_path: 
         ({"validation": (140, 170)}, "targets of validation over 20 sessions reach 1 sessions into the test of fold 1"),
     ],
 )
-def test_targets_that_reach_into_what_follows_are_refused(
+def test_targets_that_reach_into_the_next_split_are_refused(
     tmp_path: Path, spans: dict[str, tuple[int, int]], text: str
 ) -> None:
     (fold,) = planned(replace(WALK, folds=[1]))

@@ -34,7 +34,7 @@ def results(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Results
     return measured(market, tmp_path_factory.mktemp("folds"))
 
 
-def test_folds_of_one_model_are_worth_what_it_is_on_all_their_sessions(market: Market, results: Results) -> None:
+def test_folds_of_one_model_evaluate_like_the_model_on_all_sessions(market: Market, results: Results) -> None:
     """Positions are kept across the fold boundary: with a turnover limit, restarting in fold 2 would show."""
     panel, rows = market.panel, slice(65, 125)
     conditions = market_state_of(panel, market.quotes, 65, 124)
@@ -49,7 +49,7 @@ def test_folds_of_one_model_are_worth_what_it_is_on_all_their_sessions(market: M
     assert json.loads(json.dumps(results.metrics, allow_nan=False)) == results.metrics
 
 
-def test_each_fold_is_told_by_its_own_sessions(market: Market, results: Results) -> None:
+def test_each_fold_is_evaluated_on_its_own_sessions(market: Market, results: Results) -> None:
     days = market.panel.sessions
     track = results.evaluation.sessions
     assert [fold["fold"] for fold in results.metrics["folds"]] == [1, 2]
@@ -68,7 +68,7 @@ def test_each_fold_is_told_by_its_own_sessions(market: Market, results: Results)
         assert validation.stop - validation.start == row["validation"]["sessions"]
 
 
-def test_the_baselines_stand_beside_the_series(results: Results) -> None:
+def test_the_baselines_are_compared_with_the_series(results: Results) -> None:
     names = ["ridge", "lightgbm", "reversal", "momentum", "equal_weight"]
     assert [each["name"] for each in results.metrics["baselines"]] == names
     for each in results.metrics["baselines"]:

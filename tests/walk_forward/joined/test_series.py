@@ -33,7 +33,7 @@ def test_each_session_has_the_scores_of_the_fold_that_tests_it(market: Market, t
     )
 
 
-def test_what_no_fold_tests_is_missing_and_named(market: Market, tmp_path: Path) -> None:
+def test_sessions_that_no_fold_tests_are_nan_and_listed_as_gaps(market: Market, tmp_path: Path) -> None:
     later = Fold(3, {"train": (35, 74), "validation": (80, 94), "test": (100, 129)})
     folds = [FOLDS[0], later]
     series = join(market.panel, folds, *market.write(tmp_path, folds))
@@ -45,7 +45,7 @@ def test_what_no_fold_tests_is_missing_and_named(market: Market, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["scores", "baselines"])
-def test_a_fold_that_was_not_made_is_named_with_what_makes_it(market: Market, tmp_path: Path, kind: str) -> None:
+def test_a_missing_fold_is_named_with_its_command(market: Market, tmp_path: Path, kind: str) -> None:
     folders = market.write(tmp_path, FOLDS)
     (tmp_path / kind / "2.parquet").unlink()
     with pytest.raises(DataError) as refusal:
