@@ -211,7 +211,7 @@ def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
     before = standing(workspace)
     done = workspace.experiment(SMALL | {"numerics.device": "cuda"}, check=False)
     error = one_error(done)
-    assert "this machine has no CUDA device" in error
+    assert "torch finds no CUDA device on this machine" in error
     assert "set `numerics.device` to cpu" in error
     assert "failed to run: python src/gogooku3 stages train baseline, exited with 4" in done.stderr
     assert bring_back(workspace, done) == ["dvc checkout"]

@@ -265,7 +265,7 @@ def test_bad_data_is_one_error(place: Make) -> None:
 def test_more_processes_than_gpus_are_refused(place: Make) -> None:
     done = place(**TWO, **{"numerics.device": "cuda"}).train()
     assert done.returncode == 4
-    assert "`numerics.processes` is 2, and torch sees 0 GPUs here" in the_error(done.stderr)
+    assert "`numerics.processes` is 2, but torch finds 0 GPUs" in the_error(done.stderr)
 
 
 @pytest.mark.slow

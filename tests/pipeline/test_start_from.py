@@ -106,7 +106,7 @@ def test_a_network_of_other_parameters_is_refused_before_any_training(tuned: Wor
     workspace.compose(TUNE | {"model.graph.heads": "4", "model.backbone.dropout": "0.1"})
     done = workspace.run("python", "src/gogooku3", "stages", "train", "baseline", check=False)
     assert done.returncode == 5
-    assert f"`model.graph.heads` is 4, `{TAG}` has 2\nhint: take its values (`-S model.graph.heads=2`)" in done.stderr
+    assert f"`model.graph.heads` is 4, `{TAG}` has 2\nhint: use its values (`-S model.graph.heads=2`)" in done.stderr
     assert "dropout" not in done.stderr
     assert workspace.bytes_of("models", "plots") == before
 
