@@ -107,20 +107,23 @@ def test_good_and_bad_releases_are_rehearsed_each_to_its_end(releases: Releases,
     found = releases.drill("--all-tags", code=1)
     assert list(found) == ["demo@v1.0.0", "demo@v1.1.0", "demo@v1.2.0", "demo@v1.3.0"]
     assert set(outcomes(found["demo@v1.0.0"]).values()) == {"passed"}
-    assert re.fullmatch(r"[\d,]+ rows equal to the bit", found["demo@v1.0.0"]["compare"]["found"])
-    assert "equal to the bit" in found["demo@v1.0.0"]["verify"]["found"]
+    assert re.fullmatch(r"[\d,]+ rows bitwise identical", found["demo@v1.0.0"]["compare"]["found"])
+    assert "bitwise identical" in found["demo@v1.0.0"]["verify"]["found"]
     assert outcomes(found["demo@v1.1.0"]) == {
         **dict.fromkeys(("clone", "environment", "package", "verify"), "passed"),
         **{"data": "failed", "predict": "skipped", "compare": "skipped"},
     }
     assert f"`data/predictions.parquet` ({LOST}): missing in {releases.bucket}" in found["demo@v1.1.0"]["data"]["found"]
-    assert "as built before" in found["demo@v1.1.0"]["environment"]["found"]
+    assert "reused, built from" in found["demo@v1.1.0"]["environment"]["found"]
     assert outcomes(found["demo@v1.2.0"])["package"] == "failed"
-    assert "`demo@v1.2.0` was given to a model with SHA-256" in found["demo@v1.2.0"]["package"]["found"]
+    assert "`demo@v1.2.0` records a model with SHA-256" in found["demo@v1.2.0"]["package"]["found"]
     assert outcomes(found["demo@v1.2.0"])["verify"] == "skipped"
 
     assert [name for name, outcome in outcomes(found["demo@v1.3.0"]).items() if outcome != "passed"] == ["compare"]
-    assert "scores differ by up to 1, where they are promised to the bit" in found["demo@v1.3.0"]["compare"]["found"]
+    assert (
+        "scores differ by up to 1, though they must be bitwise identical here"
+        in found["demo@v1.3.0"]["compare"]["found"]
+    )
 
     report = (workspace.folder / "logs/drill.md").read_text()
     assert report.startswith("# Drill: 3 of 4 releases FAILED: demo@v1.1.0, demo@v1.2.0, demo@v1.3.0\n")

@@ -105,7 +105,7 @@ def test_the_files_of_a_lost_listing_are_named_from_the_cache_and_otherwise_said
     pushed.cached(listing).unlink()
     result = audit(pushed.folder, [None])
     assert found(result) == [("workspace", PARTS, "missing")]
-    assert result.problems[0].note == "its files cannot be named"
+    assert result.problems[0].note == "the names of its files are unknown"
 
 
 def test_a_fresh_clone_without_a_cache_audits_the_bucket(pushed, tmp_path):
@@ -150,7 +150,7 @@ def test_a_local_folder_is_a_remote_like_any_other(toy, tmp_path):
 def test_a_revision_that_keeps_nothing_in_the_store_does_not_pass_for_whole(toy):
     toy.run("git", "rm", "--quiet", "dvc.yaml", "dvc.lock")
     toy.commit("No pipeline")
-    with pytest.raises(DataError, match="keeps nothing in the store"):
+    with pytest.raises(DataError, match="has nothing in the store"):
         audit(toy.folder, ["HEAD"])
 
 

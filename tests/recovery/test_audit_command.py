@@ -82,7 +82,7 @@ def test_repair_exits_with_1_while_something_has_no_good_copy(run, pushed, bucke
     pushed.cached(oid).unlink()
     done = run("--repair", "--json")
     assert done.exit_code == 1
-    assert "no good copy" in json.loads(done.stdout)["problems"][0]["note"]
+    assert "no intact copy" in json.loads(done.stdout)["problems"][0]["note"]
 
 
 def test_all_tags_are_audited_but_those_from_before_the_pipeline(run, pushed, bucket):
@@ -151,7 +151,7 @@ def test_a_stage_that_gave_two_results_exits_with_1_and_names_both(run_unstable,
         assert lines[0] == f"  {path}"
         assert re.fullmatch(r"    written \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", lines[1])
         assert lines[2] == f"    draw.bin: {runs[path]}"
-    assert told[7].startswith("hint: `dvc repro --single-item --force draw` ")
+    assert told[7].startswith("hint: run `dvc repro --single-item --force draw`, ")
     assert told[-1] == f"{unstable.folder}/.dvc/cache/runs: 3 runs recorded, of them 2 in conflict"
 
 

@@ -52,7 +52,7 @@ def test_a_corrupt_local_copy_is_not_uploaded_and_what_stays_broken_is_named(pus
     result = audit(pushed.folder, [None], repair=True)
     assert [problem.path for problem in result.repaired] == ["models/package/config.json"]
     assert [(problem.path, problem.damage.kind) for problem in result.problems] == [(MODEL, "altered")]
-    assert "no good copy in" in result.problems[0].note
+    assert "no intact copy in" in result.problems[0].note
     assert bucket.read(bucket.at(lost)) == before
 
 
@@ -65,8 +65,8 @@ def test_a_listing_is_held_back_until_all_its_files_are_there(pushed, bucket):
     pushed.cached(child).unlink()
     result = audit(pushed.folder, [None], repair=True)
     notes = {problem.path: problem.note for problem in result.problems}
-    assert notes[PARTS] == "held back until all its files are there"
-    assert "no good copy" in notes[CHILD]
+    assert notes[PARTS] == "not copied until all its files are intact"
+    assert "no intact copy" in notes[CHILD]
     assert bucket.at(listing) not in bucket.names()
     pushed.cached(child).write_bytes(kept)
     assert audit(pushed.folder, [None], repair=True).passed

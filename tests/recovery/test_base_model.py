@@ -129,7 +129,7 @@ def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: 
     commit = git.commit_of(released.folder, TAG)
     content = git.tag_object(released.folder, "tier1@v9.0.0", commit, message(forged))
     git.create_tags(released.folder, {"tier1@v9.0.0": content})
-    with pytest.raises(MismatchError, match=r"`tier1@v9\.0\.0` was given to a model with SHA-256 0{64}; the one that"):
+    with pytest.raises(MismatchError, match=r"`tier1@v9\.0\.0` records a model with SHA-256 0{64}; the model in"):
         pull_release(released.folder, "tier1@v9.0.0", PATHS, folder)
 
 

@@ -85,7 +85,7 @@ def spoilt(release: Release, store: Path, kind: str) -> Iterator[tuple[str, str]
 def test_damage_in_the_bucket(release: Release, kind: str, tmp_path: Path) -> None:
     for path, oid in spoilt(release, release.bucket, kind):
         assert release.problems() == {oid: kind}, path
-        with pytest.raises(DataError, match="nowhere whole") as refused:
+        with pytest.raises(DataError, match="no source has an intact copy") as refused:
             release.recover(tmp_path / "back")
         assert oid in refused.value.message
         assert release.problems(repair=True) == {}, path

@@ -14,7 +14,7 @@ from gogooku3.cli.diff import diff as command
 from gogooku3.errors import DataError, GitError
 from gogooku3.features.registry import select
 from gogooku3.recovery.changes import Change
-from gogooku3.recovery.diff import Diff, RoomChange, diff
+from gogooku3.recovery.diff import CodeChange, Diff, diff
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -71,7 +71,7 @@ def test_every_section_names_its_differences(changed: Any) -> None:
     (click,) = found.environment
     assert click.name == "click"
     assert click.new == f"99.{click.old}"
-    assert found.code == [RoomChange("gogooku3", 1, 1, 0), RoomChange("training", 1, 2, 1)]
+    assert found.code == [CodeChange("gogooku3", 1, 1, 0), CodeChange("training", 1, 2, 1)]
     metrics = {change.name: change for change in found.metrics}
     assert set(metrics) == {
         *(f"{split}.{name}.{h}" for split in ("validation", "test") for name in ("rank_ic", "ic") for h in (1, 5)),
@@ -92,7 +92,7 @@ def test_work_that_is_not_committed_is_seen(lab: Any) -> None:
     (lab.folder / "src/gogooku3/training/new.py").write_text("one\ntwo\n")
     found = diff(lab.folder, "HEAD")
     assert found.parameters == [Change("train.recipe.batch_size", 3840, 256)]
-    assert found.code == [RoomChange("training", 1, 2, 0)]
+    assert found.code == [CodeChange("training", 1, 2, 0)]
 
 
 def test_equal_sides_have_no_difference(lab: Any) -> None:

@@ -16,7 +16,7 @@ GOOD = Rehearsal(
 BAD = Rehearsal(
     "tier2@v1.0.0",
     "fedcba9876543210",
-    (Step("clone", "passed", "commit", 0.5), Step("package", "failed", "no good copy of `a|b`\n(hint: ask)", 3.0)),
+    (Step("clone", "passed", "commit", 0.5), Step("package", "failed", "no intact copy of `a|b`\n(hint: ask)", 3.0)),
 )
 
 
@@ -25,8 +25,8 @@ def drilled(*rehearsals: Rehearsal) -> Drill:
 
 
 def test_the_verdict_comes_first() -> None:
-    assert as_markdown(drilled(GOOD)).splitlines()[0] == "# Drill: the one release came back"
-    assert as_markdown(drilled(GOOD, GOOD)).splitlines()[0] == "# Drill: all 2 releases came back"
+    assert as_markdown(drilled(GOOD)).splitlines()[0] == "# Drill: the release was recovered"
+    assert as_markdown(drilled(GOOD, GOOD)).splitlines()[0] == "# Drill: all 2 releases were recovered"
     assert as_markdown(drilled(GOOD, BAD)).splitlines()[0] == "# Drill: 1 of 2 releases FAILED: tier2@v1.0.0"
 
 
@@ -39,7 +39,7 @@ def test_a_row_tells_seconds_step_by_step_and_what_failed() -> None:
 
 def test_what_was_found_stays_in_its_cell() -> None:
     lines = as_markdown(drilled(BAD)).splitlines()
-    assert "| package | failed | 3.0 | no good copy of `a\\|b` (hint: ask) |" in lines
+    assert "| package | failed | 3.0 | no intact copy of `a\\|b` (hint: ask) |" in lines
 
 
 def test_both_files_say_the_same(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_a_lost_listing_hides_the_hash_of_its_files(locate: Locate, pushed: Toy,
     pushed.cached(oid).unlink()
     done = locate(FIRST)
     assert done.exit_code == 3
-    assert f"whose listing ({oid}) is nowhere whole" in done.stderr
+    assert f"no source has an intact listing ({oid})" in done.stderr
     assert f"gogooku3 locate {PARTS}" in done.stderr
     lose_tree(pushed, FIRST)
     assert locate(PARTS).exit_code == 1
@@ -247,7 +247,7 @@ def test_the_only_copy_is_saved(locate: Locate, pushed: Toy, bucket: Bucket, pat
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("score.txt", "`score.txt` is kept by Git"),
+        ("score.txt", "`score.txt` is tracked by Git"),
         ("data/parts/nothing.txt", "no `nothing.txt` among the 3 files"),
         ("models/other.bin", "neither an output that `dvc.lock` records nor a released version"),
         ("tier9@v1.0.0", "neither an output that `dvc.lock` records nor a released version"),

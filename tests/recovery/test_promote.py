@@ -249,8 +249,8 @@ def undefined(lab: Any) -> None:
         (dirty, r"working tree differs .*: M params\.yaml", "git commit"),
         (untracked, r"working tree differs .*: \?\? src/gogooku3/new\.py", "git add"),
         (other_tier, r"configures tier `tier2`, not `tier1`", "gogooku3 promote tier2"),
-        (behind, r"`dvc\.lock` is behind: quotes changed", "dvc repro"),
-        (output_lost, r"`dvc\.lock` is behind: package changed", "dvc pull"),
+        (behind, r"`dvc\.lock` is stale: quotes changed", "dvc repro"),
+        (output_lost, r"`dvc\.lock` is stale: package changed", "dvc pull"),
         (bit_flipped_before_packaging, r"does not verify: golden: scores differ", "gogooku3 verify"),
         (undefined, r"validation RankIC is undefined", "evaluate over more"),
     ],
@@ -338,7 +338,7 @@ def test_what_changes_while_it_is_checked_is_not_tagged(lab: Any, change: str) -
         elif step == "bucket":
             (lab.folder / "params.yaml").write_text("mine")
 
-    with pytest.raises(RefusedError, match=r"HEAD left commit|the working tree differs"):
+    with pytest.raises(RefusedError, match=r"HEAD moved away from commit|the working tree differs"):
         promote(lab.folder, "tier1", progress=meddle)
     assert lab.tags() == set()
 

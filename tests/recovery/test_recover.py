@@ -155,7 +155,7 @@ def test_a_model_that_the_tag_does_not_name_is_refused(delivery: Delivery) -> No
     lab.run("git", "tag", "--force", "--annotate", "--cleanup=verbatim", "--message", text, "tier1@v1.0.0")
     lab.run("dvc", "push", "--quiet")
     said = delivery.refused("tier1@v1.0.0", code=5)
-    assert "was given to a model with SHA-256" in said
+    assert "records a model with SHA-256" in said
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_folder_with_something_else_in_it_stays_as_it_is(delivery: Delivery) -
 def test_a_clone_that_was_worked_in_stays_as_it_is(delivery: Delivery) -> None:
     delivery.recover()
     (delivery.back / "params.yaml").write_text("mine")
-    assert "does not stand unchanged at `tier1@v1.0.0`" in delivery.refused("tier1", code=1)
+    assert "is a clone, but not an unchanged one at `tier1@v1.0.0`" in delivery.refused("tier1", code=1)
     assert (delivery.back / "params.yaml").read_text() == "mine"
 
 

@@ -235,8 +235,8 @@ def test_it_is_cloned_and_its_objects_come_from_the_archive(
     cache, outs = open_cache(target), lock.outputs(target, None)
     with open_sources(target, [kept.archive]) as sources:
         fetched = fetch(cache, sources, outs, lambda _what, _done, _total: None)
-    fetched.require_whole()
-    assert fetched.fetched_from[str(kept.archive)] == len(unpacked.manifest.objects)
+    fetched.require_complete()
+    assert fetched.brought[str(kept.archive)] == len(unpacked.manifest.objects)
     require_recorded(clone.root, release)
 
 

@@ -48,7 +48,7 @@ def drill(
     from gogooku3.recovery.drill_report import as_markdown, write
 
     here = clone_options(url, settings)
-    found = run(here.url, names, all_tags=all_tags, settings=here.settings, say=lambda what: click.echo(what, err=True))
+    found = run(here.url, names, all_tags=all_tags, settings=here.settings, log=lambda what: click.echo(what, err=True))
     write(found, report)
     if as_json:
         click.echo(json.dumps(as_tree(found), indent=2, ensure_ascii=False))

@@ -18,7 +18,7 @@ from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
     from gogooku3.recovery.locate import Located
-    from gogooku3.recovery.restore_command import Place
+    from gogooku3.recovery.restore_command import Location
 
 
 @click.command()
@@ -57,7 +57,7 @@ def _content(found: Located) -> dict[str, object]:
     }
 
 
-def _place(place: Place) -> dict[str, object]:
+def _place(place: Location) -> dict[str, object]:
     return {
         "name": place.name,
         "where": place.where,

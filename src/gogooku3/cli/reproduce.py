@@ -64,7 +64,7 @@ def reproduce(
         new_environment=new_environment,
         settings=here.settings,
         also=here.caches,
-        say=lambda what: click.echo(what, err=True),
+        log=lambda what: click.echo(what, err=True),
     )
     if as_json:
         click.echo(json.dumps(asdict(found) | {"same": found.same}, indent=2, ensure_ascii=False))

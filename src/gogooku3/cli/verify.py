@@ -57,11 +57,11 @@ def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool
         from gogooku3.package.environment import read_numerics
 
         numerics.pin(read_numerics(package))
-    from gogooku3.recovery.verify import beside
+    from gogooku3.recovery.verify import default_inputs
     from gogooku3.recovery.verify import verify as run
 
-    nearby_dataset, nearby_lock = beside(package)
-    verdict = run(package, dataset=dataset or nearby_dataset, lock=lock or nearby_lock, variables=sorted(os.environ))
+    default_dataset, default_lock = default_inputs(package)
+    verdict = run(package, dataset=dataset or default_dataset, lock=lock or default_lock, variables=sorted(os.environ))
     if as_json:
         click.echo(json.dumps(verdict.as_json(), indent=2))
     else:

@@ -1,1 +1,1 @@
-"""Getting a model back: tags, bucket, verification."""
+"""Releases and their recovery: tags, remote storage, integrity checks, verification."""

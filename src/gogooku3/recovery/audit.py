@@ -1,8 +1,8 @@
-"""Does a store hold every object of every revision, whole? Told without downloading what the store can vouch for.
+"""Integrity audit of a store: checks that every object of every revision exists and is intact.
 
-An object's name is the MD5 of its bytes, so a store that knows its objects' MD5 (Google's does) answers in listings.
-What it cannot vouch for is downloaded and hashed; so are directory listings (`.dir`), which name further objects.
-Each object is checked once, however many revisions share it, and reported for each.
+An object's name is the MD5 of its bytes. A store that reports checksums (Google's does) is audited from its listings,
+without a download. Objects without a reported MD5 are downloaded and hashed, as are directory listings (`.dir`), which
+name further objects. Each object is checked once, even if many revisions share it, and reported for each of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gogooku3.recovery.storage.scan import Damage, Progress, Scan, scan
 
 @dataclass(frozen=True)
 class Problem:
-    """A damaged object where one revision needs it: the file at `path`, or the listing of the directory at `path`."""
+    """A damaged object of one revision: the file at `path`, or the listing of the directory at `path`."""
 
     rev: str
     stage: str
@@ -35,7 +35,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was checked in which store, and what is wrong there."""
+    """Result of an audit: the store, the revisions, the numbers of objects, and the problems."""
 
     store: str
     revs: tuple[str, ...]
@@ -44,11 +44,11 @@ class Audit:
     problems: tuple[Problem, ...]
     repaired: tuple[Problem, ...]
     run_cache: RunCache | None
-    """What the local cache records of runs; None where a remote was audited."""
+    """Result of the run cache's audit; None for the audit of a remote."""
 
     @property
     def passed(self) -> bool:
-        """Whether every object is there, whole, and no run is recorded with two results."""
+        """Whether every object is intact and no run is recorded with two results."""
         return not self.problems and (self.run_cache is None or self.run_cache.passed)
 
 
@@ -61,65 +61,73 @@ def audit(
     repair: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Audit:
-    """Checks the remote of the repository in `root` against the outputs of Git revisions (None: the working tree).
+    """Checks the default remote against the outputs of Git revisions.
 
-    `deep` downloads and hashes every object, whatever the store says of it. `local` checks the local cache instead, and
-    DVC's run cache. `repair` brings again what is damaged, from the local cache to the remote (`local`: from the remote
-    to the cache), hashed on the way, and then looks again; the run cache stays as it is. Nothing is ever deleted; an
-    object is replaced only by a good one.
+    Nothing is ever deleted; an object is replaced only by an intact copy.
 
-    Raises `DataError` for a revision that cannot be read or keeps nothing in a store, `StoreError` for a remote that
-    cannot be used.
+    Args:
+        root: the repository.
+        revs: Git revisions; None is the working tree.
+        deep: download and hash every object, even if the store reports its MD5.
+        local: check the local cache and DVC's run cache instead of the remote.
+        repair: copy damaged objects again from the local cache to the remote (`local`: from the remote to the cache),
+            hashed on the way, and audit again; the run cache is not changed.
+
+    Raises:
+        DataError: a revision cannot be read or has no outputs in a store.
+        StoreError: a remote cannot be used.
     """
     recorded = {rev or WORKSPACE: _recorded(root, rev) for rev in revs}
     store = open_cache(root) if local else open_remote(root)
-    # Where good copies may be: for repairs, and to name the files of a directory whose listing is lost.
+    # The source of intact copies, for repairs and for the names of a directory's files if its listing is damaged.
     other = (open_remote(root) if repair else None) if local else open_cache(root)
-    every = [output for of_rev in recorded.values() for output in of_rev]
+    all_outputs = [output for outs in recorded.values() for output in outs]
 
     others = () if other is None else (other,)
-    seen = scan(store, others, every, deep=deep, progress=progress)
-    problems = _problems(recorded, seen)
+    scanned = scan(store, others, all_outputs, deep=deep, progress=progress)
+    problems = _problems(recorded, scanned)
     repaired: list[Problem] = []
     if problems and repair and other is not None:
-        repair_objects(store, other, seen, progress)
-        found = problems
-        seen = scan(store, others, every, deep=deep, progress=progress)
-        problems = [_without_copy(problem, other.name) for problem in _problems(recorded, seen)]
-        repaired = [problem for problem in found if problem.object not in seen.damage]
+        repair_objects(store, other, scanned, progress)
+        before = problems
+        scanned = scan(store, others, all_outputs, deep=deep, progress=progress)
+        problems = [_with_reason(problem, other.name) for problem in _problems(recorded, scanned)]
+        repaired = [problem for problem in before if problem.object not in scanned.damage]
     run_cache = audit_runs(root, revs, progress) if local else None
-    return Audit(store.name, tuple(recorded), seen.objects, seen.hashed, tuple(problems), tuple(repaired), run_cache)
+    return Audit(
+        store.name, tuple(recorded), scanned.objects, scanned.hashed, tuple(problems), tuple(repaired), run_cache
+    )
 
 
 def _recorded(root: Path, rev: str | None) -> list[Output]:
-    found = outputs(root, rev)
-    if not found:
+    outs = outputs(root, rev)
+    if not outs:
         raise DataError(
-            f"`{rev or WORKSPACE}` keeps nothing in the store: it has no pipeline with cached outputs",
+            f"`{rev or WORKSPACE}` has nothing in the store: it has no pipeline with cached outputs",
             hint="name a revision that has `dvc.yaml` and `dvc.lock`",
         )
-    return found
+    return outs
 
 
-def _problems(recorded: dict[str, list[Output]], seen: Scan) -> list[Problem]:
-    """The damage, where each revision meets it."""
-    if not seen.damage:
+def _problems(recorded: dict[str, list[Output]], scanned: Scan) -> list[Problem]:
+    """The damaged objects of each revision."""
+    if not scanned.damage:
         return []
     problems = []
     for rev, outs in recorded.items():
         for output in outs:
-            listing = seen.listings.get(output.md5)
-            here = [(output.path, output.md5)]
-            here += [(f"{output.path}/{entry.path}", entry.md5) for entry in listing or []]
-            for path, oid in here:
-                if (damage := seen.damage.get(oid)) is not None:
-                    unread = "its files cannot be named" if output.is_dir and listing is None else ""
-                    problems.append(Problem(rev, output.stage, output.path, path, oid, damage, unread))
+            listing = scanned.listings.get(output.md5)
+            objects = [(output.path, output.md5)]
+            objects += [(f"{output.path}/{entry.path}", entry.md5) for entry in listing or []]
+            for path, oid in objects:
+                if (damage := scanned.damage.get(oid)) is not None:
+                    note = "the names of its files are unknown" if output.is_dir and listing is None else ""
+                    problems.append(Problem(rev, output.stage, output.path, path, oid, damage, note))
     return problems
 
 
-def _without_copy(problem: Problem, other: str) -> Problem:
-    """Says why a problem is still there after a repair."""
-    held_back = problem.object.endswith(".dir") and not problem.note
-    reason = "held back until all its files are there" if held_back else f"no good copy in {other}"
+def _with_reason(problem: Problem, other: str) -> Problem:
+    """The problem with a note on why the repair did not fix it."""
+    blocked = problem.object.endswith(".dir") and not problem.note
+    reason = "not copied until all its files are intact" if blocked else f"no intact copy in {other}"
     return replace(problem, note="; ".join(filter(None, (problem.note, reason))))

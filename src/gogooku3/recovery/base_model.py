@@ -1,4 +1,4 @@
-"""The model that an experiment starts from: a release's, by the hashes that its tag and its commit record."""
+"""Fetches the base model of an experiment (fine-tuning, warm start): a release, checked by its recorded hashes."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _EXPERIMENTS = "/.dvc/tmp/exps/"
 
 
 def repository(folder: Path) -> Path:
-    """Root of the repository whose tags and remotes count for a folder.
+    """Root of the repository with the tags and remotes for a folder.
 
-    `dvc exp run --temp` and `dvc queue start` work in repositories of their own, without tags, inside the real one.
-    Raises `GitError` where there is none.
+    `dvc exp run --temp` and `dvc queue start` work in temporary repositories without tags, inside the real one.
+    Raises `GitError` if the folder is not in a repository.
     """
     return Path(git.toplevel(folder).as_posix().partition(_EXPERIMENTS)[0])
 
 
 def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> Parent:
-    """Writes outputs of a release, its model among them, into a folder: from the local cache, or from a remote.
+    """Writes outputs of a release, including its model, into a folder: from the local cache, or from a remote.
 
     Args:
         root: the repository.
         name: the release, `TIER@VERSION`.
-        paths: the outputs, single files; each keeps its last name.
+        paths: the outputs, single files; each keeps its file name.
 
     Raises:
-        DataError: there is no such release, `promote` did not make it, or nobody has its files whole.
-        MismatchError: the model is not the one that the tag records.
+        DataError: no such release, `promote` did not make it, or no source has intact copies of its files.
+        MismatchError: the model's SHA-256 is not the one that the tag records.
         StoreError: the files are not in the cache, and a remote cannot be used.
     """
     release = tags.find(root, name)
     record = parse(release.tag.message)
     if record is None:
         raise DataError(
-            f"`{name}` records no model that could be checked: `gogooku3 promote` did not make this tag",
+            f"`{name}` records no model hash to check: `gogooku3 promote` did not make this tag",
             hint="start from a version for which `gogooku3 tiers` shows a model",
         )
     outs = {output.path: output for output in lock.outputs(root, release.commit) if output.path in paths}
@@ -58,20 +58,20 @@ def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> P
         )
     cache = open_cache(root)
     with open_sources(root) as sources:
-        fetch(cache, sources, list(outs.values()), lambda _what, _done, _total: None).require_whole()
+        fetch(cache, sources, list(outs.values()), lambda _what, _done, _total: None).require_complete()
     for output in outs.values():
         _write(cache, output, folder / Path(output.path).name)
-    found = sha256_file(folder / WEIGHTS)
-    require_model(release.tag.name, record.model_sha256, found)
-    return Parent(release.tag.name, release.commit, found)
+    digest = sha256_file(folder / WEIGHTS)
+    require_model(release.tag.name, record.model_sha256, digest)
+    return Parent(release.tag.name, release.commit, digest)
 
 
 def _write(cache: Store, output: lock.Output, target: Path) -> None:
-    """Writes an object of the cache as a file, hashed on the way."""
+    """Writes an object of the cache to a file, hashed on the way."""
     with replaced_file(target) as partial:
         with partial.open("wb") as sink:
-            held = cache.digest(output.md5, sink)
-        if held is None or held.md5 != output.md5:
+            stored = cache.digest(output.md5, sink)
+        if stored is None or stored.md5 != output.md5:
             raise DataError(
                 f"`{output.path}` ({output.md5}) changed in {cache.name} while it was read",
                 hint="run the same command again",

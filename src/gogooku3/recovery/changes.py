@@ -1,4 +1,4 @@
-"""Values on two sides: what one has and the other has not, or otherwise."""
+"""Differences between two dictionaries of values: added, removed and changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Change:
-    """A value on both sides; None where a side does not have it."""
+    """A value on both sides; None if a side does not have it."""
 
     name: str
     old: Any
@@ -16,13 +16,13 @@ class Change:
 
     @property
     def difference(self) -> float | None:
-        """`new` less `old` where both are numbers, or estimates with a number as their `value`."""
+        """`new` minus `old` if both are numbers, or estimates with a number as their `value`."""
         old, new = _number(self.old), _number(self.new)
         return None if old is None or new is None else new - old
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    """What differs by name, in the order of `old`, then of `new`; a value of another type differs."""
+    """The differing values by name, in the order of `old`, then of `new`; values of different types differ."""
     names = [*old, *(name for name in new if name not in old)]
     return [
         Change(name, old.get(name), new.get(name))

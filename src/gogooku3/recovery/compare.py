@@ -1,4 +1,4 @@
-"""`report`: two revisions side by side, each read from its own files."""
+"""`report`: compares two revisions, each read from its own files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git, metrics, sessions
 from gogooku3.recovery.releases.parameters import differing_parameters
 from gogooku3.report.model_pair import SPLITS, Pair, Parameter, Side
-from gogooku3.report.model_pair import compare as weigh
+from gogooku3.report.model_pair import compare as compare_sides
 
 
 def compare(root: Path, old: str, new: str = git.WORKSPACE) -> Pair:
-    """Puts two revisions, or a revision and the working tree (`workspace`), side by side.
+    """Compares two revisions, or a revision and the working tree (`workspace`).
 
-    A revision may be of an older version, which measured less: what it lacks is absent from its side. The bootstrap is
-    that of the working tree's parameters, as `promote` has it.
+    A revision of an older version has fewer metrics: those that it lacks are absent from its side. The bootstrap uses
+    the working tree's parameters, as in `promote`.
 
     Raises:
-        GitError: a name is no revision.
+        GitError: a name is not a revision.
         DataError: one has no metrics or damaged ones, the working tree has no sessions, or they have too few sessions
             in common.
         ConfigError: the working tree's parameters are wrong.
     """
     parameters = [Parameter(change.name, change.old, change.new) for change in differing_parameters(root, old, new)]
     bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
-    return weigh(_side(root, old), _side(root, new), parameters, bootstrap)
+    return compare_sides(_side(root, old), _side(root, new), parameters, bootstrap)
 
 
 def _side(root: Path, name: str) -> Side:
@@ -50,7 +50,7 @@ def _metrics(root: Path, name: str, commit: str | None, path: Path) -> dict[str,
 
 
 def _sessions(root: Path, name: str, commit: str | None, path: Path) -> pl.DataFrame | None:
-    """None where the version of a commit did not write them; the working tree's version does."""
+    """The sessions; None if the version of a commit did not write them (the working tree's version does)."""
     text = _text(root, commit, path)
     if text is None and commit is None:
         raise _absent(name, path)
@@ -69,11 +69,11 @@ def _text(root: Path, commit: str | None, path: Path) -> str | None:
 
 def _absent(name: str, path: Path) -> DataError:
     return DataError(
-        f"`{path}` is not in `{name}`", hint="`dvc repro evaluate` writes it; compare commits that have it"
+        f"`{path}` is not in `{name}`", hint="write it with `dvc repro evaluate`, or compare commits that have it"
     )
 
 
 def _damaged(name: str, path: Path, error: ValueError) -> DataError:
     return DataError(
-        f"`{path}` of `{name}` is {error}", hint="`dvc repro evaluate` writes it; compare commits that have it whole"
+        f"`{path}` of `{name}` is {error}", hint="write it with `dvc repro evaluate`, or compare other commits"
     )

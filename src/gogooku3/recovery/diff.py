@@ -1,4 +1,4 @@
-"""`diff`: everything in which two experiments differ, what changed their results first.
+"""`diff`: all differences between two experiments, those that most often change results first.
 
 A side is a Git revision or the working tree (None). Everything is read from the side's own files: `params.yaml`,
 `dvc.lock`, `requirements.lock`, `metrics/`, the code under `src`.
@@ -17,7 +17,7 @@ from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git, metrics
-from gogooku3.recovery.releases.parameters import differing_parameters, flat, reading, sides, text
+from gogooku3.recovery.releases.parameters import differing_parameters, flat, read_errors, sides, text
 from gogooku3.recovery.releases.record import SPLITS
 from gogooku3.recovery.storage import lock
 
@@ -28,8 +28,8 @@ _SOURCE = str(paths.SOURCE)
 
 
 @dataclass(frozen=True)
-class RoomChange:
-    """Code that changed in one room of the house: files, and lines added and removed."""
+class CodeChange:
+    """Changed code in one package of the source: files, and lines added and removed."""
 
     room: str
     files: int
@@ -39,27 +39,27 @@ class RoomChange:
 
 @dataclass(frozen=True)
 class Diff:
-    """All differences, section by section; an empty section says that both sides agree in it."""
+    """All differences by section; an empty section means that both sides are equal in it."""
 
     parameters: list[Change]
     split: list[Change]
     features: list[Change]
-    """Families that one side has (`old` or `new` says which), and the packaged schema's hash."""
+    """Numbers of features by family, and the packaged schema's hash."""
     data: list[Change]
     """Hashes of quotes and dataset."""
     environment: list[Change]
     """Locked versions by library."""
-    code: list[RoomChange]
+    code: list[CodeChange]
     metrics: list[Change]
-    """Dotted names that begin with the split's; an estimate is one value with its interval, None one that a side did
-    not measure."""
+    """Dotted names that begin with the split's; an estimate is one value with its interval, None is a metric that a
+    side does not have."""
 
 
 def diff(root: Path, old: str, new: str = git.WORKSPACE) -> Diff:
     """Compares two revisions, or a revision and the working tree (`workspace`).
 
     Raises:
-        GitError: a name is no revision.
+        GitError: a name is not a revision.
         DataError: a `dvc.lock`, parameters or metrics cannot be read.
     """
     both = sides(root, old, new)
@@ -77,7 +77,7 @@ def diff(root: Path, old: str, new: str = git.WORKSPACE) -> Diff:
 
 
 def _features(parameters: list[Change]) -> list[Change]:
-    """How many features of each family an experiment with another set uses, as this version declares them."""
+    """Numbers of features by family if the experiments use different feature sets, as this version declares them."""
     changed = next((change for change in parameters if change.name == "dataset.features"), None)
     if changed is None:
         return []
@@ -103,28 +103,28 @@ def _locked_versions(text: str | None) -> dict[str, str]:
 
 
 def _metrics(root: Path, side: str | None) -> dict[str, Any]:
-    found = {}
+    tables = {}
     for split in SPLITS:
         path = paths.metrics_of(split)
         if (content := text(root, side, path)) is not None:
-            with reading(side, path):
-                found[split] = metrics.parse(content)
-    return flat(found)
+            with read_errors(side, path):
+                tables[split] = metrics.parse(content)
+    return flat(tables)
 
 
-def _code(root: Path, old: str | None, new: str | None) -> list[RoomChange]:
-    """Changed files and lines of code, room by room."""
-    rooms: dict[str, list[tuple[int, int]]] = {}
+def _code(root: Path, old: str | None, new: str | None) -> list[CodeChange]:
+    """Changed files and lines of code by package."""
+    packages: dict[str, list[tuple[int, int]]] = {}
     for path, added, removed in _changed_lines(root, old, new):
-        rooms.setdefault(_room(path), []).append((added, removed))
+        packages.setdefault(_package(path), []).append((added, removed))
     return [
-        RoomChange(room, len(files), sum(added for added, _ in files), sum(removed for _, removed in files))
-        for room, files in sorted(rooms.items())
+        CodeChange(package, len(files), sum(added for added, _ in files), sum(removed for _, removed in files))
+        for package, files in sorted(packages.items())
     ]
 
 
 def _changed_lines(root: Path, old: str | None, new: str | None) -> list[tuple[str, int, int]]:
-    """Path, added and removed lines; a binary file counts none. Code that Git does not know yet counts as added."""
+    """Path, added and removed lines; a binary file has no lines, and untracked code counts as added."""
     if old is None and new is None:
         return []
     if old is None:
@@ -132,8 +132,8 @@ def _changed_lines(root: Path, old: str | None, new: str | None) -> list[tuple[s
     sides = [old] if new is None else [old, new]
     rows = git.run(root, "diff", "--numstat", "--no-renames", *sides, "--", _SOURCE).splitlines()
     cells = [row.split("\t", 2) for row in rows]
-    known = [(path, _count(added), _count(removed)) for added, removed, path in cells]
-    return known + (_untracked(root) if new is None else [])
+    tracked = [(path, _count(added), _count(removed)) for added, removed, path in cells]
+    return tracked + (_untracked(root) if new is None else [])
 
 
 def _count(lines: str) -> int:
@@ -145,7 +145,7 @@ def _untracked(root: Path) -> list[tuple[str, int, int]]:
     return [(name, (root / name).read_bytes().count(b"\n"), 0) for name in names]
 
 
-def _room(path: str) -> str:
-    """`src/gogooku3/training/loop.py` lies in `training`, `src/gogooku3/runtime/files.py` in `gogooku3`."""
+def _package(path: str) -> str:
+    """The package of a file: `training` of `src/gogooku3/training/loop.py`, `gogooku3` of `src/gogooku3/paths.py`."""
     parts = PurePosixPath(path).parts[1:-1]
     return "/".join(parts[1:2] or parts) or _SOURCE

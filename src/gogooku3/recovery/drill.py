@@ -1,7 +1,7 @@
-"""`drill`: the rehearsal of a recovery. Everything is new but the repository's URL and the bucket.
+"""`drill`: a disaster recovery test: recovers releases from the repository's URL and the bucket alone.
 
-Each release is cloned into a new folder, its libraries are installed from its own lock file, its package and data come
-from the remotes alone, and its own code verifies the package and scores the dataset again.
+Each release is cloned into a new folder, its libraries are installed from its own lock file, its package and data are
+pulled from the remotes alone, and its own code verifies the package and scores the dataset again.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from gogooku3.recovery.recover import require_recorded
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.sandbox.environment import Environment, Environments
-from gogooku3.recovery.sandbox.program import run, verified
+from gogooku3.recovery.sandbox.program import run, run_verify
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
 from gogooku3.runtime.files import sha256_frame
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a rehearsal: how it ended, what was found, and how long it took."""
+    """One step of a rehearsal: its outcome, finding and duration."""
 
     name: str
     outcome: Outcome
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The recovery of one release."""
+    """The rehearsed recovery of one release."""
 
     tag: str
     commit: str
@@ -54,23 +54,23 @@ class Rehearsal:
 
     @property
     def good(self) -> bool:
-        """Whether the release came back whole and does what it promised."""
+        """Whether every step passed."""
         return all(step.outcome == "passed" for step in self.steps)
 
 
 @dataclass(frozen=True)
 class Drill:
-    """What was rehearsed, from where, when and on what machine."""
+    """All rehearsals, with the repository, the time and the machine."""
 
     url: str
-    """Without the name and password that it may carry."""
+    """Without user name and password."""
     began: str
     machine: str
     rehearsals: tuple[Rehearsal, ...]
 
     @property
     def good(self) -> bool:
-        """Whether every release came back."""
+        """Whether every release was recovered."""
         return all(rehearsal.good for rehearsal in self.rehearsals)
 
 
@@ -80,19 +80,19 @@ def drill(
     *,
     all_tags: bool = False,
     settings: Path | None = None,
-    say: Say = lambda _what: None,
+    log: Log = lambda _step: None,
 ) -> Drill:
-    """Rehearses the recovery of releases, one after the other; one that fails does not keep the next from its turn.
+    """Rehearses the recovery of releases, one after the other; after a failure the next release still runs.
 
     Args:
         url: the Git repository.
-        names: `TIER` for its best version, or `TIER@VERSION`; the best of every tier where none is given.
+        names: `TIER` (its best version) or `TIER@VERSION`; if empty, the best version of every tier.
         all_tags: every version of every tier.
         settings: DVC settings for the clones: another bucket, credentials.
-        say: is told each step before it begins.
+        log: callback with the name of each step before it starts.
 
     Raises:
-        DataError: there is no such release.
+        DataError: no such release.
         GitError: the repository cannot be reached.
     """
     began = datetime.now(UTC).isoformat(timespec="seconds")
@@ -101,7 +101,7 @@ def drill(
         releases = _releases(tags.read(folder / "tags"), names, all_tags)
         environments = Environments(folder / "environments")
         rehearsals = tuple(
-            _rehearse(_Stage(url, release, folder / f"release-{number}", settings, environments), say)
+            _rehearse(_Context(url, release, folder / f"release-{number}", settings, environments), log)
             for number, release in enumerate(releases)
         )
     machine = f"{platform.platform()}, Python {platform.python_version()}"
@@ -115,14 +115,14 @@ def _releases(registry: tags.Registry, names: Sequence[str], all_tags: bool) -> 
     releases = registry.releases if all_tags else [best for tier in tiers if (best := registry.best(tier))]
     if not releases:
         raise DataError(
-            "there is no release to rehearse", hint="`gogooku3 tiers` lists them; `gogooku3 promote` makes one"
+            "there is no release to rehearse", hint="make one with `gogooku3 promote`; `gogooku3 tiers` lists them"
         )
     return list(releases)
 
 
 @dataclass
-class _Stage:
-    """Where one release is rehearsed, and what its steps leave for those after them."""
+class _Context:
+    """Inputs of one rehearsal, and the results of its steps that later steps use."""
 
     url: str
     release: tags.Release
@@ -131,7 +131,7 @@ class _Stage:
     environments: Environments
     environment: Environment = field(init=False)
     exact: bool = field(init=False)
-    """Whether this machine is where the package promises equal bits."""
+    """Whether this machine is in the package's exact domain, in which its results are bitwise identical."""
 
     @property
     def clone(self) -> Path:
@@ -139,7 +139,7 @@ class _Stage:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For the release's own processes: what they leave in their temporary folder goes with this one."""
+        """Environment of the release's own processes; their temporary folder is removed with this rehearsal's."""
         return self.environment.variables(self.clone) | {"TMPDIR": str(self.folder)}
 
     @property
@@ -147,92 +147,94 @@ class _Stage:
         return self.folder / "scores.parquet"
 
 
-def _rehearse(stage: _Stage, say: Say) -> Rehearsal:
+def _rehearse(context: _Context, log: Log) -> Rehearsal:
     steps: dict[str, Step] = {}
     for name, (work, needs) in _STEPS.items():
-        say(f"{stage.release.tag.name}: {name}")
-        lacking = [need for need in needs if steps[need].outcome != "passed"]
+        log(f"{context.release.tag.name}: {name}")
+        failed = [need for need in needs if steps[need].outcome != "passed"]
         steps[name] = (
-            Step(name, "skipped", f"for want of: {', '.join(lacking)}", 0.0) if lacking else _step(name, work, stage)
+            Step(name, "skipped", f"did not pass: {', '.join(failed)}", 0.0) if failed else _step(name, work, context)
         )
-    shutil.rmtree(stage.folder, ignore_errors=True)
-    return Rehearsal(stage.release.tag.name, stage.release.commit, tuple(steps.values()))
+    shutil.rmtree(context.folder, ignore_errors=True)
+    return Rehearsal(context.release.tag.name, context.release.commit, tuple(steps.values()))
 
 
-def _step(name: str, work: Callable[[_Stage], str], stage: _Stage) -> Step:
-    began = time.monotonic()
+def _step(name: str, work: Callable[[_Context], str], context: _Context) -> Step:
+    start = time.monotonic()
     outcome: Outcome = "passed"
     try:
-        found = work(stage)
+        found = work(context)
     except UserError as error:
         outcome, found = "failed", f"{error.message} (hint: {error.hint})"
-    except Exception as error:  # whatever befalls one release, the next has its turn, and the report is written
+    except Exception as error:  # after any error the next release still runs, and the report is written
         outcome, found = "failed", f"{type(error).__name__}: {error}"
-    return Step(name, outcome, found, round(time.monotonic() - began, 1))
+    return Step(name, outcome, found, round(time.monotonic() - start, 1))
 
 
-def _clone(stage: _Stage) -> str:
-    clone(stage.url, stage.release.tag.name, stage.clone, stage.settings)
-    isolate(stage.clone)
-    return f"commit {stage.release.commit[:10]}"
+def _clone(context: _Context) -> str:
+    clone(context.url, context.release.tag.name, context.clone, context.settings)
+    isolate(context.clone)
+    return f"commit {context.release.commit[:10]}"
 
 
-def _environment(stage: _Stage) -> str:
-    stage.environment, new = stage.environments.of(stage.clone)
-    return f"built from `{paths.REQUIREMENTS}`" if new else f"as built before, from the same `{paths.REQUIREMENTS}`"
+def _environment(context: _Context) -> str:
+    context.environment, new = context.environments.get(context.clone)
+    return f"built from `{paths.REQUIREMENTS}`" if new else f"reused, built from the same `{paths.REQUIREMENTS}`"
 
 
-def _package(stage: _Stage) -> str:
-    said = _pull(stage, [paths.PACKAGE])
-    require_recorded(stage.clone, stage.release)
-    return f"{said}; the weights are those that the tag names"
+def _package(context: _Context) -> str:
+    pulled = _pull(context, [paths.PACKAGE])
+    require_recorded(context.clone, context.release)
+    return f"{pulled}; the weights have the SHA-256 in the tag"
 
 
-def _data(stage: _Stage) -> str:
-    return _pull(stage, [paths.DATASET, paths.PREDICTIONS])
+def _data(context: _Context) -> str:
+    return _pull(context, [paths.DATASET, paths.PREDICTIONS])
 
 
-def _pull(stage: _Stage, wanted: Sequence[Path]) -> str:
-    """Brings outputs from the remotes, hashed on the way."""
+def _pull(context: _Context, wanted: Sequence[Path]) -> str:
+    """Pulls outputs from the remotes, hashed on the way."""
     outs = [
         output
-        for output in lock.outputs(stage.clone, None)
+        for output in lock.outputs(context.clone, None)
         if any(Path(output.path).is_relative_to(path) for path in wanted)
     ]
-    fetched = pull(stage.clone, outs)
-    return ", ".join(f"{count} objects from {place}" for place, count in fetched.fetched_from.items())
+    fetched = pull(context.clone, outs)
+    return ", ".join(f"{count} objects from {source}" for source, count in fetched.fetched_from.items())
 
 
-def _verify(stage: _Stage) -> str:
-    verdict = verified(stage.clone / paths.PACKAGE, str(stage.environment.python), stage.variables)
+def _verify(context: _Context) -> str:
+    verdict = run_verify(context.clone / paths.PACKAGE, str(context.environment.python), context.variables)
     checks = {check["name"]: check for check in verdict["checks"]}
     if not verdict["good"]:
         failed = [f"{name}: {check['found']}" for name, check in checks.items() if check["outcome"] == "failed"]
-        raise MismatchError("; ".join(failed), hint="`gogooku3 audit --deep` says whether the bucket is whole")
-    stage.exact = checks["environment"]["outcome"] == "passed"
+        raise MismatchError("; ".join(failed), hint="run `gogooku3 audit --deep` to check the bucket")
+    context.exact = checks["environment"]["outcome"] == "passed"
     return f"{len(checks)} checks; golden predictions: {checks['golden']['found']}"
 
 
-def _predict(stage: _Stage) -> str:
+def _predict(context: _Context) -> str:
     """Scores the sessions of the evaluation again."""
     first, last = (
-        pl.read_parquet(stage.clone / paths.PREDICTIONS).select(pl.col("Date").min(), last=pl.col("Date").max()).row(0)
+        pl.read_parquet(context.clone / paths.PREDICTIONS)
+        .select(pl.col("Date").min(), last=pl.col("Date").max())
+        .row(0)
     )
     done = run(
         "predict",
-        str(stage.clone / paths.PACKAGE),
+        str(context.clone / paths.PACKAGE),
         *(
             "--dataset",
-            str(stage.clone / paths.DATASET),
+            str(context.clone / paths.DATASET),
             "--output",
-            str(stage.scores),
+            str(context.scores),
             "--from",
             str(first),
             "--to",
             str(last),
         ),
-        python=str(stage.environment.python),
-        variables=stage.variables,
+        python=str(context.environment.python),
+        variables=context.variables,
     )
     if done.returncode:
         raise MachineError(
@@ -241,36 +243,41 @@ def _predict(stage: _Stage) -> str:
     return f"sessions from {first} to {last}"
 
 
-def _compare(stage: _Stage) -> str:
-    """The scores are those of the evaluation: to the bit where these are promised, within a tolerance elsewhere."""
-    promised, found = pl.read_parquet(stage.clone / paths.PREDICTIONS), pl.read_parquet(stage.scores)
-    if promised.schema != found.schema or not promised.select("Date", "Code").equals(found.select("Date", "Code")):
+def _compare(context: _Context) -> str:
+    """Compares the scores with the evaluation's: bitwise in the exact domain, within a tolerance elsewhere."""
+    expected, actual = pl.read_parquet(context.clone / paths.PREDICTIONS), pl.read_parquet(context.scores)
+    if expected.schema != actual.schema or not expected.select("Date", "Code").equals(actual.select("Date", "Code")):
         raise MismatchError(
-            f"`{paths.PREDICTIONS}` has {promised.height} rows of {', '.join(promised.columns)}; predicted were"
-            f" {found.height} rows of {', '.join(found.columns)}, or other stocks or sessions",
-            hint="package, dataset and predictions are not of one run: train anew (`dvc repro`)",
+            f"`{paths.PREDICTIONS}` has {expected.height} rows of {', '.join(expected.columns)}; the new scores have"
+            f" {actual.height} rows of {', '.join(actual.columns)}, or other stocks or sessions",
+            hint="package, dataset and predictions are from different runs: train again (`dvc repro`)",
         )
-    if sha256_frame(promised) == sha256_frame(found):
-        return f"{promised.height:,} rows equal to the bit"
-    scores = [column for column in promised.columns if column.startswith("score_")]
-    gap = _largest(promised.select(scores) - found.select(scores))
-    told = f"scores differ by up to {gap:.3g}"
-    if stage.exact:
-        raise MismatchError(f"{told}, where they are promised to the bit", hint="`gogooku3 reproduce` finds where")
-    # Its tolerance, and with it torch, is needed only here, where nothing is computed with torch.
+    if sha256_frame(expected) == sha256_frame(actual):
+        return f"{expected.height:,} rows bitwise identical"
+    scores = [column for column in expected.columns if column.startswith("score_")]
+    gap = _largest(expected.select(scores) - actual.select(scores))
+    message = f"scores differ by up to {gap:.3g}"
+    if context.exact:
+        raise MismatchError(
+            f"{message}, though they must be bitwise identical here",
+            hint="run `gogooku3 reproduce` to find the first difference",
+        )
+    # Imported late: the module loads torch, which nothing else here needs.
     from gogooku3.recovery.checks.golden import TOLERANCE
 
-    bound = TOLERANCE[read_numerics(stage.clone / paths.PACKAGE).precision] * _largest(promised.select(scores))
+    bound = TOLERANCE[read_numerics(context.clone / paths.PACKAGE).precision] * _largest(expected.select(scores))
     if not gap <= bound:
-        raise MismatchError(f"{told}, tolerance {bound:.3g}", hint="rehearse where `environment.json` says")
-    return f"{told}, tolerance {bound:.3g}: equal bits are not promised here"
+        raise MismatchError(
+            f"{message}, tolerance {bound:.3g}", hint="run the drill on a machine as `environment.json` describes"
+        )
+    return f"{message}, tolerance {bound:.3g}: bitwise identical scores are not promised here"
 
 
 def _largest(frame: pl.DataFrame) -> float:
     return float(frame.select(pl.max_horizontal(pl.all().abs().max())).item())
 
 
-_STEPS: dict[str, tuple[Callable[[_Stage], str], tuple[str, ...]]] = {
+_STEPS: dict[str, tuple[Callable[[_Context], str], tuple[str, ...]]] = {
     "clone": (_clone, ()),
     "environment": (_environment, ("clone",)),
     "package": (_package, ("clone",)),

@@ -1,4 +1,4 @@
-"""The report of a drill: `drill.md` for people, verdict first, and `drill.json` for programs."""
+"""Writes the report of a drill: `drill.md` with the verdict first, and `drill.json`."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from gogooku3.recovery.drill import Drill, Rehearsal, Step
 from gogooku3.runtime.files import replaced_file, write_json
 
 
-def write(found: Drill, folder: Path) -> None:
+def write(drill: Drill, folder: Path) -> None:
     """Writes both files into a folder."""
-    write_json(as_json(found), folder / "drill.json")
+    write_json(as_json(drill), folder / "drill.json")
     with replaced_file(folder / "drill.md") as partial:
-        partial.write_text(as_markdown(found), encoding="utf-8")
+        partial.write_text(as_markdown(drill), encoding="utf-8")
 
 
-def as_json(found: Drill) -> dict[str, Any]:
-    """Everything that is known, with the verdicts."""
-    rehearsals = [{"good": rehearsal.good, **asdict(rehearsal)} for rehearsal in found.rehearsals]
-    return {"good": found.good, **asdict(found), "rehearsals": rehearsals}
+def as_json(drill: Drill) -> dict[str, Any]:
+    """All facts with the verdicts."""
+    rehearsals = [{"good": rehearsal.good, **asdict(rehearsal)} for rehearsal in drill.rehearsals]
+    return {"good": drill.good, **asdict(drill), "rehearsals": rehearsals}
 
 
-def as_markdown(found: Drill) -> str:
-    """The verdict, one row per release, and every step with what it found."""
-    names = [step.name for step in found.rehearsals[0].steps]
+def as_markdown(drill: Drill) -> str:
+    """The verdict, one row per release, and every step with its finding."""
+    names = [step.name for step in drill.rehearsals[0].steps]
     head = ["release", *names, "seconds", "result"]
-    rows = [_row(head), _row(["---"] * len(head)), *(_row(_cells(each)) for each in found.rehearsals)]
-    facts = [f"- repository: `{found.url}`", f"- began: {found.began}", f"- machine: {found.machine}"]
-    sections = [line for rehearsal in found.rehearsals for line in _section(rehearsal)]
-    return "\n".join([f"# Drill: {verdict(found)}", "", *facts, "", *rows, *sections, ""])
+    rows = [_row(head), _row(["---"] * len(head)), *(_row(_cells(each)) for each in drill.rehearsals)]
+    facts = [f"- repository: `{drill.url}`", f"- began: {drill.began}", f"- machine: {drill.machine}"]
+    sections = [line for rehearsal in drill.rehearsals for line in _section(rehearsal)]
+    return "\n".join([f"# Drill: {verdict(drill)}", "", *facts, "", *rows, *sections, ""])
 
 
-def verdict(found: Drill) -> str:
-    """One line on all releases."""
-    failed = [rehearsal.tag for rehearsal in found.rehearsals if not rehearsal.good]
-    count = len(found.rehearsals)
+def verdict(drill: Drill) -> str:
+    """The verdict on all releases in one line."""
+    failed = [rehearsal.tag for rehearsal in drill.rehearsals if not rehearsal.good]
+    count = len(drill.rehearsals)
     if failed:
         return f"{len(failed)} of {count} releases FAILED: {', '.join(failed)}"
-    return "the one release came back" if count == 1 else f"all {count} releases came back"
+    return "the release was recovered" if count == 1 else f"all {count} releases were recovered"
 
 
 def result(rehearsal: Rehearsal) -> str:
-    """How a rehearsal ended: what failed first, if anything did."""
+    """The outcome of a rehearsal: the first step that failed, if one did."""
     failed = [step.name for step in rehearsal.steps if step.outcome == "failed"]
     return f"FAILED: {failed[0]}" if failed else "passed"
 
@@ -64,5 +64,5 @@ def _section(rehearsal: Rehearsal) -> list[str]:
 
 
 def _row(cells: list[str]) -> str:
-    """A row of a Markdown table; what would end the cell or the row is taken out of it."""
+    """A row of a Markdown table; line breaks are removed and `|` is escaped."""
     return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"

@@ -1,4 +1,4 @@
-"""`leaderboard`: every released version in one table, as its tag says it; a page of the repository's documentation."""
+"""`leaderboard`: a Markdown page with every released version, from the records in the tags."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = (
 
 
 def leaderboard(root: Path) -> str:
-    """The page, in Markdown: the same for the same tags.
+    """The page in Markdown; deterministic for the same tags.
 
     Raises:
         DataError: the metrics of a version are damaged.
@@ -40,15 +40,15 @@ def leaderboard(root: Path) -> str:
 
 
 def _rank(row: Tier) -> tuple[str, float]:
-    """By tier, then by what models are chosen by; versions of which nothing is recorded come last."""
-    known = None if row.record is None else row.record.validation.mean_rank_ic
-    return row.tier, float("inf") if known is None else -known
+    """By tier, then by mean RankIC on validation; versions without a record come last."""
+    mean = None if row.record is None else row.record.validation.mean_rank_ic
+    return row.tier, float("inf") if mean is None else -mean
 
 
 def _row(root: Path, row: Tier) -> str:
     metrics = ["not recorded"] * 5 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
-    *told, model = metrics
-    cells = [f"`{row.tag}`", "**best**" if row.best else "", *told, f"`{row.commit[:_HASH]}`", model]
+    *values, model = metrics
+    cells = [f"`{row.tag}`", "**best**" if row.best else "", *values, f"`{row.commit[:_HASH]}`", model]
     return f"| {' | '.join(cells)} |"
 
 
@@ -66,5 +66,5 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
 
 
 def _rank_ic(root: Path, row: Tier, split: str) -> str:
-    found = mean_rank_ic(root, row.commit, split)
-    return ABSENT if found is None else str(found)
+    mean = mean_rank_ic(root, row.commit, split)
+    return ABSENT if mean is None else str(mean)

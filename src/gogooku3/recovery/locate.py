@@ -1,7 +1,7 @@
-"""`locate`: what a path or a release should hold, and who has it whole.
+"""`locate`: finds intact copies of an output or a release in the working tree, the local cache and the remotes.
 
-The hashes come from `dvc.lock`, of the working tree or of the release's tag. Working tree and local cache are held
-against them byte for byte, remotes by what they say of their objects; where they say nothing, these are read.
+The hashes come from `dvc.lock`, of the working tree or of the release's tag. Working tree and local cache are hashed;
+remotes are checked by the checksums that they report, and objects without one are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from gogooku3.errors import DataError, StoreError
 from gogooku3.paths import PACKAGE
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.restore_command import Place, restore_command
+from gogooku3.recovery.restore_command import Location, restore_command
 from gogooku3.recovery.storage.listing import Entry, entries
 from gogooku3.recovery.storage.lock import Output, locked_tags, outputs
 from gogooku3.recovery.storage.open import open_cache, open_remote, remotes
@@ -35,33 +35,33 @@ _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 @dataclass(frozen=True)
 class Located:
-    """What was looked for, what each place has of it, and the command that brings it to where it belongs."""
+    """The wanted outputs, what each location has of them, and the command that restores them."""
 
     target: str
     recorded_by: str
     """The tag whose `dvc.lock` was read, or the working tree."""
     wanted: tuple[Output, ...]
-    tree: Place
-    cache: Place
-    remotes: tuple[Place, ...]
-    """The default one first."""
+    tree: Location
+    cache: Location
+    remotes: tuple[Location, ...]
+    """The default remote first."""
     tags: tuple[str, ...]
     """Tags that record the same objects."""
     somewhere: bool
-    """Whether it lies in the working tree, or can be put together from cache and remotes."""
+    """Whether it is intact in the working tree, or can be restored from cache and remotes."""
     command: str
-    """"" where there is nothing to do."""
+    """Empty if there is nothing to do."""
 
 
 def locate(root: Path, target: str, progress: Progress = lambda _what, _done, _total: None) -> Located:
-    """Looks for an output of the pipeline, a file in one, a folder of them, or a release's package.
+    """Locates an output of the pipeline, a file in one, a folder of them, or a release's package.
 
     Raises:
-        DataError: `dvc.lock` records no such path and no such version was released, or a lost listing hides the hash.
+        DataError: `dvc.lock` records no such path and no such version was released, or the hash is in a lost listing.
     """
     release, path, recorded = _recorded(root, target)
     stores, unreachable = _stores(root)
-    outs = [_narrowed(output, path, list(stores.values())) for output in recorded]
+    outs = [_wanted(output, path, list(stores.values())) for output in recorded]
     scans: dict[str, Scan] = {}
     for name, store in stores.items():
         try:
@@ -71,17 +71,17 @@ def locate(root: Path, target: str, progress: Progress = lambda _what, _done, _t
     paths = _paths(
         outs, {oid: listing for scan_result in scans.values() for oid, listing in scan_result.listings.items()}
     )
-    places = {name: _place_of(name, stores[name], outs, scan_result) for name, scan_result in scans.items()}
-    places |= {name: Place(name, "", frozenset(), {}, reason) for name, reason in unreachable.items()}
-    here = _tree(root, outs, paths), places.pop(CACHE), tuple(places[name] for name in remotes(root))
-    somewhere, command = restore_command(root, target, release, outs, paths, here)
+    found = {name: _store_location(name, stores[name], outs, scan_result) for name, scan_result in scans.items()}
+    found |= {name: Location(name, "", frozenset(), {}, reason) for name, reason in unreachable.items()}
+    locations = _tree_location(root, outs, paths), found.pop(CACHE), tuple(found[name] for name in remotes(root))
+    somewhere, command = restore_command(root, target, release, outs, paths, locations)
     recording = _recording(root, outs, list(stores.values()))
-    by = release.tag.name if release else TREE
-    return Located(target, by, tuple(outs), *here, tuple(recording), somewhere, command)
+    recorded_by = release.tag.name if release else TREE
+    return Located(target, recorded_by, tuple(outs), *locations, tuple(recording), somewhere, command)
 
 
 def _stores(root: Path) -> tuple[dict[str, Store], dict[str, str]]:
-    """The cache and the remotes that answer, and why the others do not."""
+    """The cache and the reachable remotes, and the reason for each unreachable one."""
     stores, unreachable = {CACHE: open_cache(root)}, {}
     for name in remotes(root):
         try:
@@ -92,7 +92,7 @@ def _stores(root: Path) -> tuple[dict[str, Store], dict[str, str]]:
 
 
 def _recorded(root: Path, target: str) -> tuple[tags.Release | None, PurePosixPath, list[Output]]:
-    """The release that is meant, if one is; the path in the repository; the outputs at it, under it or around it."""
+    """The release if the target is one; the path in the repository; the outputs at, below or above that path."""
     tier = target.partition("@")[0]
     if not Path(target).exists() and (registry := tags.read(root)).of(tier):
         release = registry.find(target)
@@ -100,37 +100,34 @@ def _recorded(root: Path, target: str) -> tuple[tags.Release | None, PurePosixPa
     recorded = outputs(root, None)
     path = Path(os.path.normpath(Path(target).absolute()))
     if path.is_relative_to(root):
-        inside = PurePosixPath(path.relative_to(root))
-        if found := _at(recorded, inside):
-            return None, inside, found
+        relative = PurePosixPath(path.relative_to(root))
+        if outs := _at(recorded, relative):
+            return None, relative, outs
         if path.exists() and git.run(root, "ls-files", "--", str(path)):
-            told = f"`git checkout -- {shlex.quote(target)}`"
-            raise DataError(f"`{target}` is kept by Git, not by the store", hint=told)
+            raise DataError(
+                f"`{target}` is tracked by Git, not by DVC", hint=f"run `git checkout -- {shlex.quote(target)}`"
+            )
     folders = ", ".join(dict.fromkeys(str(PurePosixPath(output.path).parent) for output in recorded))
     raise DataError(
         f"`{target}` is neither an output that `dvc.lock` records nor a released version",
-        hint=f"outputs lie in {folders or 'no folder yet'}; `gogooku3 tiers` lists the versions",
+        hint=f"name an output (folders with outputs: {folders or 'none yet'}) or a version that `gogooku3 tiers` lists",
     )
 
 
 def _at(recorded: Iterable[Output], path: PurePosixPath) -> list[Output]:
-    places = [(output, PurePosixPath(output.path)) for output in recorded]
-    return [
-        output
-        for output, place in places
-        if place.is_relative_to(path) or (output.is_dir and path.is_relative_to(place))
-    ]
+    paths = [(output, PurePosixPath(output.path)) for output in recorded]
+    return [output for output, at in paths if at.is_relative_to(path) or (output.is_dir and path.is_relative_to(at))]
 
 
-def _narrowed(output: Output, path: PurePosixPath, stores: Sequence[Store]) -> Output:
-    """An output, or of a directory the one file in it that a path names."""
+def _wanted(output: Output, path: PurePosixPath, stores: Sequence[Store]) -> Output:
+    """The output, or, if the path is a file inside a directory output, that file."""
     if PurePosixPath(output.path).is_relative_to(path):
         return output
     listing = _listing(output, stores)
     if listing is None:
         raise DataError(
-            f"`{path}` lies in `{output.path}`, whose listing ({output.md5}) is nowhere whole: its hash is not known",
-            hint=f"`gogooku3 locate {output.path}` says more; `dvc repro {output.stage}` makes it anew",
+            f"the hash of `{path}` is unknown: no source has an intact listing ({output.md5}) of `{output.path}`",
+            hint=f"run `gogooku3 locate {output.path}` for details, or `dvc repro {output.stage}` to make it again",
         )
     name = str(path.relative_to(output.path))
     for entry in listing:
@@ -138,12 +135,12 @@ def _narrowed(output: Output, path: PurePosixPath, stores: Sequence[Store]) -> O
             return Output(output.stage, str(path), entry.md5, None, None, is_dir=False)
     raise DataError(
         f"`dvc.lock` records no `{name}` among the {len(listing)} files of `{output.path}`",
-        hint=f"such as {', '.join(entry.path for entry in listing[:_SHOWN])}; for another commit's, `git checkout` it",
+        hint=f"name a recorded file ({', '.join(entry.path for entry in listing[:_SHOWN])}), or check out another commit",
     )
 
 
 def _listing(output: Output, stores: Iterable[Store]) -> list[Entry] | None:
-    """The files of a directory output, from the first store that has its listing whole."""
+    """The files of a directory output, from the first store with an intact listing."""
     for store in stores:
         with suppress(StoreError):
             listing = entries(output.md5, store.read(output.md5))
@@ -153,7 +150,7 @@ def _listing(output: Output, stores: Iterable[Store]) -> list[Entry] | None:
 
 
 def _paths(outs: Iterable[Output], listings: Mapping[str, Sequence[Entry]]) -> dict[str, str]:
-    """Every object by the path that it has: files, and directories for their listings."""
+    """The object of each path: files, and the listings of directories."""
     paths = {}
     for output in outs:
         paths[output.path] = output.md5
@@ -161,14 +158,14 @@ def _paths(outs: Iterable[Output], listings: Mapping[str, Sequence[Entry]]) -> d
     return paths
 
 
-def _place_of(name: str, store: Store, outs: Iterable[Output], scan_result: Scan) -> Place:
+def _store_location(name: str, store: Store, outs: Iterable[Output], scan_result: Scan) -> Location:
     paths = _paths(outs, scan_result.listings)
     damage = {path: scan_result.damage[oid].kind for path, oid in paths.items() if oid in scan_result.damage}
-    return Place(name, store.name, frozenset(paths.values()) - scan_result.damage.keys(), damage, "")
+    return Location(name, store.name, frozenset(paths.values()) - scan_result.damage.keys(), damage, "")
 
 
-def _tree(root: Path, outs: Iterable[Output], paths: Mapping[str, str]) -> Place:
-    """The working tree, hashed. Where a directory's listing is known nowhere, its files are those that make it up."""
+def _tree_location(root: Path, outs: Iterable[Output], paths: Mapping[str, str]) -> Location:
+    """Hashes the working tree. If no store has a directory's listing, the folder's own listing is hashed instead."""
     damage: dict[str, str] = {}
     for output in outs:
         files = {path: oid for path, oid in paths.items() if PurePosixPath(output.path) in PurePosixPath(path).parents}
@@ -178,15 +175,15 @@ def _tree(root: Path, outs: Iterable[Output], paths: Mapping[str, str]) -> Place
             files = {} if _listing_hash(root / output.path) == output.md5 else {output.path: output.md5}
         bad = {path: _kind(root / path) for path, oid in files.items() if _hash(root / path) != oid}
         damage |= {output.path: _kind(root / output.path), **bad} if bad else {}
-    return Place(TREE, str(root), frozenset(oid for path, oid in paths.items() if path not in damage), damage)
+    return Location(TREE, str(root), frozenset(oid for path, oid in paths.items() if path not in damage), damage)
 
 
-def _kind(place: Path) -> str:
-    return "altered" if place.exists() else "missing"
+def _kind(path: Path) -> str:
+    return "altered" if path.exists() else "missing"
 
 
 def _listing_hash(folder: Path) -> str:
-    """The name of the object that DVC would make of a folder's listing."""
+    """The name of the object that DVC would make for a folder's listing."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     listing = [{"md5": _hash(file), "relpath": file.relative_to(folder).as_posix()} for file in files]
     content = json.dumps(sorted(listing, key=lambda entry: str(entry["relpath"])), sort_keys=True)
@@ -201,16 +198,16 @@ def _hash(file: Path) -> str | None:
 
 
 def _recording(root: Path, wanted: Sequence[Output], stores: Sequence[Store]) -> Iterator[str]:
-    """Tags whose `dvc.lock` records the same objects, in files of directories too."""
+    """Tags whose `dvc.lock` records the same objects, including files inside directories."""
     for tag in locked_tags(root):
         with suppress(DataError):  # recorded by DVC 2, or never made
             recorded = outputs(root, tag)
             objects = {output.md5 for output in recorded}
-            around = [each for each in recorded if each.is_dir and any(_holds(each, one) for one in wanted)]
-            objects |= {entry.md5 for each in around for entry in _listing(each, stores) or ()}
+            parents = [each for each in recorded if each.is_dir and any(_contains(each, one) for one in wanted)]
+            objects |= {entry.md5 for each in parents for entry in _listing(each, stores) or ()}
             if objects.issuperset(output.md5 for output in wanted):
                 yield tag
 
 
-def _holds(directory: Output, other: Output) -> bool:
+def _contains(directory: Output, other: Output) -> bool:
     return PurePosixPath(directory.path) in PurePosixPath(other.path).parents

@@ -1,7 +1,7 @@
-"""`promote`: marks a commit's package as a version of its tier, after everything that it promises was checked.
+"""`promote`: releases a commit's package as a version of its tier, by Git tags, after all checks have passed.
 
-What was checked is one commit: a clean tree whose lock file is up to date, a package that verifies, and a bucket that
-holds every object of it. Only then are the tags made, all in one transaction.
+The checks cover one commit: a clean working tree with an up-to-date lock file, a package that verifies, and a bucket
+with every object. Only then are the tags made, in one transaction.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Promotion:
-    """The tags that were made, and what they record."""
+    """The created tags and their record."""
 
     tags: tuple[str, ...]
-    """The version's tag; after it, where the model is the best of its tier, the stage's."""
+    """The version tag, then, if the model is the best of its tier, the stage tag."""
     record: Record
 
 
@@ -64,13 +64,13 @@ def promote(
 
     Args:
         root: the working tree's root.
-        version: the next minor version after the tier's newest where None.
-        despite_worse: why a model that is worse than the best is to be released all the same.
-        progress: is told each step before it begins.
+        version: None for the next minor version after the tier's newest.
+        despite_worse: the reason to release a model that is worse than the best.
+        progress: callback with the name of each step before it starts.
 
     Raises:
-        RefusedError: the tree is dirty, the lock file behind, the version taken, the package of another tier or not
-            verified, the model worse, or the bucket incomplete. No tag was made.
+        RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
+            not verified, the model worse, or the bucket incomplete. No tag was made.
     """
     tags.check_tier(tier)
     progress("tree, parameters and tags")
@@ -80,7 +80,7 @@ def promote(
     finish_stage_tags(root, tier)
     registry = tags.read(root)
     version = version or registry.next_version(tier)
-    _require_free(registry, tier, version, commit)
+    _require_unreleased(registry, tier, version, commit)
     progress("`dvc status`")
     _require_reproduced(root)
     progress("metrics")
@@ -91,42 +91,45 @@ def promote(
     _push(root)
     progress("bucket")
     _require_stored(root, commit)
-    _require_still(root, commit)
+    _require_unchanged(root, commit)
     return Promotion(_tag(root, record, commit), record)
 
 
 def finish_stage_tags(root: Path, tier: str) -> list[str]:
-    """Makes the stage tags that versions of a tier name in their messages and that are not there.
+    """Creates missing stage tags that version tags of the tier name in their messages.
 
-    A machine that went down between two references of one transaction leaves such a gap, and so does a `git fetch` of
-    the one tag alone. What is made here is, to the byte, the tag object that was lost.
+    A stage tag is missing after a crash between two references of one transaction, or after a `git fetch` of the
+    version tag alone. The created tag object is byte-identical to the lost one.
     """
     registry = tags.read(root)
-    lost = {
+    missing = {
         record.stage_tag: release.tag
         for release in registry.of(tier)
         if (record := parse(release.tag.message)) and record.stage_tag and record.stage_tag not in registry.names
     }
-    if lost:
-        git.create_tags(root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in lost.items()})
-    return list(lost)
+    if missing:
+        git.create_tags(
+            root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in missing.items()}
+        )
+    return list(missing)
 
 
 def _require_clean(root: Path) -> None:
     changed = abbreviate(map(str.strip, git.changes(root)), separator="; ")
     if changed:
         raise RefusedError(
-            f"the working tree differs from the commit that the tag would name: {changed}",
+            f"the working tree differs from the commit to be tagged: {changed}",
             hint="commit what belongs to the model (`git add`, `git commit`), remove or ignore the rest",
         )
 
 
-def _require_still(root: Path, commit: str) -> None:
-    """What was checked in the tree is the commit still: somebody may have worked in it meanwhile."""
+def _require_unchanged(root: Path, commit: str) -> None:
+    """Refuses if HEAD or the working tree changed during the checks."""
     _require_clean(root)
     if git.commit_of(root, "HEAD") != commit:
         raise RefusedError(
-            f"HEAD left commit {commit[:10]} while it was checked", hint="run the same command again, and wait for it"
+            f"HEAD moved away from commit {commit[:10]} during the checks",
+            hint="run the same command again, and leave the working tree alone until it ends",
         )
 
 
@@ -135,11 +138,11 @@ def _require_tier(root: Path, tier: str) -> None:
     if configured != tier:
         raise RefusedError(
             f"`params.yaml` configures tier `{configured}`, not `{tier}`",
-            hint=f"`gogooku3 promote {configured}`, or train the other one: `dvc exp run -S tier={tier}`",
+            hint=f"run `gogooku3 promote {configured}`, or train the other tier: `dvc exp run -S tier={tier}`",
         )
 
 
-def _require_free(registry: tags.Registry, tier: str, version: tags.Version, commit: str) -> None:
+def _require_unreleased(registry: tags.Registry, tier: str, version: tags.Version, commit: str) -> None:
     name = tags.version_tag(tier, version)
     if name in registry.names:
         raise RefusedError(
@@ -149,32 +152,32 @@ def _require_free(registry: tags.Registry, tier: str, version: tags.Version, com
     for release in registry.of(tier):
         if release.commit == commit:
             record = parse(release.tag.message)
-            made = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
+            names = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
             raise RefusedError(
-                f"this commit is `{made[0]}` already, and GTO knows one version of a tier per commit",
-                hint=f"nothing is left to do but to publish it: {publish(made)}",
+                f"this commit is already released as `{names[0]}`, and GTO allows one version of a tier per commit",
+                hint=f"publish it: {publish(names)}",
             )
 
 
 def publish(names: list[str] | tuple[str, ...]) -> str:
-    """The command that sends tags to the repository that the clone came from."""
+    """The command that pushes tags to the repository from which the clone was made."""
     return f"`git push origin {' '.join(names)}`"
 
 
 def _record(
     root: Path, registry: tags.Registry, tier: str, version: tags.Version, commit: str, despite_worse: str | None
 ) -> Record:
-    """What the tag will say; refuses a model that is worse than the best."""
+    """The record for the tag; refuses a model that is worse than the best."""
     validation = measured(root, commit, "validation")
     compared_with = _best(root, registry, tier, commit, validation)
     ours = validation.mean_rank_ic
     if ours is None:
         raise RefusedError(
-            f"the validation RankIC is undefined over {validation.basis}: it cannot be compared",
+            f"the validation RankIC is undefined over {validation.basis} and cannot be compared",
             hint="evaluate over more sessions and stocks (`dataset.split`, `quotes.stocks`)",
         )
-    # By the value alone: a mark must be somewhere, and the larger estimate is the better choice. The record says
-    # whether the gain is more than noise.
+    # The decision is by the value alone: one release must be the best, and the larger estimate is the better choice.
+    # The record states whether the gain is more than noise.
     better = math.inf if compared_with is None else ours - compared_with.rank_ic
     if compared_with is not None and better < 0 and despite_worse is None:
         raise RefusedError(
@@ -206,7 +209,7 @@ def _record(
 
 
 def _parent(root: Path, registry: tags.Registry) -> Parent | None:
-    """The release that the package was trained from, as the tags here know it too."""
+    """The release from which the package's training started, checked against the tags of this repository."""
     parent = read_lineage(root / paths.PACKAGE)
     if parent is None:
         return None
@@ -214,58 +217,58 @@ def _parent(root: Path, registry: tags.Registry) -> Parent | None:
     record = None if release is None else parse(release.tag.message)
     if release is None or record is None:
         raise RefusedError(
-            f"`{paths.PACKAGE}` was trained from `{parent.tag}`, which no tag here records as a release",
-            hint="`git fetch --tags` brings the tags of the remote",
+            f"`{paths.PACKAGE}` was trained from `{parent.tag}`, which is not a release in this repository",
+            hint="run `git fetch --tags` to get the remote's tags",
         )
-    known = Parent(release.tag.name, release.commit, record.model_sha256)
-    if known != parent:
+    expected = Parent(release.tag.name, release.commit, record.model_sha256)
+    if expected != parent:
         raise RefusedError(
             f"`{paths.PACKAGE}` was trained from a `{parent.tag}` of commit {parent.commit[:10]} with SHA-256"
-            f" {parent.model_sha256}; the tag here is at {known.commit[:10]} and records {known.model_sha256}",
-            hint="a tag is never moved: find out which of the two is the release, then train anew from it"
+            f" {parent.model_sha256}; the tag here is at {expected.commit[:10]} and records {expected.model_sha256}",
+            hint="a tag is never moved: find out which of the two is the release, then train again from it"
             " (`dvc repro --force parent`)",
         )
-    return known
+    return expected
 
 
 def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validation: Measured) -> Comparison | None:
-    """The present best, by the metrics file of its own commit, and the gain over it."""
+    """The current best release, by the metrics of its own commit, and the gain over it."""
     best = registry.best(tier)
     if best is None:
         return None
-    its = compared(root, best.commit)
-    if its.mean_rank_ic is None:
+    baseline = compared(root, best.commit)
+    if baseline.mean_rank_ic is None:
         raise RefusedError(
-            f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {its.basis}",
-            hint=f"take the mark back (`gto deprecate {tier} {best.version} {tags.BEST}`)",
+            f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {baseline.basis}",
+            hint=f"remove its stage `{tags.BEST}` (`gto deprecate {tier} {best.version} {tags.BEST}`)",
         )
-    difference = _gain(root, commit, best.commit) if its.basis == validation.basis else None
-    return Comparison(best.tag.name, its.mean_rank_ic, its.basis, difference)
+    difference = _gain(root, commit, best.commit) if baseline.basis == validation.basis else None
+    return Comparison(best.tag.name, baseline.mean_rank_ic, baseline.basis, difference)
 
 
 def _gain(root: Path, commit: str, best: str) -> Estimate | None:
-    """Mean validation RankIC of a commit less that of another, session by session; None where one lacks them."""
+    """Paired difference of mean validation RankIC between two commits, by session; None if one lacks sessions."""
     ours, theirs = (sessions.read(root, rev, "validation") for rev in (commit, best))
     if ours is None or theirs is None:
         return None
     bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
-    found = paired_differences(ours, theirs, bootstrap)
-    return Estimate(**found["mean_rank_ic"]) if "mean_rank_ic" in found else None
+    differences = paired_differences(ours, theirs, bootstrap)
+    return Estimate(**differences["mean_rank_ic"]) if "mean_rank_ic" in differences else None
 
 
 def _require_reproduced(root: Path) -> None:
     try:
         with Repo(str(root)) as repo:
-            behind = repo.status()
+            stale = repo.status()
     except DvcException as error:
-        raise RefusedError(f"`dvc status` fails: {error}", hint="`dvc repro` says why") from error
-    if behind:
-        # DVC prefixes a stage with the way to its file from wherever the caller stands.
-        stages = sorted(address.rpartition(":")[2] for address in behind)
+        raise RefusedError(f"`dvc status` fails: {error}", hint="run `dvc repro` for the cause") from error
+    if stale:
+        # DVC prefixes a stage with the path of its file, relative to the caller's folder.
+        stages = sorted(address.rpartition(":")[2] for address in stale)
         raise RefusedError(
-            f"`dvc.lock` is behind: {abbreviate(stages)} changed since it was written",
-            hint="`dvc status` says what changed; `dvc repro` runs it again, then commit `dvc.lock`;"
-            " `dvc pull` brings outputs that are only not here",
+            f"`dvc.lock` is stale: {abbreviate(stages)} changed since it was written",
+            hint="`dvc status` shows what changed; run `dvc repro` and commit `dvc.lock`, or, if outputs are only"
+            " missing here, `dvc pull`",
         )
 
 
@@ -276,14 +279,14 @@ def _require_verified(root: Path) -> None:
         failed = (f"{check.name}: {check.finding.found}" for check in verdict.failed)
         raise RefusedError(
             f"`{paths.PACKAGE}` does not verify: {abbreviate(failed, separator='; ')}",
-            hint=f"`gogooku3 verify {paths.PACKAGE}` shows every check; `dvc repro --force package` writes it anew",
+            hint=f"`gogooku3 verify {paths.PACKAGE}` shows every check; `dvc repro --force package` builds it again",
         )
 
 
 def _push(root: Path) -> None:
-    """Brings to the bucket what it lacks of the lock file's outputs, each object hashed on the way.
+    """Uploads the lock file's outputs that the bucket lacks, each object hashed on the way.
 
-    `dvc push` waits for ever where a bucket falls silent, and overlooks a file that a directory lost there.
+    `dvc push` has no timeout for a silent bucket, and does not notice a file that a directory lost there.
     """
     audit(root, [None], repair=True)
 
@@ -292,13 +295,13 @@ def _require_stored(root: Path, commit: str) -> None:
     problems = [f"`{problem.path}` is {problem.damage.kind}" for problem in audit(root, [commit]).problems]
     if problems:
         raise RefusedError(
-            f"the bucket is not whole after the push: {abbreviate(problems, separator='; ')}",
-            hint="`gogooku3 audit --repair` uploads what is lost or altered from the local cache",
+            f"the bucket is incomplete after the push: {abbreviate(problems, separator='; ')}",
+            hint="`gogooku3 audit --repair` uploads missing or altered objects from the local cache",
         )
 
 
 def _tag(root: Path, record: Record, commit: str) -> tuple[str, ...]:
-    """Makes the version's tag and, by renaming its object, the stage's."""
+    """Makes the version tag and, as a renamed copy of its object, the stage tag."""
     name = f"{record.tier}@{record.version}"
     content = git.tag_object(root, name, commit, message(record))
     contents = {name: content}

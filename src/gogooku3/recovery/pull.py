@@ -1,4 +1,4 @@
-"""Brings outputs into a working tree, from wherever they are whole."""
+"""Pulls outputs into a working tree, each object from the first source with an intact copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from gogooku3.errors import DataError
 from gogooku3.recovery.sources import open_sources
-from gogooku3.recovery.storage.fetch import Fetched, fetch
+from gogooku3.recovery.storage.fetch import FetchResult, fetch
 from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.open import open_cache
 from gogooku3.recovery.storage.scan import Progress
@@ -21,33 +21,34 @@ def pull(
     outs: Sequence[Output],
     also: Sequence[Path] = (),
     progress: Progress = lambda _what, _done, _total: None,
-) -> Fetched:
-    """Fills the local cache of a repository with outputs, hashed on the way, and puts them into the working tree.
+) -> FetchResult:
+    """Fetches outputs into the local cache, hashed on the way, and checks them out into the working tree.
 
     Args:
-        also: further places for objects that the remotes lack: clones, caches, archives.
+        also: additional sources for objects that the remotes lack: clones, caches, archives.
 
     Raises:
-        DataError: nobody has all of them whole; what was brought stays in the cache, the working tree as it was.
-        StoreError: a remote cannot be used, and no other place has what is missing.
+        DataError: no source has an intact copy of some objects; fetched objects stay in the cache, and the working tree
+            is not changed.
+        StoreError: a remote cannot be used, and no other source has the missing objects.
     """
     with open_sources(root, also) as sources:
         fetched = fetch(open_cache(root), sources, outs, progress)
-    fetched.require_whole()
+    fetched.require_complete()
     checkout(root, outs)
     return fetched
 
 
 def checkout(root: Path, outs: Sequence[Output]) -> None:
-    """Puts outputs from the local cache into the working tree, whatever lies in their places.
+    """Checks outputs out of the local cache into the working tree, overwriting what exists there.
 
-    Raises `DataError` where a link leads out of the working tree, or DVC fails.
+    Raises `DataError` if a link leads out of the working tree, or DVC fails.
     """
     for output in outs:
         if not (root / output.path).parent.resolve().is_relative_to(root.resolve()):
             raise DataError(
-                f"the way to `{output.path}` leads out of the repository through a link",
-                hint="remove the link; where the revision itself holds it, trust nothing of it",
+                f"the path `{output.path}` leads out of the repository through a link",
+                hint="remove the link; if the link is part of the revision, do not trust the revision",
             )
     try:
         with Repo(str(root)) as repo:

@@ -1,4 +1,4 @@
-"""`recover`: a release's model on a machine that has never seen the project, proven to be that model."""
+"""`recover`: restores a released model on a new machine and verifies it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.record import parse, require_model
-from gogooku3.recovery.sandbox.program import verified
+from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.storage import lock
-from gogooku3.recovery.storage.fetch import Fetched
+from gogooku3.recovery.storage.fetch import FetchResult
 from gogooku3.recovery.storage.scan import Progress
 from gogooku3.runtime.files import sha256_file
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """A release as it was brought back."""
+    """A recovered release."""
 
     folder: str
     tag: str
     commit: str
     data: bool
-    """Whether quotes, dataset and predictions came along."""
-    fetched: Fetched
+    """Whether quotes, dataset and predictions were fetched too."""
+    fetched: FetchResult
     verdict: dict[str, Any]
-    """What `verify --json` says of the package."""
+    """The output of `verify --json` for the package."""
 
     @property
     def good(self) -> bool:
-        """Whether the package is what it says it is."""
+        """Whether the package passed verification."""
         return bool(self.verdict["good"])
 
 
@@ -48,22 +48,22 @@ def recover(
     also: Sequence[Path] = (),
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Recovery:
-    """Clones a repository at a release, brings its models from wherever they are whole, and verifies the package.
+    """Clones a repository at a release, fetches its models from the sources with intact copies, verifies the package.
 
-    Interrupted, the same call continues: a clone is whole or not there, and an object that was brought stays.
+    After an interruption the same call resumes: the clone is complete or does not exist, and fetched objects stay.
 
     Args:
         url: the Git repository.
-        name: `TIER` for its best version, or `TIER@VERSION`.
+        name: `TIER` (its best version) or `TIER@VERSION`.
         target: the new clone.
-        data: bring quotes, dataset and predictions too.
+        data: fetch quotes, dataset and predictions too.
         settings: DVC settings for the clone: another bucket, credentials.
-        also: further places for objects that the remotes lack: clones, caches, archives.
+        also: additional sources for objects that the remotes lack: clones, caches, archives.
 
     Raises:
-        DataError: no such release, or objects that nobody has whole; the clone and what was brought stay.
-        MismatchError: the model is not the one whose hash the tag records.
-        RefusedError: `target` holds something else.
+        DataError: no such release, or no source has an intact copy of an object; clone and fetched objects stay.
+        MismatchError: the model's SHA-256 is not the one that the tag records.
+        RefusedError: `target` contains something else.
         StoreError, GitError: the bucket or the repository cannot be reached.
     """
     progress("cloning", 0, 1)
@@ -72,10 +72,10 @@ def recover(
     fetched = pull(target, outs, also, progress)
     require_recorded(target, release)
     progress("verifying", 0, 1)
-    return Recovery(str(target), release.tag.name, release.commit, data, fetched, verified(target / paths.PACKAGE))
+    return Recovery(str(target), release.tag.name, release.commit, data, fetched, run_verify(target / paths.PACKAGE))
 
 
 def require_recorded(root: Path, release: tags.Release) -> None:
-    """Raises `MismatchError` where the package's weights are not those that the tag records, if it records any."""
+    """Raises `MismatchError` if the package's weights do not have the SHA-256 that the tag records, if it has one."""
     if record := parse(release.tag.message):
         require_model(release.tag.name, record.model_sha256, sha256_file(root / paths.PACKAGED_WEIGHTS))

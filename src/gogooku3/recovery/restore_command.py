@@ -1,4 +1,4 @@
-"""The command that brings back what was located: what is near comes before what is far, and that before new work."""
+"""Chooses the command that restores located outputs: local copies before remotes, remotes before `dvc repro`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from gogooku3.recovery.storage.settings import default_remote
 
 
 @dataclass(frozen=True)
-class Place:
-    """One place, and what of the objects looked for it holds."""
+class Location:
+    """The working tree, the local cache or a remote, and which of the wanted objects it has."""
 
     name: str
     where: str
-    whole: frozenset[str]
-    """Objects that are there with the right bytes."""
+    intact: frozenset[str]
+    """Objects that exist with the right bytes."""
     damage: dict[str, str]
     """`missing`, `truncated` or `altered`, by path."""
     unreachable: str = ""
-    """Why it could not be asked."""
+    """Why it could not be accessed."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything looked for is there, as it must be."""
+        """Whether every wanted object is intact."""
         return not self.damage and not self.unreachable
 
     @property
-    def spoiled(self) -> list[str]:
-        """Paths whose object is there with other bytes: DVC takes these for the object."""
+    def corrupt(self) -> list[str]:
+        """Paths whose object exists with wrong bytes: DVC would use these."""
         return [path for path, kind in self.damage.items() if kind != "missing"]
 
     def __str__(self) -> str:
         if not self.damage:
-            return self.unreachable or "whole"
+            return self.unreachable or "intact"
         counts = ", ".join(f"{count} {kind}" for kind, count in Counter(self.damage.values()).items())
         return f"{counts}: {abbreviate(self.damage, limit=3)}"
 
@@ -51,67 +51,71 @@ def restore_command(
     release: tags.Release | None,
     outs: Sequence[Output],
     paths: Mapping[str, str],
-    places: tuple[Place, Place, tuple[Place, ...]],
+    locations: tuple[Location, Location, tuple[Location, ...]],
 ) -> tuple[bool, str]:
-    """Whether there is a way to get it, and the command that goes it; what is near comes first."""
-    tree, cache, others = places
+    """Whether the outputs can be restored, and the command that does it.
+
+    Args:
+        paths: the wanted object of each path.
+        locations: the working tree, the local cache, and the remotes.
+    """
+    tree, cache, remotes = locations
     objects = set(paths.values())
     configured = default_remote(root)
-    default = next((place for place in others if configured and place.name == configured.name), None)
+    default = next((remote for remote in remotes if configured and remote.name == configured.name), None)
     stages = shlex.join(dict.fromkeys(output.stage for output in outs))
-    away = release is not None and release.commit != git.commit_of(root, "HEAD")
-    if objects <= tree.whole:
-        return True, "" if away else _saved(stages, paths, cache, default)
+    other_commit = release is not None and release.commit != git.commit_of(root, "HEAD")
+    if objects <= tree.intact:
+        return True, "" if other_commit else _backup_command(stages, paths, cache, default)
 
     tag = f" {release.tag.name}" if release else ""
-    # DVC takes an output, or a file in one, by its path; a folder of several only by their stages.
+    # DVC accepts an output, or a file in one, by its path; a folder of several outputs only by their stages.
     path = shlex.quote(target) if len(outs) == 1 and release is None else stages
-    force = "--force " if tree.spoiled else ""
-    steps = [f"git checkout{tag}"] if away else []
-    sources, left = _sources(objects - cache.whole, others)
-    if not left and sources == [default] and cache.spoiled:
+    force = "--force " if tree.corrupt else ""
+    steps = [f"git checkout{tag}"] if other_commit else []
+    sources, missing = _sources(objects - cache.intact, remotes)
+    if not missing and sources == [default] and cache.corrupt:
         steps += [f"gogooku3 audit{tag} --local --repair", f"dvc checkout --force {path}"]
         return True, " && ".join(steps)
-    steps += _cleared(cache, paths)
-    if left:
-        unasked = any(place.unreachable for place in others)
+    steps += _remove_corrupt(cache, paths)
+    if missing:
+        unreachable = any(remote.unreachable for remote in remotes)
         steps.append(f"dvc repro {stages}")
-        return False, "gogooku3 doctor" if unasked else " && ".join(steps)
+        return False, "gogooku3 doctor" if unreachable else " && ".join(steps)
     if not sources:
         steps.append(f"dvc checkout {force}{path}")
     elif len(sources) == 1:
         remote = "" if sources == [default] else f"--remote {shlex.quote(sources[0].name)} "
         steps.append(f"dvc pull {force}{remote}{path}")
-    else:  # each fetch brings what it finds, and complains of the rest
+    else:  # each fetch gets what its remote has, and fails for the rest
         fetches = (f"dvc fetch --remote {shlex.quote(source.name)} {path}" for source in sources)
         steps.append("; ".join((*fetches, f"dvc checkout {force}{path}")))
     return True, " && ".join(steps)
 
 
-def _saved(stages: str, paths: Mapping[str, str], cache: Place, default: Place | None) -> str:
-    """What lies in the working tree may still be lost elsewhere: the command that puts it there again."""
+def _backup_command(stages: str, paths: Mapping[str, str], cache: Location, default: Location | None) -> str:
+    """The command that copies outputs of the working tree to the cache and the default remote, if these lack them."""
     objects = set(paths.values())
     repair = ["gogooku3 audit --repair"] if default is not None and default.damage else []
-    if objects <= cache.whole:
+    if objects <= cache.intact:
         return " && ".join(repair)
-    if default is not None and objects <= default.whole:
-        return "gogooku3 audit --local --repair" if cache.spoiled else ""
-    return " && ".join([*_cleared(cache, paths), f"dvc commit --force {stages}", *repair])
+    if default is not None and objects <= default.intact:
+        return "gogooku3 audit --local --repair" if cache.corrupt else ""
+    return " && ".join([*_remove_corrupt(cache, paths), f"dvc commit --force {stages}", *repair])
 
 
-def _sources(needed: set[str], others: Iterable[Place]) -> tuple[list[Place], set[str]]:
-    """The first places that have something of what is needed, and what nobody has."""
+def _sources(needed: set[str], remotes: Iterable[Location]) -> tuple[list[Location], set[str]]:
+    """The first remotes that together have the needed objects, and the objects that no remote has."""
     sources = []
-    for place in others:
-        if needed & place.whole:
-            sources.append(place)
-            needed = needed - place.whole
+    for remote in remotes:
+        if needed & remote.intact:
+            sources.append(remote)
+            needed = needed - remote.intact
     return sources, needed
 
 
-def _cleared(cache: Place, paths: Mapping[str, str]) -> list[str]:
-    """Removes the cache's files with wrong bytes: DVC takes them for good when it fetches, and even when it has made
-    the right ones anew."""
-    oids = dict.fromkeys(paths[path] for path in cache.spoiled)
+def _remove_corrupt(cache: Location, paths: Mapping[str, str]) -> list[str]:
+    """The command that removes corrupt cache files: DVC does not replace them in a fetch or after a new run."""
+    oids = dict.fromkeys(paths[path] for path in cache.corrupt)
     files = [os.path.relpath(Path(cache.where) / oid[:2] / oid[2:]) for oid in oids]
     return [f"rm -f {shlex.join(files)}"] if files else []

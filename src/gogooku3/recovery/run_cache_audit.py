@@ -1,8 +1,8 @@
-"""Did the same command with the same dependencies and parameters ever give two results? DVC's run cache knows.
+"""Determinism check on DVC's run cache: finds runs with the same inputs and different outputs.
 
-Two records of one run whose outputs differ prove that a stage is not deterministic, or that it reads something that it
-does not declare. They come from `dvc repro --force`, or from two machines by `dvc push` and `dvc pull --run-cache`.
-DVC restores the newest of them in silence.
+Two records with the same command, dependencies and parameters but different outputs prove that a stage is not
+deterministic, or that it reads an undeclared dependency. They come from `dvc repro --force`, or from two machines by
+`dvc push` and `dvc pull --run-cache`. DVC restores the newest of them without a warning.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from gogooku3.recovery.storage.scan import Progress
 
 @dataclass(frozen=True)
 class Conflict:
-    """Runs of one command with the same dependencies and parameters, but other outputs, and what to do about them."""
+    """Runs of one command with the same dependencies and parameters but different outputs, and how to resolve them."""
 
     key: str
     command: str
     stage: str
-    """The stage that has this run in an audited revision's `dvc.lock`; empty where none has."""
+    """The stage with this run in an audited revision's `dvc.lock`; empty if there is no such stage."""
     outputs: tuple[str, ...]
     """The paths whose hashes differ."""
     runs: tuple[Run, ...]
-    """The newest first, which DVC restores."""
+    """The newest first; DVC restores that one."""
     hint: str
 
 
 @dataclass(frozen=True)
 class RunCache:
-    """How many runs a run cache records, and what is wrong with them."""
+    """Result of the audit of a run cache: the number of recorded runs, conflicts and damaged records."""
 
     folder: str
     recorded: int
@@ -44,14 +44,14 @@ class RunCache:
 
     @property
     def passed(self) -> bool:
-        """Whether every record can be read, and no run has two results."""
+        """Whether every record is readable and no run has two results."""
         return not self.conflicts and not self.damaged
 
 
 def audit_runs(root: Path, revs: Sequence[str | None], progress: Progress) -> RunCache:
     """Reads every record in the run cache of the repository in `root`, and compares those of the same run.
 
-    `revs` are the Git revisions (None: the working tree) whose `dvc.lock` names the stages. Raises `DataError` where
+    `revs` are the Git revisions (None: the working tree) whose `dvc.lock` names the stages. Raises `DataError` if
     the repository or one of them cannot be read.
     """
     folder = run_cache_folder(root)
@@ -69,26 +69,26 @@ def _differing_outputs(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _stages(root: Path, revs: Sequence[str | None]) -> dict[str, tuple[str | None, str]]:
-    """By the key of a run, the first revision that has it and the stage there."""
-    found: dict[str, tuple[str | None, str]] = {}
+    """The first revision with each run and the stage's name in it, by the run's key."""
+    stages: dict[str, tuple[str | None, str]] = {}
     for rev in revs:
         for key, stage in run_keys(root, rev).items():
-            found.setdefault(key, (rev, stage))
-    return found
+            stages.setdefault(key, (rev, stage))
+    return stages
 
 
-def _conflict(key: str, runs: Sequence[Run], paths: tuple[str, ...], found: tuple[str | None, str] | None) -> Conflict:
+def _conflict(key: str, runs: Sequence[Run], paths: tuple[str, ...], origin: tuple[str | None, str] | None) -> Conflict:
     newest_first = tuple(sorted(runs, key=lambda run: run.written, reverse=True))
-    if found is None:
+    if origin is None:
         hint = (
-            "no audited revision's `dvc.lock` has this run: remove its files with `rm`, and DVC runs the stage again"
-            " where it needs it"
+            "no audited revision's `dvc.lock` has this run: remove its files with `rm`; DVC then runs the stage again"
+            " when it needs it"
         )
         return Conflict(key, newest_first[0].command, "", paths, newest_first, hint)
-    rev, stage = found
+    rev, stage = origin
     checkout = "" if rev is None else f"git checkout {shlex.quote(rev)} && dvc checkout && "
     hint = (
-        f"`{checkout}dvc repro --single-item --force {shlex.quote(stage)}` writes what this machine makes to"
-        " `dvc.lock`; then remove the files of other results with `rm`"
+        f"run `{checkout}dvc repro --single-item --force {shlex.quote(stage)}`, which records this machine's result in"
+        " `dvc.lock`; then remove the files of the other results with `rm`"
     )
     return Conflict(key, newest_first[0].command, stage, paths, newest_first, hint)

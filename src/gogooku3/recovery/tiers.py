@@ -1,4 +1,4 @@
-"""`tiers`: what was released, by tier and version, as the tags themselves say it."""
+"""`tiers`: the released versions by tier, read from the tags."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Tier:
     version: str
     tag: str
     best: bool
-    """Whether it holds the stage `best`."""
+    """Whether it has the stage `best`."""
     commit: str
     record: Record | None
     """None for a tag that `promote` did not make."""
     in_bucket: bool | None
-    """Whether the bucket holds every object of it; None where it was not asked."""
+    """Whether the bucket has all its objects; None if this was not checked."""
 
 
 def tiers(root: Path, *, check: bool = False) -> list[Tier]:
-    """Every version of every tier, by tier and version; empty where nothing was released.
+    """Every version of every tier, by tier and version; empty if nothing was released.
 
     Args:
         root: the working tree's root.
-        check: audit the bucket for those that `promote` made, all in one look.
+        check: audit the bucket for the versions that `promote` made, in one scan.
 
     Raises:
         StoreError: the bucket is to be audited and cannot be reached.

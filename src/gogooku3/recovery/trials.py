@@ -1,8 +1,8 @@
-"""How many experiments a tier's model was chosen from, and how many results on test were seen, as Git remembers it.
+"""Counts from Git the trials (experiments) a tier's model was chosen from, and the test results that were seen.
 
-The count is of the repository and not of a run: it grows with every experiment, while what a run reads must stay what
-it was. So no stage reads it. A run states how many trials its result would survive (`trials_survived`); `promote`
-counts how many there were, and the tag records it.
+The number of trials corrects the Sharpe ratio for selection bias (multiple testing). It belongs to the repository, not
+to a run: it grows with every experiment, while a run's inputs must not change, so no stage reads it. A run states how
+many trials its result would survive (`trials_survived`); `promote` counts the actual trials, and the tag records them.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Readings
 
 _Result = tuple[float | None, ...] | str
-"""Sharpe ratio and RankIC of a split; the whole text where that is not what the evaluation writes."""
+"""Sharpe ratio and RankIC of a split; the whole text if it is not in the evaluation's format."""
 
 
 def count(root: Path, tier: str, rev: str | None = None) -> Trials:
-    """Different results of a tier among all commits that any reference reaches: experiments, tags, branches, HEAD.
+    """Counts the different results of a tier in all commits reachable from experiments, tags, branches and HEAD.
 
-    A result is the Sharpe ratio and the RankIC on validation, by which models are chosen: a commit that leaves them as
-    they are is no trial, and neither is an experiment that gave what another had given. What was removed (`dvc exp
-    remove`), never committed or lies in another clone is not seen.
+    A result is the Sharpe ratio and the RankIC on validation, by which models are chosen: a commit that does not change
+    them is not a trial, and two experiments with the same result are one trial. Removed experiments (`dvc exp remove`),
+    uncommitted ones and those in other clones are not counted.
 
     Args:
-        rev: a revision whose result is one of the tier, however it was committed: what was chosen from the trials.
+        rev: a revision whose result always counts for the tier: the model chosen from the trials.
     """
     results = _results(root, _of_tier(root, _runs(root, "validation"), tier, rev), "validation")
     ratios = [result[0] for result in results if isinstance(result, tuple) and result[0] is not None]
@@ -41,35 +41,35 @@ def count(root: Path, tier: str, rev: str | None = None) -> Trials:
 
 
 def readings(root: Path, tier: str, rev: str) -> Readings:
-    """How many different results on test are known of a tier, and of the very model in its package.
+    """Counts the different results on the test split of a tier's models, and of the model in the current package.
 
-    A result of another model of the tier is known because that one was measured too. Two of one model mean that its
-    evaluation was changed after test had been read, under whatever tier.
+    Results of other models of the tier exist because those were evaluated too. Two results of one model mean that its
+    evaluation changed after its test result was seen, in any tier.
 
     Args:
-        rev: the revision that holds the model; its result is counted however it was committed.
+        rev: the revision of the model; its result always counts.
     """
     runs = [*_runs(root, "test"), rev]
     digest = hashlib.md5((root / paths.PACKAGED_WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
     locks = git.blobs(root, runs, paths.LOCK)
-    holds = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
-    of_model = [run for run in runs if holds.get(locks.get(run, ""))]
+    has_model = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
+    of_model = [run for run in runs if has_model.get(locks.get(run, ""))]
     of_tier = _of_tier(root, runs, tier, rev)
     return Readings(model=len(_results(root, of_model, "test")), tier=len(_results(root, of_tier, "test")))
 
 
 def _runs(root: Path, split: str) -> list[str]:
-    """Commits that changed the metrics of a split or the lock file, among all that any reference reaches.
+    """Commits that changed the metrics of a split or the lock file, among all that are reachable from a reference.
 
-    The lock file tells a run that gave what stood there already: the package depends on every parameter, the tier
-    among them. A commit of parameters alone measured nothing: what it has is of the parameters before.
+    The lock file shows a run with unchanged metrics: the package depends on every parameter, including the tier. A
+    commit of parameters alone is not a run: its metrics belong to the parameters before it.
     """
     files = (str(paths.metrics_of(split)), str(paths.LOCK))
     return git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", *files).split()
 
 
 def _of_tier(root: Path, runs: list[str], tier: str, rev: str | None) -> list[str]:
-    """Those that were made with the parameters of a tier, and a revision of which that is known."""
+    """The runs with a tier's parameters, and `rev`."""
     parameters = git.blobs(root, runs, paths.PARAMS)
     tiers = {blob: _tier(git.read_blob(root, blob)) for blob in {*parameters.values()}}
     return [run for run in runs if tiers.get(parameters.get(run, "")) == tier] + ([] if rev is None else [rev])
@@ -90,7 +90,7 @@ def _tier(text: str) -> str | None:
 
 
 def _measured(text: str) -> _Result:
-    """What two trials differ in, the Sharpe ratio first."""
+    """The values that distinguish two trials, the Sharpe ratio first."""
     try:
         table = json.loads(text)
         values = (table["sharpe"]["value"], *(cell["value"] for cell in table["rank_ic"].values()))

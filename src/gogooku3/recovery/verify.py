@@ -1,4 +1,4 @@
-"""Is this package what it says it is? Every check that can be made is made, and one verdict stands at the end."""
+"""`verify`: runs every integrity and consistency check on a package and combines them into one verdict."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gogooku3 import paths
 from gogooku3.errors import DataError, UserError
 from gogooku3.recovery.checks.contents import contents, manifest
 from gogooku3.recovery.checks.environment import environment
-from gogooku3.recovery.checks.features import dataset as dataset_at_hand
+from gogooku3.recovery.checks.features import dataset as check_dataset
 from gogooku3.recovery.checks.features import features, preprocess, schema
 from gogooku3.recovery.checks.golden import golden
-from gogooku3.recovery.checks.legacy_env import legacy_env as old_knobs
-from gogooku3.recovery.checks.lock import lock as recorded
+from gogooku3.recovery.checks.legacy_env import legacy_env as check_legacy_env
+from gogooku3.recovery.checks.lock import lock as check_lock
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
@@ -24,13 +24,13 @@ from gogooku3.recovery.checks.weights import configuration, finite, shapes, weig
 class _Rule:
     check: Callable[[PackageFiles], Finding]
     needs: tuple[str, ...] = ()
-    """Checks without which this one would only repeat what they said."""
+    """Checks that must pass first: without them this one would only repeat their findings."""
 
 
 _RULES = {
     "contents": _Rule(contents),
     "manifest": _Rule(manifest),
-    "lock": _Rule(recorded),
+    "lock": _Rule(check_lock),
     "weights": _Rule(weights),
     "finite": _Rule(finite, ("weights",)),
     "configuration": _Rule(configuration),
@@ -38,58 +38,58 @@ _RULES = {
     "schema": _Rule(schema),
     "features": _Rule(features, ("configuration", "schema")),
     "preprocess": _Rule(preprocess, ("schema",)),
-    "dataset": _Rule(dataset_at_hand, ("schema",)),
+    "dataset": _Rule(check_dataset, ("schema",)),
     "environment": _Rule(environment),
     "golden": _Rule(golden, ("shapes", "environment")),
-    "variables": _Rule(old_knobs),
+    "variables": _Rule(check_legacy_env),
 }
 
 
 def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables: Collection[str] = ()) -> Verdict:
-    """Holds a package against its own promises and against what is at hand.
+    """Checks a package against its own manifest and schema, and against a dataset and a lock file.
 
-    Whether golden predictions can be exact is decided when NumPy and torch load: call `numerics.pin` with the package's
-    numerics before this module is imported, as the command does.
+    Golden predictions can be bitwise identical only if `numerics.pin` was called with the package's numerics before
+    NumPy and torch load, so before this module is imported, as the command does.
 
     Args:
         package: the package's folder.
-        dataset: a dataset that the model is to score; None skips that check.
+        dataset: a dataset for the model to score; None skips that check.
         lock: the `dvc.lock` that recorded the package; None skips that check.
-        variables: names of environment variables, among which old knobs are named; they never affect the verdict.
+        variables: names of environment variables, to report legacy options; they never affect the verdict.
 
     Raises:
-        DataError: one of the three is not there at all.
+        DataError: one of the three does not exist.
     """
     for folder in (package, *([] if dataset is None else [dataset])):
         if not folder.is_dir():
-            raise DataError(f"`{folder}` is not a folder", hint=f"`gogooku3 locate {folder}` says who has it")
+            raise DataError(f"`{folder}` is not a folder", hint=f"run `gogooku3 locate {folder}` to find a copy")
     if lock is not None and not lock.is_file():
         raise DataError(f"`{lock}` is not a file", hint="name the `dvc.lock` that recorded the package")
     files = PackageFiles(package, dataset, lock, variables)
     findings: dict[str, Finding] = {}
     for name, rule in _RULES.items():
         missing = [need for need in rule.needs if findings[need].outcome in ("failed", "skipped")]
-        findings[name] = _skipped(missing, findings) if missing else _found(rule.check, files)
+        findings[name] = _skipped(missing, findings) if missing else _run_check(rule.check, files)
     return Verdict(str(package), tuple(Check(name, finding) for name, finding in findings.items()))
 
 
-def beside(package: Path) -> tuple[Path | None, Path | None]:
-    """Dataset and lock file of the repository in which a package stands as `models/package`; None where none is."""
-    place = package.resolve()
-    if not place.as_posix().endswith(f"/{paths.PACKAGE}"):
+def default_inputs(package: Path) -> tuple[Path | None, Path | None]:
+    """Dataset and lock file of the repository with the package as its `models/package`; None if one does not exist."""
+    folder = package.resolve()
+    if not folder.as_posix().endswith(f"/{paths.PACKAGE}"):
         return None, None
-    root = place.parents[1]
+    root = folder.parents[1]
     dataset, lock = root / paths.DATASET, root / paths.LOCK
     return dataset if dataset.is_dir() else None, lock if lock.is_file() else None
 
 
-def _found(check: Callable[[PackageFiles], Finding], files: PackageFiles) -> Finding:
+def _run_check(check: Callable[[PackageFiles], Finding], files: PackageFiles) -> Finding:
     try:
         return check(files)
     except UserError as error:
         return Finding("failed", error.message, error.hint)
     except Exception as error:
-        # A package is bytes from elsewhere: whatever they make a reader raise is a finding, and hides no other.
+        # A package is untrusted input: any exception of a reader is a finding, and the other checks still run.
         return Finding("failed", f"cannot be checked: {type(error).__name__}: {error}", FETCH)
 
 

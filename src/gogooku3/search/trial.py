@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from gogooku3.errors import GitError, InterruptionError, MachineError, SourceError, StoreError, UserError
-from gogooku3.recovery.sandbox.environment import HERE
+from gogooku3.recovery.sandbox.environment import CURRENT
 from gogooku3.search.space import Values
 
 MARK = "GOGOOKU3_TRIAL_OF"
@@ -107,7 +107,7 @@ def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: 
     command += ["--message", f"{name}: {json.dumps(values)}"]
     command += [part for key, value in values.items() for part in ("--set-param", f"{key}={json.dumps(value)}")]
     # No automatic push: this clone's `origin` is the user's repository.
-    variables = HERE.variables(workspace) | {MARK: str(workspace), "DVC_EXP_AUTO_PUSH": "false"}
+    variables = CURRENT.variables(workspace) | {MARK: str(workspace), "DVC_EXP_AUTO_PUSH": "false"}
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf-8") as file,

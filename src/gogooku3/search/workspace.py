@@ -19,7 +19,7 @@ from dvc.repo import Repo
 
 from gogooku3.errors import GitError, MachineError, abbreviate
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, take_settings
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, apply_settings
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.runtime.files import replaced
 from gogooku3.search.trial import MARK
@@ -63,7 +63,7 @@ class Workspace:
         self._unlock()
         stale = git.run(self.folder, "for-each-ref", "--format=delete %(refname)", "refs/exps", "refs/stash")
         if stale:
-            git.run(self.folder, "update-ref", "--stdin", given=stale)
+            git.run(self.folder, "update-ref", "--stdin", stdin=stale)
         git.run(self.folder, "update-ref", "--no-deref", "HEAD", self._commit)
         git.run(self.folder, "reset", "--quiet")
 
@@ -78,7 +78,7 @@ class Workspace:
 
     def _share(self) -> None:
         local = self._root / LOCAL_SETTINGS
-        take_settings(local if local.is_file() else None, self.folder)
+        apply_settings(local if local.is_file() else None, self.folder)
         with Repo(str(self._root)) as repo:
             cache = repo.cache.local_cache_dir
         with Repo(str(self.folder)) as clone, clone.config.edit("local") as settings:

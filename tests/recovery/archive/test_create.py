@@ -18,7 +18,7 @@ import pytest
 from gogooku3.errors import DataError, GitError, MismatchError
 from gogooku3.recovery.archive.create import create
 from gogooku3.recovery.archive.manifest import DOCUMENTS, decode
-from gogooku3.recovery.archive.read import reading
+from gogooku3.recovery.archive.read import open_archive
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.listing import entries
@@ -212,7 +212,7 @@ def shallow(lab: Any) -> None:
     ("spoil", "error", "says"),
     [
         (without_record, DataError, "says nothing of its model"),
-        (of_another_model, MismatchError, f"was given to a model with SHA-256 {'0' * 64}"),
+        (of_another_model, MismatchError, f"records a model with SHA-256 {'0' * 64}"),
         (with_a_link, DataError, "'out' of commit .* is a link"),
         (with_a_stage_of_another_tier, DataError, "'tier2#best#2', which is no stage's tag of its tier"),
         (without_its_libraries, DataError, r"`requirements\.lock` is not in commit"),
@@ -253,7 +253,7 @@ def test_killed_at_any_moment_it_leaves_no_file_and_the_next_run_completes(
     released: Any, archived: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "it.tar"
-    with reading(archived) as archive:
+    with open_archive(archived) as archive:
         count = len(archive.manifest.files)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for moment in ("looking up 0", "hashing 9 ", "writing 1 ", "writing 9", f"writing {count}", "nothing"):

@@ -18,7 +18,7 @@ import pytest
 
 from gogooku3.errors import DataError, MismatchError, UserError
 from gogooku3.recovery.archive.manifest import place
-from gogooku3.recovery.archive.read import opened, reading
+from gogooku3.recovery.archive.read import extracted_store, open_archive
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.archive.restore import restore
 
@@ -164,7 +164,7 @@ def test_any_one_byte_that_changed_is_found(archived: Path, tmp_path: Path) -> N
     drawn = random.Random(0)
     for at in sorted({*drawn.sample(range(len(content)), 400), 0, 511, len(content) - 1}):
         forged.write_bytes(content[:at] + bytes([content[at] ^ drawn.randrange(1, 256)]) + content[at + 1 :])
-        with pytest.raises(DataError), reading(forged) as archive:
+        with pytest.raises(DataError), open_archive(forged) as archive:
             archive.check()
 
 
@@ -309,7 +309,7 @@ def test_what_restore_refuses_by_the_manifest_nothing_else_reads(
     forge: Callable[[Callable[[Any], object]], Path],
 ) -> None:
     forged = forge(altered_object)
-    with pytest.raises(DataError, match="has MD5"), opened(forged):
+    with pytest.raises(DataError, match="has MD5"), extracted_store(forged):
         pass
     assert listing(forged)
     with pytest.raises(DataError, match="has MD5"):

@@ -145,7 +145,7 @@ def test_another_model_under_the_tag_of_a_release_is_refused(
         lock.write_text(lock.read_text().replace(before, after))
         forgery.replace_object(before, after, content)
 
-    with pytest.raises(MismatchError, match=f"`{TAG}` was given to a model with SHA-256"):
+    with pytest.raises(MismatchError, match=f"`{TAG}` records a model with SHA-256"):
         restore(hostile(another), tmp_path / "back")
     assert not (tmp_path / "back").exists()
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import RefusedError
-from gogooku3.recovery.archive.read import opened
+from gogooku3.recovery.archive.read import extracted_store
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.archive.restore import restore
 from gogooku3.recovery.releases import git
@@ -153,7 +153,7 @@ def test_an_archive_is_a_place_for_lost_objects(released: Any, archived: Path, t
     clone = tmp_path / "clone"
     released.run("git", "clone", "--quiet", str(released.folder), str(clone))
     outs = lock.outputs(clone, TAG)
-    with opened(archived) as folder:
+    with extracted_store(archived) as folder:
         fetched = fetch(open_cache(clone), [open_folder(folder)], outs, lambda *_: None)
         assert fetched.fetched_from == {str(folder): len(listing(archived).manifest.objects)}
     assert not fetched.lost

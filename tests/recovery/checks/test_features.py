@@ -215,5 +215,5 @@ def test_other_tables_at_the_commit_that_made_the_package_are_named(committed: D
     params.write_text(yaml.safe_dump(content))
     assert committed.verify()["dataset"].hint == (
         f"commit {first[:10]} recorded this package: `git checkout {first[:10]} && dvc pull data/dataset`;"
-        f" `dataset.joined` is another one here: `git diff {first[:10]} -- params.yaml`"
+        f" `dataset.joined` differs here: `git diff {first[:10]} -- params.yaml`"
     )

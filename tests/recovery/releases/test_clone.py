@@ -40,7 +40,7 @@ def test_a_file_and_the_folder_underfoot_are_refused_and_stay(
     assert (tmp_path / "file").read_text() == "mine"
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(RefusedError, match=r"`\.` is the folder that you stand in"):
+    with pytest.raises(RefusedError, match=r"`\.` is the current folder"):
         clone(str(released.folder), "tier1", Path())
     assert Path.cwd().samefile(tmp_path / "here")
 
@@ -52,7 +52,7 @@ def test_a_clone_follows_the_repository_to_its_newer_best(released: Any, tmp_pat
     released.run("git", "commit", "--quiet", "--allow-empty", "--message", "Better")
     released.run("git", "tag", "--annotate", "--message", "second", "tier1@v1.1.0")
     released.run("git", "tag", "--annotate", "--message", "best", "tier1#best#2")
-    with pytest.raises(RefusedError, match=r"does not stand unchanged at `tier1@v1\.1\.0`"):
+    with pytest.raises(RefusedError, match=r"is a clone, but not an unchanged one at `tier1@v1\.1\.0`"):
         clone(url, "tier1", target)
     assert clone(url, "tier1@v1.0.0", target) == first
 
@@ -62,7 +62,7 @@ def test_another_repository_is_refused_and_gets_no_tags(released: Any, tmp_path:
     other.mkdir()
     git.run(other, "init", "--quiet")
     git.run(other, "-c", "user.name=T", "-c", "user.email=t@e", "commit", "--quiet", "--allow-empty", "--message", "x")
-    with pytest.raises(RefusedError, match="a repository of its own"):
+    with pytest.raises(RefusedError, match="is another repository"):
         clone(str(released.folder), "tier1", other)
     assert git.tag_names(other) == []
 
@@ -91,7 +91,7 @@ def test_a_clone_may_be_given_its_own_settings(released: Any, tmp_path: Path) ->
 def test_settings_that_are_none_are_refused_and_leave_nothing(released: Any, tmp_path: Path, content: bytes) -> None:
     settings = tmp_path / "settings"
     settings.write_bytes(content)
-    with pytest.raises(ConfigError, match="is no configuration of DVC"):
+    with pytest.raises(ConfigError, match="is not a DVC configuration"):
         clone(str(released.folder), "tier1", tmp_path / "out/clone", settings)
     assert not list(tmp_path.glob("out/*"))
 

@@ -83,7 +83,7 @@ def test_a_tag_is_the_object_that_git_tag_would_make(repository: Path, monkeypat
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0900")
     content = git.tag_object(repository, "ours", git.commit_of(repository, "HEAD"), "Subject\n\nBody\n")
     git.create_tags(repository, {"ours": content})
-    git.run(repository, "tag", "--annotate", "--file=-", "ours2", given="Subject\n\nBody\n")
+    git.run(repository, "tag", "--annotate", "--file=-", "ours2", stdin="Subject\n\nBody\n")
     theirs = git.run(repository, "cat-file", "tag", "ours2")
     assert git.renamed(content, "ours2") == theirs
 
@@ -118,6 +118,6 @@ def test_nobody_to_sign_a_tag_is_said(repository: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, "/dev/null")
     for name in ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(git.GitError, match="does not know who makes the tag") as error:
+    with pytest.raises(git.GitError, match="has no name and address for the tag") as error:
         git.tag_object(repository, "a", git.commit_of(repository, "HEAD"), "A\n")
     assert "user.name" in error.value.hint

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError, MachineError
-from gogooku3.recovery.sandbox.environment import HERE, build, differing, install
+from gogooku3.recovery.sandbox.environment import CURRENT, build, differing, install
 
 ROOT = Path(__file__).parents[3]
 TINY = [f"setuptools=={version('setuptools')}", f"packaging=={version('packaging')}"]
@@ -96,5 +96,5 @@ def test_libraries_that_cannot_be_had_end_in_one_message(project: Path, tmp_path
 
 def test_a_process_finds_the_projects_own_code_and_the_environments_programs_first(project: Path) -> None:
     command = ["python", "-P", "-c", "import trial, sys; print(trial.WORD, sys.executable)"]
-    done = subprocess.run(command, env=HERE.variables(project), capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["first", str(HERE.python)]
+    done = subprocess.run(command, env=CURRENT.variables(project), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["first", str(CURRENT.python)]

@@ -11,7 +11,7 @@ import pytest
 
 from gogooku3.errors import DataError, StoreError
 from gogooku3.recovery.pull import pull
-from gogooku3.recovery.storage.fetch import Fetched, fetch
+from gogooku3.recovery.storage.fetch import FetchResult, fetch
 from gogooku3.recovery.storage.lock import outputs
 from gogooku3.recovery.storage.open import open_folder
 
@@ -29,7 +29,7 @@ def placed(folder: Path, oid: str) -> Path:
     return folder / "files/md5" / oid[:2] / oid[2:]
 
 
-def fetched(toy_source, target: Path, *folders: Path) -> Fetched:
+def fetched(toy_source, target: Path, *folders: Path) -> FetchResult:
     sources = [open_folder(folder) for folder in folders]
     return fetch(open_folder(target), sources, outputs(toy_source.folder, None), lambda *_: None)
 

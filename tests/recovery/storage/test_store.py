@@ -71,7 +71,7 @@ def test_a_client_of_another_kind_is_made_outside_the_loop_that_it_waits_for(toy
             return of_google.fs.fs
 
     store = Store(HashFileDB(Waiting(), of_google.path, hash_name="md5"), "waiting")
-    store.reach()
+    store.connect()
     bucket.write(bucket.at(oid(b"parts")), b"parts")
     assert store.look_up([oid(b"parts")]) == {oid(b"parts"): StoredObject(5, oid(b"parts"))}
 
@@ -207,7 +207,7 @@ def test_credentials_that_are_not_there_are_one_line(toy, tmp_path):
     ],
 )
 def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status, body, said):
-    monkeypatch.setattr(stores, "ANSWER_WITHIN", 2)
+    monkeypatch.setattr(stores, "CONNECT_TIMEOUT", 2)
     with answering(status, body) as endpoint:
         use(toy, "other", url="gs://bucket/store", endpointurl=endpoint, allow_anonymous_login="true")
         started = time.monotonic()
@@ -220,5 +220,5 @@ def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status,
 
 def test_credentials_that_are_not_there_are_never_sent(pushed, tmp_path):
     pushed.run("dvc", "remote", "modify", "--local", "store", "credentialpath", str(tmp_path / "nowhere.json"))
-    with pytest.raises(StoreError, match=r"the credentials of remote `store`, `.*nowhere\.json`, are not there"):
+    with pytest.raises(StoreError, match=r"the credentials of remote `store`, `.*nowhere\.json`, do not exist"):
         open_remote(pushed.folder)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gogooku3.recovery.storage.timeouts import Requests, SilenceError
+from gogooku3.recovery.storage.timeouts import Requests, StallError
 
 
 async def nothing(_pulse):
@@ -29,12 +29,12 @@ def pieces(count: int, pause: float = 0.1, *, again: bool = False):
 
 
 def test_a_transfer_may_take_long_as_long_as_it_goes_on():
-    assert Requests().call(pieces(12), patience=0.5) == 12
+    assert Requests().call(pieces(12), timeout=0.5) == 12
 
 
 def test_bytes_that_come_again_are_no_progress():
-    with pytest.raises(SilenceError, match="no answer in 0 s"):
-        Requests().call(pieces(50, again=True), patience=0.4)
+    with pytest.raises(StallError, match="no answer in 0 s"):
+        Requests().call(pieces(50, again=True), timeout=0.4)
 
 
 def test_silence_ends_the_work_itself():
@@ -47,8 +47,8 @@ def test_silence_ends_the_work_itself():
             ended.set()
 
     began = time.monotonic()
-    with pytest.raises(SilenceError):
-        Requests().call(work, patience=0.2)
+    with pytest.raises(StallError):
+        Requests().call(work, timeout=0.2)
     assert time.monotonic() - began < 5
     assert ended.wait(5)
 
@@ -58,17 +58,17 @@ def test_what_the_client_raises_passes():
         raise FileNotFoundError("object")
 
     with pytest.raises(FileNotFoundError, match="object"):
-        Requests().call(work, patience=1)
+        Requests().call(work, timeout=1)
 
 
 def test_one_request_waits_as_long_as_others_are_answered():
     conversation = Requests()
     answered = []
-    waiting = threading.Thread(target=lambda: answered.append(conversation.call(pieces(1, pause=1.5), patience=0.6)))
+    waiting = threading.Thread(target=lambda: answered.append(conversation.call(pieces(1, pause=1.5), timeout=0.6)))
     waiting.start()
     for _ in range(8):
-        conversation.call(pieces(1, pause=0.2), patience=5)
+        conversation.call(pieces(1, pause=0.2), timeout=5)
     waiting.join()
     assert answered == [1]
-    with pytest.raises(SilenceError):
-        conversation.call(nothing, patience=0.3)
+    with pytest.raises(StallError):
+        conversation.call(nothing, timeout=0.3)

@@ -78,7 +78,7 @@ def create(
     outs = lock.outputs(root, release.commit)
     cache = open_cache(root)
     with open_sources(root) as sources:
-        fetch(cache, sources, outs, progress).require_whole()
+        fetch(cache, sources, outs, progress).require_complete()
     documents = _documents(root, release, record)
     oids = objects(outs, cache.read)
     weighed = []

@@ -109,8 +109,8 @@ class Archive:
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[Archive]:
-    """Opens an archive; raises `DataError` for a file that is none, was cut off or was added to."""
+def open_archive(file: Path) -> Iterator[Archive]:
+    """Opens an archive; raises `DataError` if the file is not an archive, is truncated, or has extra bytes."""
     if not file.is_file():
         raise DataError(f"`{file}` is not a file", hint="name a file that `gogooku3 archive create` made")
     with file.open("rb") as stream:
@@ -118,11 +118,11 @@ def reading(file: Path) -> Iterator[Archive]:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Path]:
-    """The objects of an archive, checked, in a temporary folder that is laid out as a cache or a remote.
+def extracted_store(file: Path) -> Iterator[Path]:
+    """Extracts and checks the objects of an archive into a temporary folder with the layout of a cache or a remote.
 
-    Raises `DataError` for a file that is no archive, or not as it was made.
+    Raises `DataError` if the file is not an archive or is damaged.
     """
-    with reading(file) as archive, tempfile.TemporaryDirectory() as folder:
+    with open_archive(file) as archive, tempfile.TemporaryDirectory() as folder:
         archive.extract(archive.manifest.objects.values(), Path(folder), within=STORE)
         yield Path(folder)

@@ -11,7 +11,7 @@ from gogooku3.errors import GitError
 from gogooku3.recovery.archive.bundle import tags_in, unreadable
 from gogooku3.recovery.archive.contents import disagree, require_plain
 from gogooku3.recovery.archive.manifest import BUNDLE, DOCUMENTS, Manifest
-from gogooku3.recovery.archive.read import Archive, reading
+from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.record import Record, parse
@@ -47,7 +47,7 @@ def listing(file: Path, *, check: bool = False) -> Listing:
         DataError: the file is no archive, or not as it was made.
         MismatchError: its parts are not of one release.
     """
-    with reading(file) as archive, tempfile.TemporaryDirectory() as folder:
+    with open_archive(file) as archive, tempfile.TemporaryDirectory() as folder:
         record = cloned(archive, Path(folder) / "clone")
         if check:
             archive.check()

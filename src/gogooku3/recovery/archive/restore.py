@@ -12,12 +12,12 @@ from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.archive.contents import disagree, objects, require_released
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
-from gogooku3.recovery.archive.read import Archive, reading
+from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.archive.release import cloned
 from gogooku3.recovery.pull import checkout
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, require_vacant
-from gogooku3.recovery.sandbox.program import verified
+from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.storage import lock
 from gogooku3.runtime.files import replaced
 
@@ -56,7 +56,7 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         RefusedError: `target` holds something already, or is where the caller stands.
     """
     target = require_vacant(target)
-    with reading(file) as archive, replaced(target) as folder:
+    with open_archive(file) as archive, replaced(target) as folder:
         manifest = archive.manifest
         progress("cloning")
         cloned(archive, folder)
@@ -69,7 +69,7 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         progress("outputs")
         checkout(folder, outs)
         progress("verifying")
-        verdict = _moved(verified(folder / paths.PACKAGE), folder, target)
+        verdict = _moved(run_verify(folder / paths.PACKAGE), folder, target)
     return Restored(str(target), manifest.tag, manifest.commit, len(manifest.objects), verdict)
 
 

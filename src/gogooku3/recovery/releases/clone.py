@@ -1,4 +1,4 @@
-"""A clean clone of the repository at a release: whole under its name, or not there."""
+"""Clones the repository at a release, atomically: the clone is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
 
     Args:
         url: anything that `git clone` takes.
-        target: a folder that is not there, is empty, or is such a clone already and unchanged: then it is kept.
-        settings: a DVC configuration that the clone is to use (another bucket, credentials): its `.dvc/config.local`.
+        target: a folder that does not exist, is empty, or is an unchanged clone at this release, which is reused.
+        settings: a DVC configuration (another bucket, credentials) for the clone's `.dvc/config.local`.
 
     Raises:
-        ConfigError: `settings` is no DVC configuration.
-        RefusedError: `target` holds something else; nothing was changed.
+        ConfigError: `settings` is not a DVC configuration.
+        RefusedError: `target` contains something else; nothing was changed.
         GitError: there is no repository, or it cannot be read.
-        DataError: there is no such release, or it is from before the pipeline.
+        DataError: there is no such release, or it is older than the pipeline.
     """
-    given = _read(settings)
+    config = _read_settings(settings)
     url = _absolute(url)
     if target.is_dir() and any(target.iterdir()):
-        release = _kept(url, name, target)
-        _use(settings, given, target.resolve())
+        release = _existing_clone(url, name, target)
+        _write_settings(settings, config, target.resolve())
     else:
         with replaced(require_vacant(target)) as folder:
             git.run(folder, "clone", "--quiet", "--no-checkout", "--", url, ".")
@@ -44,82 +44,82 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
             git.run(folder, "checkout", "--quiet", "--detach", release.commit)
             if not (folder / ".dvc").is_dir():
                 raise DataError(
-                    f"`{release.tag.name}` keeps nothing in a store: its commit has no `.dvc`",
+                    f"`{release.tag.name}` has nothing in a store: its commit has no `.dvc`",
                     hint="name a version that `gogooku3 promote` made",
                 )
-            _use(settings, given, folder)
+            _write_settings(settings, config, folder)
     return release
 
 
 def require_vacant(target: Path) -> Path:
-    """Where something new may be put under a name: nowhere else than where the links in it lead.
+    """The target with links resolved, if it does not exist or is an empty folder.
 
-    Raises `RefusedError` where something is, or where the caller stands: that folder would be another one afterwards.
+    Raises `RefusedError` if it contains something, or is the current folder, which would be replaced.
     """
-    place = target.resolve()
-    if place.exists() and not place.is_dir():
-        raise RefusedError(f"`{target}` is a file", hint="name a folder that is not there, or an empty one")
-    if place.is_dir() and any(place.iterdir()):
-        raise RefusedError(f"`{target}` is not empty", hint="name a folder that is not there, or an empty one")
-    if place == Path.cwd():
-        raise RefusedError(f"`{target}` is the folder that you stand in", hint="name another one, or go one up")
-    return place
+    folder = target.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise RefusedError(f"`{target}` is a file", hint="name a new or empty folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise RefusedError(f"`{target}` is not empty", hint="name a new or empty folder")
+    if folder == Path.cwd():
+        raise RefusedError(f"`{target}` is the current folder", hint="name another folder, or `cd` out of this one")
+    return folder
 
 
-def _kept(url: str, name: str, target: Path) -> tags.Release:
-    """The release at which an earlier clone stands; there may be newer ones by now."""
+def _existing_clone(url: str, name: str, target: Path) -> tags.Release:
+    """The release of an earlier clone; newer releases may exist by now."""
     if not (target / ".git").exists():
-        raise RefusedError(f"`{target}` is not empty", hint="name a folder that is not there, or an empty one")
+        raise RefusedError(f"`{target}` is not empty", hint="name a new or empty folder")
     head = git.commit_of(target, "HEAD")
     if head not in git.run(target, "ls-remote", "--tags", "--", url).split():
         raise RefusedError(
-            f"`{target}` is a repository of its own, or a clone that stands at no release",
-            hint="name a folder that is not there, or an empty one",
+            f"`{target}` is another repository, or a clone at a commit that is not a release",
+            hint="name a new or empty folder",
         )
     git.run(target, "fetch", "--quiet", "--no-write-fetch-head", "--tags", "--", url)
     release = tags.find(target, name)
     if head != release.commit or git.changes(target):
         raise RefusedError(
-            f"`{target}` is a clone that does not stand unchanged at `{release.tag.name}`",
-            hint="name another folder; what was done there stays",
+            f"`{target}` is a clone, but not an unchanged one at `{release.tag.name}`",
+            hint="name another folder; this one is left as it is",
         )
     return release
 
 
-def take_settings(settings: Path | None, root: Path) -> None:
-    """Makes a file of DVC settings the local ones of a clone; raises `ConfigError` where it is none."""
-    _use(settings, _read(settings), root)
+def apply_settings(settings: Path | None, root: Path) -> None:
+    """Copies a file of DVC settings to a clone's local settings; raises `ConfigError` if it is not valid."""
+    _write_settings(settings, _read_settings(settings), root)
 
 
-def _read(settings: Path | None) -> dict[str, Any]:
-    """A DVC configuration in which paths are seen from its own folder."""
+def _read_settings(settings: Path | None) -> dict[str, Any]:
+    """Reads a DVC configuration; its paths are relative to its own folder."""
     if settings is None:
         return {}
-    with _readable(settings):
+    with _config_errors(settings):
         return dict(Config._load_paths(Config.load_file(str(settings)), str(settings.resolve())))
 
 
-def _use(settings: Path | None, given: dict[str, Any], root: Path) -> None:
-    """Makes what a file of settings gives the local settings of a clone; DVC writes paths as they are seen there."""
+def _write_settings(settings: Path | None, config: dict[str, Any], root: Path) -> None:
+    """Writes a configuration to a clone's local settings; DVC makes its paths relative to that file."""
     if settings is None:
         return
-    with _readable(settings), Config(str(root / ".dvc"), validate=False).edit("local") as local:
+    with _config_errors(settings), Config(str(root / ".dvc"), validate=False).edit("local") as local:
         local.clear()
-        local.update(given)
-    shutil.copymode(settings, root / LOCAL_SETTINGS)  # it may hold secrets
+        local.update(config)
+    shutil.copymode(settings, root / LOCAL_SETTINGS)  # it may contain secrets
 
 
 @contextmanager
-def _readable(settings: Path) -> Iterator[None]:
+def _config_errors(settings: Path) -> Iterator[None]:
     try:
         yield
     except DvcConfigError as error:
         raise ConfigError(
-            f"`{settings}` is no configuration of DVC: {' '.join(str(error).split())}",
-            hint="write it as `dvc remote modify --local` writes `.dvc/config.local`",
+            f"`{settings}` is not a DVC configuration: {' '.join(str(error).split())}",
+            hint="use the format of `.dvc/config.local`, as `dvc remote modify --local` writes it",
         ) from None
 
 
 def _absolute(url: str) -> str:
-    """A path is meant from where the user stands, not from the folder that is cloned into."""
+    """Makes a path absolute: it is relative to the current folder, not to the new clone."""
     return str(Path(url).absolute()) if Path(url).exists() else url

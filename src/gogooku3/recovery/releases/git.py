@@ -1,4 +1,4 @@
-"""Git, asked through its own command line: typed, without a shell, and with an error that says what to do."""
+"""A typed wrapper of Git's command line: no shell, and errors with a hint."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from gogooku3.errors import GitError
 
 WORKSPACE = "workspace"
-"""How the working tree is named beside revisions."""
+"""The name of the working tree where a revision is expected."""
 
-_ELSEWHERE = frozenset(
+_REPOSITORY_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_COMMON_DIR",
@@ -24,13 +24,12 @@ _ELSEWHERE = frozenset(
         "GIT_WORK_TREE",
     }
 )
-"""Variables that Git sets for its hooks and for `rebase --exec`: with them it works on that repository, wherever it is
-run."""
+"""Variables that Git sets for hooks and `rebase --exec`: with them it would use that repository, in any folder."""
 
 
 @dataclass(frozen=True)
 class AnnotatedTag:
-    """A tag object and what it points to."""
+    """A tag object and its commit."""
 
     name: str
     object: str
@@ -39,12 +38,12 @@ class AnnotatedTag:
     message: str
 
 
-def run(root: Path, *arguments: str, given: str | None = None, detached: bool = False) -> str:
-    """Runs `git` in a folder and returns what it printed.
+def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = False) -> str:
+    """Runs `git` in a folder and returns its standard output.
 
     Args:
-        given: text for its standard input.
-        detached: in a session of its own, so that what kills this process group lets Git come to its end.
+        stdin: text for its standard input.
+        detached: run in a new session, so that a signal to this process group does not kill Git.
 
     Raises:
         GitError: Git is not installed, or fails.
@@ -54,8 +53,8 @@ def run(root: Path, *arguments: str, given: str | None = None, detached: bool = 
         done = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
             command,
             cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in _ELSEWHERE},
-            input=given,
+            env={name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES},
+            input=stdin,
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
@@ -65,13 +64,13 @@ def run(root: Path, *arguments: str, given: str | None = None, detached: bool = 
     except FileNotFoundError:
         raise GitError("`git` is not installed", hint="install Git 2.30 or newer") from None
     if done.returncode:
-        said = done.stderr.strip() or f"exit code {done.returncode}"
-        raise GitError(f"`git {arguments[0]}` failed in `{root}`: {said}", hint="`git status` shows the repository")
+        reason = done.stderr.strip() or f"exit code {done.returncode}"
+        raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
     return done.stdout
 
 
 def toplevel(folder: Path) -> Path:
-    """Root of the working tree that holds a folder; raises `GitError` when there is none."""
+    """Root of the working tree that contains a folder; raises `GitError` if there is none."""
     try:
         return Path(run(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
     except GitError as error:
@@ -82,50 +81,50 @@ def toplevel(folder: Path) -> Path:
 
 
 def commit_of(root: Path, rev: str) -> str:
-    """Full hash of the commit that a tag, branch or abbreviated hash names; raises `GitError` when none is."""
+    """Full hash of the commit of a tag, branch or abbreviated hash; raises `GitError` if there is none."""
     try:
         return run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}").strip()
     except GitError:
         raise GitError(
-            f"`{rev}` names no commit here",
-            hint="`git tag` lists the tags; `git fetch --tags` brings those of the remote",
+            f"`{rev}` is not a commit here",
+            hint="`git tag` lists the tags; `git fetch --tags` gets those of the remote",
         ) from None
 
 
 def changes(root: Path) -> list[str]:
-    """What `git status` lists, untracked files included: a clean tree has none."""
+    """The lines of `git status`, untracked files included; empty for a clean working tree."""
     return run(root, "status", "--porcelain", "--untracked-files=all").splitlines()
 
 
 def show(root: Path, rev: str, path: Path | str) -> str | None:
-    """Text of a file at a revision; None where the revision has no such file."""
+    """Text of a file at a revision; None if the revision has no such file."""
     if not run(root, "ls-tree", "--name-only", rev, "--", str(path)):
         return None
     return run(root, "show", f"{rev}:./{path}")
 
 
 def blobs(root: Path, commits: list[str], path: Path | str) -> dict[str, str]:
-    """Hash of a file's content by commit, of those that have the file."""
-    asked = "".join(f"{commit}:./{path}\n" for commit in commits)
-    answers = run(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked).splitlines()
-    found = zip(commits, (answer.split(" ") for answer in answers), strict=True)
-    return {commit: fields[0] for commit, fields in found if fields[1:] == ["blob"]}
+    """Blob hash of a file by commit, for the commits that have the file."""
+    queries = "".join(f"{commit}:./{path}\n" for commit in commits)
+    lines = run(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=queries).splitlines()
+    fields = zip(commits, (line.split(" ") for line in lines), strict=True)
+    return {commit: each[0] for commit, each in fields if each[1:] == ["blob"]}
 
 
 def read_blob(root: Path, blob: str) -> str:
-    """Text of a file by the hash of its content."""
+    """Text of a file by its blob hash."""
     return run(root, "cat-file", "blob", blob)
 
 
 def annotated_tags(root: Path) -> list[AnnotatedTag]:
-    """Every annotated tag, by name; lightweight ones, which GTO ignores too, are left out."""
+    """Every annotated tag, sorted by name; lightweight tags are left out, as in GTO."""
     fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "contents")
     form = "".join(f"%({field})%00" for field in fields)
     cells = run(root, "for-each-ref", "refs/tags", f"--format={form}").split("\0")[:-1]
     rows = [cells[start : start + len(fields)] for start in range(0, len(cells), len(fields))]
     return [
-        AnnotatedTag(name.lstrip("\n"), own, commit, message)
-        for name, kind, own, commit, message in rows
+        AnnotatedTag(name.lstrip("\n"), object_hash, commit, message)
+        for name, kind, object_hash, commit, message in rows
         if kind == "tag"
     ]
 
@@ -136,13 +135,13 @@ def tag_names(root: Path) -> list[str]:
 
 
 def tag_object(root: Path, name: str, commit: str, message: str) -> str:
-    """Content of a new annotated tag, signed with the committer's name; raises `GitError` when Git knows none."""
+    """Content of a new annotated tag in the committer's name; raises `GitError` if none is configured."""
     try:
         tagger = run(root, "var", "GIT_COMMITTER_IDENT").strip()
     except GitError as error:
         raise GitError(
-            f"Git does not know who makes the tag: {error.message}",
-            hint="`git config user.name NAME` and `git config user.email ADDRESS`",
+            f"Git has no name and address for the tag: {error.message}",
+            hint="set them with `git config user.name NAME` and `git config user.email ADDRESS`",
         ) from None
     return f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}"
 
@@ -153,20 +152,20 @@ def read_tag_object(root: Path, tag: AnnotatedTag) -> str:
 
 
 def renamed(content: str, name: str) -> str:
-    """Content of a tag object under another name: same commit, tagger, time and message."""
+    """Content of a tag object with another name and the same commit, tagger, time and message."""
     target, kind, _, rest = content.split("\n", 3)
     return "\n".join((target, kind, f"tag {name}", rest))
 
 
 def create_tags(root: Path, contents: dict[str, str]) -> None:
-    """Makes tags by name from the contents of their objects in one transaction, in the order given.
+    """Creates tags from the contents of their objects in one atomic transaction, in the given order.
 
-    A tag that exists is never moved: nothing is made then. The few bytes of the transaction reach Git in one write,
-    and Git runs detached: killing the caller gives all of them or none.
+    Existing tags are never moved: if one exists, no tag is created. The transaction reaches Git in one write and Git
+    runs detached, so after a kill of the caller either all tags exist or none.
 
     Raises:
-        GitError: a tag exists, or another Git process holds the references.
+        GitError: a tag exists, or another Git process has the references locked.
     """
-    objects = {name: run(root, "mktag", given=content).strip() for name, content in contents.items()}
-    lines = ["start", *(f"create refs/tags/{name} {own}" for name, own in objects.items()), "prepare", "commit"]
-    run(root, "update-ref", "--stdin", given="\n".join(lines) + "\n", detached=True)
+    objects = {name: run(root, "mktag", stdin=content).strip() for name, content in contents.items()}
+    lines = ["start", *(f"create refs/tags/{name} {tag}" for name, tag in objects.items()), "prepare", "commit"]
+    run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True)

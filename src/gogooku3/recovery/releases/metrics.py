@@ -1,8 +1,8 @@
-"""The metrics of a split, `metrics/<split>.json`, as any version wrote them.
+"""Reads the metrics of a split, `metrics/<split>.json`, as written by any version.
 
-Later versions measure more. A metric that the file does not hold is absent from what is read here, and no value takes
-its place: it is shown as `–` and left out of comparisons. What the file holds must be what the evaluation writes;
-otherwise the file is damaged, and that is an error.
+Later versions have more metrics. A metric that is not in the file is absent, without a default value: it is shown as
+`–` and left out of comparisons. The content of the file must match the evaluation's schema; otherwise the file is
+damaged, which is an error.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Sharpe(Cell):
-    """A Sharpe ratio, and what it proves."""
+    """A Sharpe ratio and its significance."""
 
     probabilistic: float | None = None
     min_track_record: float | None = None
@@ -51,7 +51,7 @@ class Market:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Exposure:
-    """What the portfolio is exposed to."""
+    """Factor exposure of the portfolio."""
 
     market: Market = field(default_factory=Market)
     size: float | None = None
@@ -59,7 +59,7 @@ class Exposure:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Universe:
-    """How many stocks."""
+    """Numbers of stocks in the universe."""
 
     stocks: int | None = None
     joined: int | None = None
@@ -68,7 +68,7 @@ class Universe:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Metrics:
-    """Of `gogooku3.evaluation.evaluate.Evaluation.metrics`, what is read from files; None where undefined or absent."""
+    """The part of `gogooku3.evaluation.evaluate.Evaluation.metrics` that is read here; None if undefined or absent."""
 
     sessions: int | None = None
     first: str | None = Field(default=None, alias="from")
@@ -91,18 +91,18 @@ _ADAPTER = TypeAdapter(Metrics)
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The content of a metrics file: what its version measured, and no more.
+    """The content of a metrics file, with the metrics of its version only.
 
     Raises:
-        ValueError: it is not JSON, or not what the evaluation writes; the message completes "the file is …".
+        ValueError: it is not JSON, or not in the evaluation's schema; the message completes "the file is …".
     """
-    _known(text)
+    _validated(text)
     content: dict[str, Any] = json.loads(text)
     return content
 
 
 def read(root: Path, rev: str, split: str) -> Metrics | None:
-    """The metrics of a split at a revision; None where it has no such file.
+    """The metrics of a split at a revision; None if it has no such file.
 
     Raises:
         DataError: the file is damaged.
@@ -110,19 +110,19 @@ def read(root: Path, rev: str, split: str) -> Metrics | None:
     path = paths.metrics_of(split)
     text = git.show(root, rev, path)
     try:
-        return None if text is None else _known(text)
+        return None if text is None else _validated(text)
     except ValueError as error:
         raise DataError(
-            f"`{path}` of `{rev}` is {error}", hint=f"`git log {rev} -- {path}` shows who changed it"
+            f"`{path}` of `{rev}` is {error}", hint=f"find the change with `git log {rev} -- {path}`"
         ) from None
 
 
-def _known(text: str) -> Metrics:
+def _validated(text: str) -> Metrics:
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[0]
-        if found["type"] == "json_invalid":
-            raise ValueError(f"not JSON: {found['ctx']['error']}") from None
-        told = [".".join(str(part) for part in found["loc"]), found["msg"]]
-        raise ValueError(f"not a table of metrics: {': '.join(filter(None, told))}") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise ValueError(f"not JSON: {first['ctx']['error']}") from None
+        parts = [".".join(str(part) for part in first["loc"]), first["msg"]]
+        raise ValueError(f"not a table of metrics: {': '.join(filter(None, parts))}") from None

@@ -1,4 +1,4 @@
-"""Two sides of a comparison, each a revision or the working tree (None): their files and differing parameters."""
+"""Files and differing parameters of the two sides of a comparison, each a revision or the working tree (None)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
 
 PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
-"""Sections of the parameters, those that most often explain another result first."""
+"""Sections of the parameters, those that most often explain a different result first."""
 
 
 def differing_parameters(root: Path, old: str, new: str = git.WORKSPACE) -> list[Change]:
-    """The parameters in which two sides differ, by dotted name; raises `GitError` when a name is no revision."""
+    """The parameters in which two sides differ, by dotted name; raises `GitError` if a name is not a revision."""
     parameters = (_parameters(root, side) for side in sides(root, old, new))
     return sorted(changes(*parameters), key=_rank)
 
 
 def sides(root: Path, *names: str) -> list[str | None]:
-    """The commits that names stand for; None is the working tree. Raises `GitError` when a name is no revision."""
+    """The commits of revision names; None is the working tree. Raises `GitError` if a name is not a revision."""
     return [None if name == git.WORKSPACE else git.commit_of(root, name) for name in names]
 
 
 def text(root: Path, side: str | None, path: Path) -> str | None:
-    """What a file of a side holds; None where there is none."""
+    """The text of a side's file; None if it does not exist."""
     if side is not None:
         return git.show(root, side, path)
     file = root / path
@@ -41,26 +41,26 @@ def text(root: Path, side: str | None, path: Path) -> str | None:
 
 
 @contextmanager
-def reading(side: str | None, path: Path) -> Iterator[None]:
-    """Raises `DataError` where the block cannot read a file of a side."""
+def read_errors(side: str | None, path: Path) -> Iterator[None]:
+    """Context manager that raises a parse error of a side's file as `DataError`."""
     try:
         yield
     except (ValueError, YAMLError, OmegaConfBaseException) as error:
         raise DataError(
             f"`{path}` of {side[:10] if side else 'the working tree'} cannot be read: {' '.join(str(error).split())}",
-            hint="`git log` shows who changed it; `git restore --source REV` brings it from another commit",
+            hint="find the change with `git log`, and restore it from another commit with `git restore --source REV`",
         ) from None
 
 
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:
-    """By today's names: an experiment that differs from another in the version alone has the same parameters."""
+    """Parameters by their current names: two versions of gogooku3 with the same parameters compare as equal."""
     content = text(root, side, paths.PARAMS)
-    with reading(side, paths.PARAMS):
+    with read_errors(side, paths.PARAMS):
         return flat(renames.current(OmegaConf.to_container(OmegaConf.create(content)))) if content else {}
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves by dotted key; a list is one leaf, and so is an estimate, which is a `value` and what belongs to it."""
+    """Leaves by dotted key; a list is one leaf, and so is an estimate, a dictionary with a `value`."""
     if not isinstance(tree, dict) or "value" in tree:
         return {prefix: tree}
     leaves: dict[str, Any] = {}

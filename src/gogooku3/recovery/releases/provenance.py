@@ -1,4 +1,4 @@
-"""Where a package comes from: the commit whose `dvc.lock` records it, and how to have that commit's dataset."""
+"""Provenance of a package: the commit whose `dvc.lock` records it, and how to get that commit's dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gogooku3.recovery.releases.parameters import differing_parameters
 
 @dataclass(frozen=True)
 class Provenance:
-    """The commit that made a package, in the repository in `root`; `name` is its release's tag where it has one."""
+    """The commit that made a package, in the repository in `root`; `name` is its release's tag, if it has one."""
 
     root: Path
     commit: str
@@ -31,9 +31,9 @@ class Provenance:
 
 
 def provenance(package: Path, *nearby: Path) -> Provenance | None:
-    """Looks for the commit in the repositories that hold the package or what is nearby; None where none records it.
+    """Searches the repositories of the package and of the folders `nearby` for the commit; None if none records it.
 
-    A package is known by its manifest, which names every file of it.
+    A package is identified by its manifest, which contains the hash of every file.
     """
     manifest = package / MANIFEST
     if not manifest.is_file():
@@ -42,35 +42,35 @@ def provenance(package: Path, *nearby: Path) -> Provenance | None:
     for folder in (package, *nearby):
         with suppress(GitError):
             root = git.toplevel(folder)
-            if (found := _recording(root, digest)) is not None:
-                return found
+            if (commit := _recording(root, digest)) is not None:
+                return commit
     return None
 
 
 def dataset_hint(made: Provenance, dataset: Path) -> str:
-    """How to have the dataset that a package was trained on: its commit's, or other parameters here."""
-    told = f"{made} recorded this package: `git checkout {made.name} && dvc pull {paths.DATASET}`"
+    """How to get a package's training dataset: check out its commit, or set other parameters here."""
+    hint = f"{made} recorded this package: `git checkout {made.name} && dvc pull {paths.DATASET}`"
     if dataset.resolve() != made.root / paths.DATASET:
-        return told
+        return hint
     changes = [each for each in differing_parameters(made.root, made.commit) if each.name.startswith("dataset.")]
     if not changes:
-        return f"{told}; the parameters here are the same, so that code or quotes differ"
+        return f"{hint}; the parameters here are the same, so the code or the quotes differ"
     if any(each.name.startswith("dataset.joined.") for each in changes):
-        return f"{told}; `dataset.joined` is another one here: `git diff {made.name} -- params.yaml`"
+        return f"{hint}; `dataset.joined` differs here: `git diff {made.name} -- params.yaml`"
     settings = " ".join(f"-S {shlex.quote(f'{each.name}={_value(each.old)}')}" for each in changes)
-    return f"{told}, or here `dvc exp run {settings} dataset`"
+    return f"{hint}, or here `dvc exp run {settings} dataset`"
 
 
 def _recording(root: Path, digest: str) -> Provenance | None:
-    """The newest release whose lock file holds a hash, or the commit that first did."""
+    """The newest release whose lock file contains a hash, or the first commit whose lock file did."""
     for release in reversed(tags.read(root).releases):
         if digest in (git.show(root, release.commit, paths.LOCK) or ""):
             return Provenance(root, release.commit, release.tag.name)
-    # Listed are the commits that added or removed it, the newest first.
+    # `git log -S` lists the commits that added or removed it, the newest first.
     commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)).split()
     return Provenance(root, commits[-1], commits[-1][:10]) if commits else None
 
 
 def _value(value: Any) -> str:
-    """A parameter as Hydra's grammar writes it."""
+    """A parameter in Hydra's syntax."""
     return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

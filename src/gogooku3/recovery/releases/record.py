@@ -1,6 +1,6 @@
-"""What a version's tag says in its message: a part for people, then one line of JSON with the same facts.
+"""The message of a version tag: a summary as text, then one line of JSON, the record, with the same facts.
 
-One grammar, written by `promote` and read back by `tiers`.
+`promote` writes it; `tiers` and other commands parse it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric and its 95 % interval; None where undefined."""
+    """A metric and its 95 % confidence interval; None if undefined."""
 
     value: float | None
     low: float | None
@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """What decides on a model, of all that the metrics of one split hold."""
+    """The metrics of one split that decide on a model."""
 
     first: str
     last: str
@@ -55,14 +55,14 @@ class Measured:
 
     @property
     def mean_rank_ic(self) -> float | None:
-        """Mean RankIC over the horizons, by which two models of a tier are compared; None where one is undefined."""
+        """Mean RankIC over the horizons, by which two models of a tier are compared; None if one is undefined."""
         values = [estimate.value for estimate in self.rank_ic.values()]
         defined = [value for value in values if value is not None]
         return sum(defined) / len(defined) if values and len(defined) == len(values) else None
 
     @property
     def basis(self) -> str:
-        """Over what it was measured: two models measured over something else compare with care."""
+        """Horizons and sessions of the measurement: models with a different basis are compared with care."""
         return f"horizons {', '.join(self.rank_ic)}; {self.first} to {self.last}"
 
 
@@ -74,79 +74,79 @@ class Comparison:
     rank_ic: float
     basis: str
     gain: Estimate | None = None
-    """Mean RankIC of the new model less that of this one; None where they were not measured over the same."""
+    """Mean RankIC of the new model minus that of this one; None if they have a different basis."""
 
 
 @dataclass(frozen=True)
 class Readings:
-    """Different results on the test split that the repository knew when a model was released, its own included."""
+    """Numbers of different test results in the repository when a model was released, its own included."""
 
     model: int
-    """Of this very model: more than 1 where it was measured again with another result."""
+    """Of this model: more than 1 if it was evaluated again with another result."""
     tier: int
     """Of its tier."""
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Record:
-    """Everything that a version's tag states about the model."""
+    """All facts about a model in its version tag."""
 
     tier: str
     version: str
     model_sha256: str
     parent: Parent | None = field(default=None, kw_only=True)
-    """The release that its training started from; None from scratch, as all were before a record named it."""
+    """The release from which its training started; None if it was trained from scratch, and in older records."""
     environment: dict[str, Any]
     """The package's `environment.json`."""
     validation: Measured
     test: Measured
-    """Written down only: nothing is decided by it."""
+    """For information: no decision depends on it."""
     compared_with: Comparison | None
     despite_worse: str | None
-    """Why a model that is worse than the best was released."""
+    """The reason to release a model that is worse than the best."""
     stage_tag: str | None
-    """The tag that marks it as the best of its tier, made together with its own."""
+    """The tag that marks it as the best of its tier, made together with the version tag."""
     trials: int | None = None
-    """Different results that the repository knew of the tier, this one included; None in older records."""
+    """Number of different results of the tier in the repository, this one included; None in older records."""
     trials_deviation: float | None = None
-    """Sample standard deviation of their Sharpe ratios, per year as these are, 0 of one; None in older records."""
+    """Sample standard deviation of their annualised Sharpe ratios, 0 for a single one; None in older records."""
     deflated_sharpe: float | None = None
-    """Probability that the Sharpe ratio on validation is not the luck of the best of these trials."""
+    """Probability that the Sharpe ratio on validation is more than the luck of the best of these trials."""
     test_readings: Readings | None = None
-    """How many results on test had been seen; None in older records."""
+    """Test results that had been seen; None in older records."""
     software: dict[str, str] | None = None
-    """Python and C library with which it was checked and released. They decide no bit, so that no file of the package
-    names them; None in older records."""
+    """Python and C library with which it was checked and released. Results do not depend on them, so no file of the
+    package records them; None in older records."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
-    """Reads a revision's own metrics file of a split; raises `DataError` when it does not have what is compared."""
-    found = _metrics(root, rev, split)
-    if not (found.first and found.last and found.sharpe != metrics.Sharpe() and found.rank_ic):
+    """Reads a revision's metrics of a split; raises `DataError` if a compared metric is missing."""
+    table = _metrics(root, rev, split)
+    if not (table.first and table.last and table.sharpe != metrics.Sharpe() and table.rank_ic):
         raise DataError(
-            f"`{paths.metrics_of(split)}` of commit {rev[:10]} lacks what the evaluation writes: from, to, sharpe,"
+            f"`{paths.metrics_of(split)}` of commit {rev[:10]} lacks metrics that the evaluation writes: from, to, sharpe,"
             " rank_ic",
-            hint="`dvc repro evaluate` writes it anew",
+            hint="write it again with `dvc repro evaluate`",
         )
-    return _measured(found)
+    return _measured(table)
 
 
 def compared(root: Path, rev: str) -> Measured:
-    """What an earlier release measured on validation, as far as its version did; raises `DataError` without a file."""
+    """The validation metrics of an earlier release, as far as its version has them; raises `DataError` without a file."""
     return _measured(_metrics(root, rev, "validation"))
 
 
 def estimate(cell: metrics.Cell) -> Estimate:
-    """A metric of a file; undefined where the file does not hold it."""
+    """A metric of a file as an estimate; undefined if the file does not contain it."""
     return Estimate(cell.value, cell.low, cell.high)
 
 
 def message(record: Record) -> str:
-    """The whole message of a version's tag."""
+    """The complete message of a version tag."""
     versions = record.environment.get("versions", {})
     facts = {
         "model SHA-256": record.model_sha256,
-        "started from": _origin(record.parent),
+        "started from": _started_from(record.parent),
         "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
         "compared with": comparison(record),
         "chosen from": trials(record),
@@ -180,22 +180,21 @@ def message(record: Record) -> str:
 
 
 def require_model(tag: str, recorded: str, found: str | None) -> None:
-    """Raises `MismatchError` where the weights that a release's `dvc.lock` names are not those that its tag records.
+    """Raises `MismatchError` if the weights in a release's `dvc.lock` do not have the SHA-256 that its tag records.
 
     Args:
         recorded: SHA-256 in the tag's record.
-        found: SHA-256 of the weights; None where the lock file names none.
+        found: SHA-256 of the weights; None if the lock file has no weights.
     """
     if found != recorded:
         raise MismatchError(
-            f"`{tag}` was given to a model with SHA-256 {recorded}; the one that its `dvc.lock` names has"
-            f" {found or 'no weights'}",
-            hint="the tag or `dvc.lock` was forged or written by hand: ask who made it; trust neither",
+            f"`{tag}` records a model with SHA-256 {recorded}; the model in its `dvc.lock` has {found or 'no weights'}",
+            hint="do not trust the tag or its `dvc.lock`, one of them was forged or edited: ask its author",
         )
 
 
 def parse(text: str) -> Record | None:
-    """The record at the end of a tag's message; None where there is none, or not a whole one."""
+    """The record at the end of a tag's message; None if there is none, or it is not valid."""
     match = _RECORD.search(text)
     if match is None:
         return None
@@ -206,30 +205,30 @@ def parse(text: str) -> Record | None:
 
 
 def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:
-    found = metrics.read(root, rev, split)
-    if found is None:
+    table = metrics.read(root, rev, split)
+    if table is None:
         raise DataError(
             f"`{paths.metrics_of(split)}` is not in commit {rev[:10]}",
-            hint="`dvc repro` writes it; commit it with `dvc.lock`",
+            hint="write it with `dvc repro`, and commit it with `dvc.lock`",
         )
-    return found
+    return table
 
 
-def _measured(found: metrics.Metrics) -> Measured:
+def _measured(table: metrics.Metrics) -> Measured:
     return Measured(
-        found.first or ABSENT,
-        found.last or ABSENT,
-        estimate(found.sharpe),
-        {horizon: estimate(cell) for horizon, cell in found.rank_ic.items()},
+        table.first or ABSENT,
+        table.last or ABSENT,
+        estimate(table.sharpe),
+        {horizon: estimate(cell) for horizon, cell in table.rank_ic.items()},
     )
 
 
-def _origin(parent: Parent | None) -> str:
+def _started_from(parent: Parent | None) -> str:
     return "scratch" if parent is None else f"{parent.tag}, SHA-256 {parent.model_sha256}"
 
 
 def comparison(record: Record) -> str:
-    """What a release was compared with, by how much it is better, and whether that is more than noise."""
+    """The baseline of a release, its gain over it, and whether the gain is more than noise."""
     before = record.compared_with
     if before is None:
         return f"nothing: the first best of {record.tier}"
@@ -239,21 +238,21 @@ def comparison(record: Record) -> str:
 
 
 def gain(before: Comparison, validation: Measured) -> str:
-    """By how much a model is better than the best before it, and whether the interval of that leaves out zero."""
-    found = before.gain
-    if found is None or found.low is None or found.high is None:
-        why = "are not recorded for both, or too few"
+    """The gain of a model over the best before it, and whether its confidence interval excludes zero."""
+    difference = before.gain
+    if difference is None or difference.low is None or difference.high is None:
+        reason = "are not recorded for both, or too few"
         if before.basis != validation.basis:
-            why = "or horizons are not the same"
+            reason = "or horizons are not the same"
         value = "undefined" if validation.mean_rank_ic is None else f"{validation.mean_rank_ic - before.rank_ic:.3f}"
-        return f"gain {value}, of which there is no interval: the sessions {why}"
-    if found.low <= 0 <= found.high:
-        return f"gain {found}, within noise: the interval holds 0, and chance alone could give it"
-    return f"gain {found}, beyond noise: the interval leaves out 0"
+        return f"gain {value}, of which there is no interval: the sessions {reason}"
+    if difference.low <= 0 <= difference.high:
+        return f"gain {difference}, within noise: the interval holds 0, and chance alone could give it"
+    return f"gain {difference}, beyond noise: the interval leaves out 0"
 
 
 def trials(record: Record) -> str:
-    """How many results a release was chosen from, and what is left of its Sharpe ratio for that."""
+    """The number of trials a release was chosen from, and its deflated Sharpe ratio."""
     if record.trials is None:
         return "not recorded"
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
@@ -263,7 +262,7 @@ def trials(record: Record) -> str:
 
 
 def readings(record: Record) -> str:
-    """How many results on the test split had been seen when a release was made."""
+    """The number of test results that had been seen when a release was made."""
     seen = record.test_readings
     if seen is None:
         return "how many results had been seen is not recorded"

@@ -1,4 +1,4 @@
-"""What a revision's own results prove: the numbers behind its metrics, read from Git, whatever version wrote them."""
+"""Results of a revision, read from its metrics in Git: track record (Sharpe significance) and mean RankIC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gogooku3.recovery.releases.record import Estimate, estimate
 
 
 def track_record(root: Path, rev: str, split: str) -> TrackRecord | None:
-    """What a revision's Sharpe ratio on a split proves; None where its metrics do not hold what that depends on.
+    """The track record behind a revision's Sharpe ratio on a split; None if its metrics do not contain the inputs.
 
     Raises:
         DataError: the metrics are damaged.
@@ -27,7 +27,7 @@ def track_record(root: Path, rev: str, split: str) -> TrackRecord | None:
 
 
 def mean_rank_ic(root: Path, rev: str, split: str) -> Estimate | None:
-    """A revision's RankIC over all horizons with its interval; None where its metrics do not hold it.
+    """A revision's mean RankIC over all horizons with its interval; None if its metrics do not contain it.
 
     Raises:
         DataError: the metrics are damaged.

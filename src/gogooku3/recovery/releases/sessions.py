@@ -1,6 +1,6 @@
-"""What the metrics of a split are means of, `metrics/sessions/<split>.csv`, as any version wrote it.
+"""Reads the per-session results of a split, `metrics/sessions/<split>.csv`, as written by any version.
 
-Early versions wrote no such file. A column that a version did not write is absent from what is read here.
+Early versions wrote no such file. A column that a version did not write is absent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gogooku3.recovery.releases import git
 
 
 def parse(text: str) -> pl.DataFrame | None:
-    """`Evaluation.sessions` as far as a version wrote it; None without `net`, by which sessions are compared.
+    """The columns of `Evaluation.sessions` that a version wrote; None without `net`, by which sessions are compared.
 
     Raises:
         ValueError: it is not such a table; the message completes "the file is …".
@@ -34,7 +34,7 @@ def parse(text: str) -> pl.DataFrame | None:
 
 
 def read(root: Path, rev: str, split: str) -> pl.DataFrame | None:
-    """The sessions of a split at a revision; None where its version did not write them.
+    """The sessions of a split at a revision; None if its version did not write them.
 
     Raises:
         DataError: the file is damaged.
@@ -45,5 +45,5 @@ def read(root: Path, rev: str, split: str) -> pl.DataFrame | None:
         return None if text is None else parse(text)
     except ValueError as error:
         raise DataError(
-            f"`{path}` of `{rev}` is {error}", hint=f"`git log {rev} -- {path}` shows who changed it"
+            f"`{path}` of `{rev}` is {error}", hint=f"find the change with `git log {rev} -- {path}`"
         ) from None

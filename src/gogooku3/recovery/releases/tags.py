@@ -1,7 +1,7 @@
-"""The grammar of a tier's tags, which is GTO's, and what the tags of a repository say.
+"""Registry of releases in Git tags: parses a tier's tags in GTO's format.
 
 `tier1@v1.0.0` registers a version; `tier1#best#1` assigns the stage `best` to the version at its commit, and the last
-of them counts; `!` before the counter or at the end takes either back. `gto show`, `gto history` and `dvc artifacts
+assignment counts; `!` before the counter or at the end revokes either. `gto show`, `gto history` and `dvc artifacts
 get` read the same tags.
 """
 
@@ -29,7 +29,7 @@ STAGE_TAG = re.compile(rf"{_TIER}#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """A version's three numbers, in their order."""
+    """A version: three numbers, ordered."""
 
     major: int
     minor: int
@@ -47,7 +47,7 @@ class Version:
         return f"v{self.major}.{self.minor}.{self.patch}"
 
     def next_minor(self) -> Version:
-        """The version that follows by default."""
+        """The default next version."""
         return Version(self.major, self.minor + 1, 0)
 
 
@@ -64,67 +64,67 @@ class Release:
 
     @property
     def commit(self) -> str:
-        """Hash of the commit that it is."""
+        """Hash of the released commit."""
         return self.tag.commit
 
 
 @dataclass(frozen=True)
 class Registry:
-    """What the tags of a repository say."""
+    """All releases and stages in a repository's tags."""
 
     releases: tuple[Release, ...]
     """By tier, then by version."""
     versions: frozenset[tuple[str, Version]]
-    """Of every tier, those that were taken back too."""
+    """Of every tier, including revoked versions."""
     stages: tuple[tuple[re.Match[str], str], ...]
     """Matches of `STAGE_TAG` and their commits, in the order of their counters."""
     names: frozenset[str]
-    """Every tag, lightweight ones too: what is taken."""
+    """Every tag, including lightweight ones: the names in use."""
 
     def of(self, tier: str) -> list[Release]:
         """Releases of a tier, oldest version first."""
         return [release for release in self.releases if release.tier == tier]
 
     def best(self, tier: str) -> Release | None:
-        """The release that holds the stage `best`: the last that was given it and did not lose it."""
-        holders: list[str] = []
+        """The release with the stage `best`: the last one that was assigned it and not revoked."""
+        commits: list[str] = []
         for match, commit in self.stages:
             if match["tier"] == tier and match["stage"] == BEST:
-                holders = [holder for holder in holders if holder != commit]
+                commits = [other for other in commits if other != commit]
                 if not match["cancel"]:
-                    holders.append(commit)
+                    commits.append(commit)
         by_commit = {release.commit: release for release in self.of(tier)}
-        held = [by_commit[commit] for commit in holders if commit in by_commit]
-        return held[-1] if held else None
+        releases = [by_commit[commit] for commit in commits if commit in by_commit]
+        return releases[-1] if releases else None
 
     def find(self, name: str) -> Release:
-        """The release that `TIER@VERSION` names, or the best one of `TIER`; raises `DataError` where there is none."""
+        """The release of `TIER@VERSION`, or the best one of `TIER`; raises `DataError` if there is none."""
         tier, at, version = name.partition("@")
         releases = self.of(tier)
         if not releases:
-            known = ", ".join(sorted({release.tier for release in self.releases})) or "none"
+            tiers = ", ".join(sorted({release.tier for release in self.releases})) or "none"
             raise DataError(
-                f"no version of `{tier}` was released; tiers with one: {known}",
-                hint="`gogooku3 tiers` lists them; `git fetch --tags` brings the tags of the remote",
+                f"no version of `{tier}` was released; tiers with one: {tiers}",
+                hint="`gogooku3 tiers` lists them; `git fetch --tags` gets the remote's tags",
             )
-        found = next((r for r in releases if str(r.version) == version), None) if at else self.best(tier)
-        if found is None:
+        release = next((r for r in releases if str(r.version) == version), None) if at else self.best(tier)
+        if release is None:
             raise DataError(
                 f"`{name}` was never released" if at else f"no version of `{tier}` is marked as its best",
-                hint=f"versions of `{tier}`: {', '.join(release.tag.name for release in releases)}",
+                hint=f"name one of the versions of `{tier}`: {', '.join(each.tag.name for each in releases)}",
             )
-        return found
+        return release
 
     def next_version(self, tier: str) -> Version:
-        """The version after the tier's newest one, also after one that was taken back: its name stays taken."""
-        taken = [version for of, version in self.versions if of == tier]
-        return max(taken).next_minor() if taken else FIRST
+        """The version after the tier's newest one; the names of revoked versions are not used again."""
+        versions = [version for of, version in self.versions if of == tier]
+        return max(versions).next_minor() if versions else FIRST
 
     def next_stage_tag(self, tier: str) -> str:
-        """Name of the tag that would assign `best`; GTO counts all stages of a tier together."""
-        taken = [match for name in self.names if (match := STAGE_TAG.fullmatch(name))]
-        used = [int(match["counter"] or 0) for match in taken if match["tier"] == tier]
-        return f"{tier}#{BEST}#{max(used, default=0) + 1}"
+        """Name of the next tag that assigns `best`; GTO counts all stages of a tier together."""
+        matches = [match for name in self.names if (match := STAGE_TAG.fullmatch(name))]
+        counters = [int(match["counter"] or 0) for match in matches if match["tier"] == tier]
+        return f"{tier}#{BEST}#{max(counters, default=0) + 1}"
 
 
 def version_tag(tier: str, version: Version) -> str:
@@ -133,21 +133,21 @@ def version_tag(tier: str, version: Version) -> str:
 
 
 def find(root: Path, name: str) -> Release:
-    """The release that `TIER@VERSION` or `TIER` names in a repository: `Registry.find`."""
+    """The release of `TIER@VERSION` or `TIER` in a repository: see `Registry.find`."""
     return read(root).find(name)
 
 
 def check_tier(tier: str) -> None:
-    """Raises `ConfigError` for a name that a tag cannot carry."""
+    """Raises `ConfigError` for a name that cannot be part of a tag."""
     if TIER.fullmatch(tier) is None:
         raise ConfigError(
             f"`{tier}` cannot be a tier's name",
-            hint="letters, digits, `-`, `_` and `/`; first and last a letter or a digit",
+            hint="use letters, digits, `-`, `_` and `/`; the first and last must be a letter or a digit",
         )
 
 
 def read(root: Path) -> Registry:
-    """Reads the annotated tags of a repository; a version that was taken back is not among the releases."""
+    """Reads the annotated tags of a repository; a revoked version is not among the releases."""
     tags = git.annotated_tags(root)
     versions = [(match, tag) for tag in tags if (match := VERSION_TAG.fullmatch(tag.name))]
     stages = [(match, tag.commit) for tag in tags if (match := STAGE_TAG.fullmatch(tag.name))]

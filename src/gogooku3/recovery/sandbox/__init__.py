@@ -1,1 +1,1 @@
-"""New environments, temporary folders, and commands run as processes of their own."""
+"""Isolation: new virtual environments, temporary folders and clones, and commands run in subprocesses."""

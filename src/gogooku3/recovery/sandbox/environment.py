@@ -1,4 +1,4 @@
-"""The libraries that a release was made with: whether they are installed here, and an environment that has them."""
+"""Compares the installed libraries with a release's lock file, and builds virtual environments from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gogooku3.errors import DataError, MachineError
 
 @dataclass(frozen=True)
 class Library:
-    """A locked library of which another version, or none (None), is installed."""
+    """A locked library with another installed version; None if it is not installed."""
 
     name: str
     locked: str
@@ -36,72 +36,72 @@ class Environment:
     python: Path
 
     def variables(self, project: Path) -> dict[str, str]:
-        """What a process needs to find this environment's programs and a project's own code before all others."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
+        """Environment variables that put this environment's programs and the project's source first."""
+        base = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
         path = os.pathsep.join((str(self.python.parent), os.environ.get("PATH", os.defpath)))
-        return kept | {"PATH": path, "PYTHONPATH": str(project / paths.SOURCE)}
+        return base | {"PATH": path, "PYTHONPATH": str(project / paths.SOURCE)}
 
 
-HERE = Environment(Path(sys.executable))
+CURRENT = Environment(Path(sys.executable))
 
 
 def locked(project: Path) -> list[Requirement]:
-    """The lines of a project's `requirements.lock` that apply to this Python; raises `DataError` when it has none."""
+    """The requirements of a project's `requirements.lock` for this Python; raises `DataError` if it has none."""
     file = project / paths.REQUIREMENTS
     try:
         lines = [line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
         requirements = [Requirement(line) for line in lines if line]
     except FileNotFoundError:
-        raise DataError(f"`{file}` is not there", hint="`make lock` writes it; commit it with the code") from None
+        raise DataError(f"`{file}` does not exist", hint="write it with `make lock`, and commit it") from None
     except InvalidRequirement as error:
-        raise DataError(f"`{file}` is not a lock file: {error}", hint="`make lock` writes it anew") from None
+        raise DataError(f"`{file}` is not a lock file: {error}", hint="write it again with `make lock`") from None
     return [each for each in requirements if each.marker is None or each.marker.evaluate()]
 
 
 def differing(project: Path) -> list[Library]:
-    """The locked libraries of which this environment has not the locked version.
+    """The locked libraries with another version, or none, in this environment.
 
-    A build of the locked version (`2.13.0+cpu` for `2.13.0`) is that version.
+    A build of the locked version (`2.13.0+cpu` for `2.13.0`) counts as that version.
     """
-    found = [(each, _installed(each.name)) for each in locked(project)]
+    pairs = [(each, _installed(each.name)) for each in locked(project)]
     return [
-        Library(each.name, str(each.specifier).removeprefix("=="), here)
-        for each, here in found
-        if here is None or not each.specifier.contains(here, prereleases=True)
+        Library(each.name, str(each.specifier).removeprefix("=="), installed)
+        for each, installed in pairs
+        if installed is None or not each.specifier.contains(installed, prereleases=True)
     ]
 
 
 def build(folder: Path, project: Path) -> Environment:
-    """Makes a virtual environment with a project's locked libraries and the project itself.
+    """Builds a virtual environment with a project's locked libraries and the project itself.
 
     Raises:
-        MachineError: the libraries cannot be had here.
+        MachineError: the libraries cannot be installed here.
     """
     torch = [str(each) for each in locked(project) if each.name == "torch"]
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
     environment = Environment(folder / "bin" / "python")
-    # torch comes by itself first, as in the Makefile: an index that carries its CPU build is asked for nothing else.
-    for wanted in (torch, ["--requirement", str(project / paths.REQUIREMENTS)]):
-        if wanted:
-            _pip(environment, *wanted)
+    # torch is installed alone first, as in the Makefile: its CPU build's index is used for nothing else.
+    for arguments in (torch, ["--requirement", str(project / paths.REQUIREMENTS)]):
+        if arguments:
+            _pip(environment, *arguments)
     install(environment, project)
     return environment
 
 
 def install(environment: Environment, project: Path) -> None:
-    """Puts a project itself, without what it needs, in an environment; raises `MachineError` where that fails."""
+    """Installs a project, without its dependencies, into an environment; raises `MachineError` if that fails."""
     _pip(environment, "--no-deps", "--no-build-isolation", "--editable", str(project))
 
 
 class Environments:
-    """New environments under a folder, one for each lock file."""
+    """New environments under a folder, one per lock file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._built: dict[str, Environment] = {}
 
-    def of(self, project: Path) -> tuple[Environment, bool]:
-        """The environment of a project's lock file with this project in it, and whether it was built just now."""
+    def get(self, project: Path) -> tuple[Environment, bool]:
+        """The environment for a project's lock file, with the project installed, and whether it was newly built."""
         key = hashlib.sha256((project / paths.REQUIREMENTS).read_bytes()).hexdigest()
         if key in self._built:
             install(self._built[key], project)
@@ -128,8 +128,8 @@ def _run(command: list[str]) -> None:
         command, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
     if done.returncode:
-        said = re.findall(r"^ERROR: (.+)$", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines()[-1:]
+        reason = re.findall(r"^ERROR: (.+)$", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines()[-1:]
         raise MachineError(
-            f"`{Path(command[0]).name} {' '.join(command[1:])}` fails: {' '.join(said)}",
+            f"`{Path(command[0]).name} {' '.join(command[1:])}` fails: {' '.join(reason)}",
             hint="check the network, the package index (`pip config list`) and this Python's version",
         )

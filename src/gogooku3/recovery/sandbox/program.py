@@ -1,4 +1,4 @@
-"""The project's own commands, run as processes: each loads its libraries with the numerics of what it works on."""
+"""Runs the project's own commands in subprocesses: each loads its libraries with the numerics that it needs."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from gogooku3.errors import MachineError
 def run(
     *arguments: str, python: str | None = None, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `gogooku3 VERB …`, by the source that runs here or by the one that another interpreter finds.
+    """Runs `gogooku3 VERB …` with the current source, or with the source that another interpreter imports.
 
     Args:
-        python: of an environment for a release; the release may be from before a source could be run by its path.
-        variables: all of the process's environment.
+        python: interpreter of an environment for a release; an old release's source cannot be run by its path.
+        variables: the complete environment of the process.
     """
-    # -P: a file in the folder where the user stands must not pass for a module.
+    # -P: a file in the current folder must not be imported as a module.
     command = source.command("cli") if python is None else [python, "-P", "-m", "gogooku3.cli"]
     return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
         [*command, *arguments], env=variables, capture_output=True, encoding="utf-8", check=False
     )
 
 
-def verified(package: Path, python: str | None = None, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What `gogooku3 verify --json` says of a package.
+def run_verify(package: Path, python: str | None = None, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The output of `gogooku3 verify --json` for a package.
 
-    Raises `MachineError` where the command does not come to a verdict.
+    Raises `MachineError` if the command ends without a verdict.
     """
     done = run("verify", str(package.absolute()), "--json", python=python, variables=variables)
     if done.returncode not in (0, 1) or not done.stdout:
         raise MachineError(
             f"`gogooku3 verify {package}` ended with {done.returncode}: {done.stderr.strip()}",
-            hint="`gogooku3 doctor` says what this machine lacks",
+            hint="run `gogooku3 doctor` to check this machine",
         )
     verdict: dict[str, Any] = json.loads(done.stdout)
     return verdict

@@ -1,4 +1,4 @@
-"""Folders to work in that leave nothing behind: temporary ones, and clones that keep what DVC stores to themselves."""
+"""Temporary folders that are always removed, and clones with a private DVC cache."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _IN_USE = "in-use"
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A temporary folder, removed at the end; what killed runs left under the same prefix is removed before.
+    """Context manager for a temporary folder; leftovers of killed processes with the same prefix are removed first.
 
-    A lock says that a folder is in use: the system lets go of it when the process ends, however it ends.
+    A file lock marks a folder as in use: the system releases it when the process ends, even after a kill.
     """
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        if _abandoned(left):
-            shutil.rmtree(left, ignore_errors=True)
+    for other in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        if _abandoned(other):
+            shutil.rmtree(other, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     with (folder / f".{_IN_USE}").open("w") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
-        Path(mark.name).rename(folder / _IN_USE)  # under its name it is locked already
+        Path(mark.name).rename(folder / _IN_USE)  # it is locked before it has this name
         try:
             yield folder
         finally:
@@ -34,7 +34,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 
 def isolate(root: Path) -> None:
-    """Gives a clone a cache and a memory of its own, whatever the settings of this user or machine share."""
+    """Gives a clone its own DVC cache and site cache, overriding shared ones of the user or the machine."""
     with Repo(str(root)) as repo, repo.config.edit("local") as local:
         local.setdefault("cache", {})["dir"] = str(root / ".dvc" / "cache")
         local.setdefault("core", {})["site_cache_dir"] = str(root / ".dvc" / "tmp" / "site")

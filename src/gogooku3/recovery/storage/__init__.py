@@ -1,1 +1,1 @@
-"""Objects and where they are: the bucket, the local cache, other places."""
+"""Content-addressed storage: remotes (the bucket), the local cache and other sources of objects."""

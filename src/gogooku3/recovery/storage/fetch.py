@@ -1,4 +1,4 @@
-"""Fills a cache with the objects of some outputs, from whoever has a good copy of each."""
+"""Fetches the objects of outputs into a cache, each from the first source that has an intact copy."""
 
 from __future__ import annotations
 
@@ -14,95 +14,97 @@ from gogooku3.recovery.storage.store import Store
 
 
 @dataclass(frozen=True)
-class Lost:
-    """An object of which nobody has a good copy: the file at `path`, or the listing of the directory at `path`."""
+class MissingObject:
+    """An object without an intact copy in any source: the file at `path`, or the listing of the directory at `path`."""
 
     path: str
     object: str
     found: tuple[str, ...]
-    """What each place had instead."""
+    """What each source has instead."""
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """How many objects were needed, how many came from where, and what came from nowhere."""
+class FetchResult:
+    """Result of a fetch: the number of objects needed, how many each source supplied, and which are missing."""
 
     objects: int
     fetched_from: dict[str, int]
-    """By the place's name, in the order in which the places were asked; of one that failed, nothing is counted."""
-    lost: tuple[Lost, ...]
+    """Count by source name, in the order in which sources were read; a source that failed is not counted."""
+    lost: tuple[MissingObject, ...]
 
-    def require_whole(self) -> None:
-        """Raises `DataError` that names what was lost, and what every place had instead."""
+    def require_complete(self) -> None:
+        """Raises `DataError` that lists the missing objects and what every source has instead."""
         if self.lost:
-            told = (f"`{lost.path}` ({lost.object}): {', '.join(lost.found)}" for lost in self.lost)
+            missing = (f"`{each.path}` ({each.object}): {', '.join(each.found)}" for each in self.lost)
             raise DataError(
-                f"{len(self.lost)} of {self.objects} objects are nowhere whole: {abbreviate(told, separator='; ')}",
-                hint="name another place (`--also FOLDER|ARCHIVE`), have a colleague who has them run"
-                " `gogooku3 audit --repair`, or train anew in a fresh clone (`dvc repro`)",
+                f"no source has an intact copy of {len(self.lost)} of {self.objects} objects:"
+                f" {abbreviate(missing, separator='; ')}",
+                hint="add a source (`--also FOLDER|ARCHIVE`), ask a colleague who has them to run"
+                " `gogooku3 audit --repair`, or train again in a fresh clone (`dvc repro`)",
             )
 
 
-def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progress: Progress) -> Fetched:
-    """Brings every object of some outputs, directory children included, into a cache.
+def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progress: Progress) -> FetchResult:
+    """Fetches every object of the outputs, files inside directories included, into a cache.
 
-    What lies there whole stays, so that an interrupted fetch continues. Everything else comes from the first source
-    that has a good copy, hashed on the way; a directory's listing comes after its files. A source that fails is passed
-    over.
+    Intact objects stay, so an interrupted fetch resumes. Each other object comes from the first source with an intact
+    copy, hashed on the way; a directory's listing is written after its files. A source that fails is skipped.
 
-    Raises the first `StoreError` where something is still missing that a source which failed may have; what was brought
-    stays.
+    Raises the first `StoreError` if objects are missing that a failed source may have; objects already fetched stay.
     """
-    seen = scan(cache, (), outs, deep=True, progress=progress)
-    paths = _paths(outs, seen)
-    bad = set(seen.damage)
-    left = _needing(outs, seen, bad)
-    asked: list[Store] = []
+    scanned = scan(cache, (), outs, deep=True, progress=progress)
+    paths = _paths(outs, scanned)
+    bad = set(scanned.damage)
+    incomplete = _outputs_with(outs, scanned, bad)
+    used: list[Store] = []
     failures: list[StoreError] = []
     fetched_from: Counter[str] = Counter()
-    for source in _in_turn(sources, asked, failures) if left else ():
+    for source in _two_passes(sources, used, failures) if incomplete else ():
         try:
-            seen = scan(cache, (source, *asked), left, deep=True, progress=progress)
-            mended = repair_objects(cache, source, seen, progress)
+            scanned = scan(cache, (source, *used), incomplete, deep=True, progress=progress)
+            repaired = repair_objects(cache, source, scanned, progress)
         except StoreError as error:
             failures.append(error)
             continue
-        paths |= _paths(left, seen)
-        bad = seen.damage.keys() - mended
-        left = _needing(left, seen, bad)
-        fetched_from[source.name] += len(mended)
-        if source not in asked:
-            asked.append(source)
-        if not left:
+        paths |= _paths(incomplete, scanned)
+        bad = scanned.damage.keys() - repaired
+        incomplete = _outputs_with(incomplete, scanned, bad)
+        fetched_from[source.name] += len(repaired)
+        if source not in used:
+            used.append(source)
+        if not incomplete:
             break
-    if left and failures:
+    if incomplete and failures:
         raise failures[0]
-    others = (cache, *asked)
-    there = [(place, scan(place, others, left, deep=True, progress=progress).damage) for place in asked if left]
-    lost = [
-        Lost(paths[oid], oid, tuple(f"{damage[oid].kind} in {place.name}" for place, damage in there if oid in damage))
+    stores = (cache, *used)
+    final = used if incomplete else []
+    damages = [(each, scan(each, stores, incomplete, deep=True, progress=progress).damage) for each in final]
+    missing = [
+        MissingObject(
+            paths[oid], oid, tuple(f"{damage[oid].kind} in {each.name}" for each, damage in damages if oid in damage)
+        )
         for oid in sorted(bad, key=paths.__getitem__)
     ]
-    return Fetched(len(paths), dict(fetched_from), tuple(lost))
+    return FetchResult(len(paths), dict(fetched_from), tuple(missing))
 
 
-def _in_turn(sources: Iterable[Store], asked: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
-    """Every source, then all once more: a listing that one of the last has names files that the first may have."""
+def _two_passes(sources: Iterable[Store], used: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
+    """Every source, then all again: a listing from one of the last sources names files that the first may have."""
     try:
         yield from sources
     except StoreError as error:
         failures.append(error)
-    yield from tuple(asked) if len(asked) > 1 else ()
+    yield from tuple(used) if len(used) > 1 else ()
 
 
-def _paths(outs: Iterable[Output], seen: Scan) -> dict[str, str]:
-    """Every object of some outputs that is known by name, with the path that it has there."""
+def _paths(outs: Iterable[Output], scanned: Scan) -> dict[str, str]:
+    """The path of every known object of the outputs, by object."""
     paths = {output.md5: output.path for output in outs}
     for output in outs:
-        paths |= {entry.md5: f"{output.path}/{entry.path}" for entry in seen.listings.get(output.md5, [])}
+        paths |= {entry.md5: f"{output.path}/{entry.path}" for entry in scanned.listings.get(output.md5, [])}
     return paths
 
 
-def _needing(outs: Iterable[Output], seen: Scan, bad: Set[str]) -> list[Output]:
-    """The outputs to which one of some objects belongs."""
-    return [output for output in outs if not bad.isdisjoint(_paths([output], seen))]
+def _outputs_with(outs: Iterable[Output], scanned: Scan, objects: Set[str]) -> list[Output]:
+    """The outputs that contain at least one of the objects."""
+    return [output for output in outs if not objects.isdisjoint(_paths([output], scanned))]

@@ -1,4 +1,4 @@
-"""What is inside a directory's object, and how large its files must be."""
+"""Parses directory objects (`.dir`), the listings of a directory's files, and derives expected file sizes."""
 
 from __future__ import annotations
 
@@ -13,32 +13,35 @@ from gogooku3.recovery.storage.lock import OBJECT, Output, is_inside
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a directory: its path in it, and the hash under which the store keeps it."""
+    """A file of a directory: its path in the directory, and its object's name (MD5) in the store."""
 
     path: str
     md5: str
 
 
 def entries(oid: str, content: bytes | None) -> list[Entry] | None:
-    """The files that a `.dir` object lists; None where the bytes are absent, not those that its name
-    promises, or no listing: one that leads out of its directory is none."""
+    """The files that a `.dir` object lists.
+
+    None if the content is absent, does not have the MD5 of the object's name, or is not a valid listing. A listing with
+    a path outside its directory (path traversal) is not valid.
+    """
     if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != oid.removesuffix(".dir"):
         return None
     try:
         listing = [Entry(item["relpath"], item["md5"]) for item in json.loads(content)]
     except (ValueError, KeyError, TypeError):
         return None
-    whole = all(re.fullmatch(OBJECT, str(entry.md5)) and is_inside(str(entry.path)) for entry in listing)
-    return listing if whole else None
+    valid = all(re.fullmatch(OBJECT, str(entry.md5)) and is_inside(str(entry.path)) for entry in listing)
+    return listing if valid else None
 
 
 def expected_sizes(
     recorded: Mapping[str, Output], listings: Mapping[str, list[Entry]], sizes: Mapping[str, int | None], bad: Set[str]
 ) -> dict[str, int]:
-    """The sizes in bytes that damaged objects must have, where that can be told.
+    """The sizes in bytes that damaged objects must have, as far as they are known.
 
-    `dvc.lock` records a file's size. Of a directory it records the sum, so that one damaged file's size is what the
-    others leave of it: with a sum of 600 and good files of 100 and 200, the third must have 300.
+    `dvc.lock` records the size of a file and the total size of a directory. If one file of a directory is damaged, its
+    size is the total minus the others: with a total of 600 and good files of 100 and 200, the third must have 300.
     """
     expected = {oid: output.size for oid, output in recorded.items() if not output.is_dir and output.size is not None}
     for oid, listing in listings.items():

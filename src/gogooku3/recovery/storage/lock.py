@@ -1,4 +1,4 @@
-"""What a revision keeps in the store: the outputs that `dvc.lock` records, with their hashes, as DVC reads them."""
+"""Reads `dvc.lock` through DVC: the outputs that a revision keeps in the store, with their hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gogooku3 import paths
 from gogooku3.errors import DataError
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
-"""An object's name: the MD5 of its bytes, and `.dir` where these list a directory."""
+"""An object's name: the MD5 of its bytes, with `.dir` for the listing of a directory."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Output:
     """One cached output of one stage, as recorded.
 
     `path` is relative to the repository; `md5` is the object's name in the store and ends in `.dir` for a directory,
-    whose `size` is the sum of its `nfiles` files; both are None where DVC did not record them.
+    whose `size` is the total of its `nfiles` files; both are None if DVC did not record them.
     """
 
     stage: str
@@ -40,9 +40,9 @@ class Output:
 
 
 def is_inside(path: str) -> bool:
-    """Whether an output's path stays in the repository and keeps away from what Git and DVC have there.
+    """Whether an output's path stays in the repository (no path traversal) and outside `.git` and `.dvc`.
 
-    The script in an archive, which goes out alone, has its own copy (`archive.standalone`).
+    The standalone script in an archive has its own copy (`archive.standalone`).
     """
     parts = path.lower().split("/")
     return not {"", ".", "..", ".git", ".dvc"}.intersection(parts) and not {"\\", "\0"}.intersection(path)
@@ -51,30 +51,30 @@ def is_inside(path: str) -> bool:
 def outputs(root: Path, rev: str | None) -> list[Output]:
     """The cached outputs of a Git revision, or of the working tree (`rev` None), by path.
 
-    Outputs that Git holds (`cache: false`) and those that are never pushed (`push: false`) are left out. Raises
-    `DataError` where the revision cannot be read, or where an output was never made or was recorded by DVC 2.
+    Outputs that Git keeps (`cache: false`) and those that are never pushed (`push: false`) are left out. Raises
+    `DataError` if the revision cannot be read, or if an output was never made or was recorded by DVC 2.
     """
-    place = "the working tree" if rev is None else f"`{rev}`"
-    with _readable(root, place), Repo(str(root), rev=rev) as repo:
-        kept = [out for out in repo.index.outs if out.use_cache and out.can_push and not out.stage.is_repo_import]
-        read = [_output(out, str(repo.fs.relpath(out.fs_path, repo.root_dir)), place) for out in kept]
-    return sorted(read, key=lambda output: output.path)
+    label = "the working tree" if rev is None else f"`{rev}`"
+    with _read_errors(root, label), Repo(str(root), rev=rev) as repo:
+        cached = [out for out in repo.index.outs if out.use_cache and out.can_push and not out.stage.is_repo_import]
+        outs = [_output(out, str(repo.fs.relpath(out.fs_path, repo.root_dir)), label) for out in cached]
+    return sorted(outs, key=lambda output: output.path)
 
 
 def run_keys(root: Path, rev: str | None) -> dict[str, str]:
     """The stages of a Git revision, or of the working tree (`rev` None), by the key of their run in the run cache.
 
     The key is DVC's: the hash of the command, of the dependencies and parameters that `dvc.lock` records, and of the
-    outputs' paths. Raises `DataError` where the revision cannot be read.
+    outputs' paths. Raises `DataError` if the revision cannot be read.
     """
-    place = "the working tree" if rev is None else f"`{rev}`"
-    with _readable(root, place), Repo(str(root), rev=rev) as repo:
+    label = "the working tree" if rev is None else f"`{rev}`"
+    with _read_errors(root, label), Repo(str(root), rev=rev) as repo:
         stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
         return {_run_key(stage): _address(stage, str(repo.fs.relpath(stage.path, repo.root_dir))) for stage in stages}
 
 
 def _address(stage: PipelineStage, pipeline: str) -> str:
-    """What `dvc repro` calls a stage of a `dvc.yaml`, in the repository's root."""
+    """The name of a stage as `dvc repro` takes it in the repository's root."""
     return str(stage.name) if pipeline == str(paths.PIPELINE) else f"{pipeline}:{stage.name}"
 
 
@@ -85,8 +85,8 @@ def _run_key(stage: PipelineStage) -> str:
 
 
 def locked_tags(root: Path) -> list[str]:
-    """Every tag at which a `dvc.lock` stands, sorted; tags from before the pipeline have nothing in the store."""
-    with _readable(root, "the tags"), Repo(str(root)) as repo:
+    """Every tag whose commit has a `dvc.lock`, sorted; older tags have nothing in the store."""
+    with _read_errors(root, "the tags"), Repo(str(root)) as repo:
         scm = repo.scm
         if not isinstance(scm, Git):
             return []
@@ -102,37 +102,37 @@ def _holds_lock(scm: Git, tag: str) -> bool:
 
 
 @contextmanager
-def _readable(root: Path, place: str) -> Iterator[None]:
+def _read_errors(root: Path, label: str) -> Iterator[None]:
     try:
         with map_scm_exception():
             yield
     except (DvcException, SCMError, OSError) as error:
         raise DataError(
-            f"the pipeline of {place} in `{root}` cannot be read: {error}",
-            hint="name a commit, branch or tag of this repository that holds `dvc.yaml` and `dvc.lock`",
+            f"the pipeline of {label} in `{root}` cannot be read: {error}",
+            hint="name a commit, branch or tag of this repository that has `dvc.yaml` and `dvc.lock`",
         ) from error
 
 
-def _output(out: DvcOutput, path: str, place: str) -> Output:
+def _output(out: DvcOutput, path: str, label: str) -> Output:
     if not out.hash_info:
         raise DataError(
-            f"`dvc.lock` of {place} records no hash for `{path}`",
+            f"`dvc.lock` of {label} records no hash for `{path}`",
             hint="run `dvc repro` and commit `dvc.lock`, or leave this revision out",
         )
     if out.hash_info.name != "md5":
         raise DataError(
-            f"`dvc.lock` of {place} names `{path}` by `{out.hash_info.name}`, as DVC 2 did",
+            f"`dvc.lock` of {label} records `{path}` by `{out.hash_info.name}`, as DVC 2 did",
             hint="run `dvc cache migrate --dvc-files` and `dvc push`, and commit `dvc.lock`",
         )
     if not re.fullmatch(OBJECT, str(out.hash_info.value)):
         raise DataError(
-            f"`dvc.lock` of {place} names `{path}` by `{out.hash_info.value}`, which is not a hash",
-            hint="take `dvc.lock` from a commit that you trust: `git checkout REV -- dvc.lock`",
+            f"`dvc.lock` of {label} records `{path}` by `{out.hash_info.value}`, which is not a hash",
+            hint="restore `dvc.lock` from a commit that you trust: `git checkout REV -- dvc.lock`",
         )
     if not is_inside(path):
         raise DataError(
-            f"`dvc.lock` of {place} names `{path}`, which does not lie in the repository's own folders",
-            hint="whoever made this revision means to overwrite other files: trust nothing of it",
+            f"`dvc.lock` of {label} records `{path}`, which is outside the repository's own folders",
+            hint="do not trust this revision: its author tries to overwrite other files",
         )
     stage = getattr(out.stage, "name", None) or Path(out.stage.path).name
     meta = out.meta

@@ -1,4 +1,4 @@
-"""Opens stores: a repository's remotes and local cache, and any folder that is laid out as one."""
+"""Opens stores: a repository's remotes and local cache, and any folder with the layout of one."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from gogooku3.recovery.storage.store import Store, client_error
 
 
 def open_remote(root: Path, remote: str | None = None) -> Store:
-    """A remote of the repository in `root` by its name, or the default one, checked to be there.
+    """Opens a remote of the repository in `root`, by default the default remote, and checks that it is reachable.
 
-    Raises `StoreError` where none is configured, or it cannot be reached.
+    Raises `StoreError` if no remote is configured or it cannot be reached.
     """
     name = "the default remote" if remote is None else remote
     with _repo(root) as repo:
         try:
             _require_credentials(repo, remote)
-            found = repo.cloud.get_remote(remote)
-            name = str(found.fs.unstrip_protocol(found.path))
+            config = repo.cloud.get_remote(remote)
+            name = str(config.fs.unstrip_protocol(config.path))
             store = Store(repo.cloud.get_remote_odb(remote), name)
-            if found.fs.protocol == "local" and not Path(found.path).is_dir():
-                raise FileNotFoundError(found.path)
-            store.reach()
+            if config.fs.protocol == "local" and not Path(config.path).is_dir():
+                raise FileNotFoundError(config.path)
+            store.connect()
         except UserError:
             raise
         except ConfigError as error:
@@ -42,7 +42,7 @@ def open_remote(root: Path, remote: str | None = None) -> Store:
             raise StoreError(
                 f"`{name}` does not exist", hint="create it, or correct the remote's `url` in `.dvc/config`"
             ) from error
-        except Exception as error:  # of the client's own family; it also reads the credentials
+        except Exception as error:  # the client's own exception types; it also reads the credentials
             raise client_error(name, error) from error
     return store
 
@@ -61,24 +61,24 @@ def open_cache(root: Path) -> Store:
 
 
 def run_cache_folder(root: Path) -> Path:
-    """Where the repository in `root` keeps its run cache; the folder may not exist."""
+    """The folder of the repository's run cache; it may not exist."""
     with _repo(root) as repo:
         return Path(repo.stage_cache.cache_dir)
 
 
 def open_folder(folder: Path, name: str | None = None) -> Store:
-    """A folder that is laid out as a local cache or as a remote; `name` is what messages call it."""
+    """Opens a folder with the layout of a local cache or a remote; messages use `name` for it."""
     odb = get_odb(LocalFileSystem(), str(folder / "files" / "md5"), hash_name="md5")  # type: ignore[no-untyped-call]
     return Store(odb, name or str(folder))
 
 
 def _require_credentials(repo: Repo, remote: str | None) -> None:
-    """A client takes a path that leads nowhere for a token, and sends it."""
+    """Requires the key file to exist: the client would take a missing path for a token, and send it."""
     name = remote or repo.config["core"].get("remote")
     file = repo.config["remote"].get(name, {}).get("credentialpath")
     if file and not Path(file).is_file():
         raise StoreError(
-            f"the credentials of remote `{name}`, `{file}`, are not there",
+            f"the credentials of remote `{name}`, `{file}`, do not exist",
             hint=f"`dvc remote modify --local {name} credentialpath FILE`",
         )
 

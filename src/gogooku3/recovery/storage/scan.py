@@ -1,4 +1,4 @@
-"""One look at a store: which objects of some outputs it holds whole, and what is wrong with the others."""
+"""Integrity scan of a store: which objects of the outputs are intact, missing, truncated or altered."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.store import Store, StoredObject
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and of how many."""
+"""Callback with the current activity, the number done, and the total."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with one object: `missing`, `truncated` or `altered`, and the sizes in bytes where known."""
+    """Damage of one object: `missing`, `truncated` or `altered`, and the sizes in bytes if known."""
 
     kind: str
     expected_size: int | None
@@ -24,8 +24,8 @@ class Damage:
 
 @dataclass(frozen=True)
 class Scan:
-    """What was seen: how many objects were asked for and how many of them read, the damage by object, and the files
-    of each directory whose listing is at hand, by the listing's object."""
+    """Result of a scan: the number of objects checked, how many of them were read and hashed, the damage by object, and
+    the files of each directory whose listing is available, by the listing's object."""
 
     objects: int
     hashed: int
@@ -34,32 +34,32 @@ class Scan:
 
 
 def scan(store: Store, others: Sequence[Store], outs: Iterable[Output], *, deep: bool, progress: Progress) -> Scan:
-    """Looks at every object of some outputs once; `deep` reads and hashes each, whatever the store says of it.
+    """Checks every object of the outputs once; `deep` reads and hashes each, even if the store reports its MD5.
 
-    Where a directory's listing is damaged, its files are named by a good copy in one of `others`.
+    If a directory's listing is damaged, an intact copy in one of `others` gives the names of its files.
     """
     recorded = {output.md5: output for output in outs}
-    lost, listings = _directories(store, others, sorted(oid for oid in recorded if recorded[oid].is_dir))
+    bad_listings, listings = _directories(store, others, sorted(oid for oid in recorded if recorded[oid].is_dir))
     files = {oid for oid in recorded if not recorded[oid].is_dir}
     files |= {entry.md5 for listing in listings.values() for entry in listing}
 
     progress("looking up", 0, len(files))
-    held = store.look_up(files)
+    stored = store.look_up(files)
     progress("looking up", len(files), len(files))
-    doubted = sorted(oid for oid, has in held.items() if deep or has.md5 is None)
-    for done, oid_and_found in enumerate(zip(doubted, store.each(store.digest, doubted), strict=True), start=1):
-        oid, found = oid_and_found
-        if found is None:  # lost since it was listed
-            del held[oid]
+    unverified = sorted(oid for oid, each in stored.items() if deep or each.md5 is None)
+    digests = zip(unverified, store.map_threads(store.digest, unverified), strict=True)
+    for done, (oid, digest) in enumerate(digests, start=1):
+        if digest is None:  # removed after it was listed
+            del stored[oid]
         else:
-            held[oid] = found
-        progress("hashing", done, len(doubted))
+            stored[oid] = digest
+        progress("hashing", done, len(unverified))
 
-    bad = {oid for oid in files if oid not in held or held[oid].md5 != oid}
-    expected = expected_sizes(recorded, listings, {oid: has.size for oid, has in held.items()}, bad)
-    damage = lost | {oid: _damage(expected.get(oid), held.get(oid)) for oid in sorted(bad)}
+    bad = {oid for oid in files if oid not in stored or stored[oid].md5 != oid}
+    expected = expected_sizes(recorded, listings, {oid: each.size for oid, each in stored.items()}, bad)
+    damage = bad_listings | {oid: _damage(expected.get(oid), stored.get(oid)) for oid in sorted(bad)}
     directories = sum(output.is_dir for output in recorded.values())
-    return Scan(len(files) + directories, len(doubted) + directories, damage, listings)
+    return Scan(len(files) + directories, len(unverified) + directories, damage, listings)
 
 
 def _directories(
@@ -67,7 +67,7 @@ def _directories(
 ) -> tuple[dict[str, Damage], dict[str, list[Entry]]]:
     """Damaged listings, and the files that each directory lists."""
     damage, listings = {}, {}
-    for oid, content in zip(oids, store.each(store.read, oids), strict=True):
+    for oid, content in zip(oids, store.map_threads(store.read, oids), strict=True):
         listing = entries(oid, content)
         if listing is None:
             damage[oid] = _damaged_listing(content)
@@ -79,14 +79,14 @@ def _directories(
 
 
 def _damaged_listing(content: bytes | None) -> Damage:
-    """A listing is a JSON array: one that does not end as such was cut off."""
+    """A listing is a JSON array: one without the closing bracket is truncated."""
     if content is None:
         return Damage("missing", None, None)
     return Damage("altered" if content.endswith(b"]") else "truncated", None, len(content))
 
 
-def _damage(expected: int | None, found: StoredObject | None) -> Damage:
-    if found is None:
+def _damage(expected: int | None, stored: StoredObject | None) -> Damage:
+    if stored is None:
         return Damage("missing", expected, None)
-    shorter = found.size == 0 or (expected is not None and found.size is not None and found.size < expected)
-    return Damage("truncated" if shorter else "altered", expected, found.size)
+    shorter = stored.size == 0 or (expected is not None and stored.size is not None and stored.size < expected)
+    return Damage("truncated" if shorter else "altered", expected, stored.size)

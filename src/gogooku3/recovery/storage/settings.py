@@ -1,4 +1,4 @@
-"""What DVC is told about its remotes, and by which file."""
+"""The configuration of DVC's remotes, and which config file sets an option."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from dvc.config import Config
 
 LEVELS = ("local", "repo", "global", "system")
-"""DVC's configuration files, the one that counts most first."""
+"""DVC's configuration files, in order of precedence, highest first."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """The default remote, as all of DVC's configuration files together describe it."""
+    """The default remote with its settings merged from all of DVC's configuration files."""
 
     name: str
     url: str
@@ -23,7 +23,7 @@ class Remote:
 
 
 def default_remote(root: Path) -> Remote | None:
-    """The default remote of the repository in `root`; None where none is configured."""
+    """The default remote of the repository in `root`; None if none is configured."""
     config = Config(str(root / ".dvc"))
     name = config["core"].get("remote")
     settings = config["remote"].get(name)
@@ -39,5 +39,5 @@ def set_by(root: Path, remote: str, option: str) -> Path:
 
 
 def without_password(text: str) -> str:
-    """A text without the `user:password@` of the addresses in it."""
+    """The text with `user:password@` removed from its URLs."""
     return re.sub(r"//[^/@\s]*@", "//", text)

@@ -1,4 +1,4 @@
-"""How long a bucket is waited for: its client tries again by itself, but for longer than anybody waits."""
+"""Timeouts for requests to a bucket: its client retries with backoff by itself, but for too long."""
 
 from __future__ import annotations
 
@@ -13,84 +13,84 @@ from fsspec.asyn import get_loop
 from fsspec.callbacks import Callback
 
 STALL_TIMEOUT = 6
-"""Seconds without a byte after which a request is taken for lost, and made again."""
+"""Seconds without a byte after which the client gives up a request and retries it."""
 
 TOTAL_TIMEOUT = 16
-"""Seconds without any progress after which nothing more is expected, however often a request was made again."""
+"""Seconds without progress after which the whole call fails, whatever the number of retries."""
 
 _T = TypeVar("_T")
 
 
-class SilenceError(Exception):
-    """How long nothing came, and why, as far as the client knows."""
+class StallError(Exception):
+    """A call without progress: the timeout, and the client's last error if known."""
 
 
 class Requests:
-    """What is asked of one bucket, by several threads at once; as long as some are answered, the others wait."""
+    """Requests of several threads to one bucket; a response to any of them resets the timeout of all."""
 
     def __init__(self) -> None:
-        self._answered = 0.0
+        self._last_response = 0.0
 
-    def call(self, work: Callable[[Callback], Coroutine[Any, Any, _T]], patience: float) -> _T:
-        """What a client's work gives; it tells a callback of the bytes that are through. Its exceptions pass.
+    def call(self, work: Callable[[Callback], Coroutine[Any, Any, _T]], timeout: float) -> _T:
+        """Runs a client's coroutine, which reports transferred bytes to a callback, and returns its result.
 
-        Raises `SilenceError` where nothing came for as many seconds as `patience` says.
+        The coroutine's exceptions pass through. Raises `StallError` after `timeout` seconds without progress.
         """
-        pulse = _Pulse()
-        began = pulse.last
-        future = asyncio.run_coroutine_threadsafe(work(pulse), get_loop())
+        transfer = _Transfer()
+        start = transfer.last_progress
+        future = asyncio.run_coroutine_threadsafe(work(transfer), get_loop())
         while not future.done():
-            left = max(pulse.last, self._answered) + patience - time.monotonic()
-            if left <= 0:
+            remaining = max(transfer.last_progress, self._last_response) + timeout - time.monotonic()
+            if remaining <= 0:
                 future.cancel()
-                raise SilenceError(f"no answer in {patience:.0f} s{_listener.since(began)}")
-            concurrent.futures.wait([future], timeout=left)
+                raise StallError(f"no answer in {timeout:.0f} s{_retry_log.since(start)}")
+            concurrent.futures.wait([future], timeout=remaining)
         if future.exception() is None or isinstance(future.exception(), FileNotFoundError):
-            self._answered = time.monotonic()
+            self._last_response = time.monotonic()
         return future.result()
 
 
-class _Pulse(Callback):  # type: ignore[misc]
-    """When a transfer last came further than ever before: bytes that came again are no progress."""
+class _Transfer(Callback):  # type: ignore[misc]
+    """The time of a transfer's last progress; bytes that are sent again after a restart are no progress."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last = time.monotonic()
-        self._furthest = 0
+        self.last_progress = time.monotonic()
+        self._max_bytes = 0
 
     def set_size(self, size: int | None) -> None:
-        """Begins from the first byte, perhaps again."""
+        """Starts the transfer, or restarts it, from the first byte."""
         self.size, self.value = size, 0
 
     def call(self, hook_name: str | None = None, **_: Any) -> None:
-        """Is told that `value` bytes are through."""
-        if self.value > self._furthest:
-            self._furthest, self.last = self.value, time.monotonic()
+        """Called by the client after `value` bytes were transferred."""
+        if self.value > self._max_bytes:
+            self._max_bytes, self.last_progress = self.value, time.monotonic()
 
 
-class _Listener(logging.Handler):
-    """Remembers why a client that keeps trying failed last. Otherwise all that it logs would be printed."""
+class _RetryLog(logging.Handler):
+    """Keeps the last error of a client that retries. Without a handler, its whole log would be printed."""
 
-    _mark = "retrying after exception: "
+    _marker = "retrying after exception: "
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._heard, self._words = 0.0, ""
+        self._time, self._error = 0.0, ""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if self._mark in message:
-            self._heard, self._words = time.monotonic(), " ".join(message.split(self._mark, 1)[1].split())
+        if self._marker in message:
+            self._time, self._error = time.monotonic(), " ".join(message.split(self._marker, 1)[1].split())
 
-    def since(self, began: float) -> str:
-        return f": {self._words}" if self._heard >= began and self._words else ""
+    def since(self, start: float) -> str:
+        return f": {self._error}" if self._time >= start and self._error else ""
 
 
-_listener = _Listener()
+_retry_log = _RetryLog()
 
 
 def capture_client_log() -> None:
-    """Hears what Google's client logs, and keeps it from being printed."""
+    """Captures the log of Google's client, so that it is not printed."""
     for name in ("gcsfs", "google"):
-        logging.getLogger(name).addHandler(_listener)
+        logging.getLogger(name).addHandler(_retry_log)
     logging.getLogger("gcsfs").setLevel(logging.DEBUG)
