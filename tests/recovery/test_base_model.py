@@ -164,7 +164,7 @@ def test_the_tag_records_from_which_release_the_model_was_trained(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"tag": "tier1@v0.9.0"}, r"trained from `tier1@v0\.9\.0`, which no tag here records as a release"),
+        ({"tag": "tier1@v0.9.0"}, r"trained from `tier1@v0\.9\.0`, which is not a release in this repository"),
         ({"model_sha256": "0" * 64}, r"with SHA-256 0{64}; the tag here is at [0-9a-f]{10} and records [1-9a-f]"),
         ({"commit": "0" * 40}, r"of commit 0{10} with SHA-256"),
     ],

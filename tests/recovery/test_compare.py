@@ -89,7 +89,7 @@ def test_what_has_no_metrics_is_refused_by_name(compared: Any) -> None:
     (compared.folder / "metrics/validation.json").write_text("{")
     with pytest.raises(DataError, match=r"`metrics/validation\.json` of `workspace` is not JSON"):
         compare(compared.folder, "before")
-    with pytest.raises(GitError, match="`tier7` names no commit here"):
+    with pytest.raises(GitError, match="`tier7` is not a commit here"):
         compare(compared.folder, "tier7")
 
 

@@ -110,7 +110,7 @@ def test_a_commit_from_before_the_pipeline_lacks_everything(lab: Any) -> None:
 
 
 def test_a_name_that_is_no_revision_is_refused(lab: Any) -> None:
-    with pytest.raises(GitError, match="`tier7` names no commit here"):
+    with pytest.raises(GitError, match="`tier7` is not a commit here"):
         diff(lab.folder, "tier7")
 
 

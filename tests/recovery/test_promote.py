@@ -279,7 +279,7 @@ def test_metrics_that_lack_what_is_compared_are_named(lab: Any) -> None:
 def test_a_version_is_never_given_twice(lab: Any) -> None:
     promote(lab.folder, "tier1")
     before = run(lab.folder, "for-each-ref")
-    with pytest.raises(RefusedError, match=r"commit is `tier1@v1\.0\.0` already") as refused:
+    with pytest.raises(RefusedError, match=r"already released as `tier1@v1\.0\.0`") as refused:
         promote(lab.folder, "tier1")
     assert "git push origin tier1@v1.0.0 tier1#best#1" in refused.value.hint
     lab.train(2, 0.07)
@@ -324,7 +324,7 @@ def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) ->
     cached.chmod(0o644)
     cached.write_bytes(b"altered")
     cached.chmod(0o444)  # DVC takes a read-only cache file for whole
-    with pytest.raises(RefusedError, match=r"bucket is not whole .* `data/dataset/features/.*` is missing") as refused:
+    with pytest.raises(RefusedError, match=r"bucket is incomplete .* `data/dataset/features/.*` is missing") as refused:
         promote(lab.folder, "tier1")
     assert "gogooku3 audit --repair" in refused.value.hint
     assert not lab.tags()

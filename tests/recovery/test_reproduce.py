@@ -157,7 +157,7 @@ def test_recorded_files_that_nobody_has_are_named(release: Release) -> None:
     assert found["domain"]["outcome"] == "skipped"
     (difference,) = found["differences"]
     assert (difference["path"], difference["first"]) == ("data/quotes", None)
-    assert "no place asked has its recorded listing" in difference["note"]
+    assert "no source has its recorded listing" in difference["note"]
 
 
 def test_a_release_whose_objects_are_all_lost_comes_out_again(release: Release) -> None:
@@ -181,7 +181,7 @@ def test_a_stage_whose_input_is_not_here_is_taken_and_not_called_reproduced(rele
     bars.write_text("other bars\n")
     done = release.command("--to", "again")
     assert done.returncode == 0, done.stderr
-    assert f"quotes cannot be run again, for {bars} is not here as it was" in done.stderr
+    assert f"quotes is not run again, because {bars} is missing or has changed" in done.stderr
     assert f"not reproduced: quotes, for {bars} is not here as it was" in done.stdout
     assert (release.lab.folder / "again/data/quotes/bars.txt").read_text() == "bars from elsewhere\n"
     bars.unlink()

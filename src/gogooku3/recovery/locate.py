@@ -135,7 +135,7 @@ def _wanted(output: Output, path: PurePosixPath, stores: Sequence[Store]) -> Out
             return Output(output.stage, str(path), entry.md5, None, None, is_dir=False)
     raise DataError(
         f"`dvc.lock` records no `{name}` among the {len(listing)} files of `{output.path}`",
-        hint=f"name a recorded file ({', '.join(entry.path for entry in listing[:_SHOWN])}), or check out another commit",
+        hint=f"name a recorded file ({', '.join(entry.path for entry in listing[:_SHOWN])}), or use another commit",
     )
 
 

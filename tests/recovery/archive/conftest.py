@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gogooku3.recovery.archive.create import create
-from gogooku3.recovery.archive.manifest import MANIFEST, Manifest, Member, decode, place
+from gogooku3.recovery.archive.manifest import MANIFEST, Manifest, Member, decode, member_path
 from gogooku3.recovery.archive.tar import end, header, padding
 from gogooku3.recovery.promote import promote
 
@@ -57,8 +57,8 @@ class Forgery:
         self.members = manifest | {path: self.members[path] for path in paths}
 
     def add_object(self, oid: str, content: bytes) -> None:
-        self.members[place(oid)] = content
-        member = Member(place(oid), len(content), hashlib.sha256(content).hexdigest())
+        self.members[member_path(oid)] = content
+        member = Member(member_path(oid), len(content), hashlib.sha256(content).hexdigest())
         self.order([*self.manifest.files[4:], member], self.manifest.outputs)
 
     def lose_object(self, oid: str) -> None:

@@ -211,12 +211,12 @@ def shallow(lab: Any) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error", "says"),
     [
-        (without_record, DataError, "says nothing of its model"),
+        (without_record, DataError, "has no record of its model"),
         (of_another_model, MismatchError, f"records a model with SHA-256 {'0' * 64}"),
         (with_a_link, DataError, "'out' of commit .* is a link"),
-        (with_a_stage_of_another_tier, DataError, "'tier2#best#2', which is no stage's tag of its tier"),
+        (with_a_stage_of_another_tier, DataError, "'tier2#best#2', which is not a stage tag of its tier"),
         (without_its_libraries, DataError, r"`requirements\.lock` is not in commit"),
-        (shallow, GitError, "lacks a part of its history"),
+        (shallow, GitError, "is a shallow clone"),
     ],
     ids=lambda value: value.__name__ if callable(value) and not isinstance(value, type) else "",
 )

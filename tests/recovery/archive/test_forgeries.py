@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import DataError, MismatchError, UserError
-from gogooku3.recovery.archive.manifest import place
+from gogooku3.recovery.archive.manifest import member_path
 from gogooku3.recovery.archive.read import extracted_store, open_archive
 from gogooku3.recovery.archive.release import listing
 from gogooku3.recovery.archive.restore import restore
 
 TAG = "tier1@v1.1.0"
 README = "models/package/README.md"
-ALTERED = "is not as it was made"
+ALTERED = "was altered"
 FOREIGN = "is not an archive of a release"
 
 
@@ -90,22 +90,22 @@ def lost(members: Members) -> None:
 
 MEMBERS = {
     "nothing changed": (lambda members: None, None),
-    "name leads out": (header(name="../x"), r"stands a file '\.\./x'"),
-    "name is absolute": (header(name="/tmp/x"), "stands a file '/tmp/x'"),
+    "name leads out": (header(name="../x"), r"it has a file '\.\./x'"),
+    "name is absolute": (header(name="/tmp/x"), "it has a file '/tmp/x'"),
     "path of a second header leads out": (header(pax_headers={"path": "../x"}), None),
     "symbolic link": (header(type=tarfile.SYMTYPE, linkname="/etc/passwd"), None),
     "symbolic link of no size": (header(type=tarfile.SYMTYPE, linkname="/etc/passwd", size=0), None),
     "hard link": (header(type=tarfile.LNKTYPE, linkname="README.md"), None),
     "device": (header(type=tarfile.CHRTYPE, devmajor=1, devminor=5), None),
     "folder": (header(type=tarfile.DIRTYPE), None),
-    "mode": (header(mode=0o4755), "stands a file 'store/files"),
-    "owner": (header(uid=1, uname="me"), "stands a file 'store/files"),
-    "time": (header(mtime=1), "stands a file 'store/files"),
+    "mode": (header(mode=0o4755), "it has a file 'store/files"),
+    "owner": (header(uid=1, uname="me"), "it has a file 'store/files"),
+    "time": (header(mtime=1), "it has a file 'store/files"),
     "one more at the end": (added(99, "x"), None),
     "one more between": (added(6, "x"), None),
     "the same twice": (added(2, "README.md"), None),
     "one lost": (lost, None),
-    "another order": (swapped, "stands a file 'store/files"),
+    "another order": (swapped, "it has a file 'store/files"),
 }
 
 
@@ -226,7 +226,7 @@ def no_bundle(forgery: Any) -> None:
 
 
 def altered_object(forgery: Any) -> None:
-    path = place(forgery.manifest.outputs[README])
+    path = member_path(forgery.manifest.outputs[README])
     forgery.put(path, forgery.members[path] + b"more\n")
 
 
@@ -236,7 +236,7 @@ def stray_object(forgery: Any) -> None:
 
 def lost_child(forgery: Any) -> None:
     """The one file of `data/quotes` is neither in the tar nor in the manifest."""
-    listing = json.loads(forgery.members[place(forgery.manifest.outputs["data/quotes"])])
+    listing = json.loads(forgery.members[member_path(forgery.manifest.outputs["data/quotes"])])
     forgery.lose_object(listing[0]["md5"])
 
 
@@ -253,7 +253,7 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
     "written otherwise": (
         lambda f: f.members.update({"MANIFEST.json": f.members["MANIFEST.json"] + b"\n"}),
         DataError,
-        "not written as manifests are",
+        "not in the canonical encoding",
     ),
     "another format": (raw(lambda m: m.update(format=2)), DataError, "has format 2; .* reads 1"),
     "an unknown entry": (raw(lambda m: m.update(more=1)), DataError, "more: "),
@@ -263,36 +263,48 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
     "an object that is not there": (
         raw(lambda m: m["outputs"].update({README: "0" * 32})),
         DataError,
-        "names an object that it does not list",
+        "an output's object is not among its files",
     ),
     "outputs in another order": (
         raw(lambda m: m.update(outputs=dict(reversed(m["outputs"].items())))),
         DataError,
         "its outputs are not in order",
     ),
-    "a size of a terabyte": (raw(lambda m: m["files"][-1].update(size=1 << 40)), DataError, "its manifest calls for"),
+    "a size of a terabyte": (
+        raw(lambda m: m["files"][-1].update(size=1 << 40)),
+        DataError,
+        "that its manifest requires",
+    ),
     "another size": (raw(lambda m: m["files"][-1].update(size=m["files"][-1]["size"] - 1)), DataError, ALTERED),
     "another hash": (raw(lambda m: m["files"][-1].update(sha256="0" * 64)), DataError, "has SHA-256"),
     "the same twice": (raw(duplicated), DataError, "not in order"),
     "another order": (raw(swapped_entries), DataError, "not in order"),
-    "a name that leads out": (named("../x"), DataError, r"'\.\./x' is no object's place"),
-    "a name that leads out of the store": (named("store/files/md5/../../../x"), DataError, "is no object's place"),
-    "an absolute name": (named("/tmp/x"), DataError, "'/tmp/x' is no object's place"),
-    "a name beside the store": (named("x"), DataError, "'x' is no object's place"),
-    "an output that leads out": (moved_output("../x"), MismatchError, "name other objects for"),
-    "an output elsewhere": (moved_output("models/x"), MismatchError, "name other objects for"),
-    "a tag that is none": (raw(lambda m: m.update(tag="-x")), DataError, "'-x' is no version's tag"),
-    "another tag": (raw(lambda m: m.update(tag="tier1@v1.0.0")), MismatchError, "its Git bundle holds"),
-    "no stage tag": (raw(lambda m: m.update(stage_tag=None)), MismatchError, "its Git bundle holds"),
-    "another tier's stage": (raw(lambda m: m.update(stage_tag="tier2#best#2")), DataError, "no stage's tag of 'tier1'"),
-    "another commit": (raw(lambda m: m.update(commit="0" * 40)), MismatchError, "its manifest says otherwise"),
-    "another model": (raw(lambda m: m.update(model_sha256="0" * 64)), MismatchError, "its manifest says otherwise"),
+    "a name that leads out": (named("../x"), DataError, r"'\.\./x' is not the path of an object"),
+    "a name that leads out of the store": (
+        named("store/files/md5/../../../x"),
+        DataError,
+        "is not the path of an object",
+    ),
+    "an absolute name": (named("/tmp/x"), DataError, "'/tmp/x' is not the path of an object"),
+    "a name beside the store": (named("x"), DataError, "'x' is not the path of an object"),
+    "an output that leads out": (moved_output("../x"), MismatchError, "have different objects for"),
+    "an output elsewhere": (moved_output("models/x"), MismatchError, "have different objects for"),
+    "a tag that is none": (raw(lambda m: m.update(tag="-x")), DataError, "'-x' is not a version tag"),
+    "another tag": (raw(lambda m: m.update(tag="tier1@v1.0.0")), MismatchError, "its Git bundle has"),
+    "no stage tag": (raw(lambda m: m.update(stage_tag=None)), MismatchError, "its Git bundle has"),
+    "another tier's stage": (
+        raw(lambda m: m.update(stage_tag="tier2#best#2")),
+        DataError,
+        "not a stage tag of 'tier1'",
+    ),
+    "another commit": (raw(lambda m: m.update(commit="0" * 40)), MismatchError, "unlike the manifest"),
+    "another model": (raw(lambda m: m.update(model_sha256="0" * 64)), MismatchError, "unlike the manifest"),
     "a bundle altered": (altered_bundle, DataError, "Git bundle of the archive cannot be read"),
     "a bundle of nothing": (no_bundle, UserError, "bundle"),
     "other libraries": (lambda f: f.put("requirements.lock", b"evil==1\n"), MismatchError, "is not that of its commit"),
     "an object altered": (altered_object, DataError, "has MD5"),
-    "an object replaced": (another_object, MismatchError, "name other objects for `models/package/README.md`"),
-    "a stray object": (stray_object, MismatchError, "is of no output"),
+    "an object replaced": (another_object, MismatchError, "have different objects for `models/package/README.md`"),
+    "a stray object": (stray_object, MismatchError, "is not part of an output"),
     "a lost child": (lost_child, MismatchError, "is missing"),
 }
 

@@ -15,7 +15,7 @@ import pytest
 
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.recovery.archive.bundle import bundle
-from gogooku3.recovery.archive.manifest import place
+from gogooku3.recovery.archive.manifest import member_path
 from gogooku3.recovery.archive.restore import restore
 from gogooku3.recovery.releases import git, tags
 
@@ -90,7 +90,7 @@ def child(path: str) -> Callable[[Any, Any], None]:
     def change(lab: Any, forgery: Any) -> None:
         clean(lab)
         before = forgery.manifest.outputs["data/quotes"]
-        listing = json.loads(forgery.members[place(before)])
+        listing = json.loads(forgery.members[member_path(before)])
         listing[0]["relpath"] = path
         content = json.dumps(listing).encode()
         after = f"{hashlib.md5(content).hexdigest()}.dir"
@@ -112,9 +112,9 @@ def child(path: str) -> Callable[[Any, Any], None]:
         (committed(".dvc/tmp/x"), r"holds `\.dvc/tmp`, which is never committed"),
         (output("../outside/x"), "outside"),
         (output(".git/hooks/post-checkout"), "post-checkout"),
-        (child("../../outside/x"), "lists no files that lie in a directory"),
-        (child("/tmp/outside/x"), "lists no files that lie in a directory"),
-        (child(".git/x"), "lists no files that lie in a directory"),
+        (child("../../outside/x"), "is not a valid listing of a directory"),
+        (child("/tmp/outside/x"), "is not a valid listing of a directory"),
+        (child(".git/x"), "is not a valid listing of a directory"),
     ],
     ids=["data", "package", "cache", "a cache", "settings", "tmp", "output", "hook", "child", "absolute", "git"],
 )
@@ -139,7 +139,7 @@ def test_another_model_under_the_tag_of_a_release_is_refused(
     def another(lab: Any, forgery: Any) -> None:
         clean(lab)
         before = forgery.manifest.outputs[WEIGHTS]
-        content = forgery.members[place(before)] + b"\0"
+        content = forgery.members[member_path(before)] + b"\0"
         after = hashlib.md5(content).hexdigest()
         lock = lab.folder / "dvc.lock"
         lock.write_text(lock.read_text().replace(before, after))

@@ -146,7 +146,7 @@ def test_check_reads_what_a_listing_alone_does_not(archived: Path, tmp_path: Pat
     with command("list", "it.tar", "--check", cwd=tmp_path) as process:
         printed, told = process.communicate()
     assert (process.returncode, printed, told.count("\n")) == (3, "", 2)
-    assert "error: `it.tar` is not as it was made: 'store/files/md5/" in told
+    assert "error: `it.tar` was altered: 'store/files/md5/" in told
 
 
 def test_an_archive_is_a_place_for_lost_objects(released: Any, archived: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from gogooku3.recovery.archive.tar import claim, end, extent, header, padding
+from gogooku3.recovery.archive.tar import parse_header, end, extent, header, padding
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, (8 << 30) - 1, 8 << 30, 1 << 50])
@@ -29,7 +29,7 @@ def test_the_end_fills_a_record_and_is_two_empty_blocks_at_least(length: int) ->
 
 
 def test_what_is_no_header_claims_nothing() -> None:
-    assert claim(header("a", 3)) == ("a", 3)
-    assert claim(header("a", 3)[:511]) is None
-    assert claim(bytes(512)) is None
-    assert claim(b"") is None
+    assert parse_header(header("a", 3)) == ("a", 3)
+    assert parse_header(header("a", 3)[:511]) is None
+    assert parse_header(bytes(512)) is None
+    assert parse_header(b"") is None

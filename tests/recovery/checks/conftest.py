@@ -30,7 +30,7 @@ from gogooku3.package.manifest import write_manifest
 from gogooku3.panel.panel import Panel
 from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.checks.verdict import Finding, Verdict
-from gogooku3.recovery.verify import beside, verify
+from gogooku3.recovery.verify import default_inputs, verify
 from gogooku3.runtime.files import write_json, write_parquet
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
@@ -97,7 +97,7 @@ class Delivery:
 
     def verify(self) -> Report:
         """With all that is at hand."""
-        dataset, lock = beside(self.package)
+        dataset, lock = default_inputs(self.package)
         return Report(verify(self.package, dataset=dataset, lock=lock))
 
     def verify_alone(self) -> Report:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.contents import FILES
-from gogooku3.recovery.verify import _RULES, beside, verify
+from gogooku3.recovery.verify import _RULES, default_inputs, verify
 
 from .conftest import Delivery
 
@@ -37,16 +37,16 @@ def test_without_lock_and_dataset_their_checks_are_skipped_and_say_so(delivery: 
     report = delivery.verify_alone()
     assert report.verdict.good
     assert [name for name, outcome in report.outcomes.items() if outcome == "skipped"] == ["lock", "dataset"]
-    assert report["lock"].found == "no `dvc.lock` at hand"
-    assert report["dataset"].found == "no dataset at hand"
+    assert report["lock"].found == "no `dvc.lock` given"
+    assert report["dataset"].found == "no dataset given"
 
 
 def test_what_stands_beside_a_package_is_found_by_its_place_in_a_repository(delivery: Delivery) -> None:
-    assert beside(delivery.package) == (delivery.root / "data/dataset", delivery.lock)
+    assert default_inputs(delivery.package) == (delivery.root / "data/dataset", delivery.lock)
     delivery.lock.unlink()
     shutil.rmtree(delivery.root / "data")
-    assert beside(delivery.package) == (None, None)
-    assert beside(delivery.root) == (None, None)
+    assert default_inputs(delivery.package) == (None, None)
+    assert default_inputs(delivery.root) == (None, None)
 
 
 def test_a_package_elsewhere_is_held_against_a_lock_that_is_named(delivery: Delivery) -> None:
@@ -108,7 +108,7 @@ def test_one_bit_of_a_weight_is_found_by_the_golden_predictions_alone(delivery: 
     delivery.suit_manifest()
     report = delivery.verify_alone()
     assert report.failed == {"golden"}
-    assert "promised to the bit" in report["golden"].found
+    assert "must be bitwise identical" in report["golden"].found
 
 
 def test_a_forged_hash_in_the_lock_file_is_found(delivery: Delivery) -> None:

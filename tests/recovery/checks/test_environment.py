@@ -58,7 +58,7 @@ def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
     report = delivery.verify_alone()
     assert report.verdict.good
     assert report["environment"].outcome == "noted"
-    assert "as those made before version 0.2.0" in report["environment"].found
+    assert "was made before version 0.2.0" in report["environment"].found
     assert "check out the package's commit" in report["environment"].hint
 
 
@@ -77,7 +77,7 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     here = delivery.verify_alone()["environment"]
     assert here.outcome == "noted"
     assert "probe 0123456789abcdef in the package" in here.found
-    assert "nothing is known of this domain" in here.found
+    assert "no known probe value for this domain" in here.found
     monkeypatch.setattr("gogooku3.recovery.checks.environment.known_value", lambda numerics: "the value here")
     told = delivery.verify_alone()["environment"].found
     assert "made by another version of the code, or on a machine outside the domain" in told

@@ -28,7 +28,7 @@ def test_missing_and_added_columns_are_named_with_the_parameter_that_gives_the_r
     report = delivery.verify()
     assert report.failed == {"dataset"}
     assert report["dataset"].found == (
-        "1 missing, 7 added against the package's 6 columns; missing: feature_5; added: all 7 of rank"
+        "1 missing, 7 added compared with the package's 6 columns; missing: feature_5; added: all 7 of rank"
     )
     assert report["dataset"].hint == "check out the package's commit, then `dvc pull data/dataset`"
     assert [detail["column"] for detail in report["dataset"].details] == ["feature_5", *(f"rank_{i}" for i in range(7))]
@@ -46,8 +46,8 @@ def test_reordered_columns_are_named_in_pairs(delivery: Delivery) -> None:
     delivery.write_dataset(replace(delivery.schema, features=(second, first, *others)))
     report = delivery.verify()
     assert report["dataset"].found == (
-        "2 reordered against the package's 6 columns;"
-        " reordered: feature_1 where feature_0 belongs, feature_0 where feature_1 belongs"
+        "2 reordered compared with the package's 6 columns;"
+        " reordered: feature_1 instead of feature_0, feature_0 instead of feature_1"
     )
     assert "check out the package's commit" in report["dataset"].hint
 
@@ -106,7 +106,7 @@ def test_the_commit_that_made_the_package_is_named_with_the_parameters_that_diff
     hint = committed.verify()["dataset"].hint
     assert hint.startswith(f"commit {first[:10]} recorded this package: `git checkout {first[:10]} && dvc pull data/")
     assert "dvc exp run -S dataset.features=core -S dataset.graph.window=60 dataset`" in hint
-    assert "seed" not in hint, "what does not decide the dataset is no remedy"
+    assert "seed" not in hint, "what does not decide the dataset is not in the hint"
 
 
 def test_a_release_is_named_by_its_tag(committed: Delivery) -> None:
@@ -130,7 +130,7 @@ def test_a_package_that_no_commit_records_is_held_against_the_named_sets(deliver
     delivery.write_dataset(extended)
     found = delivery.verify()["dataset"]
     more = len(extended.features) - len(core.features)
-    assert found.found.startswith(f"{more} added against the package's {len(core.features)} columns")
+    assert found.found.startswith(f"{more} added compared with the package's {len(core.features)} columns")
     assert found.hint == "set `dataset.features` to core (here extended), then `dvc repro dataset`"
 
 
@@ -146,7 +146,7 @@ def test_hundreds_of_columns_read_as_well_as_six(delivery: Delivery) -> None:
     delivery.write_dataset(replace(schema, features=tuple(columns[:200] + columns[210:310])))
     found = delivery.verify()["dataset"]
     assert found.found == (
-        "85 missing against the package's 385 columns; missing:"
+        "85 missing compared with the package's 385 columns; missing:"
         " 10 of technical (technical_140, technical_141, technical_142, technical_143, technical_144 and 5 more),"
         " all 75 of calendar"
     )
@@ -156,7 +156,7 @@ def test_hundreds_of_columns_read_as_well_as_six(delivery: Delivery) -> None:
     delivery.write_dataset(shifted)
     told = delivery.verify()["dataset"]
     assert told.found.startswith(
-        "385 reordered against the package's 385 columns; reordered: technical_0 where returns_0"
+        "385 reordered compared with the package's 385 columns; reordered: technical_0 instead of returns_0"
     )
     assert told.found.endswith("and 380 more")
     assert told.hint == "check out the package's commit, then `dvc pull data/dataset`"
@@ -177,7 +177,7 @@ def test_a_column_of_a_table_that_is_not_joined_here_names_the_parameter(deliver
     delivery.write_dataset(with_core(delivery.schema))
     found = delivery.verify()["dataset"]
     columns = len(select("core")) + 1
-    assert found.found == f"1 missing against the package's {columns} columns; missing: joined_statements_eps"
+    assert found.found == f"1 missing compared with the package's {columns} columns; missing: joined_statements_eps"
     assert found.hint == (
         "set `dataset.joined.tables` to give `joined_statements_eps`"
         " (last `EPS` of table `statements`, known 1 session after), then `dvc repro dataset`"

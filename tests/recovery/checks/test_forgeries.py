@@ -99,7 +99,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "other golden predictions": (
         lambda d: d.edit_tensors(PREDICTIONS, lambda tensors: tensors["scores"][0, 0].mul_(1.000001)),
         {"golden"},
-        "promised to the bit",
+        "must be bitwise identical",
     ),
     "golden predictions of another shape": (
         lambda d: d.edit_tensors(PREDICTIONS, lambda tensors: tensors.update(scores=torch.zeros(1, 1, 1))),
@@ -109,7 +109,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "golden neighbours that do not exist": (
         lambda d: d.edit_tensors(INPUTS, lambda tensors: tensors["neighbours"].fill_(999)),
         {"golden"},
-        "neighbours name stocks outside",
+        "neighbours are outside the",
     ),
     "features in another order": (
         lambda d: d.edit_json("schema.json", lambda schema: schema["features"].reverse()),
@@ -124,7 +124,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
     "preprocessing of other features": (
         lambda d: d.edit_json("preprocess.json", lambda content: content.update(abi="2" * 64)),
         {"preprocess"},
-        "belongs to ABI 2222",
+        "has ABI 2222",
     ),
     "preprocessing that divides by zero": (
         lambda d: d.edit_json("preprocess.json", lambda content: content["session"]["feature_5"].update(std=0.0)),

@@ -27,7 +27,7 @@ def test_scores_within_the_tolerance_are_noted_and_never_called_exact(delivery: 
     report = delivery.verify_alone()
     assert report.verdict.good
     assert report["golden"].outcome == "noted"
-    assert report["golden"].found.startswith("NOT to the bit, for exact_on differs")
+    assert report["golden"].found.startswith("NOT bitwise identical, because exact_on differs")
     assert "(0.0001 of the largest)" in report["golden"].found
     assert report["environment"].outcome == "noted"
     assert "exact_on x86_64 ANOTHER in the package" in report["environment"].found
@@ -42,7 +42,7 @@ def test_scores_equal_by_luck_are_called_equal_and_not_promised(delivery: Delive
     elsewhere(delivery, 1.0)
     found = delivery.verify_alone()["golden"]
     assert found.outcome == "passed"
-    assert found.found.endswith("equal to the bit, though outside the domain in which that is promised")
+    assert found.found.endswith("bitwise identical, although outside the package's exact domain")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
@@ -75,7 +75,7 @@ def test_golden_predictions_are_computed_in_the_precision_that_the_package_names
     report = delivery.verify_alone()
     assert report["environment"].outcome == "passed"
     assert report.failed == {"golden"}
-    assert "in the domain in which they are promised to the bit" in report["golden"].found
+    assert "but must be bitwise identical in this domain" in report["golden"].found
 
 
 def test_every_precision_has_a_tolerance() -> None:

@@ -128,7 +128,9 @@ def clone_object(clone: Clone, name: str) -> str:
 def test_a_month_that_differs_and_is_nowhere_whole_is_named(clone: Clone) -> None:
     stored = clone.stored(FEBRUARY)
     stored.unlink()
-    with pytest.raises(DataError, match=f"object {stored.parent.name}{stored.name} of the dataset is nowhere whole"):
+    with pytest.raises(
+        DataError, match=f"has an intact copy of object {stored.parent.name}{stored.name} of the dataset"
+    ):
         clone.diff("before", "after")
 
 

@@ -58,7 +58,7 @@ def test_outside_a_repository_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["absent", "--all", "HEAD:notes", ""])
 def test_what_names_no_commit_is_refused(repository: Path, name: str) -> None:
-    with pytest.raises(git.GitError, match=f"`{name}` names no commit here"):
+    with pytest.raises(git.GitError, match=f"`{name}` is not a commit here"):
         git.commit_of(repository, name)
 
 

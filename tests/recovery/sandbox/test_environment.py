@@ -62,7 +62,7 @@ def test_a_lock_file_that_is_none_is_refused(project: Path) -> None:
     with pytest.raises(DataError, match="not a lock file"):
         differing(project)
     (project / "requirements.lock").unlink()
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="does not exist"):
         differing(project)
 
 

@@ -1,4 +1,4 @@
-"""`repository.bundle`: a release's tags with their history, the same bytes however the repository is packed."""
+"""`repository.bundle`: a deterministic Git bundle of a release's tags and their history."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _CANONICAL = """
     useDeltaIslands = false
     writeBitmaps = false
 """
-"""Whatever a machine's own settings say: a pack follows from what is in it and from these, for one version of Git."""
+"""Fixed Git settings that override the machine's: with one version of Git they make packs deterministic."""
 
 
 def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
-    """Writes a bundle of a version's tag, its stage's tag, and the history of both.
+    """Writes a bundle of a version tag, its stage tag, and their history.
 
-    It is made from a repository that holds nothing else and was packed anew. The stage's tag is made from the
-    version's, of which it is the renamed copy, so that a clone that lacks it makes the same bundle.
+    The bundle is made from a freshly packed repository with nothing else in it. The stage tag is made as a renamed copy
+    of the version tag, so a clone without the stage tag makes the same bundle.
 
-    Raises `GitError` where the history is not all here.
+    Raises `GitError` if the history is incomplete (a shallow clone).
     """
     if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
-        raise GitError(f"`{root}` lacks a part of its history", hint="`git fetch --unshallow`")
+        raise GitError(f"`{root}` is a shallow clone", hint="get its full history with `git fetch --unshallow`")
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder)
         git.run(bare, "init", "--quiet", "--bare", "--template=")
@@ -59,15 +59,15 @@ def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
         git.run(bare, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root.absolute()), f"{ref}:{ref}")
         refs = [ref]
         if stage_tag is not None:
-            own = next(found for found in git.annotated_tags(bare) if found.name == tag)
-            git.create_tags(bare, {stage_tag: git.renamed(git.read_tag_object(bare, own), stage_tag)})
+            version_tag = next(each for each in git.annotated_tags(bare) if each.name == tag)
+            git.create_tags(bare, {stage_tag: git.renamed(git.read_tag_object(bare, version_tag), stage_tag)})
             refs.append(f"refs/tags/{stage_tag}")
         git.run(bare, "repack", "--quiet", "-a", "-d", "-f", "-F")
         git.run(bare, "bundle", "create", "--quiet", str(target.absolute()), *refs)
 
 
 def tags_in(file: Path) -> set[str]:
-    """The references that a bundle brings, tags by their names; raises `DataError` for a file that is no bundle."""
+    """The references in a bundle, tags by their names; raises `DataError` if the file is not a bundle."""
     try:
         heads = git.run(file.parent, "bundle", "list-heads", str(file.absolute()))
     except GitError as error:
@@ -76,6 +76,6 @@ def tags_in(file: Path) -> set[str]:
 
 
 def unreadable(error: GitError) -> DataError:
-    """What Git says of a bundle that it refuses."""
-    said = " ".join(error.message.split())
-    return DataError(f"the Git bundle of the archive cannot be read: {said}", hint="take another copy of the archive")
+    """Git's error for an invalid bundle as a `DataError`."""
+    reason = " ".join(error.message.split())
+    return DataError(f"the Git bundle of the archive cannot be read: {reason}", hint="use another copy of the archive")

@@ -1,4 +1,4 @@
-"""What may be in an archive: files, in places inside the repository, and nothing that leads out of it."""
+"""Safety checks on an archive's contents: regular files with paths inside the repository only, of one release."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from gogooku3.recovery.releases.record import require_model
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.storage.lock import Output
 
-_HINT = "it cannot be archived; a file that asks for it was not made by `gogooku3 archive create`"
+_HINT = "such a release cannot be archived; do not trust an archive of one: `gogooku3 archive create` did not make it"
 
 
 def objects(outs: Iterable[Output], read: Callable[[str], bytes | None]) -> list[str]:
-    """Every object of some outputs, files of directories included, sorted by name.
+    """Every object of the outputs, files inside directories included, sorted by name.
 
     Args:
-        read: gives a listing's bytes.
+        read: returns a listing's bytes.
 
     Raises:
-        DataError: a listing is none, or leads out of its directory.
+        DataError: a listing is not valid, or has a path outside its directory.
     """
-    found = set()
+    oids = set()
     for output in outs:
-        found.add(output.md5)
+        oids.add(output.md5)
         if output.is_dir:
             listing = entries(output.md5, read(output.md5))
             if listing is None:
                 raise DataError(
-                    f"`{output.path}`: the object `{output.md5}` lists no files that lie in a directory", hint=_HINT
+                    f"`{output.path}`: the object `{output.md5}` is not a valid listing of a directory", hint=_HINT
                 )
-            found |= {entry.md5 for entry in listing}
-    return sorted(found)
+            oids |= {entry.md5 for entry in listing}
+    return sorted(oids)
 
 
-def require_plain(root: Path, commit: str) -> None:
-    """Raises `DataError` where a commit holds anything but files, such as a symbolic link."""
+def require_regular_files(root: Path, commit: str) -> None:
+    """Raises `DataError` if a commit contains anything but regular files, such as a symbolic link."""
     for line in git.run(root, "ls-tree", "-r", "-z", commit).split("\0")[:-1]:
         mode, _, rest = line.partition(" ")
         if mode not in FILE_MODES:
@@ -49,14 +49,14 @@ def require_plain(root: Path, commit: str) -> None:
 
 
 def require_released(manifest: Manifest) -> None:
-    """Raises `MismatchError` where the weights among the outputs are not those that the tag names."""
+    """Raises `MismatchError` if the weights among the outputs do not have the SHA-256 that the tag records."""
     oid = manifest.outputs.get(str(paths.PACKAGED_WEIGHTS))
     require_model(manifest.tag, manifest.model_sha256, None if oid is None else manifest.objects[oid].sha256)
 
 
-def disagree(what: str) -> MismatchError:
-    """Of an archive whose parts, whole as each may be, are not of one release."""
+def inconsistent(reason: str) -> MismatchError:
+    """The error for an archive whose parts are from different releases, even if each part is intact."""
     return MismatchError(
-        f"the archive is not of one release: {what}",
-        hint="it was not made by `gogooku3 archive create`: take another copy, and trust nothing of this one",
+        f"the archive's parts are not from one release: {reason}",
+        hint="use another copy, and do not trust this one: `gogooku3 archive create` did not make it",
     )

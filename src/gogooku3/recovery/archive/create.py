@@ -1,4 +1,4 @@
-"""`archive create`: a release, with its repository and every object of its outputs, as one deterministic file."""
+"""`archive create`: writes a release with its Git history and all its objects to one deterministic tar file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gogooku3 import paths
 from gogooku3.errors import DataError
 from gogooku3.recovery.archive import standalone
 from gogooku3.recovery.archive.bundle import bundle
-from gogooku3.recovery.archive.contents import objects, require_plain, require_released
+from gogooku3.recovery.archive.contents import objects, require_regular_files, require_released
 from gogooku3.recovery.archive.manifest import (
     BUNDLE,
     FORMAT,
@@ -23,7 +23,7 @@ from gogooku3.recovery.archive.manifest import (
     Manifest,
     Member,
     is_stage_of,
-    place,
+    member_path,
 )
 from gogooku3.recovery.archive.readme import file_name, readme
 from gogooku3.recovery.archive.tar import end, header, padding
@@ -39,8 +39,8 @@ from gogooku3.runtime.files import replaced_file
 
 
 @dataclass(frozen=True)
-class Archived:
-    """An archive that was made."""
+class CreatedArchive:
+    """The created file with its size, checksum and manifest."""
 
     file: str
     size: int
@@ -54,19 +54,20 @@ def create(
     target: Path | None = None,
     *,
     progress: Progress = lambda _what, _done, _total: None,
-) -> Archived:
-    """Writes the archive of a release: for one version of gogooku3 and of Git, the same bytes from every clone.
+) -> CreatedArchive:
+    """Writes the archive of a release, byte-identical from every clone with the same versions of gogooku3 and Git.
 
-    Objects come from the local cache; what is not whole there is brought from the remotes first.
+    Objects come from the local cache; those that are missing or damaged there are fetched from the remotes first.
 
     Args:
         root: the working tree's root.
-        name: `TIER` for its best version, or `TIER@VERSION`.
-        target: the file; `TIER@VERSION.tar` in the current folder where None.
+        name: `TIER` (its best version) or `TIER@VERSION`.
+        target: the file; None for `TIER@VERSION.tar` in the current folder.
 
     Raises:
-        DataError: the file exists, there is no such release, it has no record, or an object of it is nowhere whole.
-        MismatchError: the model is not the one whose hash the tag records.
+        DataError: the file exists, there is no such release, it has no record, or no source has an intact copy of one
+            of its objects.
+        MismatchError: the model's SHA-256 is not the one that the tag records.
         StoreError, GitError: a remote or the history is needed and cannot be reached.
     """
     release = tags.find(root, name)
@@ -74,16 +75,16 @@ def create(
     target = target or Path(file_name(release.tag.name))
     if target.exists():
         raise DataError(f"`{target}` exists", hint="remove it, or name another file with `--output`")
-    require_plain(root, release.commit)
+    require_regular_files(root, release.commit)
     outs = lock.outputs(root, release.commit)
     cache = open_cache(root)
     with open_sources(root) as sources:
         fetch(cache, sources, outs, progress).require_complete()
     documents = _documents(root, release, record)
     oids = objects(outs, cache.read)
-    weighed = []
+    members = []
     for done, oid in enumerate(oids, start=1):
-        weighed.append(_weighed(cache, oid))
+        members.append(_object_member(cache, oid))
         progress("hashing", done, len(oids))
     manifest = Manifest(
         FORMAT,
@@ -92,46 +93,46 @@ def create(
         release.commit,
         record.model_sha256,
         {output.path: output.md5 for output in outs},
-        (*(_member(path, content) for path, content in documents.items()), *weighed),
+        (*(_member(path, content) for path, content in documents.items()), *members),
     )
     require_released(manifest)
     with replaced_file(target) as partial:
         with partial.open("wb") as file:
             _write(file, manifest, documents, cache, progress)
         size, sha256 = partial.stat().st_size, standalone.digest(partial, "sha256")
-    return Archived(str(target), size, sha256, manifest)
+    return CreatedArchive(str(target), size, sha256, manifest)
 
 
 def _record(release: tags.Release) -> Record:
     record = parse(release.tag.message)
     if record is None or release.tag.name != f"{record.tier}@{record.version}":
         raise DataError(
-            f"`{release.tag.name}` says nothing of its model: `gogooku3 promote` did not make it",
-            hint="archive a release that was promoted",
+            f"`{release.tag.name}` has no record of its model: `gogooku3 promote` did not make it",
+            hint="archive a release that `gogooku3 promote` made",
         )
     if record.stage_tag is not None and not is_stage_of(release.tag.name, record.stage_tag):
         raise DataError(
-            f"`{release.tag.name}` names {record.stage_tag!r}, which is no stage's tag of its tier",
-            hint="the tag was forged or written by hand: ask who made it",
+            f"`{release.tag.name}` names {record.stage_tag!r}, which is not a stage tag of its tier",
+            hint="do not trust the tag, it was forged or edited: ask its author",
         )
     return record
 
 
 def _documents(root: Path, release: tags.Release, record: Record) -> dict[str, bytes]:
-    """What stands before the objects, in order."""
+    """The members before the objects, in order."""
     requirements = git.show(root, release.commit, paths.REQUIREMENTS)
     if requirements is None:
         raise DataError(
             f"`{paths.REQUIREMENTS}` is not in commit {release.commit[:10]}",
-            hint="archive a release that locks its libraries",
+            hint="archive a release with locked libraries",
         )
     with tempfile.TemporaryDirectory() as folder:
-        bundled = Path(folder) / BUNDLE
-        bundle(root, release.tag.name, record.stage_tag, bundled)
+        bundle_file = Path(folder) / BUNDLE
+        bundle(root, release.tag.name, record.stage_tag, bundle_file)
         return {
             README: readme(release.tag.name, release.commit, record.model_sha256).encode(),
             SCRIPT: Path(standalone.__file__).read_bytes(),
-            BUNDLE: bundled.read_bytes(),
+            BUNDLE: bundle_file.read_bytes(),
             REQUIREMENTS: requirements.encode(),
         }
 
@@ -141,7 +142,7 @@ def _member(path: str, content: bytes) -> Member:
 
 
 class _Hasher:
-    """Takes what is written and keeps its SHA-256."""
+    """A sink that computes the SHA-256 of the written bytes."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
@@ -151,19 +152,19 @@ class _Hasher:
         return self._sha256.hexdigest()
 
 
-def _weighed(cache: Store, oid: str) -> Member:
-    """An object as a member, after its bytes were read whole."""
+def _object_member(cache: Store, oid: str) -> Member:
+    """The member for an object; reads and hashes it."""
     hasher = _Hasher()
     size = _copy(cache, oid, cast(BinaryIO, hasher))
-    return Member(place(oid), size, hasher.hexdigest())
+    return Member(member_path(oid), size, hasher.hexdigest())
 
 
 def _copy(cache: Store, oid: str, sink: BinaryIO) -> int:
     """Copies an object, hashed on the way, and returns its size."""
-    held = cache.digest(oid, sink)
-    if held is None or held.size is None or held.md5 != oid.removesuffix(".dir"):
+    stored = cache.digest(oid, sink)
+    if stored is None or stored.size is None or stored.md5 != oid.removesuffix(".dir"):
         raise DataError(f"the object `{oid}` changed in {cache.name} while it was archived", hint="try again")
-    return held.size
+    return stored.size
 
 
 def _write(file: BinaryIO, manifest: Manifest, documents: dict[str, bytes], cache: Store, progress: Progress) -> None:

@@ -1,7 +1,7 @@
-"""`MANIFEST.json`, an archive's first member: what it is of, and every other member in its order.
+"""`MANIFEST.json`, an archive's first member: the release, and every other member in order, with checksums.
 
-There is one way to write a manifest, and nothing else is read: an archive is the same to the byte wherever it is made,
-and what differs by a byte from what its own content calls for was not made by `archive create`.
+A manifest has one canonical encoding, and no other is accepted: archives are byte-identical wherever they are made, and
+a manifest with any other byte was not made by `archive create`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCRIPT = "restore.py"
 BUNDLE = "repository.bundle"
 REQUIREMENTS = "requirements.lock"
 DOCUMENTS = (README, SCRIPT, BUNDLE, REQUIREMENTS)
-"""What comes between the manifest and the objects, in this order."""
+"""The members between the manifest and the objects, in this order."""
 STORE = "store"
 """A folder in the layout of a DVC remote."""
 
@@ -44,18 +44,18 @@ class Member:
 
     @property
     def object(self) -> str | None:
-        """The name of the object that it is; None for a document."""
+        """The object's name; None for a document."""
         return None if self.path in DOCUMENTS else "".join(self.path.split("/")[-2:])
 
 
 @dataclass(frozen=True, config=_CHECKED)
 class Manifest:
-    """What an archive is of, and what is in it."""
+    """The release in an archive, and the archive's members."""
 
     format: Literal[1]
     tag: str
     stage_tag: str | None
-    """The tag that marks the release as the best of its tier; None where it was not."""
+    """The tag that marks the release as the best of its tier; None if it was not the best."""
     commit: Annotated[str, Field(pattern=r"\A[0-9a-f]{40}\z")]
     model_sha256: _Sha256
     outputs: dict[str, _Object]
@@ -73,66 +73,66 @@ class Manifest:
         return {member.object: member for member in self.files if member.object is not None}
 
 
-def place(oid: str) -> str:
-    """Where an object lies: in a folder named by the first two digits of its hash."""
+def member_path(oid: str) -> str:
+    """The path of an object: in a folder named by the first two digits of its hash."""
     return f"{STORE}/files/md5/{oid[:2]}/{oid[2:]}"
 
 
 def decode(content: bytes) -> Manifest:
-    """Reads a manifest; raises `DataError` for bytes that no manifest has."""
+    """Reads a manifest; raises `DataError` if it is not valid."""
     try:
-        if (written := json.loads(content).get("format")) != FORMAT:
+        if (number := json.loads(content).get("format")) != FORMAT:
             raise DataError(
-                f"the archive has format {written!r}; this version of gogooku3 reads {FORMAT}",
-                hint="the archive's own `README.md` tells how to restore it without gogooku3",
+                f"the archive has format {number!r}; this version of gogooku3 reads {FORMAT}",
+                hint="restore it without gogooku3, as the archive's own `README.md` describes",
             )
         manifest = TypeAdapter(Manifest).validate_json(content)
     except (ValueError, AttributeError, RecursionError) as error:
-        raise _not_one(_first(error)) from None
-    if fault := _fault(manifest):
-        raise _not_one(fault)
+        raise _invalid(_first(error)) from None
+    if problem := _problem(manifest):
+        raise _invalid(problem)
     if manifest.encode() != content:
-        raise _not_one("it is not written as manifests are")
+        raise _invalid("it is not in the canonical encoding")
     return manifest
 
 
-def _fault(manifest: Manifest) -> str | None:
-    """What keeps the entries of a manifest from being those of an archive."""
+def _problem(manifest: Manifest) -> str | None:
+    """The first inconsistency among a manifest's entries; None if there is none."""
     version = VERSION_TAG.fullmatch(manifest.tag)
     if version is None or version["cancel"] or version["counter"]:
-        return f"{manifest.tag!r} is no version's tag"
+        return f"{manifest.tag!r} is not a version tag"
     if manifest.stage_tag is not None and not is_stage_of(manifest.tag, manifest.stage_tag):
-        return f"{manifest.stage_tag!r} is no stage's tag of {version['tier']!r}"
+        return f"{manifest.stage_tag!r} is not a stage tag of {version['tier']!r}"
     documents, objects = manifest.files[: len(DOCUMENTS)], manifest.files[len(DOCUMENTS) :]
     if tuple(member.path for member in documents) != DOCUMENTS:
         return f"it does not begin with {', '.join(DOCUMENTS)}"
     for member in objects:
-        if not re.fullmatch(OBJECT, member.object or "") or member.path != place(member.object or ""):
-            return f"{member.path!r} is no object's place"
+        if not re.fullmatch(OBJECT, member.object or "") or member.path != member_path(member.object or ""):
+            return f"{member.path!r} is not the path of an object"
     names = [member.object or "" for member in objects]
     if names != sorted(set(names)):
         return "its objects are not in order"
     if not set(names).issuperset(manifest.outputs.values()):
-        return "it names an object that it does not list"
+        return "an output's object is not among its files"
     return None if list(manifest.outputs) == sorted(manifest.outputs) else "its outputs are not in order"
 
 
 def is_stage_of(tag: str, stage_tag: str) -> bool:
-    """Whether a tag assigns a stage to versions of the tier that a version's tag names."""
+    """Whether a stage tag belongs to the tier of a version tag."""
     match = STAGE_TAG.fullmatch(stage_tag)
     return match is not None and match["tier"] == tag.partition("@")[0]
 
 
 def _first(error: Exception) -> str:
-    """The first thing that is wrong, in one line."""
+    """The first error, in one line."""
     if isinstance(error, ValidationError):
-        found = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
     return " ".join(str(error).split())
 
 
-def _not_one(reason: str) -> DataError:
+def _invalid(reason: str) -> DataError:
     return DataError(
         f"`{MANIFEST}` is not the manifest of an archive: {reason}",
-        hint="take another copy of the file, made by `gogooku3 archive create`",
+        hint="use another copy of the file, made by `gogooku3 archive create`",
     )

@@ -1,7 +1,7 @@
-"""Reads an archive, none of which is believed: a member comes out only if every byte is what the manifest calls for.
+"""Reads an untrusted archive: a member is extracted only if every byte of the file is as the manifest requires.
 
-Names, kinds, order and sizes are those of the manifest or nothing is read at all; a hash that does not agree is an
-error after the bytes were written, so that the caller gives the folder up.
+Names, types, order and sizes are checked against the manifest before anything is read. A wrong checksum is an error
+only after the bytes were written, so the caller must then discard the folder.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from typing import BinaryIO
 
 from gogooku3.errors import DataError
 from gogooku3.recovery.archive.manifest import MANIFEST, STORE, Manifest, Member, decode
-from gogooku3.recovery.archive.tar import BLOCK, claim, described, end, extent, header, padding
+from gogooku3.recovery.archive.tar import BLOCK, describe_header, end, extent, header, padding, parse_header
 
 _LARGEST_MANIFEST = 64 << 20
 _CHUNK = 1 << 20
 
 
 class Archive:
-    """An archive whose manifest was read, and whose file is as long as this calls for."""
+    """An open archive with a valid manifest and the file size that this requires."""
 
     def __init__(self, name: str, stream: BinaryIO) -> None:
         self._name, self._stream = name, stream
         self.size = os.fstat(stream.fileno()).st_size
         self.manifest = self._read_manifest()
-        self._starts = self._layout()
+        self._offsets = self._member_offsets()
 
     def copy(self, member: Member, sink: BinaryIO) -> None:
-        """Writes a member's bytes; raises `DataError` where they are not those that the manifest promises."""
-        self._stream.seek(self._starts[member.path])
+        """Writes a member's bytes; raises `DataError` if their checksum differs from the manifest's."""
+        self._stream.seek(self._offsets[member.path])
         self._expect(header(member.path, member.size), member.path)
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        left = member.size
-        while left and (block := self._stream.read(min(left, _CHUNK))):
+        remaining = member.size
+        while remaining and (block := self._stream.read(min(remaining, _CHUNK))):
             sha256.update(block)
             md5.update(block)
             sink.write(block)
-            left -= len(block)
+            remaining -= len(block)
         self._expect(padding(member.size), member.path)
         if sha256.hexdigest() != member.sha256:
             raise self._altered(f"{member.path!r} has SHA-256 {sha256.hexdigest()}, not {member.sha256}")
@@ -56,7 +56,7 @@ class Archive:
         return sink.getvalue()
 
     def extract(self, members: Iterable[Member], folder: Path, within: str = "") -> None:
-        """Writes members as new files under a folder; `within` is the part of their paths that stays away."""
+        """Writes members as new files under a folder; `within` is a path prefix to remove."""
         for member in members:
             target = folder / member.path.removeprefix(within).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,17 +64,17 @@ class Archive:
                 self.copy(member, sink)
 
     def check(self) -> None:
-        """Reads every byte; raises `DataError` where one is not what the manifest calls for."""
+        """Reads and hashes every member; raises `DataError` if one differs from the manifest."""
         with Path(os.devnull).open("wb") as sink:
             for member in self.manifest.files:
                 self.copy(member, sink)
 
     def _read_manifest(self) -> Manifest:
         first = self._stream.read(BLOCK)
-        name, size = claim(first) or (None, 0)
+        name, size = parse_header(first) or (None, 0)
         if name != MANIFEST or first != header(MANIFEST, size):
             raise DataError(
-                f"`{self._name}` is not an archive of a release: it begins with {described(first)}",
+                f"`{self._name}` is not an archive of a release: it begins with {describe_header(first)}",
                 hint="name a file that `gogooku3 archive create` made",
             )
         if size > min(_LARGEST_MANIFEST, self.size):
@@ -83,28 +83,28 @@ class Archive:
         self._expect(padding(size), MANIFEST)
         return decode(content)
 
-    def _layout(self) -> dict[str, int]:
-        """Where each member starts, if the file is as long as all of them and ends as it must."""
-        starts, at = {}, extent(MANIFEST, len(self.manifest.encode()))
+    def _member_offsets(self) -> dict[str, int]:
+        """The offset of each member, after checks of the file's size and its end."""
+        offsets, at = {}, extent(MANIFEST, len(self.manifest.encode()))
         for member in self.manifest.files:
-            starts[member.path] = at
+            offsets[member.path] = at
             at += extent(member.path, member.size)
         expected = at + len(end(at))
         if self.size != expected:
-            raise self._altered(f"it has {self.size:,} bytes, and its manifest calls for {expected:,}")
+            raise self._altered(f"it has {self.size:,} bytes instead of the {expected:,} that its manifest requires")
         self._stream.seek(at)
-        self._expect(end(at), "its end")
-        return starts
+        self._expect(end(at), "the end")
+        return offsets
 
     def _expect(self, expected: bytes, where: str) -> None:
-        found = self._stream.read(len(expected))
-        if found != expected:
-            what = described(found) if len(found) >= BLOCK and any(found) else "something else"
-            raise self._altered(f"where {where!r} belongs stands {what}")
+        block = self._stream.read(len(expected))
+        if block != expected:
+            found = describe_header(block) if len(block) >= BLOCK and any(block) else "something else"
+            raise self._altered(f"instead of {where!r} it has {found}")
 
-    def _altered(self, what: str) -> DataError:
+    def _altered(self, reason: str) -> DataError:
         return DataError(
-            f"`{self._name}` is not as it was made: {what}", hint="take another copy of the file; nothing was kept"
+            f"`{self._name}` was altered: {reason}", hint="use another copy of the file; nothing was restored"
         )
 
 

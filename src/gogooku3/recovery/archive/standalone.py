@@ -1,9 +1,9 @@
-"""Brings a released model back from the unpacked archive beside this script, with Git and Python 3.11 or newer alone.
+"""Restores a released model from the unpacked archive in this script's folder, with only Git and Python 3.11 or newer.
 
     python3 -I restore.py FOLDER
 
-Every file is held against `MANIFEST.json` before anything is made. FOLDER becomes a clone of the repository at the
-release, with all outputs of the pipeline in their places: complete, or not there.
+The checksum of every file is compared with `MANIFEST.json` first. FOLDER becomes a clone of the repository at the
+release, with all outputs of the pipeline; it is complete or does not exist.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from pathlib import Path
 from typing import Any
 
 FILE_MODES = ("100644", "100755")
-"""Of what Git keeps: a file, and a file that can be run."""
+"""Git's modes of regular files: normal and executable."""
 
 WEIGHTS = "models/package/model.safetensors"
 
 
 class ArchiveError(Exception):
-    """The archive is not as it must be, or cannot be restored here."""
+    """The archive is damaged, or cannot be restored here."""
 
 
 def is_inside(path: str) -> bool:
-    """Whether an output's path stays in the repository and keeps away from what Git and DVC have there."""
+    """Whether an output's path stays in the repository (no path traversal) and outside `.git` and `.dvc`."""
     parts = path.lower().split("/")
     return not {"", ".", "..", ".git", ".dvc"}.intersection(parts) and not {"\\", "\0"}.intersection(path)
 
 
 def check(folder: Path) -> dict[str, Any]:
-    """Reads the manifest of an unpacked archive and holds every file against it."""
+    """Reads the manifest of an unpacked archive and compares every file's size and checksum with it."""
     manifest: dict[str, Any] = json.loads((folder / "MANIFEST.json").read_bytes())
     for file in manifest["files"]:
         if not is_inside(file["path"]):
-            raise ArchiveError(f"{file['path']!r} does not lie in the archive")
+            raise ArchiveError(f"{file['path']!r} is outside the archive")
         path = folder / file["path"]
         if not path.is_file() or path.is_symlink():
             raise ArchiveError(f"{file['path']} is missing")
@@ -50,16 +50,16 @@ def check(folder: Path) -> dict[str, Any]:
 
 
 def restore(folder: Path, target: Path) -> dict[str, Any]:
-    """Makes a clone at the release with its outputs from an unpacked archive, and returns the manifest."""
+    """Restores a clone at the release with its outputs from an unpacked archive, and returns the manifest."""
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ArchiveError(f"{target} is not empty; name a folder that is not there")
+        raise ArchiveError(f"{target} is not empty; name a new folder")
     manifest = check(folder)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _clone(folder / "repository.bundle", manifest, partial)
         for path, name in manifest["outputs"].items():
-            _place(folder / "store/files/md5", name, partial, path)
+            _copy_output(folder / "store/files/md5", name, partial, path)
         if digest(partial / WEIGHTS, "sha256") != manifest["model_sha256"]:
             raise ArchiveError(f"{WEIGHTS} is not the model of {manifest['tag']}")
         if target.exists():
@@ -71,7 +71,7 @@ def restore(folder: Path, target: Path) -> dict[str, Any]:
 
 
 def _clone(bundle: Path, manifest: dict[str, Any], clone: Path) -> None:
-    """A clone at the tag, if this is the commit of the manifest and the tag was given to this very model."""
+    """Clones the repository at the tag, after a check of its commit and recorded model against the manifest."""
     tag = manifest["tag"]
     clone.parent.mkdir(parents=True, exist_ok=True)
     _git(bundle.parent, "clone", "--quiet", "--no-checkout", "--", str(bundle), str(clone))
@@ -79,7 +79,7 @@ def _clone(bundle: Path, manifest: dict[str, Any], clone: Path) -> None:
         raise ArchiveError(f"{tag} is not commit {manifest['commit']}")
     record = _git(clone, "cat-file", "tag", f"refs/tags/{tag}").rpartition("\nrecord: ")[2]
     if json.loads(record)["model_sha256"] != manifest["model_sha256"]:
-        raise ArchiveError(f"{tag} was given to another model")
+        raise ArchiveError(f"{tag} records another model")
     for line in _git(clone, "ls-tree", "-r", "-z", manifest["commit"]).split("\0")[:-1]:
         if not line.startswith(FILE_MODES):
             raise ArchiveError(f"{line.partition(chr(9))[2]!r} is not a file")
@@ -87,15 +87,15 @@ def _clone(bundle: Path, manifest: dict[str, Any], clone: Path) -> None:
     _git(clone, "remote", "remove", "origin")
 
 
-def _place(objects: Path, name: str, clone: Path, path: str) -> None:
-    """Copies the files of an output from the store to where the pipeline left them."""
+def _copy_output(objects: Path, name: str, clone: Path, path: str) -> None:
+    """Copies the files of an output from the store to their paths in the clone."""
     files = {path: name}
     if name.endswith(".dir"):
         listing = json.loads((objects / name[:2] / name[2:]).read_bytes())
         files = {f"{path}/{entry['relpath']}": entry["md5"] for entry in listing}
     for file, md5 in files.items():
         if not is_inside(file) or (clone / file).exists():
-            raise ArchiveError(f"{file!r} is no place for an output")
+            raise ArchiveError(f"{file!r} is not a valid path for an output")
         (clone / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(objects / md5[:2] / md5[2:], clone / file)
 
@@ -111,13 +111,13 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def digest(path: Path, algorithm: str) -> str:
-    """A hash of a file in hexadecimal."""
+    """The checksum of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def main() -> None:
-    """Restores the archive in whose folder this script lies."""
+    """Restores the archive in this script's folder."""
     if len(sys.argv) != 2 or sys.version_info < (3, 11):
         sys.exit("usage, with Python 3.11 or newer: python3 -I restore.py FOLDER")
     target = Path(sys.argv[1]).absolute()
@@ -129,7 +129,7 @@ def main() -> None:
         sys.exit(f"error: this is not the archive of a release, or a part of it is missing: {error!r}")
     sys.stdout.write(
         f"{manifest['tag']}, commit {manifest['commit'][:10]}, in {target}\n"
-        f"model SHA-256 {manifest['model_sha256']}, as the tag says\n"
+        f"model SHA-256 {manifest['model_sha256']}, as in the tag\n"
     )
 
 

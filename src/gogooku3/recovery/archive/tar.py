@@ -1,7 +1,7 @@
-"""How the members of an archive lie in the file: an uncompressed tar in which every byte follows from the manifest.
+"""Tar format of an archive: uncompressed, with every byte determined by the manifest.
 
-A header says name and size and nothing of who, when or where. A reader that knows what must stand at a place compares
-bytes: links, devices, other names and claims of other sizes are all simply not what stands there.
+A header has a name and a size, and no owner or time. A reader knows the expected bytes and compares them, so it rejects
+links, devices, other names and wrong sizes without interpreting them.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ _KINDS = {
 
 
 def header(path: str, size: int) -> bytes:
-    """The one header that a member of this name and size has."""
+    """The only valid header for a member with this name and size."""
     info = tarfile.TarInfo(path)
     info.size, info.mtime, info.mode = size, _TIME, 0o644
-    return info.tobuf(tarfile.PAX_FORMAT)  # PAX: what is larger than 8 GiB gets a second header
+    return info.tobuf(tarfile.PAX_FORMAT)  # PAX: a file larger than 8 GiB gets a second header
 
 
 def padding(size: int) -> bytes:
-    """What fills a member's last block."""
+    """The padding of a member's last block."""
     return bytes(-size % BLOCK)
 
 
 def end(length: int) -> bytes:
-    """What ends a tar whose members take `length` bytes: two empty blocks, and what fills the last record."""
+    """The end of a tar with members of `length` bytes: two empty blocks, and the padding of the last record."""
     return bytes(2 * BLOCK + -(length + 2 * BLOCK) % tarfile.RECORDSIZE)
 
 
 def extent(path: str, size: int) -> int:
-    """How many bytes a member takes: header, content, padding."""
+    """Size of a member in bytes: header, content, padding."""
     return len(header(path, size)) + size + len(padding(size))
 
 
-def claim(block: bytes) -> tuple[str, int] | None:
-    """Name and size that a header claims; None for bytes that are no header."""
+def parse_header(block: bytes) -> tuple[str, int] | None:
+    """Name and size in a header; None if the bytes are not a header."""
     info = _parsed(block)
     return None if info is None else (info.name, info.size)
 
 
-def described(block: bytes) -> str:
-    """A header in words, for a message."""
+def describe_header(block: bytes) -> str:
+    """Description of a header for a message."""
     info = _parsed(block)
     if info is None:
         return "no tar header"

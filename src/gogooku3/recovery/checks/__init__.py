@@ -1,1 +1,1 @@
-"""What `verify` checks, one module per subject: each function looks at one thing and returns what it found."""
+"""The checks of `verify`, one module per subject: each function checks one thing and returns a finding."""

@@ -1,4 +1,4 @@
-"""The files of a package: these eleven, and each of them as the manifest promises."""
+"""Checks a package's list of eleven files, and their checksums against the manifest."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FILES = frozenset(
         "schema.json",
     }
 )
-"""What a package is made of. A manifest can be written anew to suit a folder; this list cannot."""
+"""The files of a package. A forged folder can have a matching manifest; this list is fixed."""
 
 
 def contents(files: PackageFiles) -> Finding:
-    """The package holds its files and no other."""
+    """The package contains its files and no others."""
     paths = (path for path in files.package.rglob("*") if path.is_symlink() or not path.is_dir())
-    # DVC names what it tracks in a `.gitignore` beside it.
+    # DVC writes a `.gitignore` into the folders that it tracks.
     found = {path.relative_to(files.package).as_posix() for path in paths if path.name != ".gitignore"}
     faults = [f"{name} is missing" for name in sorted(FILES - found)]
     faults += [f"{name} is not part of a package" for name in sorted(found - FILES)]
@@ -42,6 +42,6 @@ def contents(files: PackageFiles) -> Finding:
 
 
 def manifest(files: PackageFiles) -> Finding:
-    """Every file has the SHA-256 that the manifest promises."""
+    """Every file has the SHA-256 in the manifest."""
     check_manifest(files.package)
-    return Finding("passed", f"every file as `{MANIFEST}` promises")
+    return Finding("passed", f"every file has the SHA-256 in `{MANIFEST}`")

@@ -1,17 +1,17 @@
-"""What decides the bits, here and where a package was made, entry by entry.
+"""Compares a package's recorded environment with this machine's, entry by entry, to know if results must be exact.
 
 ==========  =========================================================================================================
-exact       The entry is the same. Where all are, the golden predictions must come out to the bit.
-neutral     It decides no bit, whatever it is: Python's version and the C library. `benchmarks/results` has the matrix
-            that compares them, file by file. A package does not record them; they are shown for whoever compares.
-unknown     It differs, and nobody has proved that the bits do not: another device model or instruction set, another
-            number of threads, another version or build (`+cpu`, `+cu130`) of torch, NumPy or safetensors, an entry
-            that only one side has. Predictions are compared with a tolerance.
+exact       The entry is the same. If all entries are, the golden predictions must be bitwise identical.
+neutral     It does not affect results: Python's version and the C library. `benchmarks/results` has the matrix that
+            compares them, file by file. A package does not record them; they are shown for information.
+unknown     It differs, and it is not proven that results stay the same: another device model or instruction set,
+            another number of threads, another version or build (`+cpu`, `+cu130`) of torch, NumPy or safetensors, an
+            entry that only one side has. Predictions are compared with a tolerance.
 breaking    A library here is older than the oldest that this code works with (`OLDEST`).
 ==========  =========================================================================================================
 
-The entry `probe` is what the numerics probe gives (`gogooku3.model.probe`): it differs where anything else that decides
-bits does, the code of the network included. The operating system and the number of cores decide nothing.
+The entry `probe` is the result of the numerics probe (`gogooku3.model.probe`): it differs if anything else that affects
+results does, including the code of the network. The operating system and the number of cores have no effect.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Standing = Literal["exact", "neutral", "unknown", "breaking"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of `environment.json`; None on the side that does not have it."""
+    """One entry of `environment.json` on both sides; None on the side that does not have it."""
 
     entry: str
     package: str | None
@@ -54,14 +54,14 @@ class Entry:
 
 
 def environment(files: PackageFiles) -> Finding:
-    """What decides the bits is here as it was when the package was made; nothing here is too old to work."""
+    """The environment matches the package's in everything that affects results, and no library is too old."""
     entries = differences(files.package)
     other = [entry for entry in entries if entry.standing != "exact"]
     details = tuple(asdict(entry) for entry in (*entries, *_neutral()))
     if not other:
         return Finding("passed", f"{len(entries)} of {len(entries)} entries exact", details=details)
     found = f"{len(entries) - len(other)} of {len(entries)} entries exact; {'; '.join(str(entry) for entry in other)}"
-    remedy = f"for bits, set up what `{ENVIRONMENT}` names: the device, and `pip install -r requirements.lock`"
+    remedy = f"for exact results, use the device in `{ENVIRONMENT}`, and `pip install -r requirements.lock`"
     if [entry.entry for entry in other] == [PROBE]:
         cause, remedy = _cause(other[0], usable(read_numerics(files.package)))
         found += f"; {cause}"
@@ -74,7 +74,7 @@ def differences(package: Path) -> tuple[Entry, ...]:
     """Every entry of a package's `environment.json` and of this machine, compared.
 
     Raises:
-        DataError: the package does not name its numerics.
+        DataError: the package does not record its numerics.
     """
     numerics = read_numerics(package)
     recorded = json.loads((package / ENVIRONMENT).read_text(encoding="utf-8")) | {
@@ -93,33 +93,33 @@ def compare(recorded: dict[str, str], here: dict[str, str]) -> tuple[Entry, ...]
 
 
 def _cause(probe: Entry, numerics: Numerics) -> tuple[str, str]:
-    """Which side departs where nothing but the probe differs, and what to do."""
-    departure = mismatch(numerics)
-    if departure is not None:
-        return departure, "`gogooku3 doctor` shows what this machine computes with"
-    its_code = "check out the package's commit, and verify with the code there"
+    """The likely cause if only the probe differs, and a hint."""
+    deviation = mismatch(numerics)
+    if deviation is not None:
+        return deviation, "run `gogooku3 doctor` to see this machine's instruction set and libraries"
+    own_code = "check out the package's commit, and verify with the code there"
     if probe.package is None:
         return (
-            "the package does not record the probe, as those made before version 0.2.0: its own commit gives its scores"
-            " to the bit, on the C library that made it; here a tolerance is allowed",
-            its_code,
+            "the package was made before version 0.2.0 and does not record the probe: only its own commit, on the C"
+            " library that made it, gives bitwise identical scores; here a tolerance is allowed",
+            own_code,
         )
     if known_value(numerics) is None:
-        return "nothing is known of this domain that would tell which of the two departs from it", its_code
+        return "there is no known probe value for this domain, so it is open which of the two deviates", own_code
     return (
-        "this machine computes the bits of its domain: the package was made by another version of the code, or on a"
-        " machine outside the domain",
-        its_code,
+        "this machine has the known probe value of its domain: the package was made by another version of the code, or"
+        " on a machine outside the domain",
+        own_code,
     )
 
 
 def _neutral() -> tuple[Entry, ...]:
-    """What differs between machines and decides no bit."""
+    """Entries that differ between machines and do not affect results."""
     return tuple(Entry(name, None, version, "neutral") for name, version in software().items())
 
 
 def usable(numerics: Numerics) -> Numerics:
-    """The package's numerics, on the CPU where they name a CUDA device and none is here."""
+    """The package's numerics, with the CPU instead of a CUDA device if this machine has none."""
     return replace(numerics, device="cpu") if numerics.device == "cuda" and not torch.cuda.is_available() else numerics
 
 

@@ -1,4 +1,4 @@
-"""What goes into a model: the features of its package, and those of the dataset at hand."""
+"""Checks a model's input features: the package's own schema, and the schema of a dataset."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases.provenance import dataset_hint, provenance
 
 _SHOWN = 5
-"""Columns of a kind that a message names; `details` names them all."""
+"""Columns of a kind that a message lists; `details` lists all."""
 
 
 def schema(files: PackageFiles) -> Finding:
-    """The ABI recomputed from the ordered features is the one that `schema.json` gives."""
+    """The ABI (hash of the ordered features) matches the one in `schema.json`."""
     return Finding("passed", f"{len(files.schema.features)} features, ABI {files.schema.abi}")
 
 
@@ -42,16 +42,14 @@ def features(files: PackageFiles) -> Finding:
 
 
 def preprocess(files: PackageFiles) -> Finding:
-    """`preprocess.json` belongs to the same features and holds what `session` features are standardised with."""
+    """`preprocess.json` is for the same features, and has the mean and std to standardise `session` features."""
     content = read_json(files.package / "preprocess.json")
     if content["abi"] != files.schema.abi:
-        raise MismatchError(
-            f"`preprocess.json` belongs to ABI {content['abi']}, `schema.json` to {files.schema.abi}", hint=FETCH
-        )
+        raise MismatchError(f"`preprocess.json` has ABI {content['abi']}, `schema.json` {files.schema.abi}", hint=FETCH)
     wanted = {column.name for column in files.schema.features if column.scope == "session"}
     fitted = content["session"]
     faults = [f"{name} is not fitted" for name in sorted(wanted - fitted.keys())]
-    faults += [f"{name} has no place" for name in sorted(fitted.keys() - wanted)]
+    faults += [f"{name} is not a `session` feature" for name in sorted(fitted.keys() - wanted)]
     faults += [
         f"{name} has mean {fit['mean']} and std {fit['std']}"
         for name, fit in fitted.items()
@@ -65,13 +63,13 @@ def preprocess(files: PackageFiles) -> Finding:
 
 
 def dataset(files: PackageFiles) -> Finding:
-    """The dataset at hand has the package's columns, in order and of their types; every file of features too."""
+    """The dataset's schema and feature files have the package's columns, in the same order and with the same types."""
     if files.dataset is None:
-        return Finding("skipped", "no dataset at hand", "name one with `--dataset` to hold the package against it")
+        return Finding("skipped", "no dataset given", "name one with `--dataset` to check the package against it")
     own, other = files.schema, Schema.read(files.dataset / "schema.json")
     differences = compare(own, other)
     if differences:
-        return Finding("failed", _told(differences, own, other), _remedy(files, _parameter(own, other)), differences)
+        return Finding("failed", _summary(differences, own, other), _remedy(files, _parameter(own, other)), differences)
     if own.horizons != other.horizons:
         raise MismatchError(
             f"the model scores horizons {list(own.horizons)}, the dataset has {list(other.horizons)}",
@@ -87,14 +85,14 @@ def dataset(files: PackageFiles) -> Finding:
     for month in months:
         check_columns(pl.read_parquet_schema(month), own.feature_columns, month)
     if not months:
-        raise DataError(f"`{files.dataset}` holds no features", hint="`dvc pull data/dataset`, or `dvc repro dataset`")
+        raise DataError(f"`{files.dataset}` has no features", hint="`dvc pull data/dataset`, or `dvc repro dataset`")
     return Finding("passed", f"the same {len(own.features)} columns in the schema and in {len(months)} months")
 
 
 def compare(own: Schema, other: Schema) -> tuple[dict[str, str | None], ...]:
-    """Columns that a dataset lacks, adds, or has otherwise than a package; `change`, `column`, `package`, `dataset`.
+    """Columns that differ between a package and a dataset, as `change`, `column`, `package`, `dataset`.
 
-    Order is compared over the columns that both have, so that a missing one does not push all others out of place.
+    Order is compared over the columns of both sides, so a missing column does not make all others `reordered`.
     """
     mine = {column.name: column for column in own.features}
     theirs = {column.name: column for column in other.features}
@@ -108,39 +106,37 @@ def compare(own: Schema, other: Schema) -> tuple[dict[str, str | None], ...]:
         if name in theirs and _kind(column) != _kind(theirs[name])
     ]
     shared = [name for name in mine if name in theirs], [name for name in theirs if name in mine]
-    changes += [("reordered", wants, wants, has) for wants, has in zip(*shared, strict=True) if wants != has]
+    changes += [("reordered", ours, ours, other) for ours, other in zip(*shared, strict=True) if ours != other]
     names = ("change", "column", "package", "dataset")
     return tuple(dict(zip(names, change, strict=True)) for change in changes)
 
 
 def _kind(column: Column) -> str:
-    """What the ABI knows of a column beside its name."""
+    """The part of a column that the ABI covers in addition to its name."""
     dtype, scope, *meaning = column.kind
     return ": ".join((f"{dtype}, by {scope}", *meaning))
 
 
-def _told(differences: tuple[dict[str, str | None], ...], own: Schema, other: Schema) -> str:
-    """How many of each kind, then which: whole families by their name, so that hundreds read as well as six."""
+def _summary(differences: tuple[dict[str, str | None], ...], own: Schema, other: Schema) -> str:
+    """The number of differences of each kind, then the columns, grouped by family if there are many."""
     kinds: dict[str, list[dict[str, str | None]]] = {}
     for change in differences:
         kinds.setdefault(str(change["change"]), []).append(change)
     counts = ", ".join(f"{len(changes)} {kind}" for kind, changes in kinds.items())
-    named = {
+    formats = {
         "missing": lambda changes: _by_family(changes, own),
         "added": lambda changes: _by_family(changes, other),
         "retyped": lambda changes: abbreviate(
             [f"{each['column']} ({each['dataset']} for {each['package']})" for each in changes]
         ),
-        "reordered": lambda changes: abbreviate(
-            [f"{each['dataset']} where {each['column']} belongs" for each in changes]
-        ),
+        "reordered": lambda changes: abbreviate([f"{each['dataset']} instead of {each['column']}" for each in changes]),
     }
-    parts = [f"{kind}: {named[kind](changes)}" for kind, changes in kinds.items()]
-    return f"{counts} against the package's {len(own.features)} columns; {'; '.join(parts)}"
+    parts = [f"{kind}: {formats[kind](changes)}" for kind, changes in kinds.items()]
+    return f"{counts} compared with the package's {len(own.features)} columns; {'; '.join(parts)}"
 
 
 def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
-    """Columns by name where they are few; else family by family."""
+    """Columns by name if there are few, otherwise by family."""
     names = [str(each["column"]) for each in changes]
     if len(names) <= _SHOWN:
         return ", ".join(names)
@@ -149,22 +145,21 @@ def _by_family(changes: list[dict[str, str | None]], schema: Schema) -> str:
         families.setdefault(column.family, []).append(column.name)
     parts = []
     for family, columns in families.items():
-        concerned = [name for name in columns if name in names]
-        if concerned:
-            whole = len(concerned) == len(columns)
-            parts.append(
-                f"{'all ' if whole else ''}{len(concerned)} of {family}{'' if whole else f' ({abbreviate(concerned)})'}"
-            )
+        affected = [name for name in columns if name in names]
+        if affected:
+            complete = len(affected) == len(columns)
+            listed = "" if complete else f" ({abbreviate(affected)})"
+            parts.append(f"{'all ' if complete else ''}{len(affected)} of {family}{listed}")
     return ", ".join(parts)
 
 
 def _parameter(own: Schema, other: Schema) -> str:
-    """The parameters that give the right columns, where they do."""
+    """A hint with the parameters that give the package's columns, if parameters do."""
     mine, theirs = _set_of(own), _set_of(other)
     settings = []
     if mine != theirs:
-        here = f" (here {theirs})" if theirs else ""
-        settings.append(f"set `dataset.features` to {mine}{here}")
+        current = f" (here {theirs})" if theirs else ""
+        settings.append(f"set `dataset.features` to {mine}{current}")
     if _joined(own) != _joined(other):
         tables = [f"`{column.name}` ({column.definition})" for column in _joined(own)]
         settings.append(f"set `dataset.joined.tables` to give {abbreviate(tables) or 'none'}")
@@ -174,19 +169,19 @@ def _parameter(own: Schema, other: Schema) -> str:
 
 
 def _set_of(schema: Schema) -> str | None:
-    """The named set of features that a schema holds, as this version of the project declares them."""
-    held = tuple(column.name for column in schema.features if column.family != JOINED)
+    """The name of a schema's feature set, as this version declares the sets."""
+    columns = tuple(column.name for column in schema.features if column.family != JOINED)
     sets = ((name, tuple(feature.name for feature in select(name))) for name in SUBSETS)
-    return next((name for name, features in sets if features == held), None)
+    return next((name for name, features in sets if features == columns), None)
 
 
 def _joined(schema: Schema) -> tuple[Column, ...]:
-    """The columns that come from tables beside the bars."""
+    """The columns from joined tables, in addition to the bars."""
     return tuple(column for column in schema.features if column.family == JOINED)
 
 
 def _remedy(files: PackageFiles, otherwise: str) -> str:
-    """The commit that has the right dataset, where one is known to have made the package."""
+    """A hint with the commit that has the right dataset, if the package's commit is known."""
     if files.dataset is None or (made := provenance(files.package, files.dataset)) is None:
         return otherwise
     return dataset_hint(made, files.dataset)

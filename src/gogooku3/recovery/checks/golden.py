@@ -1,4 +1,4 @@
-"""The golden predictions of a package: to the bit where they must be, within a tolerance elsewhere."""
+"""Checks the golden predictions of a package: bitwise in its exact domain, within a tolerance elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.runtime.numerics import prepare_torch
 
 TOLERANCE = {"float32": 1e-4, "bf16": 0.2}
-"""Outside the exact domain, of the largest golden score. Float32 carries 6e-8; a network adds up some thousands of such
-roundings in another order, and another model is off by far more. Bfloat16 carries 4e-3,
-with which a window may have another dominant frequency."""
+"""Tolerance outside the exact domain, relative to the largest golden score. Float32 rounds to 6e-8; a network sums some
+thousands of such errors in another order, and another model is off by far more. Bfloat16 rounds to 4e-3, which may
+change the dominant frequency of a window."""
 
 
 def golden(files: PackageFiles) -> Finding:
-    """The weights give the golden predictions for the golden inputs."""
+    """The model gives the golden predictions for the golden inputs."""
     inputs, predictions = read_tensors(files.package / INPUTS), read_tensors(files.package / PREDICTIONS)
     faults = _faults(inputs, predictions, files.architecture)
     if faults:
@@ -34,27 +34,29 @@ def golden(files: PackageFiles) -> Finding:
     outside = [entry.entry for entry in differences(files.package) if entry.standing != "exact"]
     scores = predictions["scores"]
     if difference == 0:
-        beyond = ", though outside the domain in which that is promised" if outside else ""
-        return Finding("passed", f"{scores.numel()} scores equal to the bit{beyond}")
+        note = ", although outside the package's exact domain" if outside else ""
+        return Finding("passed", f"{scores.numel()} scores bitwise identical{note}")
     if not outside:
         raise MismatchError(
-            f"scores differ by up to {difference:.3g}, in the domain in which they are promised to the bit",
-            hint="weights, golden files or code are not those that were packaged: check out the package's commit, then"
+            f"scores differ by up to {difference:.3g}, but must be bitwise identical in this domain",
+            hint="weights, golden files or code differ from the packaged ones: check out the package's commit, then"
             " `dvc pull --force package`",
         )
     tolerance = TOLERANCE[numerics.precision]
     bound = tolerance * float(scores.abs().max())
-    told = (
-        f"NOT to the bit, for {', '.join(outside)} differ{'s' if len(outside) == 1 else ''}: scores differ by up to"
-        f" {difference:.3g}, tolerance {bound:.3g} ({tolerance:g} of the largest)"
+    found = (
+        f"NOT bitwise identical, because {', '.join(outside)} differ{'s' if len(outside) == 1 else ''}: scores differ"
+        f" by up to {difference:.3g}, tolerance {bound:.3g} ({tolerance:g} of the largest)"
     )
     if not difference <= bound:
-        raise MismatchError(told, hint="verify where `environment.json` says; if that fails too, the model is another")
-    return Finding("noted", told)
+        raise MismatchError(
+            found, hint="verify on a machine as `environment.json` describes; if that fails too, it is another model"
+        )
+    return Finding("noted", found)
 
 
 def _faults(inputs: dict[str, Tensor], predictions: dict[str, Tensor], architecture: Architecture) -> list[str]:
-    """Why golden inputs and predictions could not be what the network reads and gives."""
+    """Shape and value errors in golden inputs and predictions."""
     if set(inputs) != {"x", "neighbours", "edges"} or set(predictions) != {"scores"}:
         return [f"they are named {', '.join(sorted(inputs))} and {', '.join(sorted(predictions))}"]
     x_ZSF, neighbours_DSK, edges_DSKE = inputs["x"], inputs["neighbours"], inputs["edges"]
@@ -73,9 +75,9 @@ def _faults(inputs: dict[str, Tensor], predictions: dict[str, Tensor], architect
         if list(tensor.shape) != wanted
     ]
     if neighbours_DSK.dtype != torch.int64 or ((neighbours_DSK < -1) | (neighbours_DSK >= stocks)).any():
-        faults.append(f"neighbours name stocks outside the {stocks} given")
+        faults.append(f"neighbours are outside the {stocks} stocks")
     if x_ZSF.isinf().any():
-        faults.append("x holds infinite values")
+        faults.append("x has infinite values")
     if not scores_DSP.isfinite().all():
-        faults.append("scores hold values that are not finite")
+        faults.append("scores have values that are not finite")
     return faults

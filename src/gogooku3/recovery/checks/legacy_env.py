@@ -1,6 +1,6 @@
-"""Environment variables that look like the knobs of the predecessor, which about 385 of them steered.
+"""Reports environment variables that look like options of the predecessor, which had about 385 of them.
 
-Nothing here reads them. Whoever sets one should know that it does nothing.
+Nothing here reads them; the report tells a user that a variable has no effect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gogooku3.recovery.checks.package_files import PackageFiles
 
 LEGACY_VARIABLES = {
-    # What they would have set → names. `train.recipe.loss` and the like are where these things stand today.
+    # What they would have set → names. Today these options are in `params.yaml`, such as `train.recipe.loss`.
     "loss": r"HWEIGHTS|\w+_WEIGHTS?|HORIZON_WEIGHT_\w+|(SHARPE|HUBER|SPEARMAN|LISTNET)_\w+",
     "model": r"(MODEL_)?(HIDDEN_SIZE|DROPOUT)|\w+_DROPOUT|SEQ_LEN|INPUT_DIM|PRED_HEAD_\w+|GAT_\w+|GRAPH_\w+",
     "training": (
@@ -28,26 +28,26 @@ LEGACY_VARIABLES = {
 
 
 def legacy_env(files: PackageFiles) -> Finding:
-    """No variable in the environment looks like an old knob, or each that does is named."""
+    """No environment variable looks like a legacy option; those that do are listed."""
     return ignored(files.variables)
 
 
 def ignored(names: Collection[str]) -> Finding:
-    """Names the variables that look like old knobs; their values are nobody's business, and change nothing."""
+    """Lists the variables that look like legacy options, without their values, which may be private."""
     details = tuple(
         {"variable": name, "kind": kind} for name in sorted(names) for kind in [legacy_option(name)] if kind is not None
     )
     if not details:
-        return Finding("passed", "none that looks like an old knob")
-    named = ", ".join(str(detail["variable"]) for detail in details)
+        return Finding("passed", "none that looks like a legacy option")
+    names_found = ", ".join(str(detail["variable"]) for detail in details)
     return Finding(
         "noted",
-        f"present and ignored: {named}",
+        f"present and ignored: {names_found}",
         "every number that decides a model is in `params.yaml`; unset them, or set it there (`dvc exp run -S`)",
         details,
     )
 
 
 def legacy_option(name: str) -> str | None:
-    """What a variable of this name would have set; None where it is no old knob."""
+    """What a variable of this name would have set; None if it is not a legacy option."""
     return next((kind for kind, pattern in LEGACY_VARIABLES.items() if re.fullmatch(pattern, name)), None)

@@ -1,4 +1,4 @@
-"""A package against `dvc.lock`: the hashes that the pipeline recorded when it made the package."""
+"""Checks a package against the hashes in `dvc.lock`, which the pipeline recorded when it made the package."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 
 TRAINED = paths.model_of(LAST_PHASE)
-"""Where the pipeline leaves the model that it then packages."""
+"""The folder of the trained model that the pipeline then packages."""
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 def lock(files: PackageFiles) -> Finding:
-    """Every file has the MD5 that `dvc.lock` records, and the model is the one that training left."""
+    """Every file has the MD5 that `dvc.lock` records, and the model is the trained one."""
     if files.lock is None:
-        return Finding("skipped", "no `dvc.lock` at hand", "name one with `--lock` to hold the package against it")
+        return Finding("skipped", "no `dvc.lock` given", "name one with `--lock` to check the package against it")
     recorded = _outputs(files.lock)
-    promised = {
+    packaged = {
         Path(path).relative_to(paths.PACKAGE).as_posix(): path
         for path in recorded
         if path.startswith(f"{paths.PACKAGE}/")
     }
-    if not promised:
+    if not packaged:
         raise MismatchError(
             f"`{files.lock}` records nothing under `{paths.PACKAGE}`",
             hint="run `dvc repro`, or name the package's own lock",
@@ -41,9 +41,9 @@ def lock(files: PackageFiles) -> Finding:
         for path in sorted(files.package.rglob("*"))
         if path.is_file() and path.name != ".gitignore"
     }
-    faults = [f"{name} is missing" for name in sorted(promised.keys() - found.keys())]
-    faults += [f"{name} is not recorded" for name in sorted(found.keys() - promised.keys())]
-    sources = [(name, path) for name, path in sorted(promised.items())]
+    faults = [f"{name} is missing" for name in sorted(packaged.keys() - found.keys())]
+    faults += [f"{name} is not recorded" for name in sorted(found.keys() - packaged.keys())]
+    sources = [(name, path) for name, path in sorted(packaged.items())]
     sources += [(name, f"{TRAINED}/{name}") for name in (CONFIG, WEIGHTS)]
     faults += [
         f"{name} has MD5 {found[name]}, `{path}` is recorded with {recorded.get(path, 'none')}"
@@ -59,13 +59,13 @@ def lock(files: PackageFiles) -> Finding:
 
 
 def _outputs(path: Path) -> dict[str, str]:
-    """MD5 of every output in a lock file, by its path."""
+    """MD5 of every output in a lock file, by path."""
     try:
         stages = yaml.safe_load(path.read_bytes())["stages"].values()
         return {str(out["path"]): str(out["md5"]) for stage in stages for out in stage.get("outs", ())}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"`{path}` is not a lock file of DVC: {error}", hint="restore it with `git checkout dvc.lock`"
+            f"`{path}` is not a DVC lock file: {error}", hint="restore it with `git checkout dvc.lock`"
         ) from None
 
 

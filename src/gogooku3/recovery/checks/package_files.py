@@ -1,4 +1,4 @@
-"""What is verified: a package, and what is at hand to hold it against."""
+"""The inputs of the checks: a package's parsed files, and a dataset and a lock file to compare them with."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gogooku3.errors import UserError
 from gogooku3.model.network import Architecture
 from gogooku3.model.weights import WEIGHTS, read_architecture, read_tensors
 
-# A cache file that was overwritten is delivered as it is, and DVC then takes the delivered copy for whole.
+# DVC checks out a corrupt cache file as it is, and then takes the copy in the working tree for intact.
 FETCH = (
-    "`gogooku3 audit --local --repair` mends the cache; then remove the damaged files and `dvc pull package`,"
-    " or bring the whole release: `gogooku3 recover TAG --from URL --to DIR`"
+    "repair the cache with `gogooku3 audit --local --repair`, then remove the damaged files and `dvc pull package`,"
+    " or recover the release: `gogooku3 recover TAG --from URL --to DIR`"
 )
 
 
 @dataclass(frozen=True)
 class PackageFiles:
-    """A package's folder with its files as they are read; each property raises `UserError` where a file is broken."""
+    """A package's folder and its parsed files; each property raises `UserError` if a file is damaged."""
 
     package: Path
     dataset: Path | None
     lock: Path | None
     variables: Collection[str]
-    """Names of the variables in the environment."""
+    """Names of environment variables."""
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What a verification says: one finding per check, one verdict over all of them."""
+"""Results of a verification: one finding per check, one verdict over all of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Outcome = Literal["passed", "failed", "skipped", "noted"]
-"""`skipped`: could not be checked, and why; `noted`: worth knowing, not against the package."""
+"""`skipped`: not checked, with the reason; `noted`: for information, not a failure."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found, with the values that matter."""
+    """The result of one check, with values."""
 
     outcome: Outcome
     found: str
     hint: str = ""
     details: tuple[Mapping[str, str | None], ...] = ()
-    """The same item by item, for programs."""
+    """The same, item by item, in a structured form."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check by name, and what it found."""
+    """A check's name and finding."""
 
     name: str
     finding: Finding
@@ -42,12 +42,12 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """True where no check failed."""
+        """Whether no check failed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """The checks that speak against the package."""
+        """The failed checks."""
         return tuple(check for check in self.checks if check.finding.outcome == "failed")
 
     def as_json(self) -> dict[str, Any]:

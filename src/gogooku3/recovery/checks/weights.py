@@ -1,4 +1,4 @@
-"""The weights of a package: readable, finite, of the shapes that the configuration asks for."""
+"""Checks a package's weights: readable, finite, and with the shapes of its configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARAMS = str(paths.PARAMS)
 
 
 def weights(files: PackageFiles) -> Finding:
-    """`model.safetensors` is a whole safetensors file."""
+    """`model.safetensors` is a complete safetensors file."""
     values = sum(tensor.numel() for tensor in files.weights.values())
     return Finding("passed", f"{len(files.weights)} tensors, {values:,} values")
 
@@ -45,38 +45,38 @@ def configuration(files: PackageFiles) -> Finding:
 
 
 def shapes(files: PackageFiles) -> Finding:
-    """Every tensor that the configuration asks for is there, with its shape and type, and no other."""
+    """The weights have exactly the configuration's tensors, with their shapes and dtypes."""
     try:
-        # A network without memory: a configuration may ask for more of it than there is.
+        # The meta device allocates no memory: a bad configuration may need more than this machine has.
         with torch.device("meta"):
             network = Network(files.architecture, seed=0)
         fill(network, files.weights, files.package / WEIGHTS)
     except MismatchError as error:
         return _misfit(files, error.message)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
-        return _misfit(files, f"no network can be built as `{CONFIG}` says: {error}")
-    return Finding("passed", f"every tensor as `{CONFIG}` asks")
+        return _misfit(files, f"no network can be built from `{CONFIG}`: {error}")
+    return Finding("passed", f"every tensor as in `{CONFIG}`")
 
 
-def _misfit(files: PackageFiles, told: str) -> Finding:
-    """The parameters on which configuration and weights disagree; what follows for single tensors comes last."""
-    asked, params = _asked(files.architecture), _params(files)
-    built = _built(files.weights, _switched(files.architecture))
+def _misfit(files: PackageFiles, reason: str) -> Finding:
+    """Lists the parameters on which configuration and weights disagree, then the mismatch of single tensors."""
+    configured, params = _configured(files.architecture), _params(files)
+    inferred = _inferred(files.weights, _optional_blocks(files.architecture))
     details = tuple(
-        {"parameter": name, CONFIG: str(value), WEIGHTS: str(built[name]), _PARAMS: params.get(name)}
-        for name, value in asked.items()
-        if name in built and built[name] != value
+        {"parameter": name, CONFIG: str(value), WEIGHTS: str(inferred[name]), _PARAMS: params.get(name)}
+        for name, value in configured.items()
+        if name in inferred and inferred[name] != value
     )
     faults = [
         f"`{each['parameter']}` is {each[CONFIG]} in `{CONFIG}`, {each[WEIGHTS]} in the weights"
         + (f", {each[_PARAMS]} in `{_PARAMS}`" if each[_PARAMS] else "")
         for each in details
     ]
-    return Finding("failed", "; ".join([*faults, told]), f"they come from different runs: {FETCH}", details)
+    return Finding("failed", "; ".join([*faults, reason]), f"they are from different runs: {FETCH}", details)
 
 
-def _asked(architecture: Architecture) -> dict[str, int | str]:
-    """What a configuration says of the parameters that shape tensors."""
+def _configured(architecture: Architecture) -> dict[str, int | str]:
+    """The configured parameters that determine the shapes of tensors."""
     backbone, norm, graph = architecture.backbone, architecture.adaptive_norm, architecture.graph
     return {
         "features": architecture.features,
@@ -84,17 +84,17 @@ def _asked(architecture: Architecture) -> dict[str, int | str]:
         "backbone.hidden_size": backbone.hidden_size,
         "backbone.heads": backbone.heads,
         "backbone.window": backbone.window,
-        **{name: _block(there) for name, there in _switched(architecture).items()},
+        **{name: _switch(on) for name, on in _optional_blocks(architecture).items()},
         **({} if norm is None else {"adaptive_norm.slice_length": norm.slice_length}),
         **({} if graph is None else {"graph.heads": graph.heads}),
     }
 
 
-def _built(tensors: dict[str, Tensor], blocks: Iterable[str]) -> dict[str, int | str]:
-    """What the tensors' shapes say of the same parameters, as far as they do.
+def _inferred(tensors: dict[str, Tensor], blocks: Iterable[str]) -> dict[str, int | str]:
+    """The same parameters inferred from the tensors' shapes, as far as possible.
 
     Args:
-        blocks: those that a network may have.
+        blocks: names of the network's optional blocks.
     """
 
     def size(name: str, axis: int) -> int:
@@ -111,30 +111,30 @@ def _built(tensors: dict[str, Tensor], blocks: Iterable[str]) -> dict[str, int |
         "adaptive_norm.slice_length": 2 * window // statistics if statistics else 0,
         "graph.heads": size("graph.attention_aD", 0),
     }
-    there = {name: _block(any(each.startswith(f"{name}.") for each in tensors)) for name in blocks}
-    return {name: value for name, value in sizes.items() if value} | there
+    switches = {name: _switch(any(each.startswith(f"{name}.") for each in tensors)) for name in blocks}
+    return {name: value for name, value in sizes.items() if value} | switches
 
 
-def _switched(architecture: Architecture) -> dict[str, bool]:
-    """The blocks that a network may have, and whether this one has them."""
+def _optional_blocks(architecture: Architecture) -> dict[str, bool]:
+    """The optional blocks of a network, and whether this one has them."""
     blocks = {name: value for name, value in asdict(architecture).items() if value is None or isinstance(value, dict)}
     return {name: value is not None for name, value in blocks.items() if name != "backbone"}
 
 
-def _block(there: bool) -> str:
-    return "on" if there else "off"
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
 
 
 def _params(files: PackageFiles) -> dict[str, str]:
-    """What `params.yaml` beside the lock file says of them, in its section `model`; nothing where it cannot be read."""
+    """The same parameters in section `model` of `params.yaml` next to the lock file; empty if it cannot be read."""
     if files.lock is None:
         return {}
     with suppress(ConfigError):
         params = config.load_released(files.lock.with_name(_PARAMS))
-        named = {
+        values = {
             f"{block}.{name}": value for block, part in asdict(params.model).items() for name, value in part.items()
         }
-        return {name: str(value) for name, value in (named | {"horizons": len(params.dataset.horizons)}).items()}
+        return {name: str(value) for name, value in (values | {"horizons": len(params.dataset.horizons)}).items()}
     return {}
 
 

@@ -1,7 +1,7 @@
-"""Two datasets side by side: columns and settings from their JSON files, months by their hashes, then by their values.
+"""Compares two datasets: columns and settings from their JSON files, months by hash, then value by value.
 
-A month whose hash in `contents.json` is the same on both sides is not read. The others are read one after the other,
-so that memory holds two files at most.
+A month with the same hash in both `contents.json` is not read. The others are read one at a time, so at most two files
+are in memory.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from gogooku3.dataset.schema import KEY, Column, Schema
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.checks.features import compare as compare_features
 from gogooku3.recovery.dataset_diff import month
-from gogooku3.recovery.dataset_diff.side import Files, Side, document, opened, schema
+from gogooku3.recovery.dataset_diff.side import Files, Side, document, open_side, schema
 from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.storage.scan import Progress
 
 _KEYS = {"features": tuple(KEY), "targets": tuple(KEY), "graph": (*KEY, "Rank")}
-"""What names a row, by kind of file."""
+"""The key columns of a row, by kind of file."""
 
 
 @dataclass(frozen=True)
 class ColumnChange:
     """A column of features or targets that is `added`, `removed`, `retyped`, `reordered` or `redefined`.
 
-    `old` and `new` say how each side has it: its type, the column that stands in its place, or its definition.
+    `old` and `new` are its type, the column at its position, or its definition, on each side.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class Months:
-    """The months of one kind of file: those that one side has, those that differ, and how many are the same."""
+    """The months of one kind of file: added, removed and changed ones, and the number of identical ones."""
 
     kind: str
     added: list[str]
@@ -57,7 +57,7 @@ class DatasetDiff:
 
     columns: list[ColumnChange]
     settings: list[Change]
-    """Neighbours, clip, splits, and what was fitted on the training sessions."""
+    """Neighbours, clip, splits, and statistics fitted on the training sessions."""
     months: list[Months]
 
     @property
@@ -70,18 +70,18 @@ class DatasetDiff:
 def dataset_diff(
     here: Path, old: str, new: str = WORKSPACE, progress: Progress = lambda _what, _done, _total: None
 ) -> DatasetDiff:
-    """Compares two datasets, each the folder, the revision or the `workspace` of a name.
+    """Compares two datasets, each given as a folder, a revision or `workspace`.
 
     Args:
-        here: a folder, from which names of folders are seen, and in whose repository revisions are.
+        here: folder names are relative to it, and revisions are of its repository.
 
     Raises:
         GitError: a name is neither a folder nor a revision.
-        DataError: a side is no dataset, or files of it are nowhere whole.
-        MismatchError: a file is not what its dataset's schema or table of contents says.
+        DataError: a side is not a dataset, or no source has an intact copy of one of its files.
+        MismatchError: a file does not match its dataset's schema or table of contents.
         StoreError: a remote that may have the files cannot be reached.
     """
-    with opened(old, here) as one, opened(new, here) as two:
+    with open_side(old, here) as one, open_side(new, here) as two:
         schemas = schema(one), schema(two)
         return DatasetDiff(
             columns=_columns(*schemas),
@@ -96,9 +96,9 @@ def _columns(old: Schema, new: Schema) -> list[ColumnChange]:
     return [
         *(_feature(change) for change in compare_features(old, new)),
         *(
-            ColumnChange("features", "redefined", one.name, _meaning(one), _meaning(other))
+            ColumnChange("features", "redefined", one.name, _definition(one), _definition(other))
             for one, other in pairs
-            if one.kind == other.kind and _meaning(one) != _meaning(other)
+            if one.kind == other.kind and _definition(one) != _definition(other)
         ),
         *(
             ColumnChange("targets", "added" if each.old is None else "removed", each.name, each.old, each.new)
@@ -108,7 +108,7 @@ def _columns(old: Schema, new: Schema) -> list[ColumnChange]:
 
 
 def _feature(change: Mapping[str, str | None]) -> ColumnChange:
-    """What a dataset lacks beside a package was removed since the old side."""
+    """Converts a difference between package and dataset: a `missing` column is `removed` from the old side."""
     kind = "removed" if change["change"] == "missing" else str(change["change"])
     return ColumnChange("features", kind, str(change["column"]), change["package"], change["dataset"])
 
@@ -117,7 +117,7 @@ def _types(schema: Schema) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in schema.target_columns.items()}
 
 
-def _meaning(column: Column) -> str:
+def _definition(column: Column) -> str:
     return f"{column.family}, lookback {column.lookback}: {column.definition}"
 
 
@@ -164,7 +164,7 @@ def _months_of(kind: str, names: Iterable[str]) -> list[str]:
 def _compared(
     name: str, sides: tuple[Side, Side], schemas: tuple[Schema, Schema], files: tuple[Files, Files]
 ) -> month.Month:
-    """Reads a month of both sides; both frames are gone when it returns."""
+    """Reads and compares a month of both sides; both frames are freed on return."""
     old, new = (
         _frame(side, name, schema.columns(name), entries)
         for side, schema, entries in zip(sides, schemas, files, strict=True)
@@ -173,5 +173,5 @@ def _compared(
 
 
 def _frame(side: Side, name: str, columns: dict[str, pl.DataType], files: Files) -> pl.DataFrame:
-    with side.holding(name) as folder:
+    with side.folder_with(name) as folder:
         return Contents(folder, files).frame(name, columns)

@@ -1,4 +1,4 @@
-"""Two files of one month, value by value."""
+"""Compares two files of one month value by value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gogooku3.dataset.elementwise import Bools
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows are concerned, and the first of them."""
+    """A number of rows, and the first of them."""
 
     count: int
     date: str
@@ -22,7 +22,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Month:
-    """What differs in a month that both sides have."""
+    """The differences in a month that both sides have."""
 
     month: str
     removed: Rows | None
@@ -30,19 +30,22 @@ class Month:
     added: Rows | None
     """Rows that only the new side has."""
     values: dict[str, Rows]
-    """By column that both sides have: rows of both sides in which its bits differ."""
+    """By shared column: the shared rows in which its values are not bitwise identical."""
 
 
 def compare(month: str, old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str]) -> Month:
-    """Compares two frames that are sorted by `key`, of which no row stands twice.
+    """Compares two frames that are sorted by `key`, without duplicates.
 
     Two missing values (NaN) are equal; 0.0 and −0.0 are not.
     """
     left, right = (side.select(*key).with_row_index("row") for side in (old, new))
-    both = left.join(right, on=list(key), how="inner", suffix="_new", maintain_order="left")
+    shared_rows = left.join(right, on=list(key), how="inner", suffix="_new", maintain_order="left")
     shared = [name for name in old.columns if name in new.columns and name not in key]
-    differing = {name: _differing(old[name].gather(both["row"]), new[name].gather(both["row_new"])) for name in shared}
-    values = {name: _rows(both.filter(differs)) for name, differs in differing.items()}
+    differing = {
+        name: _differing(old[name].gather(shared_rows["row"]), new[name].gather(shared_rows["row_new"]))
+        for name in shared
+    }
+    values = {name: _rows(shared_rows.filter(differs)) for name, differs in differing.items()}
     return Month(
         month,
         removed=_rows(left.join(right, on=list(key), how="anti", maintain_order="left")),
@@ -58,7 +61,7 @@ def _rows(frame: pl.DataFrame) -> Rows | None:
 
 
 def _differing(old: pl.Series, new: pl.Series) -> Bools:
-    """Which values of two columns of one type differ in a bit."""
+    """Which values of two columns of one type are not bitwise identical."""
     if old.dtype == pl.Float32:
         differs: Bools = old.to_numpy().view(np.uint32) != new.to_numpy().view(np.uint32)
         return differs

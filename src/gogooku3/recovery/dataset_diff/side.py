@@ -1,5 +1,4 @@
-"""A dataset to be compared: a folder, or what a revision recorded, of which only the files that are asked for are
-brought."""
+"""One side of a comparison: a dataset in a folder, or one that a revision recorded, whose files are fetched on demand."""
 
 from __future__ import annotations
 
@@ -30,76 +29,76 @@ class Side(Protocol):
     """A dataset whose files can be read one by one."""
 
     def files(self) -> Files:
-        """The table of contents; raises `DataError` where it is absent, broken, or not that of the files."""
+        """The table of contents; raises `DataError` if it is absent, damaged, or does not match the files."""
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[Path]:
-        """A folder that holds a file of the dataset under its name, to be read within the block."""
+    def folder_with(self, name: str) -> Iterator[Path]:
+        """Context manager for a folder that contains a file of the dataset, to be read within the block."""
 
 
-class Folder:
-    """A dataset that lies in a folder."""
+class DatasetFolder:
+    """A dataset in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def files(self) -> Files:
-        """The table of contents, held against the files that are there."""
+        """The table of contents, checked against the existing files."""
         return Contents.read(self._folder).files
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[Path]:
+    def folder_with(self, name: str) -> Iterator[Path]:
         """The dataset's own folder."""
         yield self._folder
 
 
-class Recorded:
-    """A dataset that a revision recorded, in the local cache or in the remotes; each file is hashed on the way."""
+class RecordedDataset:
+    """A dataset that a revision recorded, from the local cache or the remotes; each file is hashed on the way."""
 
     def __init__(self, listing: Mapping[str, str], stores: Stores, folder: Path) -> None:
         self._listing, self._stores, self._folder = listing, stores, folder
 
     def files(self) -> Files:
         """The table of contents."""
-        with self.holding(CONTENTS) as folder:
+        with self.folder_with(CONTENTS) as folder:
             files: Files = read_json(folder / CONTENTS)
         return files
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[Path]:
-        """A temporary folder, into which the file is brought."""
+    def folder_with(self, name: str) -> Iterator[Path]:
+        """A temporary folder, into which the file is fetched."""
         if name not in self._listing:
             raise DataError(f"the dataset in `{self._folder.name}` has no `{name}`", hint="compare another revision")
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stores.bring(self._listing[name], path)
+        self._stores.fetch(self._listing[name], path)
         yield self._folder
         path.unlink()
 
 
 class Stores:
-    """The local cache, then the remotes, each opened when it is first needed."""
+    """The local cache, then the remotes, each opened on first use."""
 
     def __init__(self, root: Path, remotes: Iterator[Store]) -> None:
         self._opened = [open_cache(root)]
         self._remotes = remotes
 
-    def bring(self, oid: str, path: Path) -> None:
-        """Writes a good copy of an object into a file.
+    def fetch(self, oid: str, path: Path) -> None:
+        """Writes an intact copy of an object into a file.
 
         Raises:
-            DataError: nobody has one.
+            DataError: no store has one.
             StoreError: a remote that may have one cannot be reached.
         """
         for store in self._each():
             with path.open("wb") as sink:
-                held = store.digest(oid, sink)
-            if held is not None and held.md5 == oid.removesuffix(".dir"):
+                stored = store.digest(oid, sink)
+            if stored is not None and stored.md5 == oid.removesuffix(".dir"):
                 return
         path.unlink()
         raise DataError(
-            f"object {oid} of the dataset is nowhere whole: not in the local cache, not in a remote",
-            hint="whoever has it can bring it to the bucket: `gogooku3 audit --repair`",
+            f"neither the local cache nor a remote has an intact copy of object {oid} of the dataset",
+            hint="upload it from a clone that has it: `gogooku3 audit --repair`",
         )
 
     def _each(self) -> Iterator[Store]:
@@ -110,16 +109,16 @@ class Stores:
 
 
 @contextmanager
-def opened(name: str, here: Path) -> Iterator[Side]:
-    """The dataset in a folder, at a revision of the repository around `here`, or in its working tree (`workspace`).
+def open_side(name: str, here: Path) -> Iterator[Side]:
+    """Opens the dataset in a folder, at a revision of the repository of `here`, or in its working tree (`workspace`).
 
     Raises:
         GitError: the name is neither a folder nor a revision.
-        DataError: the revision recorded no dataset, or nobody has its listing whole.
+        DataError: the revision recorded no dataset, or no source has an intact copy of its listing.
         StoreError: a remote that may have it cannot be reached.
     """
     if (here / name).is_dir():
-        yield Folder(here / name)
+        yield DatasetFolder(here / name)
         return
     try:
         root = git.toplevel(here)
@@ -130,38 +129,38 @@ def opened(name: str, here: Path) -> Iterator[Side]:
             hint="name the folder of a dataset, a tag, a commit or a branch, or `workspace`",
         ) from None
     if commit is None:
-        yield Folder(root / paths.DATASET)
+        yield DatasetFolder(root / paths.DATASET)
         return
     with temporary_folder(_PREFIX) as folder, open_sources(root) as remotes:
         stores = Stores(root, remotes)
-        place = folder / "files" / name.replace("/", "-")
-        yield Recorded(_listing(root, name, commit, stores, folder / "listing"), stores, place)
+        files = folder / "files" / name.replace("/", "-")
+        yield RecordedDataset(_listing(root, name, commit, stores, folder / "listing"), stores, files)
 
 
-def _listing(root: Path, name: str, commit: str, stores: Stores, place: Path) -> dict[str, str]:
-    """The objects of a recorded dataset by the names of its files."""
+def _listing(root: Path, name: str, commit: str, stores: Stores, copy: Path) -> dict[str, str]:
+    """The objects of a recorded dataset by file name."""
     recorded = next((output for output in outputs(root, commit) if Path(output.path) == paths.DATASET), None)
     if recorded is None:
         raise DataError(
             f"`{name}` recorded no `{paths.DATASET}`", hint="name a revision whose `dvc.lock` has one: `gogooku3 tiers`"
         )
-    stores.bring(recorded.md5, place)
-    listing = entries(recorded.md5, place.read_bytes())
+    stores.fetch(recorded.md5, copy)
+    listing = entries(recorded.md5, copy.read_bytes())
     if listing is None:
         raise DataError(
-            f"the listing of `{paths.DATASET}` at `{name}` ({recorded.md5}) is none",
-            hint="trust nothing of this revision",
+            f"the listing of `{paths.DATASET}` at `{name}` ({recorded.md5}) is not valid",
+            hint="do not trust this revision",
         )
     return {entry.path: entry.md5 for entry in listing}
 
 
 def schema(side: Side) -> Schema:
     """The schema of a dataset; raises `DataError` and `MismatchError` as `Schema.read` does."""
-    with side.holding("schema.json") as folder:
+    with side.folder_with("schema.json") as folder:
         return Schema.read(folder / "schema.json")
 
 
 def document(side: Side, name: str) -> Any:
-    """One of a dataset's JSON files; raises `DataError` where it is absent or not JSON."""
-    with side.holding(name) as folder:
+    """One of a dataset's JSON files; raises `DataError` if it is absent or not JSON."""
+    with side.folder_with(name) as folder:
         return read_json(folder / name)

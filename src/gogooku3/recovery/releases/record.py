@@ -124,7 +124,7 @@ def measured(root: Path, rev: str, split: str) -> Measured:
     table = _metrics(root, rev, split)
     if not (table.first and table.last and table.sharpe != metrics.Sharpe() and table.rank_ic):
         raise DataError(
-            f"`{paths.metrics_of(split)}` of commit {rev[:10]} lacks metrics that the evaluation writes: from, to, sharpe,"
+            f"`{paths.metrics_of(split)}` of commit {rev[:10]} lacks metrics of the evaluation: from, to, sharpe,"
             " rank_ic",
             hint="write it again with `dvc repro evaluate`",
         )
@@ -132,7 +132,7 @@ def measured(root: Path, rev: str, split: str) -> Measured:
 
 
 def compared(root: Path, rev: str) -> Measured:
-    """The validation metrics of an earlier release, as far as its version has them; raises `DataError` without a file."""
+    """The validation metrics of an earlier release, as far as it has them; raises `DataError` without a file."""
     return _measured(_metrics(root, rev, "validation"))
 
 

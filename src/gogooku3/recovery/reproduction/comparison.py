@@ -1,4 +1,4 @@
-"""What a pipeline wrote here, held against what a commit records: output by output, and where the two part first."""
+"""Compares a pipeline's outputs here with those that a commit records, and finds where they first differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gogooku3.recovery.storage.store import Store
 
 @dataclass(frozen=True)
 class Compared:
-    """One output's hash as recorded and as it came out here (None: it did not)."""
+    """One output's hash as recorded and here; None if it was not written here."""
 
     path: str
     recorded: str
@@ -28,7 +28,7 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        """Whether every bit is the same, in a directory that of each file."""
+        """Whether the output is bitwise identical, for a directory in every file."""
         return self.recorded == self.here
 
 
@@ -38,7 +38,7 @@ class ComparedStage:
 
     stage: str
     absent: tuple[str, ...]
-    """Inputs that are not here: with any, the stage was not run, and its outputs are the recorded ones."""
+    """Missing inputs: if there are any, the stage was not run, and its outputs are the recorded ones."""
     outputs: tuple[Compared, ...]
 
     @property
@@ -49,18 +49,18 @@ class ComparedStage:
 
 @dataclass(frozen=True)
 class Difference:
-    """One file that came out differently, and where it does first."""
+    """One file that differs, and its first difference."""
 
     path: str
     first: FirstDifference | None
     note: str = ""
-    """Why the place cannot be told, or how many files of the directory differ."""
+    """Why the first difference is unknown, or how many files of the directory differ."""
 
 
 def compare(
     recorded: Iterable[Stage], here: Iterable[Stage], absent: Mapping[str, Sequence[str]]
 ) -> tuple[ComparedStage, ...]:
-    """Every recorded output with what was written here, in the order of the pipeline."""
+    """Every recorded output with the hash of the output here, in pipeline order."""
     written = {path: md5 for stage in here for path, md5 in stage.outs.items()}
     return tuple(
         ComparedStage(
@@ -73,35 +73,35 @@ def compare(
 
 
 def explain(root: Path, commit: str, stage: ComparedStage, also: Sequence[Path] = ()) -> tuple[Difference, ...]:
-    """Where each output of a stage that differs does so first; histories, which tell the step, before all others.
+    """The first difference of each differing output of a stage; training histories, which show the step, come first.
 
-    Recorded files come from Git or from the first place that has them whole.
+    Recorded files come from Git or from the first source with an intact copy.
 
     Args:
         root: the clone in which the stage was run.
-        commit: what was recorded.
-        also: where else recorded files may be: see `open_sources`.
+        commit: the commit with the recorded outputs.
+        also: additional sources of recorded files: see `open_sources`.
     """
     with open_sources(root, also) as sources, tempfile.TemporaryDirectory() as folder:
         stores: list[Store] = []
-        with suppress(StoreError):  # what was opened before the error counts; a file that cannot be had is named
+        with suppress(StoreError):  # stores opened before the error are used; a file that none of them has is reported
             for source in sources:
                 stores.append(source)
-        evidence = _Evidence(root, commit, stores, Path(folder) / "recorded")
-        found = [evidence.output(output) for output in stage.outputs if not output.same]
-    return tuple(sorted(found, key=lambda each: (not each.path.endswith("history.json"), each.path)))
+        recorded = _RecordedFiles(root, commit, stores, Path(folder) / "recorded")
+        differences = [recorded.compare(output) for output in stage.outputs if not output.same]
+    return tuple(sorted(differences, key=lambda each: (not each.path.endswith("history.json"), each.path)))
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    """Recorded files, fetched one by one."""
+class _RecordedFiles:
+    """Recorded files, fetched one at a time, and compared with those here."""
 
     root: Path
     commit: str
     stores: list[Store]
     copy: Path
 
-    def output(self, output: Compared) -> Difference:
+    def compare(self, output: Compared) -> Difference:
         if output.here is None or not (self.root / output.path).exists():
             return Difference(output.path, None, "it was not written here")
         if not output.recorded.endswith(".dir"):
@@ -109,11 +109,11 @@ class _Evidence:
         recorded = next((listing for store in self.stores if (listing := _listing(store, output.recorded))), None)
         here = _listing(open_cache(self.root), output.here)
         if recorded is None or here is None:
-            return Difference(output.path, None, f"no place asked has its recorded listing, {output.recorded}")
+            return Difference(output.path, None, f"no source has its recorded listing, {output.recorded}")
         return self._directory(output.path, _by_path(recorded), _by_path(here))
 
     def _directory(self, path: str, recorded: dict[str, str], here: dict[str, str]) -> Difference:
-        """The first file, by its path, that differs or that one side lacks."""
+        """The first file, by path, that differs or that one side lacks."""
         names = sorted(recorded.keys() | here.keys())
         differing = [name for name in names if recorded.get(name) != here.get(name)]
         first = differing[0]
@@ -121,21 +121,22 @@ class _Evidence:
         if first not in recorded or first not in here:
             side = "not recorded" if first in here else "not written here"
             return Difference(f"{path}/{first}", None, f"it is {side}; {count}")
-        found = self._file(f"{path}/{first}", recorded[first])
-        return Difference(found.path, found.first, "; ".join(part for part in (found.note, count) if part))
+        difference = self._file(f"{path}/{first}", recorded[first])
+        note = "; ".join(part for part in (difference.note, count) if part)
+        return Difference(difference.path, difference.first, note)
 
     def _file(self, path: str, md5: str) -> Difference:
-        held_by_git = git.show(self.root, self.commit, path)
-        if held_by_git is not None:
-            self.copy.write_text(held_by_git, encoding="utf-8", errors="surrogateescape", newline="")
-        elif not any(self._copied(store, md5) for store in self.stores):
-            return Difference(path, None, f"no place asked has the recorded file, {md5}")
+        text = git.show(self.root, self.commit, path)
+        if text is not None:
+            self.copy.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+        elif not any(self._fetch(store, md5) for store in self.stores):
+            return Difference(path, None, f"no source has the recorded file, {md5}")
         return Difference(path, first_difference(self.copy, self.root / path, path))
 
-    def _copied(self, store: Store, md5: str) -> bool:
+    def _fetch(self, store: Store, md5: str) -> bool:
         with suppress(StoreError), self.copy.open("wb") as sink:
-            held = store.digest(md5, sink)
-            return held is not None and held.md5 == md5
+            stored = store.digest(md5, sink)
+            return stored is not None and stored.md5 == md5
         return False
 
 

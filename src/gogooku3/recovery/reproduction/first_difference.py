@@ -1,17 +1,17 @@
-"""Where two files that should be the same part for the first time, in the terms of what they hold.
+"""Finds the first difference of two files that should be identical, in terms of their content.
 
 =============  =======================================================================================================
 history.json   phase, epoch, step: the first batch, loss, gradient norm, hash of weights or validation that differs, in
-               the order of training; what else than the numbers differs in the domain in which they are exact
+               the order of training; and the first difference of their numerical environments
 .safetensors   the first tensor by name, its first element; how many tensors differ, and by how much
-.parquet       the month that the file is named by, the first column, its first row by key
+.parquet       the month in the file's name, the first column, its first row by key
 .csv           the first row, its first column
 .json          the dotted key
 other text     the line
 anything else  the byte
 =============  =======================================================================================================
 
-Nothing is computed with the numbers that are read but their differences: numerics need not be pinned.
+Only differences of numbers are computed, so numerics need not be pinned.
 """
 
 from __future__ import annotations
@@ -31,55 +31,55 @@ import polars as pl
 from safetensors import safe_open
 
 KEYS = ("Date", "Code")
-"""The columns by which a row of a dataset is known."""
+"""The key columns of a dataset's rows."""
 
-Place = dict[str, str | int]
-"""From the whole to the part, such as `epoch`, then `step`."""
+Position = dict[str, str | int]
+"""A position in a file, from coarse to fine, such as `epoch`, then `step`."""
 
 _ABSENT = object()
 
 
 @dataclass(frozen=True)
 class FirstDifference:
-    """The first place in which two files differ."""
+    """The first difference of two files."""
 
-    where: Place
+    where: Position
     recorded: str | None
-    """What stands there in the recorded file; None: nothing."""
+    """The value in the recorded file; None if it has none."""
     here: str | None
     extent: str = ""
-    """How much else differs."""
+    """The extent of all differences."""
 
     def __str__(self) -> str:
-        place = ", ".join(str(value) if name == "value" else f"{name} {value}" for name, value in self.where.items())
+        position = ", ".join(str(value) if name == "value" else f"{name} {value}" for name, value in self.where.items())
         values = f"{self.recorded or 'nothing'} recorded, {self.here or 'nothing'} here"
-        return f"{place}: {values}" + (f"; {self.extent}" if self.extent else "")
+        return f"{position}: {values}" + (f"; {self.extent}" if self.extent else "")
 
 
 def first_difference(recorded: Path, here: Path, name: str) -> FirstDifference:
-    """The first divergence of two files that differ in at least one byte.
+    """The first difference of two files that differ in at least one byte.
 
-    A file that is not what its name says is compared byte by byte.
+    A file that does not have the format of its name is compared byte by byte.
 
     Args:
-        name: the path under which both are known: what they hold follows from it.
+        name: the path of both files, which determines their format.
     """
     kind = "history.json" if Path(name).name == "history.json" else Path(name).suffix
     for compare in (_KINDS.get(kind), _text):
         try:
-            found = compare(recorded, here, name) if compare else None
+            difference = compare(recorded, here, name) if compare else None
         except Exception:
-            # What one side holds may be anything: whatever it makes a reader raise, bytes can be compared.
-            found = None
-        if found is not None:
-            return found
+            # A file may have any content: after any exception of a reader, the bytes are compared.
+            difference = None
+        if difference is not None:
+            return difference
     return _bytes(recorded, here)
 
 
 def _history(recorded: Path, here: Path, name: str) -> FirstDifference | None:
-    """Every number of a phase in the order in which training came by it."""
+    """Compares every number of a phase in training order."""
     old, new = (json.loads(path.read_bytes()) for path in (recorded, here))
-    for mine, other in zip_longest(_trained(old), _trained(new)):
+    for mine, other in zip_longest(_training_values(old), _training_values(new)):
         if mine != other:
             where, value = mine or other
             new_value = other[1] if other and other[0] == where else None
@@ -88,30 +88,30 @@ def _history(recorded: Path, here: Path, name: str) -> FirstDifference | None:
     return _json(recorded, here, name)
 
 
-def _trained(history: dict[str, Any]) -> Iterator[tuple[Place, float | str]]:
+def _training_values(history: dict[str, Any]) -> Iterator[tuple[Position, float | str]]:
     """Batches, losses, gradient norms, hashes of weights and validations, with epoch and step."""
     losses, norms = history["step_losses"], history["gradient_norms"]
-    prints = {(each["epoch"], each["step"]): each for each in history["fingerprints"]}
-    begin = 0
+    fingerprints = {(each["epoch"], each["step"]): each for each in history["fingerprints"]}
+    start = 0
     for epoch in history["epochs"]:
         number = epoch["epoch"]
         for step in range(epoch["steps"]):
-            at: Place = {"epoch": number, "step": step}
-            taken = prints.get((number, step))
-            if taken:
-                yield at | {"value": "batch"}, taken["batch"]
-            yield at | {"value": "loss"}, losses[begin + step]
-            yield at | {"value": "gradient norm"}, norms[begin + step]
-            if taken:
-                yield at | {"value": "weights"}, taken["weights"]
+            at: Position = {"epoch": number, "step": step}
+            fingerprint = fingerprints.get((number, step))
+            if fingerprint:
+                yield at | {"value": "batch"}, fingerprint["batch"]
+            yield at | {"value": "loss"}, losses[start + step]
+            yield at | {"value": "gradient norm"}, norms[start + step]
+            if fingerprint:
+                yield at | {"value": "weights"}, fingerprint["weights"]
         yield {"epoch": number, "value": "validation RankIC"}, epoch["validation_rank_ic"]
-        begin += epoch["steps"]
+        start += epoch["steps"]
 
 
 def _domains(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What differs in the domains in which two histories are exact: why their numbers may."""
-    found = _leaf(old["environment"], new["environment"], "")
-    return f"another domain, in which equal bits are not promised: {found}" if found else ""
+    """The first difference of the two numerical environments, a reason for different numbers; empty if none."""
+    difference = _leaf(old["environment"], new["environment"], "")
+    return f"another domain, in which results need not be bitwise identical: {difference}" if difference else ""
 
 
 def _tensors(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
@@ -121,7 +121,7 @@ def _tensors(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
         differing, largest = 0, 0.0
         for name in names:
             pair = [file.get_tensor(name) if name in file.keys() else None for file in (old, new)]  # noqa: SIM118
-            if _same(*pair):
+            if _bitwise_equal(*pair):
                 continue
             differing += 1
             largest = max(largest, _largest(*pair))
@@ -132,17 +132,22 @@ def _tensors(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
     return FirstDifference(first.where, first.recorded, first.here, f"{differing} of {len(names)} tensors differ{by}")
 
 
-def _same(old: np.ndarray | None, new: np.ndarray | None) -> bool:
-    return old is not None and new is not None and _form(old) == _form(new) and old.tobytes() == new.tobytes()
+def _bitwise_equal(old: np.ndarray | None, new: np.ndarray | None) -> bool:
+    return (
+        old is not None
+        and new is not None
+        and _dtype_and_shape(old) == _dtype_and_shape(new)
+        and old.tobytes() == new.tobytes()
+    )
 
 
-def _form(tensor: np.ndarray | None) -> str | None:
+def _dtype_and_shape(tensor: np.ndarray | None) -> str | None:
     return None if tensor is None else f"{tensor.dtype}{list(tensor.shape)}"
 
 
 def _largest(old: np.ndarray | None, new: np.ndarray | None) -> float:
-    """Largest finite difference of two tensors of one form, 0 for others."""
-    if old is None or new is None or _form(old) != _form(new) or old.size == 0:
+    """Largest finite difference of two tensors with the same dtype and shape, 0 for others."""
+    if old is None or new is None or _dtype_and_shape(old) != _dtype_and_shape(new) or old.size == 0:
         return 0.0
     with np.errstate(invalid="ignore"):
         gap = np.abs(old.astype(np.float64) - new.astype(np.float64))
@@ -150,23 +155,23 @@ def _largest(old: np.ndarray | None, new: np.ndarray | None) -> float:
 
 
 def _element(name: str, old: np.ndarray | None, new: np.ndarray | None) -> FirstDifference:
-    """The first element, in the order of memory, whose bits differ; the forms where these do."""
-    if old is None or new is None or _form(old) != _form(new):
-        return FirstDifference({"tensor": name}, _form(old), _form(new))
+    """The first element, in memory order, that is not bitwise identical; dtypes and shapes if these differ."""
+    if old is None or new is None or _dtype_and_shape(old) != _dtype_and_shape(new):
+        return FirstDifference({"tensor": name}, _dtype_and_shape(old), _dtype_and_shape(new))
     bits = [np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).reshape(old.size, -1) for tensor in (old, new)]
-    place = int(np.flatnonzero((bits[0] != bits[1]).any(axis=1))[0])
-    index = ", ".join(str(axis) for axis in np.unravel_index(place, old.shape))
-    values = (_shown(tensor.reshape(-1)[place].item()) for tensor in (old, new))
+    position = int(np.flatnonzero((bits[0] != bits[1]).any(axis=1))[0])
+    index = ", ".join(str(axis) for axis in np.unravel_index(position, old.shape))
+    values = (_shown(tensor.reshape(-1)[position].item()) for tensor in (old, new))
     return FirstDifference({"tensor": name, "element": f"[{index}]"}, next(values), next(values))
 
 
 def _table(recorded: Path, here: Path, name: str) -> FirstDifference | None:
     old, new = pl.read_parquet(recorded), pl.read_parquet(here)
     month = Path(name).stem
-    at: Place = {"month": month} if re.fullmatch(r"\d{4}-\d{2}", month) else {}
-    for place, (mine, other) in enumerate(zip_longest(_columns(old), _columns(new))):
+    at: Position = {"month": month} if re.fullmatch(r"\d{4}-\d{2}", month) else {}
+    for index, (mine, other) in enumerate(zip_longest(_columns(old), _columns(new))):
         if mine != other:
-            return FirstDifference(at | {"column": place + 1}, mine, other)
+            return FirstDifference(at | {"column": index + 1}, mine, other)
     if old.height != new.height:
         return FirstDifference(at | {"rows": "in all"}, str(old.height), str(new.height))
     differing = [column for column in old.columns if not _rows(old[column], new[column]).is_empty()]
@@ -174,7 +179,7 @@ def _table(recorded: Path, here: Path, name: str) -> FirstDifference | None:
         return None
     rows = _rows(old[differing[0]], new[differing[0]])
     row, column = int(rows[0]), differing[0]
-    keys: Place = {key: str(old[key][row]) for key in KEYS if key in old.columns and key not in differing}
+    keys: Position = {key: str(old[key][row]) for key in KEYS if key in old.columns and key not in differing}
     where = at | {"column": column} | (keys or {"row": row + 1})
     extent = f"{len(rows)} of {old.height} rows differ in it; {len(differing)} of {old.width} columns differ"
     return FirstDifference(where, _shown(old[column][row]), _shown(new[column][row]), extent)
@@ -185,7 +190,7 @@ def _columns(frame: pl.DataFrame) -> list[str]:
 
 
 def _rows(old: pl.Series, new: pl.Series) -> pl.Series:
-    """Rows in which two columns differ; bits count, so that 0.0 is not -0.0."""
+    """Rows in which two columns are not bitwise identical: 0.0 differs from -0.0."""
     if old.dtype in (pl.Float32, pl.Float64):
         kind = pl.UInt32 if old.dtype == pl.Float32 else pl.UInt64
         old, new = (column.reinterpret(dtype=kind) for column in (old, new))
@@ -198,10 +203,10 @@ def _rows_of_text(recorded: Path, here: Path, _name: str) -> FirstDifference | N
     for number, (mine, other) in enumerate(zip_longest(old, new)):
         if mine is None or other is None:
             return FirstDifference({"rows": "in all"}, str(len(old) - 1), str(len(new) - 1))
-        for place, (value, new_value) in enumerate(zip_longest(mine, other)):
+        for index, (value, new_value) in enumerate(zip_longest(mine, other)):
             if value != new_value:
-                column = header[place] if place < len(header) else str(place + 1)
-                where: Place = {"row": number, "column": column} if number else {"column": place + 1}
+                column = header[index] if index < len(header) else str(index + 1)
+                where: Position = {"row": number, "column": column} if number else {"column": index + 1}
                 return FirstDifference(where, value, new_value)
     return None
 
@@ -211,18 +216,18 @@ def _json(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
 
 
 def _leaf(old: Any, new: Any, key: str) -> FirstDifference | None:
-    """The first leaf that differs, in the order of the recorded file; what only the other side has comes last."""
+    """The first leaf that differs, in the order of the recorded file, then leaves that only the other file has."""
     if isinstance(old, dict) and isinstance(new, dict):
         names = [*old, *(name for name in new if name not in old)]
         pairs = [(f"{key}.{name}" if key else name, old.get(name, _ABSENT), new.get(name, _ABSENT)) for name in names]
     elif isinstance(old, list) and isinstance(new, list):
-        together = enumerate(zip_longest(old, new, fillvalue=_ABSENT))
-        pairs = [(f"{key}[{place}]", mine, other) for place, (mine, other) in together]
+        items = enumerate(zip_longest(old, new, fillvalue=_ABSENT))
+        pairs = [(f"{key}[{index}]", mine, other) for index, (mine, other) in items]
     elif type(old) is type(new) and (old == new or (old != old and new != new)):
         return None
     else:
         return FirstDifference({"key": key}, _shown(old), _shown(new))
-    return next((found for name, mine, other in pairs if (found := _leaf(mine, other, name))), None)
+    return next((each for name, mine, other in pairs if (each := _leaf(mine, other, name))), None)
 
 
 def _text(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
@@ -237,14 +242,14 @@ def _text(recorded: Path, here: Path, _name: str) -> FirstDifference | None:
 
 def _bytes(recorded: Path, here: Path) -> FirstDifference:
     old, new = recorded.read_bytes(), here.read_bytes()
-    place = next((i for i, (mine, other) in enumerate(zip(old, new, strict=False)) if mine != other), None)
-    if place is None:
+    offset = next((i for i, (mine, other) in enumerate(zip(old, new, strict=False)) if mine != other), None)
+    if offset is None:
         return FirstDifference({"bytes": "in all"}, str(len(old)), str(len(new)))
-    return FirstDifference({"byte": place}, f"0x{old[place]:02x}", f"0x{new[place]:02x}")
+    return FirstDifference({"byte": offset}, f"0x{old[offset]:02x}", f"0x{new[offset]:02x}")
 
 
 def _shown(value: Any) -> str | None:
-    """A value in as many digits as tell it apart."""
+    """A value with enough digits to distinguish it from any other."""
     if value is None or value is _ABSENT:
         return None
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""A pipeline as its `dvc.lock` records it: stages in the order in which they run, and the hash of all they wrote."""
+"""Parses `dvc.lock` into stages in execution order, with the hashes of their dependencies and outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gogooku3.errors import DataError
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that ran: hashes by path of what it read and wrote, what Git holds (metrics, plots) included."""
+    """A recorded stage: hashes of its dependencies and outputs by path, including those in Git (metrics, plots)."""
 
     name: str
     deps: dict[str, str]
@@ -22,24 +22,24 @@ class Stage:
 
 
 def stages(text: str) -> list[Stage]:
-    """Reads a lock file; raises `DataError` where it is none.
+    """Reads a lock file; raises `DataError` if it is not valid.
 
-    A stage comes after those whose outputs it reads, otherwise as written.
+    A stage comes after the stages on whose outputs it depends; otherwise the order is that of the file.
     """
     try:
-        written = [
+        recorded = [
             Stage(name, _hashes(content.get("deps", [])), _hashes(content.get("outs", [])))
             for name, content in yaml.safe_load(text)["stages"].items()
         ]
-        return _in_order(written)
+        return _in_order(recorded)
     except (yaml.YAMLError, CycleError, AttributeError, KeyError, TypeError) as error:
         raise DataError(
-            f"`dvc.lock` is not a lock file of a pipeline: {error}", hint="`dvc repro` writes it; commit it"
+            f"`dvc.lock` is not a lock file of a pipeline: {error}", hint="write it with `dvc repro`, and commit it"
         ) from None
 
 
 def overlap(path: str, other: str) -> bool:
-    """Whether two paths are the same, or one of them lies in the other."""
+    """Whether two paths are equal, or one contains the other."""
     one, two = PurePosixPath(path), PurePosixPath(other)
     return one.is_relative_to(two) or two.is_relative_to(one)
 
@@ -48,25 +48,25 @@ def _hashes(entries: Iterable[dict[str, str]]) -> dict[str, str]:
     return {entry["path"]: entry["md5"] for entry in entries}
 
 
-def _in_order(written: list[Stage]) -> list[Stage]:
-    """Each stage after those that it needs; of stages that are free to run, the one written first."""
+def _in_order(recorded: list[Stage]) -> list[Stage]:
+    """Topological order; among stages that are ready, the order of the file."""
     graph = {
         stage.name: [
             other.name
-            for other in written
+            for other in recorded
             if other is not stage and any(overlap(dep, out) for dep in stage.deps for out in other.outs)
         ]
-        for stage in written
+        for stage in recorded
     }
     sorter = TopologicalSorter(graph)
     sorter.prepare()
-    by_name = {stage.name: stage for stage in written}
-    free: set[str] = set()
+    by_name = {stage.name: stage for stage in recorded}
+    ready: set[str] = set()
     ordered = []
     while sorter.is_active():
-        free |= set(sorter.get_ready())
-        name = next(name for name in by_name if name in free)
-        free.remove(name)
+        ready |= set(sorter.get_ready())
+        name = next(name for name in by_name if name in ready)
+        ready.remove(name)
         sorter.done(name)
         ordered.append(by_name[name])
     return ordered
