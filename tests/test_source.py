@@ -111,7 +111,9 @@ def test_an_import_hook_that_leads_elsewhere_is_refused_by_name(sources: tuple[P
     hooked = customized(tmp_path, HOOKED.format(other=str(two)))
     done = run(str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=hooked)
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith(f"error: `{one / 'gogooku3'}` was to run, and `import gogooku3` leads to `{two}")
+    assert done.stderr.startswith(
+        f"error: `import gogooku3` imports `{two / 'gogooku3'}` instead of `{one / 'gogooku3'}`"
+    )
     assert "\nhint: " in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -120,11 +122,11 @@ def test_an_import_hook_that_leads_elsewhere_is_refused_by_name(sources: tuple[P
 def test_what_is_no_module_to_run_is_refused(name: tuple[str, ...], tmp_path: Path) -> None:
     done = run(str(ROOT / "src/gogooku3"), *name, folder=tmp_path)
     assert done.returncode == 2
-    assert "is no module that can be run\nhint: name `stages` or `cli`" in done.stderr
+    assert "is not a module that can be run\nhint: name `stages` or `cli`" in done.stderr
 
 
 def test_a_process_that_found_another_source_is_refused(sources: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=f"started by the source `{sources[0]}` and runs `{ROOT / 'src'}`"):
+    with pytest.raises(MachineError, match=f"of the source `{sources[0]}` imported the source `{ROOT / 'src'}`"):
         workers._make(sources[0], [], tmp_path, None, tmp_path)  # type: ignore[arg-type]
 
 
@@ -134,8 +136,8 @@ def test_a_stage_is_run_by_the_source_of_its_clone_alone(sources: tuple[Path, Pa
     for command in (("-m", "gogooku3.stages"), (str(two / "gogooku3"), "stages")):
         done = run(*command, "quotes", folder=one.parent, PYTHONPATH=str(two))
         assert done.returncode == 4
-        assert done.stderr.startswith(f"error: the source that runs is `{two}`, and the one of this clone is `{one}`")
-        assert f"hint: `python {one / 'gogooku3'} stages …` runs this clone's" in done.stderr
+        assert done.stderr.startswith(f"error: the running source `{two}` differs from this clone's source `{one}`")
+        assert f"hint: run this clone's source with `python {one / 'gogooku3'} stages …`" in done.stderr
     own = run("-m", "gogooku3.stages", "quotes", folder=one.parent, PYTHONPATH=str(one))
     assert "`params.yaml` does not exist" in own.stderr
 
@@ -162,7 +164,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_has_failed(
     shutil.copyfile(ROOT / "params.yaml", one.parent / "params.yaml")
     done = run("src/gogooku3", "stages", "quotes", name, folder=one.parent)
     assert (done.returncode, "Traceback" in done.stderr) == (4 if refused else 0, False), done.stderr
-    assert (f"the source was edited while it ran: gogooku3/{name};" in done.stderr) is refused
+    assert (f"the source was edited during the run: gogooku3/{name};" in done.stderr) is refused
 
 
 @pytest.fixture
@@ -198,11 +200,10 @@ def test_a_verb_that_computes_is_refused_in_a_clone_of_another_source(verb: tupl
     done = CliRunner().invoke(main, verb)
     assert done.exit_code == 4, done.output
     assert done.stderr.startswith(
-        f"error: the source that runs is `{ROOT / 'src'}`, and the one of this clone is `{clone / 'src'}`:"
-        " they differ in gogooku3/"
+        f"error: the running source `{ROOT / 'src'}` differs from this clone's source `{clone / 'src'}` in gogooku3/"
     )
-    assert f"\nhint: `python {clone / 'src/gogooku3'} cli …` runs this clone's;" in done.stderr
-    assert f"`pip install --no-deps -e {clone}` installs it" in done.stderr
+    assert f"\nhint: run this clone's source with `python {clone / 'src/gogooku3'} cli …`," in done.stderr
+    assert f"or install it with `pip install --no-deps -e {clone}`" in done.stderr
     assert list(clone.glob("data")) == []
 
 
@@ -227,7 +228,7 @@ def test_a_verb_that_computes_is_refused_in_a_clone_of_another_source(verb: tupl
 def test_a_verb_that_judges_works_in_a_clone_of_another_source(verb: tuple[str, ...], clone: Path) -> None:
     """As far as it comes in a repository without a release."""
     done = CliRunner().invoke(main, verb)
-    assert "the source that runs" not in done.output
+    assert "the running source" not in done.output
     assert "was run" not in done.output
     assert done.exit_code in (0, 3, 8), done.output
 

@@ -1,7 +1,7 @@
-"""Runs a module of the source that this file belongs to: `python src/gogooku3 MODULE [ARGUMENT …]`.
+"""Runs a module of this source folder, not of the installed package: `python src/gogooku3 MODULE [ARGUMENT …]`.
 
-An environment has one `gogooku3` installed, and that may be another clone's: `python -m gogooku3.stages` runs that one,
-while DVC hashes the source of the folder it stands in. Run by its path, a source runs whatever is installed.
+An environment has one `gogooku3` installed, which may be another clone's: `python -m gogooku3.stages` runs that one,
+while DVC hashes the source of the current clone. A source that is run by its path does not depend on the installed one.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ _FOLDER = str(_PACKAGE.parent)
 
 
 def main() -> None:
-    """Runs the module that the first argument names, with the arguments after it."""
-    _lead()
+    """Runs the module in the first argument with the remaining arguments."""
+    _put_first_on_path()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    if not _runs(name):
-        _refuse(f"`{name}` is no module that can be run", "name `stages` or `cli`, then what it is to do", 2)
+    if not _is_runnable(name):
+        _refuse(f"`{name}` is not a module that can be run", "name `stages` or `cli`, then its arguments", 2)
     try:
         runpy.run_module(f"gogooku3.{name}", run_name="__main__", alter_sys=True)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "gogooku3":
             raise
-        _refuse(f"`{sys.executable}` has no library `{error.name}`", _environment(), 4)
+        _refuse(f"`{sys.executable}` has no library `{error.name}`", _environment_hint(), 4)
 
 
-def _lead() -> None:
-    """Makes `import gogooku3` lead here, in this process and in every Python that it starts."""
-    # An environment may import another source before the first line of this one.
+def _put_first_on_path() -> None:
+    """Makes `import gogooku3` import this source, in this process and in every Python process that it starts."""
+    # An environment may import another source before the first line of this file.
     for name in [name for name in sys.modules if name.partition(".")[0] == "gogooku3"]:
         del sys.modules[name]
-    # Python puts a folder that it runs on the path: `config`, `files` and `model` would hide libraries of that name.
+    # Python adds a folder that it runs to the path: `config` or `model` would hide libraries with these names.
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != _PACKAGE]
-    if _found() != _PACKAGE:
+    if _imported_package() != _PACKAGE:
         sys.path.insert(0, _FOLDER)
         others = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
         os.environ["PYTHONPATH"] = os.pathsep.join([_FOLDER, *others])
-    if (found := _found()) != _PACKAGE:
+    if (imported := _imported_package()) != _PACKAGE:
         _refuse(
-            f"`{_PACKAGE}` was to run, and `import gogooku3` leads to `{found}` whatever stands first on the path",
-            "an import hook of this environment does that: `pip uninstall gogooku3`, or use an environment of its own",
+            f"`import gogooku3` imports `{imported}` instead of `{_PACKAGE}`, in spite of the path",
+            "an import hook of this environment does that: `pip uninstall gogooku3`, or use a separate environment",
             4,
         )
 
 
-def _runs(name: str) -> bool:
-    """Whether this source has a module of a name, or a package that can be run."""
+def _is_runnable(name: str) -> bool:
+    """Whether this source has a module with this name, or a package with a `__main__.py`."""
     parts = name.split(".")
     module = _PACKAGE.joinpath(*parts)
-    found = module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()
-    return found and all(part.isidentifier() for part in parts)
+    exists = module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()
+    return exists and all(part.isidentifier() for part in parts)
 
 
-def _found() -> Path | None:
-    """Where `import gogooku3` leads."""
+def _imported_package() -> Path | None:
+    """The folder that `import gogooku3` imports."""
     spec = find_spec("gogooku3")
     return None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
 
 
-def _environment() -> str:
-    """What a user does whose shell finds a Python without the libraries."""
+def _environment_hint() -> str:
+    """How to run a Python that has the libraries."""
     environment = _PACKAGE.parents[1] / ".venv"
     if (environment / "bin/activate").is_file() and Path(sys.prefix).resolve() != environment.resolve():
         return f"`. {environment}/bin/activate`, then run the command again"

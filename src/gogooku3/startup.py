@@ -1,4 +1,4 @@
-"""What must hold before a compiled library is loaded: on an older processor the first of them ends in SIGILL."""
+"""Checks the processor and Python's flags before a compiled library is loaded, which could end in SIGILL."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from gogooku3.errors import MachineError
 
 _X86_64_V3 = frozenset({"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave"})
-"""Linux's names for what x86-64-v3 adds to x86-64-v2; `abm` holds LZCNT."""
+"""Linux's names of the CPU features that x86-64-v3 adds to x86-64-v2; `abm` includes LZCNT."""
 
 
 def require_or_exit() -> None:
-    """Ends this process with one message where `require` raises: whatever is imported next could end it without one."""
+    """Exits with a message if `require` raises; the next import could crash without one."""
     try:
         require()
     except MachineError as error:
@@ -22,28 +22,28 @@ def require_or_exit() -> None:
 
 
 def require(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
-    """Raises `MachineError` where this processor or the way in which Python was started cannot do the work.
+    """Raises `MachineError` if this processor or Python's command-line flags are not supported.
 
     Args:
-        cpuinfo: what the system says of its processors. Where it is absent, nothing is known and nothing is refused.
+        cpuinfo: the system's list of processors. If it does not exist, the processor is not checked.
     """
     if sys.flags.optimize:
         raise MachineError(
             f"Python runs with optimization level {sys.flags.optimize}: the libraries lose their assertions, and from"
             " level 2 on docstrings that some of them read",
-            hint="unset PYTHONOPTIMIZE, and leave `-O` and `-OO` out",
+            hint="unset PYTHONOPTIMIZE, and do not use `-O` and `-OO`",
         )
-    lacking = _lacking(cpuinfo) if platform.machine() in ("x86_64", "AMD64") else set()
-    if lacking:
+    missing = _missing_features(cpuinfo) if platform.machine() in ("x86_64", "AMD64") else set()
+    if missing:
         raise MachineError(
-            f"this processor lacks {', '.join(sorted(lacking))}: the libraries are compiled for x86-64-v3 and newer",
-            hint="run it on a processor with AVX2 and FMA (Intel from Haswell on, AMD from Excavator on); in a virtual"
+            f"this processor lacks {', '.join(sorted(missing))}: the libraries are compiled for x86-64-v3 and newer",
+            hint="use a processor with AVX2 and FMA (Intel from Haswell on, AMD from Excavator on); in a virtual"
             " machine, pass the host's processor through",
         )
 
 
-def _lacking(cpuinfo: Path) -> set[str]:
-    """Features of x86-64-v3 that the first processor does not have."""
+def _missing_features(cpuinfo: Path) -> set[str]:
+    """Features of x86-64-v3 that the first processor lacks."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -108,7 +108,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone
     clone.compose(SMALL)
     done = clone.run("dvc", "repro", "quotes", check=False)
     assert done.returncode == 255
-    assert f"the source was edited while it ran: {STAGE.removeprefix('src/')};" in done.stderr
+    assert f"the source was edited during the run: {STAGE.removeprefix('src/')};" in done.stderr
     assert clone.changes() == f" M params.yaml\n M {STAGE}\n"
     clone.run("dvc", "repro", "quotes")
     assert clone.of_folder() == (hashlib.md5(ran.encode()).hexdigest(), "before")
@@ -160,11 +160,8 @@ def test_the_installed_verbs_refuse_to_compute_and_the_clones_own_do_not(clone: 
     clone.mark("this clone")
     done = clone.run("gogooku3", "features", check=False)
     assert done.returncode == 4
-    assert (
-        f"the one of this clone is `{clone.folder / 'src'}`: they differ in {STAGE.removeprefix('src/')}\n"
-        in done.stderr
-    )
-    command = done.stderr.partition("hint: `")[2].partition(" …`")[0]
+    assert f"differs from this clone's source `{clone.folder / 'src'}` in {STAGE.removeprefix('src/')}\n" in done.stderr
+    command = done.stderr.partition("hint: run this clone's source with `")[2].partition(" …`")[0]
     assert "volume" in clone.run(*command.split(), "features", "--family", "volume").stdout
 
 

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from gogooku3.recovery.archive.tar import parse_header, end, extent, header, padding
+from gogooku3.recovery.archive.tar import end, extent, header, padding, parse_header
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, (8 << 30) - 1, 8 << 30, 1 << 50])

@@ -139,7 +139,8 @@ def test_numbers_that_part_in_another_domain_are_told_with_it(pair: Pair) -> Non
     found = pair.history(old, new)
     assert found.where == {"phase": "gat", "epoch": 0, "step": 1, "value": "loss"}
     assert found.extent == (
-        "another domain, in which results need not be bitwise identical: key versions.torch: 2.13.0 recorded, 2.11.0 here"
+        "another domain, in which results need not be bitwise identical:"
+        " key versions.torch: 2.13.0 recorded, 2.11.0 here"
     )
     same_numbers = pair.history(old, history([[1.0, 2.0]], torch="2.11.0"))
     assert same_numbers.where == {"key": "environment.versions.torch"}

@@ -1,4 +1,4 @@
-"""One side of a comparison: a dataset in a folder, or one that a revision recorded, whose files are fetched on demand."""
+"""A side of a comparison: a dataset in a folder, or one that a revision recorded, with its files fetched on demand."""
 
 from __future__ import annotations
 
