@@ -1,4 +1,4 @@
-"""A repository of its own with the project's files, in which the real DVC runs the real pipeline at a small size."""
+"""Fixtures: a separate repository with the project's files, in which the real DVC runs the pipeline at a small size."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Workspace:
         self.run("git", "commit", "--quiet", "--message", message)
 
     def changes(self) -> str:
-        """What Git sees as changed."""
+        """The lines of `git status`."""
         return self.run("git", "status", "--porcelain").stdout
 
     def planned(self) -> list[str]:
@@ -87,7 +87,7 @@ class Workspace:
         return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
     def bytes_of(self, *folders: str) -> dict[str, bytes]:
-        """Every file under some folders, by its path; not the panel, which notes when its files were read."""
+        """The bytes of every file under some folders, by path, without the panel, which records read times."""
         paths = [
             path
             for folder in folders
@@ -102,7 +102,7 @@ class Workspace:
 
 
 def bring_back(workspace: Workspace, done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Runs the commands that a refusal printed, as they were printed; returns their first two words."""
+    """Runs the commands in an error's hint as printed; returns their first two words."""
     lines = done.stderr.splitlines()
     begin = next(row for row, line in enumerate(lines) if line.startswith("DVC removed the outputs of the last run of"))
     commands = []
@@ -116,7 +116,7 @@ def bring_back(workspace: Workspace, done: subprocess.CompletedProcess[str]) -> 
 
 
 def checkout(target: Path) -> Workspace:
-    """The project's files as they stand, in a new repository without anything that was made from them."""
+    """The project's current files in a new repository, without any outputs."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -128,7 +128,7 @@ def checkout(target: Path) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
-    # `dvc exp run` first looks for the outputs that the lock file records, in the bucket too.
+    # `dvc exp run` first looks for the recorded outputs, in the bucket too.
     (target / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {target.parent / 'bucket'}\n")
     workspace = Workspace(target)
     workspace.run("git", "init", "--quiet")
@@ -142,7 +142,7 @@ def checkout(target: Path) -> Workspace:
 def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
     """The pipeline run once at a small size, committed. Tests that change something take a copy.
 
-    Of several test processes one runs it, and the others wait.
+    With several test processes one runs it, and the others wait.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "small/gogooku3"
@@ -167,7 +167,7 @@ def workspace(small_run: Workspace, tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Callable[[], Workspace]:
-    """The project's files in a repository in which nothing was run yet."""
+    """The project's files in a repository before the first run."""
     return lambda: checkout(tmp_path / "gogooku3")
 
 

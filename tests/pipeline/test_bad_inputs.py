@@ -1,4 +1,4 @@
-"""Bad inputs end the real pipeline with one clear error that says how what the last good run made comes back."""
+"""Bad inputs end the pipeline with one clear error and a hint that restores the outputs of the last good run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Write = Callable[[pl.DataFrame, Path], object]
 
 
 def standing(workspace: Workspace) -> dict[str, bytes]:
-    """Everything that a run makes: every output, leftovers beside them, and the lock."""
+    """Everything that a run writes: outputs, leftovers next to them, and the lock file."""
     return workspace.bytes_of(*MADE) | {"dvc.lock": (workspace.folder / "dvc.lock").read_bytes()}
 
 
@@ -46,7 +46,7 @@ def small_bars(workspace: Workspace) -> pl.DataFrame:
 
 
 def give(workspace: Workspace, name: str, write: Write) -> None:
-    """Puts the small run's bars, as `write` leaves them, where the parameters then look for them."""
+    """Makes the pipeline read the small run's bars from a file, as `write` writes them."""
     path = workspace.folder / name
     path.parent.mkdir(exist_ok=True)
     write(small_bars(workspace), path)
@@ -54,7 +54,7 @@ def give(workspace: Workspace, name: str, write: Write) -> None:
 
 
 def one_error(done: CompletedProcess[str]) -> str:
-    """The one error of a run that our code refused, from `error:` to the end of its hint."""
+    """The only error of a run that our code refused, from `error:` to the end of its hint."""
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
     lines = done.stderr.splitlines()
@@ -64,7 +64,7 @@ def one_error(done: CompletedProcess[str]) -> str:
 
 
 def the_tools_error(done: CompletedProcess[str]) -> str:
-    """The one error of a run that DVC or Hydra refused."""
+    """The only error of a run that DVC or Hydra refused."""
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
     assert [line[:6] for line in done.stderr.splitlines() if "error" in line.lower()] == ["ERROR:"], done.stderr
@@ -114,7 +114,7 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
     done = workspace.run("dvc", "repro", "quotes")
     assert "error" not in done.stderr.lower()
     assert small_bars(workspace).equals(before)
-    assert not (workspace.folder / "data/quotes/oracle.parquet").exists()  # the quotes were made anew, from the file
+    assert not (workspace.folder / "data/quotes/oracle.parquet").exists()  # the quotes were made again, from the file
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ TOO_FEW = "leave usable sessions: train 0, validation 0, test 0; each split need
 
 
 def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_dataset(workspace: Workspace) -> None:
-    """Such bars are good quotes: these and their lock entry are new, and the old ones come back from the cache."""
+    """Such bars are valid quotes: these and their lock entry change, and the old ones are restored from the cache."""
     give(workspace, BARS, short)
     before = standing(workspace)
     done = workspace.run("dvc", "repro", check=False)
@@ -193,7 +193,7 @@ def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_
 
 
 def test_splits_too_short_for_the_history_are_refused_and_the_last_dataset_comes_back(workspace: Workspace) -> None:
-    """Also after the same run failed twice."""
+    """The hint works even after the same run failed twice."""
     before = standing(workspace)
     done = workspace.experiment(SMALL | {"dataset.split.test_from": "2022-11-20"}, check=False)
     assert "test 7; each split needs 25" in one_error(done)
@@ -262,7 +262,7 @@ def test_parameters_that_the_schema_refuses_lose_nothing(
 
 
 def test_metrics_come_back_from_git_or_where_they_are_not_committed_from_the_run_cache(workspace: Workspace) -> None:
-    """The stage is run with other costs and not committed, then refuses a horizon that there is not, twice."""
+    """The stage runs with other costs without a commit, then refuses a missing horizon twice."""
     committed = standing(workspace)
     portfolio = "evaluation.portfolio."
     refused = workspace.experiment(SMALL | {f"{portfolio}horizon": "7"}, check=False)
@@ -284,7 +284,7 @@ def test_metrics_come_back_from_git_or_where_they_are_not_committed_from_the_run
 
 
 def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
-    """The oldest way to look skilled: the return that the score is judged by begins before the score is known."""
+    """Look-ahead bias: the return that evaluates a score starts before the score is known."""
     folder = workspace.folder / "data/dataset"
     before = workspace.bytes_of("metrics", "plots")
     targets = {path: pl.read_parquet(path) for path in sorted((folder / "targets").glob("*.parquet"))}
@@ -302,7 +302,7 @@ def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_
 
 
 def test_baselines_of_a_choice_of_the_stocks_are_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
-    """A rival that is judged by the stocks that suit it, or spared those that left, is no measure of the model."""
+    """A baseline on selected stocks, or without delisted ones (survivorship bias), is no fair comparison."""
     path = workspace.folder / "data/baselines.parquet"
     before = workspace.bytes_of("metrics", "plots")
     scores = pl.read_parquet(path)

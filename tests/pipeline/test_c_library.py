@@ -1,7 +1,7 @@
-"""No byte of any stage depends on how the C library rounds: each of its results is moved, and every file stays.
+"""No stage depends on the C library's rounding: its results are perturbed, and every file stays the same.
 
-`c_library.c` stands between the libraries and libm. A count of what is still called is held against the table of
-`docs/training.md`, which says why no byte depends on it.
+`c_library.c` is preloaded between the libraries and libm. The counts of remaining calls are compared with the table of
+`docs/training.md`, which explains why no byte depends on them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def preloaded(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def documented() -> dict[str, set[str]]:
-    """What `docs/training.md` says that each stage still calls."""
+    """The remaining calls of each stage in `docs/training.md`."""
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]+`) \| (`[^|]+`) \| [^|]+ \|$", text.partition("## The C library")[2], re.MULTILINE)
     return {
@@ -44,7 +44,7 @@ def documented() -> dict[str, set[str]]:
 
 
 def test_the_library_in_between_is_heard(workspace: Workspace, preloaded: str) -> None:
-    """Otherwise the other test would prove nothing."""
+    """Control: without an effect of the library, the other test would prove nothing."""
     true = workspace.run("python", "-c", PROBE).stdout.split()
     moved = workspace.run("python", "-c", PROBE, LD_PRELOAD=preloaded, C_LIBRARY_SHIFT="1").stdout.split()
     assert moved[0] != true[0]

@@ -1,7 +1,7 @@
-"""A phase of training that is killed, interrupted or out of disk at any instant goes on and ends with the same bytes.
+"""A training phase that is killed, interrupted or out of disk at any time resumes and ends with the same bytes.
 
-Stages run as processes of their own, forked from one that has loaded the libraries, and are really killed: by SIGKILL
-before a chosen one of the file operations that they do under `models/`.
+Stages run in subprocesses, forked from a process with loaded libraries, and are really killed: by SIGKILL
+before a chosen file operation under `models/`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Stages:
         """Of the last stage that was not killed."""
 
     def run(self, folder: Path, *stage: str, at: int = -1, how: str = "SIGKILL") -> tuple[int, str]:
-        """Exit code (minus the signal's number where one killed it) and what was said; `at`: before which file
+        """Exit code (minus the signal's number if one killed it) and output; `at`: before which file
         operation it is disturbed, and how."""
         task = {"folder": str(folder), "said": str(self._said), "stage": stage, "at": at, "how": how}
         assert self._process.stdin is not None
@@ -108,7 +108,7 @@ def stages(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def folder(small_run: Workspace, tmp_path: Path) -> Path:
-    """The small run's inputs and the phase before `adaptive_norm`, in which an older run left outputs of its own."""
+    """The small run's inputs and the phase before `adaptive_norm`, with outputs of an older run."""
     for name in ("data/dataset", "models/parent", "models/baseline"):
         shutil.copytree(small_run.folder / name, tmp_path / name)
     shutil.copyfile(small_run.folder / "params.yaml", tmp_path / "params.yaml")
@@ -124,7 +124,7 @@ Check = Callable[[Path], None]
 
 @pytest.fixture
 def as_undisturbed(small_run: Workspace) -> Check:
-    """Asserts that a folder holds the small run's bytes of the phase, and nothing half-made."""
+    """Asserts that a folder contains the small run's bytes of the phase, and no partial files."""
 
     def check(folder: Path) -> None:
         names = [f"models/adaptive_norm/{path.name}" for path in (folder / "models/adaptive_norm").iterdir()]
@@ -255,7 +255,7 @@ def test_ctrl_c_says_what_was_saved_and_how_to_go_on(stages: Stages, folder: Pat
 def test_dvc_killed_and_interrupted_goes_on_and_locks_the_same(
     number: signal.Signals, workspace: Workspace, small_run: Workspace
 ) -> None:
-    """With the models of the last run and what DVC remembers of it gone: every phase is trained anew."""
+    """Without the models of the last run and DVC's run cache, so that every phase is trained again."""
     for name in (".dvc/cache", *(f"models/{phase}" for phase in PHASES)):
         shutil.rmtree(workspace.folder / name)
     workspace.run("git", "checkout", "--", ".")

@@ -1,6 +1,6 @@
-"""No look-ahead in any feature: the stages `quotes` and `dataset` with and without the future.
+"""No look-ahead bias in any feature: the stages `quotes` and `dataset` with and without future data.
 
-On the synthetic market, which is made until an earlier day, and on real bars from a file, which is cut off.
+On the synthetic market, generated until an earlier day, and on real bars from a truncated file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .conftest import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "sp500_5yr.parquet"
 EVERY = 5
-"""One code in so many is taken: about a hundred stocks."""
+"""Every n-th code is used: about a hundred stocks."""
 
 SYNTHETIC_SETTINGS = [
     "quotes.stocks=60",
@@ -61,13 +61,13 @@ def bars() -> pl.DataFrame:
 
 
 def composed(settings: list[str], folder: Path) -> Params:
-    """The demo's parameters with some of them changed, as `dvc exp run -S …` composes them."""
+    """The demo's parameters with changes, composed as by `dvc exp run -S …`."""
     compose_and_dump(folder / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), settings)
     return config.load(folder / "params.yaml")
 
 
 def made(params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The feature and graph files, by kind and month, that the two stages make in a folder."""
+    """The feature and graph files of the two stages in a folder, by kind and month."""
     monkeypatch.chdir(folder)
     quotes.run(params)
     dataset.run(params)
@@ -86,13 +86,13 @@ def made_of(bars: pl.DataFrame, params: Params, folder: Path, monkeypatch: pytes
 
 
 def complete_months(bars: pl.DataFrame, day: date) -> list[str]:
-    """The months whose every session is known at the close of a day."""
+    """The months that are complete at the close of a day."""
     last = bars.group_by(month=pl.col("date").dt.strftime("%Y-%m")).agg(pl.col("date").max()).sort("month")
     return last.filter(pl.col("date") <= day)["month"].to_list()
 
 
 def differing(whole: dict[str, bytes], cut: dict[str, bytes], months: list[str]) -> list[str]:
-    """The files of some months that are not the same in both."""
+    """The files of some months that differ."""
     names = [f"{kind}/{month}" for kind in ("features", "graph") for month in months]
     return [name for name in names if whole.get(name) != cut.get(name)]
 
@@ -132,7 +132,7 @@ def test_the_cuts_take_away_stocks_and_not_only_sessions(bars: pl.DataFrame) -> 
 def test_a_synthetic_market_that_ends_earlier_has_the_same_bytes_in_its_complete_months(
     end: str, last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its stocks are listed and delisted, suspended and split on both sides of the cut."""
+    """Listings, delistings, suspensions and splits happen on both sides of the cut."""
     folders = [tmp_path / "whole", tmp_path / "cut"]
     for folder in folders:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The demo at its full size: what is committed comes out again, and its skill is a fair part of what was planted."""
+"""The demo at full size: it reproduces the committed results, with a fair part of the simulated alpha's skill."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_demo_comes_out_as_committed_to_the_byte(demo_run: Workspace) -> Non
 
 @pytest.mark.slow
 def test_shuffled_targets_leave_no_skill(demo_run: Workspace, tmp_path: Path) -> None:
-    """Targets drawn anew among the stocks of each session: whatever then looks like skill is a fault of ours."""
+    """Targets shuffled among the stocks of each session: any remaining skill would be data leakage."""
     shuffled = demo_run.copy(tmp_path / "gogooku3")
     folder = shuffled.folder / "data/dataset"
     random = np.random.default_rng(5)

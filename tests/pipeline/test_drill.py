@@ -1,4 +1,4 @@
-"""The rehearsal of releases of a small run, good and bad, as an operator sees it."""
+"""`drill` with good and bad releases of a small run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOST = "f" * 32
 
 
 class Releases:
-    """A repository with releases, and the place in which drills keep their temporary folders."""
+    """A repository with releases, and the folder of the drills' temporary folders."""
 
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self.workspace, self.temporary, self.bucket = workspace, folder / "temporary", folder / "bucket"
@@ -40,7 +40,7 @@ class Releases:
         return {each["tag"]: {step["name"]: step for step in each["steps"]} for each in report["rehearsals"]}
 
     def with_another_score(self, file: Path) -> str:
-        """Puts predictions of which one score is higher by 1 in the bucket, and returns their hash."""
+        """Uploads predictions with one score increased by 1, and returns their hash."""
         frame = pl.read_parquet(self.workspace.folder / "data/predictions.parquet")
         first = pl.int_range(pl.len()) == 0
         frame.with_columns(pl.col("score_5") + first.cast(pl.Float32)).write_parquet(file)
@@ -51,7 +51,7 @@ class Releases:
         return oid
 
     def forge(self, tag: str, path: str, oid: str) -> None:
-        """A release with the first one's record, whose lock file names another object for an output."""
+        """Makes a release with the first one's record and another object for an output in its lock file."""
         lock = self.workspace.folder / "dvc.lock"
         text = lock.read_text()
         old = safe_load(text)["stages"]["evaluate" if "predictions" in path else "package"]["outs"]
@@ -68,7 +68,7 @@ def releases(workspace: Workspace, tmp_path: Path) -> Releases:
 
 
 def lend(workspace: Workspace, folder: Path) -> None:
-    """Writes a lock file that pip fulfils in seconds: its one library lends those of this environment."""
+    """Writes a lock file that pip installs in seconds: its only library gives access to this environment's."""
     info = "lender-1.0.dist-info"
     content = {
         "lender.pth": f"{site.getsitepackages()[0]}\n",
@@ -90,8 +90,8 @@ def outcomes(steps: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_good_and_bad_releases_are_rehearsed_each_to_its_end(releases: Releases, tmp_path: Path) -> None:
-    """One release is whole, of one the predictions are lost, of one the weights were exchanged for
-    others, of one a recorded score was changed."""
+    """One release is intact, one lacks its predictions, one has its weights exchanged for
+    others, one has a changed score."""
     workspace = releases.workspace
     lend(workspace, tmp_path)
     workspace.run("dvc", "commit", "--force", "--quiet")

@@ -1,4 +1,4 @@
-"""The same bytes on this machine: rerun, with other cores, settings and folders, killed, with several processes."""
+"""Bitwise identical results on this machine: reruns, other cores, settings and folders, kills, several processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from .conftest import exactness
 
 KILLS = 10
-"""The benchmark has 25; this many leave states to go on from in each phase, most likely."""
+"""The benchmark has 25; with this many, each phase most likely has states to resume from."""
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What is exported, read by alphalens and quantstats themselves: their numbers are those of the metrics."""
+"""Exported files, read by alphalens and quantstats: their numbers match the metrics."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_information_coefficient_of_alphalens_is_the_rank_ic(
 
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_the_pairs_give_the_ic_too(exported: Path, metrics: dict[str, Any], horizon: int) -> None:
-    """alphalens has no coefficient of Pearson's: over its own table it is SciPy's."""
+    """alphalens has no Pearson correlation: SciPy's is computed on its table."""
     by_date = factor_data(exported, horizon).groupby(level="date")
     found = [stats.pearsonr(day["factor"], day[f"{horizon}D"]).statistic for _, day in by_date]
     assert np.mean(found) == pytest.approx(metrics["ic"][str(horizon)]["value"], abs=1e-9)

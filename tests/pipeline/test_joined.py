@@ -1,4 +1,4 @@
-"""A table beside the bars in the real pipeline: a hashed input, joined as of each session, refused when it is bad."""
+"""A joined table in the pipeline: a hashed input, an as-of join for each session, and errors for bad tables."""
 
 from __future__ import annotations
 

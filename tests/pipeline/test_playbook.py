@@ -1,4 +1,4 @@
-"""The playbook's command blocks do what it says, one after the other, as someone would type them."""
+"""The playbook's command blocks work as described, one after the other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A command block, where it stands, and how it must end."""
+    """A command block, its line, and its expected exit code."""
 
     line: int
     commands: str
@@ -44,7 +44,7 @@ def blocks() -> list[Block]:
 
 
 def write_down(workspace: Any, parameters: dict[str, str]) -> None:
-    """Puts parameters into `conf`, from which the next experiment is composed."""
+    """Writes parameters into `conf`, from which the next experiment is composed."""
     path = workspace.folder / "conf/tier/demo.yaml"
     package, _, _ = path.read_text().partition("\n")
     tier = OmegaConf.load(path)
@@ -56,7 +56,7 @@ def write_down(workspace: Any, parameters: dict[str, str]) -> None:
 
 @pytest.fixture
 def exchange() -> Iterator[Exchange]:
-    """What J-Quants has for the days that the playbook names."""
+    """J-Quants' data for the days in the playbook."""
     with serving(small()) as running:
         running.page = 100
         yield running
@@ -64,7 +64,7 @@ def exchange() -> Iterator[Exchange]:
 
 @pytest.fixture
 def environment(workspace: Any, bucket: Any, exchange: Exchange, tmp_path: Path) -> dict[str, str]:
-    """A trained model, its Git server, its bucket, J-Quants, and a folder elsewhere: what the playbook takes for
+    """A trained model, its Git server, its bucket, J-Quants, and another folder: what the playbook takes for
     granted."""
     write_down(workspace, SMALL)
     server, settings, elsewhere = tmp_path / "server.git", tmp_path / "settings", tmp_path / "elsewhere"

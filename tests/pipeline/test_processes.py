@@ -1,4 +1,4 @@
-"""A phase that several processes train: the bytes of one, one error whatever ends them, and nothing left behind."""
+"""Distributed training of a phase: the bytes of a single process, one error for any failure, and no leftovers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from safetensors.torch import load_file
 from .conftest import SMALL, Workspace
 
 PHASE = "gat"
-"""Reads neighbours: of a drawn group of stocks most are not in it, or in another share of it."""
+"""Reads neighbours, most of which are outside the sampled stocks or in another shard."""
 SETTINGS = {
     "numerics.threads": 1,
     "numerics.shares": 2,
-    "train.recipe.batch_stocks": 11,  # in shares that are not of one size
+    "train.recipe.batch_stocks": 11,  # in shards of different sizes
     "train.recipe.batch_size": 220,
     "train.phases.gat.epochs": 2,
 }
@@ -58,7 +58,7 @@ class Place:
 
     @contextmanager
     def training(self) -> Iterator[subprocess.Popen[str]]:
-        """The phase as DVC would run it, in a session of its own, whose processes must all have ended with it."""
+        """Runs the phase as DVC would, in a new session; all its processes must end with it."""
         command = [sys.executable, str(self._source / "gogooku3"), "stages", "train", PHASE]
         environment = os.environ | {"PYTHONPATH": str(self._source)}
         pipe = subprocess.PIPE
@@ -72,7 +72,7 @@ class Place:
             time.sleep(0.05)
 
     def workers(self) -> dict[int, psutil.Process]:
-        """The processes that train here, by rank."""
+        """The worker processes of this folder, by rank."""
         found = {}
         for process in psutil.process_iter():
             try:
@@ -83,7 +83,7 @@ class Place:
         return found
 
     def until_saved(self, process: subprocess.Popen[str], states: int = 1) -> dict[int, psutil.Process]:
-        """Waits for some states after the first one; the workers."""
+        """Waits for some checkpoints after the first one; returns the workers."""
         before: set[str] = set()
         while len(before) < states:
             assert process.poll() is None, process.communicate()
@@ -93,7 +93,7 @@ class Place:
 
     @property
     def made(self) -> dict[str, bytes]:
-        """What the phase delivers."""
+        """The outputs of the phase."""
         files = [*(self.folder / f"models/{PHASE}").iterdir(), self.folder / f"plots/training/{PHASE}.csv"]
         return {path.name: path.read_bytes() for path in files}
 
@@ -108,7 +108,7 @@ def place(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Mak
 
 @pytest.fixture(scope="module")
 def alone(place: Make) -> dict[str, bytes]:
-    """What one process makes of two shares."""
+    """The outputs of one process with two shards."""
     made = place()
     done = made.train()
     assert done.returncode == 0, done.stderr
@@ -117,12 +117,12 @@ def alone(place: Make) -> dict[str, bytes]:
 
 
 def distance(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
-    """Over the weights that both have."""
+    """The distance over the weights that both have."""
     return math.sqrt(sum(float((tensor - two[name]).square().sum()) for name, tensor in one.items()))
 
 
 def the_error(said: str) -> str:
-    """The one error of a run, with its hint."""
+    """The only error of a run, with its hint."""
     assert "Traceback" not in said
     lines = said.splitlines()
     (start,) = [row for row, line in enumerate(lines) if line.startswith("error: ")]
@@ -219,7 +219,7 @@ def test_four_shares_are_the_same_bytes_from_one_two_and_four_processes(place: M
 
 @pytest.mark.slow
 def test_the_fast_reduction_differs_by_roundings_and_is_repeatable(place: Make) -> None:
-    """With two shares for each process: both go back through the network at once."""
+    """With two shards per process: one backward pass for both."""
     one = place(**{"numerics.shares": 4})
     assert one.train().returncode == 0
     made = []

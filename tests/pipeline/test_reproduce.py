@@ -1,4 +1,4 @@
-"""A released small run, trained again for real: the same bytes, and where another recording parts from them."""
+"""`reproduce` on a released small run: the same bytes, and the first difference from another recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AGAIN = ("reproduce", "demo@v1.0.0", "--json")
 
 @pytest.fixture
 def tagged(workspace: Workspace, tmp_path: Path) -> Workspace:
-    """The small run in a bucket of its own."""
+    """The small run with its own bucket."""
     (tmp_path / "bucket").mkdir()
     (workspace.folder / ".dvc/config.local").write_text(f"['remote \"store\"']\n    url = {tmp_path / 'bucket'}\n")
     return workspace
@@ -34,8 +34,8 @@ def test_a_released_run_is_trained_again_to_the_same_bytes(tagged: Workspace, tm
 
 @pytest.mark.slow
 def test_a_recording_of_another_rate_parts_after_the_first_step_of_its_phase(tagged: Workspace, tmp_path: Path) -> None:
-    """The tag's parameters never made what its lock file records: the first step has the same loss and the same
-    gradient, and leaves other weights."""
+    """The recorded outputs are of another learning rate: the first step has the same loss and the same
+    gradient norm, and then other weights."""
     params = tagged.folder / "params.yaml"
     before, gat, after = params.read_text().partition("    gat:\n")
     params.write_text(before + gat + after.replace("learning_rate: 0.001", "learning_rate: 0.002", 1))

@@ -1,4 +1,4 @@
-"""DVC's run cache restores what was run before, here or elsewhere; a month of new bars makes one month of features."""
+"""DVC's run cache restores earlier runs, local or remote; a month of new bars adds one month of features."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def made(workspace: Workspace) -> dict[str, bytes]:
 
 
 def ran(printed: str) -> set[str]:
-    """The stages that were computed, of what DVC printed."""
+    """The stages that were run, from DVC's output."""
     return set(re.findall(r"Running stage '([\w@]+)'", printed))
 
 
 def restored(printed: str) -> set[str]:
-    """The stages that the run cache had."""
+    """The stages that were restored from the run cache."""
     return set(re.findall(r"Stage '([\w@]+)' is cached", printed))
 
 
@@ -36,15 +36,15 @@ def test_a_learning_rate_that_was_tried_before_is_restored(workspace: Workspace)
     assert made(workspace) != of_first
     again = workspace.experiment(SMALL | {rate: "0.001"})
     assert restored(again.stdout) == {"train@finetune", "evaluate", "attribution", "package"}
-    assert ran(again.stdout) == {"report"}  # its page is no metric and no plot, and Git holds it
+    assert ran(again.stdout) == {"report"}  # its page is neither a metric nor a plot, and Git tracks it
     assert made(workspace) == of_first
     assert workspace.planned() == []
 
 
 def test_another_clone_takes_what_was_run_from_the_bucket(workspace: Workspace, tmp_path: Path) -> None:
-    """`dvc.lock` knows nothing of the run: the run cache alone does.
+    """`dvc.lock` does not record the run: only the run cache does.
 
-    DVC pushes no copy of what Git holds: a stage with metrics or plots is computed, from what was restored.
+    DVC pushes no outputs that Git tracks: a stage with metrics or plots runs, on restored inputs.
     """
     changes = SMALL | {"train.phases.finetune.learning_rate": "0.001"}
     workspace.experiment(changes)
@@ -55,7 +55,7 @@ def test_another_clone_takes_what_was_run_from_the_bucket(workspace: Workspace, 
     clone.compose(changes)
     pulled = clone.run("dvc", "repro", "--pull")
     assert ran(pulled.stdout) == {"evaluate", "attribution", "report"}
-    assert restored(pulled.stdout) == {"train@finetune", "package"}  # the others are those of the lock file
+    assert restored(pulled.stdout) == {"train@finetune", "package"}  # the others are in the lock file
     assert made(clone) == made(workspace)
 
 

@@ -1,4 +1,4 @@
-"""A search over the real pipeline, killed in the midst of training."""
+"""A hyperparameter search over the real pipeline, killed during training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPACE = {
     "seed": 0,
     "parameters": {
         "train.recipe.weight_decay": {"low": 1e-4, "high": 1e-1, "log": True},
-        "train.phases.gat.epochs": {"choices": [3]},  # long enough to be killed in
+        "train.phases.gat.epochs": {"choices": [3]},  # long enough for a kill
     },
 }
 
@@ -28,7 +28,7 @@ SPACE = {
 def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_have_been(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    """Killed in its third phase, the stage alone and then all its processes; the first two phases are not run again."""
+    """Killed in the third phase, first the stage alone, then all processes; the first two phases are not run again."""
     (workspace.folder / "decay.yaml").write_text(json.dumps(SPACE))
     command = ("gogooku3", "search", "decay.yaml", "--json")
     folder, before = workspace.folder / "logs/search/decay", count(workspace.folder, "demo").count

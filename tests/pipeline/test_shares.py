@@ -1,4 +1,4 @@
-"""The dataset's stage, run by the real DVC, takes over what shares have made here and on another machine."""
+"""The dataset's stage, run by the real DVC, uses the shards' results from here and from another machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORKSHOP = "data/.dataset.partial"
 
 
 def places(folder: Path) -> dict[str, tuple[int, int]]:
-    """What stands for a file that was not made again."""
+    """Identifies files that were not written again."""
     return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in (folder / "features").iterdir()}
 
 
@@ -24,7 +24,7 @@ def test_dvc_leaves_the_shares_to_the_stage_which_takes_them_over(workspace: Wor
     workspace.run("gogooku3", "dataset", "make", "--share", "1/2")
     other.run("gogooku3", "dataset", "make", "--share", "2/2")
     assert workspace.bytes_of("data/dataset") == before
-    # Each still has the records of the run before for the other's months: the newer ones count.
+    # Each still has the earlier run's records for the other's months: the newer ones count.
     workspace.run("cp", "--archive", "--update", f"{other.folder / WORKSHOP}/.", WORKSHOP)
     made = places(workspace.folder / WORKSHOP / "whole")
     assert len(made) == 23

@@ -1,4 +1,4 @@
-"""The whole pipeline through the real DVC: what comes out, that it stays, that it comes back with the same bytes."""
+"""The whole pipeline through the real DVC: its outputs, cache hits on a rerun, and byte-identical reproduction."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
 
 @pytest.mark.slow
 def test_a_forced_rerun_elsewhere_gives_the_same_bytes(small_run: Workspace, tmp_path: Path) -> None:
-    """Another folder, one core, another hash seed, time zone and locale; no cache to take anything from."""
+    """Another folder, one core, another hash seed, time zone and locale; without a cache."""
     other = small_run.copy(tmp_path / "a folder" / "elsewhere")
     shutil.rmtree(other.folder / ".dvc/cache")
     for name in MADE[:3]:

@@ -1,4 +1,4 @@
-"""An environment in which another clone is installed: what runs in a clone is the clone's own source, or is refused."""
+"""With another clone installed in the environment, a clone runs its own source or refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXPERIMENT = ("dvc", "exp", "run", *(part for name, value in SMALL.items() for p
 
 
 class Clone(Workspace):
-    """Worked in by an environment in which another clone is installed."""
+    """A clone, used with an environment in which another clone is installed."""
 
     def __init__(self, folder: Path, environment: Environment) -> None:
         super().__init__(folder)
@@ -35,27 +35,27 @@ class Clone(Workspace):
         return kept | {"PATH": f"{self._installed.python.parent}{os.pathsep}{os.environ['PATH']}"}
 
     def mark(self, word: str) -> str:
-        """Makes the stage `quotes` leave a word in its output; the hash of its source."""
+        """Makes the stage `quotes` write a word to its output; returns the hash of its source."""
         stage, end = self.folder / STAGE, "        write(quotes, folder)\n"
         before, found, _ = stage.read_text().partition(end)
         stage.write_text(f"{before}{found}        (folder / 'made_by.txt').write_text({word!r})\n")
         return hashlib.md5(stage.read_bytes()).hexdigest()
 
     def recorded(self, lock: str) -> tuple[str, str]:
-        """What a lock file says of `quotes`: the hash of its source, and the word in its output."""
+        """A lock file's entry of `quotes`: the hash of its source, and the word in its output."""
         stage = safe_load(lock)["stages"]["quotes"]
         (folder,) = (out["md5"] for out in stage["outs"])
         words = (each["md5"] for each in json.loads(self._cached(folder)) if each["relpath"] == "made_by.txt")
         return next(dep["md5"] for dep in stage["deps"] if dep["path"] == STAGE), self._cached(next(words, ""))
 
     def of_experiment(self, name: str) -> tuple[str, str]:
-        """The same of an experiment."""
+        """The entry of an experiment."""
         names = self.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
         (reference,) = (each for each in names if each.endswith(f"/{name}"))
         return self.recorded(self.run("git", "show", f"{reference}:dvc.lock").stdout)
 
     def of_folder(self) -> tuple[str, str]:
-        """The same of the lock file in the working tree."""
+        """The entry in the working tree's lock file."""
         return self.recorded((self.folder / "dvc.lock").read_text())
 
     def _cached(self, oid: str) -> str:
@@ -72,7 +72,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     made = Environment(folder / "venv/bin/python")
     (libraries,) = (folder / "venv/lib").glob("python*/site-packages")
     (libraries / "lent.pth").write_text(f"{site.getsitepackages()[0]}\n")
-    dvc = made.python.with_name("dvc")  # by whose name it starts the workers of a queue
+    dvc = made.python.with_name("dvc")  # the name by which it starts the workers of a queue
     dvc.write_text(f"#!{made.python}\nimport sys\nfrom dvc.cli import main\nsys.exit(main())\n")
     dvc.chmod(0o755)
     other = Clone(checkout(folder / "other").folder, made)
@@ -115,7 +115,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone
 
 
 def test_of_two_clones_each_runs_its_own_under_its_own_hash(clone: Clone, tmp_path: Path) -> None:
-    """And takes nothing from the other's run, with one cache and one environment for both."""
+    """And reuses nothing from the other's run, with one cache and one environment for both."""
     second = Clone(clone.copy(tmp_path / "second").folder, clone._installed)
     for each, word in ((clone, "the first"), (second, "the second")):
         source = each.mark(word)
@@ -193,7 +193,7 @@ def test_processes_that_train_together_run_the_source_of_the_clone(clone: Clone)
 
 @pytest.fixture
 def trained(workspace: Workspace, installed: Environment, tmp_path: Path) -> tuple[Clone, str]:
-    """The small run with a source of its own and a bucket of its own, committed; the hash of its source."""
+    """The small run with its own source and bucket, committed; and the hash of its source."""
     made = Clone(workspace.folder, installed)
     source = made.mark("this clone")
     made.run("dvc", "repro", "--quiet")
@@ -207,7 +207,7 @@ def trained(workspace: Workspace, installed: Environment, tmp_path: Path) -> tup
 def test_a_search_tries_and_a_reproduction_repeats_what_the_commit_holds(
     trained: tuple[Clone, str], tmp_path: Path
 ) -> None:
-    """The search by the clone's own source; the reproduction by the one that is installed, which only compares."""
+    """The search runs the clone's own source; `reproduce` runs the installed one, which only compares."""
     clone, source = trained
     own = ("python", str(clone.folder / "src/gogooku3"), "cli")
     clone.run(*own, "promote", "demo")

@@ -1,4 +1,4 @@
-"""`dvc.yaml` names the code and the libraries that each stage uses: all of them, and no more."""
+"""`dvc.yaml` lists exactly the code and the libraries that each stage uses as dependencies."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ UNHASHED = (
     *("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup"),
     *("gogooku3.paths", "gogooku3.walk_forward.print_plan"),
 )
-"""The parameters are hashed themselves, and `dvc.yaml` has the paths; errors and `startup` end a stage, progress and
-`told` only print, and `source` says by which code a process runs: none can change a result."""
+"""The parameters are hashed themselves, and `dvc.yaml` has the paths; errors and `startup` end a stage, `progress`
+and `print_plan` only print, and `source` chooses the code that a process runs: none can change a result."""
 
 NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
-"""Code that only fetches what a stage names by hash: whatever fetched the bytes, they are these or the stage fails."""
+"""Code that only fetches outputs by hash: the bytes are these, or the stage fails."""
 
 COMPUTES_NOTHING = {"dvc": "tells where its cache is", "psutil": "counts cores and memory", "rich": "prints"}
 COMES_WITH = {
@@ -41,7 +41,7 @@ COMES_WITH = {
     "lightgbm": ["scipy"],
     "scikit-learn": ["scipy"],
 }
-"""Libraries that others compute with, or that decide their bytes."""
+"""Libraries that others use for computation, or that affect their results."""
 
 LIBRARIES = "locks/libs.yaml"
 PIPELINE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))
@@ -49,7 +49,7 @@ STAGES = PIPELINE["stages"]
 
 
 def belongs(module: str, packages: Iterable[str]) -> bool:
-    """Whether a module is one of these packages, or lies in one."""
+    """Whether a module is one of these packages, or inside one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
@@ -60,7 +60,7 @@ def code(stage: str) -> list[Path]:
 
 
 def graph(stage: str, *, libraries: bool = False) -> ImportGraph:
-    """What imports what, without code in `NAMED_BY_HASH`."""
+    """The import graph without code in `NAMED_BY_HASH`."""
     graph = grimp.build_graph("gogooku3", include_external_packages=libraries, cache_dir=None)
     if stage in NAMED_BY_HASH:
         graph.squash_module(NAMED_BY_HASH[stage])
@@ -69,7 +69,7 @@ def graph(stage: str, *, libraries: bool = False) -> ImportGraph:
 
 
 def imported(stage: str) -> set[Path]:
-    """Files that a stage imports, directly or not, beside the runner's own."""
+    """Files that a stage imports, directly or indirectly, except the runner's own."""
     own = f"gogooku3.stages.{stage}"
     files = set()
     for module in graph(stage).find_upstream_modules(own) | {own, "gogooku3.runtime.numerics"}:
@@ -80,9 +80,9 @@ def imported(stage: str) -> set[Path]:
 
 
 def libraries(stage: str) -> set[str]:
-    """Distributions that a stage computes with: what its hashed modules import, and what that computes with.
+    """Distributions that a stage uses: the imports of its hashed modules, and their own dependencies for computation.
 
-    `numerics` sets up whatever is loaded, and computes nothing.
+    `numerics` configures loaded libraries and computes nothing.
     """
     imports = graph(stage, libraries=True)
     for module in [module for module in imports.modules if belongs(module, (*UNHASHED, "gogooku3.runtime.numerics"))]:

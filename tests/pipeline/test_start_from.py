@@ -1,4 +1,4 @@
-"""A new experiment from a released model, through the real DVC: it begins where the release ended, and says so."""
+"""An experiment that starts from a released model (fine-tuning), through the real DVC, with its lineage recorded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
 
 @pytest.fixture(scope="module")
 def released(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The small run, released as demo@v1.0.0 into a bucket that is a folder."""
+    """The small run, released as demo@v1.0.0 with a folder as its bucket."""
     folder = tmp_path_factory.mktemp("released")
     (folder / "bucket").mkdir()
     workspace = small_run.copy(folder / "gogooku3")
@@ -45,7 +45,7 @@ def released(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def tuned(released: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """An experiment that trains the last phase alone, run in a folder of its own and then taken over."""
+    """An experiment that trains only the last phase, run in a temporary folder and then applied."""
     workspace = released.copy(tmp_path_factory.mktemp("tuned") / "gogooku3")
     workspace.run("dvc", "exp", "run", "--temp", "--name", "tuned", *settings(TUNE))
     workspace.run("dvc", "exp", "apply", "tuned")

@@ -1,4 +1,4 @@
-"""The whole promise: three releases, everything else destroyed, and each comes back exactly, in every way there is."""
+"""End to end: three releases, everything else destroyed, and each is recovered exactly, by every command."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..conftest import Bucket
 
 RATES = [f"train.phases.{phase}.learning_rate" for phase in PHASES]
 SLOW_LEARNER = dict.fromkeys(RATES, 1e-7)
-"""Learns nothing: whatever comes later is better."""
+"""Learns nothing, so that every later model is better."""
 LEARNER = dict.fromkeys(RATES, 3e-3)
 
 
 @dataclass(frozen=True)
 class Released:
-    """A Git server and a bucket, with nothing else left, and the SHA-256 of every file of every package."""
+    """A Git server and a bucket, with everything else removed, and the SHA-256 of every packaged file."""
 
     url: str
     settings: Path
     elsewhere: Any
-    """A workspace on a machine that has never seen the project."""
+    """A folder without any of the project's files."""
     packages: dict[str, dict[str, str]]
 
     def run(self, *command: str) -> str:

@@ -1,4 +1,4 @@
-"""Walk-forward by the real DVC: folds are stages that exist when they are asked for, and each is made once."""
+"""Walk-forward validation by the real DVC: folds are optional stages, and each is trained once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_by_default_no_fold_is_a_stage(small_run: Workspace) -> None:
 
 
 def test_a_fold_whose_training_sees_its_test_is_refused_before_it_is_trained(workspace: Workspace) -> None:
-    """Training that ends within a horizon of validation, planted in the plan behind the stage's back."""
+    """Data leakage: a fold's training ends within a horizon of its validation, by an edited plan."""
     workspace.compose(SMALL | WALK | SCHEME)
     workspace.run(sys.executable, "src/gogooku3", "stages", "plan")
     path = workspace.folder / "data/folds/plan/1.json"
@@ -112,7 +112,7 @@ def test_one_command_trains_the_folds_and_joins_their_tests(
     assert "| 2 | {first} to {last} |".format(**metrics["folds"][1]["train"]) in card
     preprocess = [(walked.folder / f"models/folds/{fold}/preprocess.json").read_bytes() for fold in (1, 2)]
     assert preprocess[0] != preprocess[1]
-    # The model of the usual split is what it was, and is the one that is delivered.
+    # The model of the default split is unchanged and is the packaged one.
     for name in ("models/package/model.safetensors", "metrics/test.json", "data/predictions.parquet"):
         assert (walked.folder / name).read_bytes() == (small_run.folder / name).read_bytes()
     assert "up to date" in walked.run("dvc", "repro").stdout
@@ -195,6 +195,6 @@ def test_machines_share_the_folds_by_the_run_cache(walked: Workspace, small_run:
     assert "Stage 'fold_baselines@1' is cached - skipping run" in said
     assert "Running stage 'join@walk_forward'" in said
     assert two.bytes_of(*MADE) == walked.bytes_of(*MADE)
-    # Stages stand in the lock file in the order in which they were first run.
+    # Stages are in the lock file in the order in which they were first run.
     locks = [safe_load((workspace.folder / "dvc.lock").read_text()) for workspace in (two, walked)]
     assert locks[0] == locks[1]

@@ -1,4 +1,4 @@
-"""A tiny real Git and DVC repository that is pushed to a bucket."""
+"""Fixtures: a tiny real Git and DVC repository that is pushed to a bucket."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Toy:
             self.run("git", "tag", tag)
 
     def revise(self, seed: str, *, tag: str | None = None) -> None:
-        """Other content in every output but `data/parts/constant.txt`, reproduced and committed."""
+        """Changes every output except `data/parts/constant.txt`, reproduces and commits."""
         (self.folder / "seed.txt").write_text(f"{seed}\n" * 20)
         self.run("dvc", "repro", "--quiet")
         self.commit(seed, tag=tag)
@@ -88,29 +88,29 @@ class Toy:
         self.local("'remote \"store\"'", url=bucket.url, **access)
 
     def clone(self, target: Path) -> Toy:
-        """A fresh clone that knows the way to the bucket and has an empty cache."""
+        """A fresh clone with access to the bucket and an empty cache."""
         self.run("git", "clone", "--quiet", str(self.folder), str(target))
         shutil.copyfile(self.folder / ".dvc/config.local", target / ".dvc/config.local")
         return Toy(target)
 
     def object_of(self, path: str) -> str:
-        """The hash under which the store keeps an output, or a file of the directory output, as it lies here."""
+        """The object of an output, or of a file in the directory output, as in the working tree."""
         if (self.folder / path).is_dir():
             return re.search(rf"path: {path}\n +hash: md5\n +md5: (\S+)", (self.folder / "dvc.lock").read_text())[1]
         return hashlib.md5((self.folder / path).read_bytes()).hexdigest()
 
     def spoil_cached(self, oid: str, kind: str) -> None:
-        """Does the same to the local cache as `Bucket.spoil`, such that DVC does not see it."""
+        """Like `Bucket.spoil` for the local cache, without DVC noticing."""
         cached = self.cached(oid)
         if kind == "missing":
             cached.unlink()
         else:
             cached.chmod(0o644)
             cached.write_bytes(KINDS[kind](cached.read_bytes()))
-            cached.chmod(0o444)  # DVC takes a read-only cache file for whole
+            cached.chmod(0o444)  # DVC takes a read-only cache file for intact
 
     def cached(self, oid: str) -> Path:
-        """The file that the local cache keeps under a hash."""
+        """The local cache's file of an object."""
         return self.folder / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
 
     def outputs(self) -> dict[str, bytes]:
@@ -151,7 +151,7 @@ def toy(toy_source: Toy, bucket: Bucket, tmp_path: Path) -> Toy:
 
 @pytest.fixture(scope="session")
 def unstable_source(toy_source: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """A repository whose stage `draw` gives other bytes each time, and whose stage `measure` reads a file that it does
+    """A repository whose stage `draw` is not deterministic, and whose stage `measure` reads a file that it does
     not declare; both have run once."""
     copy = Toy(tmp_path_factory.mktemp("unstable") / "source")
     shutil.copytree(toy_source.folder, copy.folder, symlinks=True, ignore=shutil.ignore_patterns("cache", "dvc.lock"))
@@ -174,7 +174,7 @@ def unstable(unstable_source: Toy, tmp_path: Path) -> Toy:
 
 @pytest.fixture(scope="session")
 def pushed_objects(toy_source: Toy, emulator: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a real `dvc push` of the toy repository leaves in a bucket."""
+    """The contents of a bucket after a real `dvc push` of the toy repository."""
     source = Bucket(emulator, "pushed")
     source.make()
     copy = Toy(tmp_path_factory.mktemp("pushed") / "toy")
@@ -186,7 +186,7 @@ def pushed_objects(toy_source: Toy, emulator: str, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def pushed(toy: Toy, bucket: Bucket, pushed_objects: dict[str, bytes]) -> Toy:
-    """The toy repository, and in `bucket` what `dvc push` put there."""
+    """The toy repository, pushed to `bucket` by `dvc push`."""
     for name, content in pushed_objects.items():
         bucket.write(name, content)
     return toy

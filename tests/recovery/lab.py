@@ -1,4 +1,4 @@
-"""A laboratory: real Git, real DVC, a real package, made by stages that only copy; its bucket is a local folder."""
+"""Fixtures: a test repository with real Git, DVC and package; its stages only copy files, its bucket is a folder."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ Train = Callable[[Path, int, float], None]
 
 @dataclass(frozen=True)
 class Lab:
-    """A repository in which a model is trained by copying it, and commands run in it."""
+    """A repository whose training only copies a model, and commands run in it."""
 
     folder: Path
     make: Train
-    """Writes what a training would leave under `made/`, from a seed and a validation RankIC."""
+    """Writes the outputs of a training under `made/`, for a seed and a validation RankIC."""
 
     def run(self, *command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {
@@ -74,7 +74,7 @@ class Lab:
         return done
 
     def train(self, seed: int, rank_ic: float) -> str:
-        """Another model with its metrics, reproduced and committed; returns the commit."""
+        """Makes another model with its metrics, reproduces and commits it; returns the commit."""
         self.make(self.folder / "made", seed, rank_ic)
         return self.reproduce()
 
@@ -101,7 +101,7 @@ class Lab:
 
 
 def track_like(seed: int, rank_ic: float, horizons: tuple[int, ...]) -> pl.DataFrame:
-    """Sessions with the RankIC of a model, beside a part that all models share."""
+    """Sessions with a model's RankIC, plus noise that all models share."""
     random = np.random.default_rng(5)
     series_TH = rank_ic + 0.1 * random.standard_normal((60, len(horizons)))
     series_TH += 0.005 * np.random.default_rng(seed).standard_normal(series_TH.shape)
@@ -150,7 +150,7 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
-    """A laboratory of tier1 with one model, committed; nothing is pushed or promoted. Tests work on copies."""
+    """A test repository of tier1 with one committed model; nothing is pushed or promoted. Tests use copies."""
     lab = Lab(tmp_path_factory.mktemp("trained") / "lab", training)
     lab.folder.mkdir()
     lab.bucket.mkdir()
@@ -186,5 +186,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
 
 @pytest.fixture
 def lab(trained: Lab, tmp_path: Path) -> Lab:
-    """A copy of the laboratory, to be changed."""
+    """A copy of the test repository, to be changed."""
     return trained.copy(tmp_path)

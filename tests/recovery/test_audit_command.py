@@ -121,7 +121,7 @@ def test_local_audits_the_cache(run, pushed):
 
 @pytest.fixture
 def run_unstable(unstable, monkeypatch):
-    """`gogooku3 audit --local …` where the stage `draw` has given two results, of which the second is the newer."""
+    """`gogooku3 audit --local …` after the stage `draw` gave two results."""
     unstable.run("dvc", "repro", "--quiet", "--force")
     monkeypatch.chdir(unstable.folder)
     return lambda *arguments: CliRunner().invoke(main, ["audit", "--local", *arguments])
@@ -142,17 +142,17 @@ def test_a_stage_that_gave_two_results_exits_with_1_and_names_both(run_unstable,
         if "draw.bin" in file.read_text()
     }
     newest, oldest = sorted(runs, key=lambda path: Path(path).stat().st_mtime, reverse=True)
-    told = done.stdout.splitlines()
-    assert told[0].startswith("`python -c ")
-    assert told[0].endswith(
+    output = done.stdout.splitlines()
+    assert output[0].startswith("`python -c ")
+    assert output[0].endswith(
         "` of stage `draw` gave different outputs from the same dependencies and parameters; DVC restores the newest:"
     )
-    for lines, path in ((told[1:4], newest), (told[4:7], oldest)):
+    for lines, path in ((output[1:4], newest), (output[4:7], oldest)):
         assert lines[0] == f"  {path}"
         assert re.fullmatch(r"    written \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", lines[1])
         assert lines[2] == f"    draw.bin: {runs[path]}"
-    assert told[7].startswith("hint: run `dvc repro --single-item --force draw`, ")
-    assert told[-1] == f"{unstable.folder}/.dvc/cache/runs: 3 runs recorded, of them 2 in conflict"
+    assert output[7].startswith("hint: run `dvc repro --single-item --force draw`, ")
+    assert output[-1] == f"{unstable.folder}/.dvc/cache/runs: 3 runs recorded, of them 2 in conflict"
 
 
 def test_json_says_which_runs_differ(run_unstable, unstable):

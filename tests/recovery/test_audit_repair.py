@@ -57,7 +57,7 @@ def test_a_corrupt_local_copy_is_not_uploaded_and_what_stays_broken_is_named(pus
 
 
 def test_a_listing_is_held_back_until_all_its_files_are_there(pushed, bucket):
-    """For with the listing there DVC would believe that the directory is whole, and never push the lost file."""
+    """With the listing in the bucket, DVC would take the directory for complete and never push the lost file."""
     listing, child = pushed.object_of(PARTS), pushed.object_of(CHILD)
     bucket.lose(bucket.at(listing))
     bucket.lose(bucket.at(child))

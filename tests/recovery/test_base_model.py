@@ -1,4 +1,4 @@
-"""A released model as the start of an experiment, and the lineage that a promotion then records."""
+"""A released model as the base model of an experiment, and the lineage that a promotion records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def first(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def released(first: Any, tmp_path: Path) -> Any:
-    """A copy of `first`, in whose working tree another model was trained since its release."""
+    """A copy of `first` with another model, trained after the release, in its working tree."""
     lab = first.copy(tmp_path)
     lab.train(2, 0.07)
     return lab
@@ -68,7 +68,7 @@ def record_of(lab: Any, tag: str) -> Record:
 
 
 def spoil(lab: Any, place: Path) -> None:
-    """Changes the released model where a store keeps it, such that DVC does not see it."""
+    """Changes the released model's object in a store, without DVC noticing."""
     oid = next(out.md5 for out in lock.outputs(lab.folder, TAG) if out.path == MODEL)
     stored = place / "files/md5" / oid[:2] / oid[2:]
     stored.chmod(0o644)
@@ -141,7 +141,7 @@ def test_an_experiment_in_a_folder_of_its_own_belongs_to_the_repository_around_i
 
 
 def train_from(lab: Any, parent: Parent) -> None:
-    """Another model whose package says that it was trained from a release."""
+    """Makes another model whose package records a release as its parent."""
     lab.make(lab.folder / "made", 3, 0.08)
     write_lineage(parent, lab.folder / "made/package")
     write_manifest(lab.folder / "made/package")

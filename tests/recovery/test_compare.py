@@ -1,4 +1,4 @@
-"""Two revisions side by side, each read from its own files."""
+"""Comparison of two revisions, each read from its own files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def compared(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A copy of `source`, to be changed and to stand in."""
+    """A copy of `source`, to be changed; the current folder."""
     lab = source.copy(tmp_path)
     monkeypatch.chdir(lab.folder)
     return lab
@@ -94,7 +94,7 @@ def test_what_has_no_metrics_is_refused_by_name(compared: Any) -> None:
 
 
 def edit(compared: Any, edit: Callable[[Path], object], name: str) -> None:
-    """Commits and tags other metrics than those of `after`, which remain in the working tree."""
+    """Commits and tags edited metrics; those of `after` remain in the working tree."""
     edit(compared.folder / "metrics")
     compared.commit("Other metrics")
     compared.run("git", "tag", name)

@@ -1,4 +1,4 @@
-"""Every way in which an object can be damaged, for every output: found, never delivered as good, and repaired."""
+"""Every kind of damage to every object: found, never used as intact, and repaired."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..conftest import KINDS
 
 @dataclass(frozen=True)
 class Release:
-    """A released model whose bucket is a folder, and every object of it by the path that it has."""
+    """A released model with a folder as its bucket, and its objects by path."""
 
     lab: Any
     settings: Path
@@ -43,7 +43,7 @@ class Release:
         recover(str(self.lab.folder), "tier1", target, data=True, settings=self.settings)
 
     def problems(self, **how: bool) -> dict[str, str]:
-        """What an audit finds, by object."""
+        """The problems of an audit, by object."""
         return {p.object: p.damage.kind for p in audit(self.lab.folder, ["tier1@v1.0.0"], **how).problems}
 
 
@@ -68,14 +68,14 @@ def at(store: Path, oid: str) -> Path:
 
 
 def spoilt(release: Release, store: Path, kind: str) -> Iterator[tuple[str, str]]:
-    """Damages one object after the other, and asks that each be whole again before the next."""
+    """Damages one object after the other; each must be intact again before the next."""
     for path, oid in release.objects.items():
         file = at(store, oid)
         content = file.read_bytes()
         file.unlink()
         if kind != "missing":
             file.write_bytes(KINDS[kind](content))
-            file.chmod(0o444)  # DVC takes a read-only cache file for whole
+            file.chmod(0o444)  # DVC takes a read-only cache file for intact
         yield path, oid
         assert hashlib.md5(at(store, oid).read_bytes()).hexdigest() == oid.removesuffix(".dir")
 
@@ -104,7 +104,7 @@ def test_damage_in_the_local_cache(release: Release, kind: str) -> None:
         assert release.problems(local=True) == {oid: kind}, path
         if path.startswith("models/package/"):
             (lab.folder / path).unlink()
-            lab.run("dvc", "checkout", path, check=kind != "missing")  # delivered without a word
+            lab.run("dvc", "checkout", path, check=kind != "missing")  # checked out without a warning
             assert not verified(), path
         assert release.problems(local=True, repair=True) == {}, path
         if path.startswith("models/package/"):

@@ -1,4 +1,4 @@
-"""Everything in which two experiments differ is named, what explains the result first."""
+"""Every difference between two experiments is reported, in the order of its likely effect on results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 @pytest.fixture(scope="module")
 def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Two commits, tagged `before` and `after`, that differ in every section. To be read only."""
+    """Two commits, tagged `before` and `after`, that differ in every section. Read-only."""
     lab = trained.copy(tmp_path_factory.mktemp("changed"))
     lab.run("git", "tag", "before")
     params = lab.folder / "params.yaml"

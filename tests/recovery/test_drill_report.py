@@ -1,4 +1,4 @@
-"""The report of a drill: verdict first, one row per release, every step with what it found."""
+"""The report of a drill: verdict first, one row per release, every step with its finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, a command leaves nothing corrupt and nothing half-tagged, and the next run completes."""
+"""A command that is killed at any moment leaves no corrupt files and no partial tags, and the next run completes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ at_every_moment = pytest.mark.parametrize(
 _took: dict[str, float] = {}
 
 Start = Callable[[], tuple[Any, tuple[str, ...]]]
-"""Makes a place to work in and says which command to run there."""
+"""Prepares a folder and returns the command to run in it."""
 
 
 def process(place: Any, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -41,7 +41,7 @@ def process(place: Any, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
 
 
 def kill_at(moment: int, start: Start) -> tuple[Any, tuple[str, ...]]:
-    """Runs a command and kills it with all its children; how long it takes undisturbed is measured once."""
+    """Runs a command and kills it with its children; its undisturbed duration is measured once."""
     place, command = start()
     kind = " ".join(command[:3])
     if kind not in _took:
@@ -68,22 +68,22 @@ def bytes_under(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def crowd(toy_source: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The toy repository with over a hundred objects in its directory, so that a transfer takes its time."""
-    copy = type(toy_source)(tmp_path_factory.mktemp("crowd") / "toy")
+def many_objects(toy_source: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The toy repository with over a hundred objects in its directory, for a slow transfer."""
+    copy = type(toy_source)(tmp_path_factory.mktemp("many_objects") / "toy")
     shutil.copytree(toy_source.folder, copy.folder, symlinks=True)
     pipeline = copy.folder / "dvc.yaml"
     many = "for i in $(seq 120); do echo $i > data/parts/$i.txt; done"
     pipeline.write_text(
         pipeline.read_text().replace("data/parts/constant.txt &&", f"data/parts/constant.txt && {many} &&")
     )
-    copy.revise("crowd")
+    copy.revise("many_objects")
     return copy
 
 
 @pytest.fixture
 def new_bucket(bucket: Any) -> Callable[[], Any]:
-    """Makes empty buckets: of one that was emptied, DVC would remember what it had put there."""
+    """Makes new empty buckets: DVC would remember the objects of an emptied one."""
     number = count()
 
     def make() -> Any:
@@ -95,11 +95,11 @@ def new_bucket(bucket: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def start_crowd(crowd: Any, new_bucket: Callable[[], Any], tmp_path: Path) -> Callable[[], Any]:
+def start_many_objects(many_objects: Any, new_bucket: Callable[[], Any], tmp_path: Path) -> Callable[[], Any]:
     def start() -> Any:
-        copy = type(crowd)(tmp_path / "crowd")
+        copy = type(many_objects)(tmp_path / "many_objects")
         shutil.rmtree(copy.folder, ignore_errors=True)
-        shutil.copytree(crowd.folder, copy.folder, symlinks=True)
+        shutil.copytree(many_objects.folder, copy.folder, symlinks=True)
         copy.point_at(new_bucket())
         return copy
 
@@ -108,22 +108,22 @@ def start_crowd(crowd: Any, new_bucket: Callable[[], Any], tmp_path: Path) -> Ca
 
 @at_every_moment
 def test_a_killed_push_leaves_a_bucket_that_a_repair_completes(
-    moment: int, crowd: Any, start_crowd: Callable[[], Any], tmp_path: Path
+    moment: int, many_objects: Any, start_many_objects: Callable[[], Any], tmp_path: Path
 ) -> None:
-    place, command = kill_at(moment, lambda: (start_crowd().folder, ("dvc", "push")))
+    place, command = kill_at(moment, lambda: (start_many_objects().folder, ("dvc", "push")))
     finish(place, command)
-    # DVC keeps what it had collected when it was killed, and the next push may take that for all there is.
+    # DVC caches the partial list that it had when it was killed; the next push may take it for complete.
     assert audit(place, [None], deep=True, repair=True).passed
-    fresh = type(crowd)(place).clone(tmp_path / "fresh")
+    fresh = type(many_objects)(place).clone(tmp_path / "fresh")
     fresh.run("dvc", "pull")
-    assert fresh.outputs() == crowd.outputs()
+    assert fresh.outputs() == many_objects.outputs()
 
 
 @at_every_moment
 def test_a_killed_pull_leaves_a_clone_that_the_next_ones_complete(
-    moment: int, crowd: Any, start_crowd: Callable[[], Any], tmp_path: Path
+    moment: int, many_objects: Any, start_many_objects: Callable[[], Any], tmp_path: Path
 ) -> None:
-    source = start_crowd()
+    source = start_many_objects()
     source.run("dvc", "push")
 
     def start() -> tuple[Path, tuple[str, ...]]:
@@ -133,9 +133,9 @@ def test_a_killed_pull_leaves_a_clone_that_the_next_ones_complete(
     place, command = kill_at(moment, start)
     with process(place, command) as again:
         whole = again.wait() == 0
-    if not whole:  # DVC took what it had collected when it was killed for all there is, and says that files are missing
+    if not whole:  # DVC took the partial list from before the kill for complete, and reports missing files
         finish(place, command)
-    assert type(crowd)(place).outputs() == crowd.outputs()
+    assert type(many_objects)(place).outputs() == many_objects.outputs()
     assert audit(place, [None], local=True, deep=True).passed
 
 
@@ -222,17 +222,21 @@ def test_a_killed_restore_is_completed_by_the_next(moment: int, start_lab: Calla
     assert bytes_under(place / "back/models") == bytes_under(lab.folder / "models")
 
 
-def test_two_pushes_at_once_are_both_right(crowd: Any, start_crowd: Callable[[], Any], tmp_path: Path) -> None:
-    first = start_crowd()
-    second = type(crowd)(tmp_path / "second")
+def test_two_pushes_at_once_are_both_right(
+    many_objects: Any, start_many_objects: Callable[[], Any], tmp_path: Path
+) -> None:
+    first = start_many_objects()
+    second = type(many_objects)(tmp_path / "second")
     shutil.copytree(first.folder, second.folder, symlinks=True)
     with process(first.folder, ("dvc", "push")) as one, process(second.folder, ("dvc", "push")) as two:
         assert (one.wait(), two.wait()) == (0, 0)
     assert audit(first.folder, [None], deep=True).passed
 
 
-def test_two_pulls_at_once_are_both_right(crowd: Any, start_crowd: Callable[[], Any], tmp_path: Path) -> None:
-    source = start_crowd()
+def test_two_pulls_at_once_are_both_right(
+    many_objects: Any, start_many_objects: Callable[[], Any], tmp_path: Path
+) -> None:
+    source = start_many_objects()
     source.run("dvc", "push")
     shared = tmp_path / "shared"
     clones = [source.clone(tmp_path / name) for name in ("one", "two")]
@@ -241,5 +245,5 @@ def test_two_pulls_at_once_are_both_right(crowd: Any, start_crowd: Callable[[], 
     with process(clones[0].folder, ("dvc", "pull")) as one, process(clones[1].folder, ("dvc", "pull")) as two:
         assert (one.wait(), two.wait()) == (0, 0)
     for clone in clones:
-        assert clone.outputs() == crowd.outputs()
+        assert clone.outputs() == many_objects.outputs()
         assert audit(clone.folder, [None], local=True, deep=True).passed

@@ -1,4 +1,4 @@
-"""The leaderboard is what the tags say, row by row."""
+"""The leaderboard matches the tags, row by row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gogooku3.recovery.releases.record import parse
 
 @pytest.fixture
 def released(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Two versions of tier1, the second of them the better, and one of tier2 that GTO registered."""
+    """Two versions of tier1, the second one better, and one of tier2 that GTO registered."""
     promote(lab.folder, "tier1")
     lab.train(2, 0.07)
     promote(lab.folder, "tier1")
@@ -44,9 +44,9 @@ def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> N
         record = parse(release.tag.message)
         assert record is not None
         deflated = f"{record.deflated_sharpe:.4f} of {record.trials}"
-        means = "0.050 [-0.050, 0.150]"  # what the metrics at the tag's commit have as their mean over the horizons
-        told = [means, str(record.validation.sharpe), deflated, means, str(record.test.sharpe)]
-        assert row[2:7] == told
+        means = "0.050 [-0.050, 0.150]"  # the mean over the horizons in the metrics at the tag's commit
+        expected = [means, str(record.validation.sharpe), deflated, means, str(record.test.sharpe)]
+        assert row[2:7] == expected
         assert release.commit.startswith(row[7].strip("`"))
         assert record.model_sha256.startswith(row[8].strip("`"))
         assert min(len(row[7]), len(row[8])) == 14

@@ -1,4 +1,4 @@
-"""Who has it, and the command that brings it back: each command is run, and must do what it says."""
+"""Located copies, and the restore command: each command is run and must work."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def locate(pushed: Toy, monkeypatch: pytest.MonkeyPatch) -> Locate:
 
 @pytest.fixture
 def other(pushed: Toy, tmp_path: Path) -> Path:
-    """A second remote, `spare`, that holds everything."""
+    """A second, complete remote, `spare`."""
     folder = tmp_path / "spare"
     folder.mkdir()
     pushed.local("'remote \"spare\"'", url=str(folder))
@@ -66,7 +66,7 @@ def objects(toy: Toy, path: str) -> list[str]:
     return [toy.object_of(path), *(toy.object_of(str(each.relative_to(toy.folder))) for each in files)]
 
 
-# What is done behind everybody's back to an output and its objects, and the command that must come out.
+# Damage to an output and its objects, and the expected command.
 SCENES: dict[str, tuple[Callable[[Toy, Bucket, str, list[str]], object], str]] = {
     "lost here": (lambda toy, bucket, path, oids: lose_tree(toy, path), "dvc checkout {path}"),
     "altered here": (lambda toy, bucket, path, oids: alter_tree(toy, path), "dvc checkout --force {path}"),
@@ -166,7 +166,7 @@ def test_two_remotes_have_one_half_each(locate: Locate, pushed: Toy, bucket: Buc
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "altered"])
 def test_what_is_nowhere_ends_with_1_and_is_made_anew(locate: Locate, pushed: Toy, bucket: Bucket, kind: str) -> None:
-    """DVC takes a spoiled cache file for the object even when it has just made it anew: the command removes it."""
+    """DVC uses a corrupt cache file even after it made the output again: the command removes it."""
     before, oid = pushed.outputs(), pushed.object_of(MODEL)
     bucket.spoil(oid, kind)
     pushed.spoil_cached(oid, kind)
@@ -233,7 +233,7 @@ def test_a_lost_listing_hides_the_hash_of_its_files(locate: Locate, pushed: Toy,
 @pytest.mark.parametrize("kind", ["missing", "altered"])
 @pytest.mark.parametrize("path", [MODEL, PARTS])
 def test_the_only_copy_is_saved(locate: Locate, pushed: Toy, bucket: Bucket, path: str, kind: str) -> None:
-    """A directory proves itself even when its listing is lost everywhere."""
+    """A directory is identified by its hash even if its listing is lost everywhere."""
     before, stored, oid = pushed.outputs(), bucket.contents(), pushed.object_of(path)
     bucket.spoil(oid, kind)
     pushed.spoil_cached(oid, kind)

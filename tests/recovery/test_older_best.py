@@ -1,4 +1,4 @@
-"""A best whose metrics an older version wrote is compared by what that version measured, and by nothing else."""
+"""A best release with metrics of an older version is compared by the metrics that it has."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
     lab.train(2, 0.06)
     made = promote(lab.folder, "tier1")
     assert made.tags == ("tier1@v1.1.0", "tier1#best#2")
-    told = comparison(made.record)
-    assert told.startswith(f"{TAG}, 0.0550 (")
-    assert told.endswith(f"gain 0.010, of which there is no interval: {why}")
+    text = comparison(made.record)
+    assert text.startswith(f"{TAG}, 0.0550 (")
+    assert text.endswith(f"gain 0.010, of which there is no interval: {why}")
 
 
 def test_a_worse_model_is_refused_beside_it_too(lab: Any) -> None:

@@ -1,4 +1,4 @@
-"""A tag is given to what was checked, with all that it records, and to nothing else."""
+"""`promote` tags exactly the commit that it checked, with a complete record."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_c
     assert made.record.compared_with is not None
     gain = made.record.compared_with.gain
     assert gain is not None
-    # Both share most of what moves their RankIC: the gain of 0.01 stands out though each one's own interval is wide.
+    # The RankIC series share most of their noise: the gain of 0.01 is significant although each interval is wide.
     assert gain.value == pytest.approx(0.01, abs=0.002)
     assert 0 < gain.low < gain.value < gain.high < 0.02
 
@@ -81,8 +81,8 @@ def test_a_gain_within_noise_moves_the_mark_and_is_said_to_be_one(lab: Any) -> N
     promote(lab.folder, "tier1")
     lab.train(2, 0.0501)
     with start(lab) as process:
-        printed, told = process.communicate()
-    assert process.returncode == 0, told
+        printed, stderr = process.communicate()
+    assert process.returncode == 0, stderr
     record = parse(tags.read(lab.folder).of("tier1")[-1].tag.message)
     assert record is not None
     assert record.stage_tag == "tier1#best#2"
@@ -91,7 +91,7 @@ def test_a_gain_within_noise_moves_the_mark_and_is_said_to_be_one(lab: Any) -> N
     assert gain is not None
     assert gain.low < 0 < gain.high
     assert f"gain {gain}, within noise" in printed
-    # Measured over other sessions, it has no interval, and is worse by its value alone.
+    # Measured over other sessions, the gain has no interval, and only the value counts.
     lab.make(lab.folder / "made", 3, 0.04)
     edit_json(lab.folder / "made/metrics/validation.json", lambda table: table.update({"from": "2024-01-11"}))
     lab.reproduce()
@@ -108,14 +108,14 @@ def test_trials_whose_sharpe_ratios_differ_by_more_than_luck_deflate_more(lab: A
         lab.reproduce()
     record = promote(lab.folder, "tier1").record
     track = TrackRecord(4.0 / math.sqrt(252), 100, 0.1, 4.0)
-    variance = 9 / 252  # of 1, the first one's, −2 and 4; luck alone would give 1/99
+    variance = 9 / 252  # of 1, the first one's, −2 and 4; chance alone would give 1/99
     assert (record.trials, record.trials_deviation) == (3, pytest.approx(3.0))
     assert record.deflated_sharpe == pytest.approx(track.deflated(Trials(3, variance)))
     assert record.deflated_sharpe < track.deflated(Trials(3))
 
 
 def test_a_result_that_another_tier_gave_before_counts_where_it_is_released(lab: Any) -> None:
-    """The stages of the lab know no parameter, so that even the lock file stays as it is."""
+    """The lab's stages have no parameters, so not even the lock file changes."""
     other_tier(lab)
     record = promote(lab.folder, "tier2").record
     track = TrackRecord(1.0 / math.sqrt(252), 100, 0.1, 4.0)
@@ -134,11 +134,11 @@ def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:
     lab.train(2, 0.06)
     lab.train(3, 0.07)
     assert promote(lab.folder, "tier1").record.test_readings == Readings(model=1, tier=3)
-    # The same model, measured once more on test with another result.
+    # The same model, evaluated again on test with another result.
     edit_json(lab.folder / "made/metrics/test.json", lambda table: table["sharpe"].update(value=9.0))
     lab.reproduce()
     assert promote(lab.folder, "tier1").record.test_readings == Readings(model=2, tier=4)
-    # And once more, under the name of another tier.
+    # And again, in another tier.
     edit_json(lab.folder / "made/metrics/test.json", lambda table: table["sharpe"].update(value=8.0))
     params = lab.folder / "params.yaml"
     params.write_text(params.read_text().replace("tier: tier1", "tier: tier2"))
@@ -226,7 +226,7 @@ def output_lost(lab: Any) -> None:
 
 
 def bit_flipped_before_packaging(lab: Any) -> None:
-    """A package whose manifest and lock agree with it, and whose weights are not those of its golden predictions."""
+    """A package with matching manifest and lock, but other weights than those of its golden predictions."""
     for folder in (LAST_PHASE, "package"):
         weights = lab.folder / "made" / folder / "model.safetensors"
         tensors = read_tensors(weights)
@@ -305,7 +305,7 @@ def test_a_name_that_is_no_tier_is_refused(lab: Any) -> None:
 
 
 def lose_a_child(lab: Any) -> str:
-    """Takes a file of a directory from the bucket such that DVC does not see it."""
+    """Removes a file of a directory from the bucket without DVC noticing."""
     lab.run("dvc", "push", "--quiet")
     listing = next(path for path in lab.bucket.rglob("*.dir") if "features" in path.read_text())
     child = json.loads(listing.read_text())[0]["md5"]
@@ -323,7 +323,7 @@ def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) ->
     cached = lab.folder / ".dvc/cache" / lose_a_child(lab)
     cached.chmod(0o644)
     cached.write_bytes(b"altered")
-    cached.chmod(0o444)  # DVC takes a read-only cache file for whole
+    cached.chmod(0o444)  # DVC takes a read-only cache file for intact
     with pytest.raises(RefusedError, match=r"bucket is incomplete .* `data/dataset/features/.*` is missing") as refused:
         promote(lab.folder, "tier1")
     assert "gogooku3 audit --repair" in refused.value.hint
@@ -368,20 +368,20 @@ def start(lab: Any, *options: str) -> subprocess.Popen[str]:
 
 def test_the_command_prints_tags_and_record_as_json_and_progress_elsewhere(lab: Any) -> None:
     with start(lab, "--version", "v0.1.0", "--json") as process:
-        printed, told = process.communicate()
-    assert process.returncode == 0, told
+        printed, stderr = process.communicate()
+    assert process.returncode == 0, stderr
     content = json.loads(printed)
     assert content["tags"] == ["tier1@v0.1.0", "tier1#best#1"]
     record = parse(tags.read(lab.folder).releases[0].tag.message)
     assert record is not None
     assert content["record"] == json.loads(json.dumps(asdict(record)))
-    assert told.splitlines()[-1] == "checking: bucket"
+    assert stderr.splitlines()[-1] == "checking: bucket"
 
 
 def test_an_empty_reason_is_refused(lab: Any) -> None:
     with start(lab, "--despite-worse", " ") as process:
-        _, told = process.communicate()
-    assert (process.returncode, "the reason is empty" in told) == (2, True)
+        _, stderr = process.communicate()
+    assert (process.returncode, "the reason is empty" in stderr) == (2, True)
     assert not lab.tags()
 
 
@@ -390,14 +390,14 @@ def test_killed_before_any_step_it_leaves_no_tag_and_the_next_run_completes(lab:
     for step in ("`dvc status`", "package", "push", "bucket"):
         with start(lab) as process:
             assert process.stderr is not None
-            told = [line for line in iter(process.stderr.readline, f"checking: {step}\n") if line]
+            stderr = [line for line in iter(process.stderr.readline, f"checking: {step}\n") if line]
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            assert process.returncode == -signal.SIGKILL, told
+            assert process.returncode == -signal.SIGKILL, stderr
         assert not lab.tags()
     with start(lab) as process:
-        printed, told = process.communicate()
-    assert process.returncode == 0, told
+        printed, stderr = process.communicate()
+    assert process.returncode == 0, stderr
     assert "git push origin tier1@v1.0.0 tier1#best#1" in printed
     assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
 
@@ -409,7 +409,7 @@ exit 0
 
 
 def hook(lab: Any, victim: str) -> None:
-    """Kills a process while Git holds the locks of both tags and has written neither."""
+    """Kills a process while Git has locked both tags and written neither."""
     script = lab.folder / ".git/hooks/reference-transaction"
     script.write_text(HOOK.format(victim=victim))
     script.chmod(0o755)

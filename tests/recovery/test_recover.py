@@ -22,7 +22,7 @@ from ..conftest import KINDS
 
 @dataclass(frozen=True)
 class Delivery:
-    """A released model, and a place where nothing but its URL is known."""
+    """A released model, and a folder in which only its URL is known."""
 
     lab: Any
     settings: Path

@@ -1,4 +1,4 @@
-"""Reproducing releases whose stages only copy: what is compared, taken, refused, kept and removed."""
+"""`reproduce` with stages that only copy: compared outputs, recorded outputs, refusals, kept and removed clones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gogooku3.recovery.storage import lock
 
 @dataclass(frozen=True)
 class Release:
-    """A laboratory with a released model, and the command that trains it again."""
+    """A test repository with a released model, and the command that trains it again."""
 
     lab: Any
     temporary: Path
@@ -54,13 +54,13 @@ class Release:
         promote(self.lab.folder, "tier1")
 
     def tag_by_hand(self) -> None:
-        """Releases what `promote` would refuse, or without its checks, which take their time."""
+        """Tags without `promote`'s slow checks, or what it would refuse."""
         for tag in ("tier1@v1.0.0", "tier1#best#1"):
             self.lab.run("git", "tag", "-a", "-m", "by hand", tag)
         self.lab.run("dvc", "push", "--quiet")
 
     def lose_everything(self) -> None:
-        """The bucket and the local cache are empty."""
+        """Empties the bucket and the local cache."""
         for place in (self.lab.bucket, self.lab.folder / ".dvc/cache"):
             shutil.rmtree(place / "files")
 
@@ -105,7 +105,7 @@ def test_where_bits_are_promised_is_said_by_the_source_of_the_release_and_by_our
 
 
 def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -> None:
-    """DVC leaves it there, and whoever walked forward before has folds in it."""
+    """DVC keeps it there, such as the folds of an earlier walk-forward."""
     file = release.lab.folder / "dvc.lock"
     content = yaml.safe_load(file.read_text())
     out = {"path": "data/folds/scores/1.parquet", "md5": "0" * 32, "hash": "md5", "size": 1}
@@ -117,7 +117,7 @@ def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -
 
 
 def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: Release) -> None:
-    """A stage that writes the time: the first file of its directory is shown, and the clone is kept."""
+    """A stage that writes the time: the first differing file of its directory is reported, and the clone is kept."""
     clock = "date +%N > data/dataset/features/when.txt; date +%N > data/dataset/graph.txt"
     release.change_pipeline("dataset", cmd=f"mkdir -p data && cp -r made/dataset data/ && {clock}")
     release.lab.reproduce()

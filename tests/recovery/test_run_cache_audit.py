@@ -24,13 +24,13 @@ def drawn(toy: Toy) -> str:
 
 
 def record_of(toy: Toy, output: str) -> Path:
-    """The one file that records a run of the stage with an output."""
+    """The run cache's only record of the stage with an output."""
     [file] = [file for file in (toy.folder / RUNS).glob("*/*/*") if f"path: {output}\n" in file.read_text()]
     return file
 
 
 def other_machine(toy: Toy, target: Path) -> Toy:
-    """A clone on which the stage `measure` gives another result, with runs shared by a folder."""
+    """A clone in which the stage `measure` gives another result, with a shared run cache."""
     shared = target.with_name("shared")
     shared.mkdir()
     toy.local("core", remote="shared")
@@ -72,7 +72,7 @@ def test_a_stage_that_gives_one_result_however_often_is_none(unstable):
 def test_two_machines_that_share_their_runs_are_told_apart_by_the_hint(unstable, tmp_path):
     other_machine(unstable, tmp_path / "clone")
     ours = unstable.object_of("measured")
-    unstable.run("dvc", "pull", "--quiet", "--run-cache", check=False)  # `draw` is in nobody's remote
+    unstable.run("dvc", "pull", "--quiet", "--run-cache", check=False)  # `draw` is in no remote
     found = audited(unstable)
     assert [conflict.outputs for conflict in found.conflicts] == [("measured",)]
     newest, oldest = found.conflicts[0].runs

@@ -1,4 +1,4 @@
-"""What was released is listed from the tags alone."""
+"""Releases are listed from the tags alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def released(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A copy of `source`, and a folder in it to stand in."""
+    """A copy of `source`; the current folder is inside it."""
     lab = source.copy(tmp_path)
     monkeypatch.chdir(lab.folder / "src")
     monkeypatch.setenv("COLUMNS", "200")

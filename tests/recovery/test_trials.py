@@ -1,4 +1,4 @@
-"""Trials are counted from what the repository remembers: different results of a tier, wherever they were committed."""
+"""Trials are counted from Git: different results of a tier in all reachable commits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class History:
         (self.root / "params.yaml").write_text(f"tier: {tier}\nsharpe: {sharpe}\n")
 
     def lock(self) -> None:
-        """What `dvc repro` leaves: a lock file that holds every parameter."""
+        """Writes a lock file with every parameter, as `dvc repro` does."""
         (self.root / "dvc.lock").write_text((self.root / "params.yaml").read_text())
 
     def commit(self) -> str:
@@ -47,7 +47,7 @@ class History:
         return self.git("rev-parse", "HEAD")
 
     def experiment(self, sharpe: float, name: str, **more: Any) -> None:
-        """What `dvc exp run` leaves: a commit that no branch reaches, under a reference of its own."""
+        """Makes a commit with its own reference outside all branches, as `dvc exp run` does."""
         base = self.git("rev-parse", "HEAD")
         made = self.result(sharpe, **more)
         self.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", made)

@@ -1,4 +1,4 @@
-"""What every kept version released, and the places into which it is brought back."""
+"""Fixtures: the released files of every kept version, and the folders into which they are restored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The archive, taken apart by `tar`."""
+    """The archive, unpacked by `tar`."""
 
     folder: Path
 
@@ -62,7 +62,7 @@ class Unpacked:
 
     @cached_property
     def outputs(self) -> dict[str, bytes]:
-        """The bytes of every output's files, by path, without any reader of the project."""
+        """The bytes of every output's files, by path, read without the project's code."""
         files = {}
         for path, name in json.loads((self.folder / "MANIFEST.json").read_text())["outputs"].items():
             if name.endswith(".dir"):
@@ -78,7 +78,7 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone at the archived release, with all outputs in their places."""
+    """A clone at the archived release, with all outputs."""
 
     root: Path
     restored: Restored
@@ -103,12 +103,12 @@ class Clone:
 
 
 def holds(root: Path, outputs: dict[str, bytes]) -> bool:
-    """Whether outputs stand in their places with their bytes."""
+    """Whether the working tree has these outputs, byte for byte."""
     return all((root / path).read_bytes() == content for path, content in outputs.items())
 
 
 def begin(root: Path) -> None:
-    """Makes a folder a repository of today's parameters."""
+    """Makes a folder a repository with today's parameters."""
     git.run(root, "init", "--quiet")
     git.run(root, "config", "user.name", "Test")
     git.run(root, "config", "user.email", "test@example.com")
@@ -116,7 +116,7 @@ def begin(root: Path) -> None:
 
 
 def commit(root: Path, metrics: Path) -> str:
-    """Commits the metrics of a folder as those of the project."""
+    """Commits the metrics of a folder as the project's."""
     shutil.rmtree(root / "metrics", ignore_errors=True)
     shutil.copytree(metrics, root / "metrics")
     git.run(root, "add", "--all")
@@ -125,7 +125,7 @@ def commit(root: Path, metrics: Path) -> str:
 
 
 def release(root: Path, commit: str, message: str) -> None:
-    """Gives a commit the tags of the first and best version."""
+    """Tags a commit as the first and best version."""
     content = git.tag_object(root, TAG, commit, message)
     git.create_tags(root, {TAG: content, STAGE_TAG: git.renamed(content, STAGE_TAG)})
 
@@ -144,7 +144,7 @@ def unpacked(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Unpacked:
 
 @pytest.fixture(scope="module")
 def clone(kept: Kept, unpacked: Unpacked, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """What `archive restore` makes of the archive; its remote is the unpacked store."""
+    """The result of `archive restore`; its remote is the unpacked store."""
     root = tmp_path_factory.mktemp("restored") / "clone"
     restored = restore(kept.archive, root)
     with (root / ".dvc/config.local").open("a") as settings:
@@ -154,7 +154,7 @@ def clone(kept: Kept, unpacked: Unpacked, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def repository(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of today's parameters in which the demo's metrics and tag are from then."""
+    """A repository with today's parameters and the old version's metrics and tag."""
     root = tmp_path_factory.mktemp("repository")
     begin(root)
     release(root, commit(root, kept.metrics), kept.message)

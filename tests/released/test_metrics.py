@@ -1,6 +1,6 @@
-"""What an older version did not measure reads `–` wherever its metrics are read, and nothing fails for it.
+"""Metrics that an older version did not have are shown as `–`, and no command fails.
 
-`metrics/` beside this file holds each shape that the files had before that of version 0.1.0. Beside those, a table may
+`metrics/` next to this file has each format of the files before version 0.1.0. In addition, a table may
 lack any one metric of today's.
 """
 
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def keys(table: dict[str, Any], above: Keys = ()) -> Iterator[Keys]:
-    """Every place in a table, inner ones too."""
+    """The keys of all values in a table, nested ones too."""
     for name, value in table.items():
         yield (*above, name)
         if isinstance(value, dict):
@@ -60,7 +60,7 @@ def without(table: dict[str, Any], place: Keys) -> dict[str, Any]:
 
 
 def rows(page: str, split: str) -> Rows:
-    """Both values of each metric, by its title, as the page has them in the table of a split."""
+    """Both values of each metric, by title, in the page's table of a split."""
     table = page.split('<section id="metrics">')[1].split(f"<h3>{split}</h3>")[1].split("</table>")[0]
     found = re.findall(r'<th scope="row" class="plain">(.*?)</th><td.*?>(.*?)</td><td.*?>(.*?)</td>', table)
     return {title: (plain(old), plain(new)) for title, old, new in found}
@@ -71,13 +71,13 @@ def plain(cell: str) -> str:
 
 
 def run(*arguments: str) -> str:
-    """What a command prints that ends well."""
+    """The output of a successful command."""
     done = CliRunner().invoke(main, arguments)
     assert (done.exit_code, done.exception) == (0, None), done.output
     return done.stdout
 
 
-# A whole release of an older shape, beside today's.
+# A complete release with metrics in an older format, compared with today's.
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda folder: folder.name)
@@ -87,7 +87,7 @@ def shape(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def released(shape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which the release is of the older shape, and the working tree has today's metrics."""
+    """A repository whose release has metrics in the older format, and whose working tree has today's."""
     root = tmp_path_factory.mktemp("older")
     begin(root)
     made = commit(root, shape)
@@ -101,7 +101,7 @@ def released(shape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(released: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """It, to stand in."""
+    """The same, as the current folder."""
     monkeypatch.chdir(released)
     monkeypatch.setenv("COLUMNS", "200")
     return released
@@ -175,7 +175,7 @@ def test_a_package_that_holds_them_verifies(shape: Path, tmp_path: Path) -> None
     assert verify(tmp_path / "package", dataset=None, lock=None).good
 
 
-# Any one metric less than today's.
+# Metrics with any single metric of today's missing.
 
 TABLE = read(PRESENT / "test.json")
 TITLES = {
@@ -190,12 +190,12 @@ TITLES = {
 
 
 def side(name: str, table: dict[str, Any]) -> Side:
-    """As it is read from a file; nothing of it depends on the sessions, whose curves take long to draw."""
+    """A side as read from a file, without sessions, whose curves are slow to draw."""
     return Side(name, None, dict.fromkeys(SPLITS, metrics.parse(json.dumps(table))), {})
 
 
 def told(whole: str, key: str, place: Keys) -> str:
-    """What the row of a metric says where a table lacks a place in it, from what it says of the whole."""
+    """The expected row of a metric if a table lacks one value in it."""
     if f"{key}.".startswith(f"{'.'.join(place)}."):
         return "–"
     if key != ".".join(place[:-1]):
@@ -219,7 +219,7 @@ def test_a_table_that_lacks_one_metric_has_a_dash_in_its_place_and_all_others(pl
 
 @pytest.fixture(scope="module")
 def thinned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a tag for each metric, at which both splits lack it; no sessions, whose curves take long."""
+    """A repository with a tag for each metric, at which both splits lack it; no sessions, whose curves are slow."""
     root = tmp_path_factory.mktemp("thinned")
     begin(root)
     tables = {split: read(PRESENT / f"{split}.json") for split in SPLITS}

@@ -1,7 +1,7 @@
-"""What an earlier version released is read by everything that reads released files.
+"""Backward compatibility: files of earlier releases are read by every command that reads released files.
 
-Nothing here asks for scores that are equal to the bit: a later version may compute them otherwise. They stay within the
-tolerance that the package is verified with, and no check fails.
+Scores need not be bitwise identical here: a later version may compute them differently. They must stay within the
+package's tolerance, and no check may fail.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ from gogooku3.training.start import require_match, start
 from .conftest import STAGE_TAG, TAG, Clone, Kept, Unpacked, holds
 
 OF_THE_MACHINE = {"environment", "golden", "variables"}
-"""Checks that may find something to note: another machine, another arithmetic."""
+"""Checks that may have the outcome `noted`: another machine, other numerics."""
 
 
 def read(path: Path) -> Any:
@@ -79,7 +79,7 @@ def record_of(kept: Kept) -> Record:
 
 
 def require_good(checks: dict[str, str], *, skipped: set[str]) -> None:
-    """Every check passed, but for those that something is needed for, and those that only note."""
+    """Requires every check to pass, except those that need more inputs or may be `noted`."""
     assert {name for name, outcome in checks.items() if outcome == "skipped"} == skipped
     assert {checks[name] for name in OF_THE_MACHINE} <= {"passed", "noted"}, checks
     assert {outcome for name, outcome in checks.items() if name not in OF_THE_MACHINE | skipped} == {"passed"}, checks
@@ -130,7 +130,7 @@ def test_the_tag_gives_its_record(kept: Kept) -> None:
 
 
 def test_a_message_from_the_record_says_all_that_the_tag_says(kept: Kept) -> None:
-    """Its text for people may change; the facts may not, and later ones may join them."""
+    """The text may change; the facts may not, and new ones may be added."""
     again = message(record_of(kept))
     assert parse(again) == record_of(kept)
     old, new = (json.loads(text.rpartition("\nrecord: ")[2]) for text in (kept.message, again))
@@ -225,7 +225,7 @@ def test_the_archives_own_script_restores_every_output(unpacked: Unpacked, tmp_p
 def test_it_is_cloned_and_its_objects_come_from_the_archive(
     kept: Kept, clone: Clone, unpacked: Unpacked, tmp_path: Path
 ) -> None:
-    """The steps of `recover`, with nothing in the remote."""
+    """The steps of `recover`, with an empty remote."""
     (tmp_path / "empty").mkdir()
     settings = tmp_path / "settings"
     settings.write_text(f"['remote \"store\"']\n    url = {tmp_path / 'empty'}\n")
@@ -278,7 +278,7 @@ def test_its_trials_are_counted(clone: Clone) -> None:
 
 
 def test_it_differs_from_the_commit_before_it(clone: Clone) -> None:
-    """The commit before holds the project with the demo's parameters, and nothing that was made."""
+    """The commit before has the project with the demo's parameters, and no outputs."""
     found = diff(clone.root, f"{TAG}^", TAG)
     assert {"quotes.stocks", "dataset.horizons"} <= {change.name for change in found.parameters}
     assert "dataset.split.validation_from" in {change.name for change in found.split}
@@ -294,7 +294,7 @@ def test_its_parameters_are_read_by_todays_names(clone: Clone) -> None:
 
 @pytest.fixture
 def renamed(clone: Clone, tmp_path: Path) -> Clone:
-    """A clone of the release in which `params.yaml` calls the set of features by its name of today."""
+    """A clone of the release whose `params.yaml` has today's name of the feature set."""
     git.run(tmp_path, "clone", "--quiet", str(clone.root), "clone")
     root = tmp_path / "clone"
     git.run(root, "checkout", "--quiet", TAG)
@@ -351,7 +351,7 @@ def test_the_package_scores_its_dataset_as_the_evaluation_did(clone: Clone) -> N
 
 
 def test_its_dataset_is_compared(clone: Clone, tmp_path: Path) -> None:
-    """As the tag records it, in the working tree, and as a folder that lacks a month."""
+    """The dataset in the tag, in the working tree, and as a folder with a missing month."""
     assert dataset_diff(clone.root, TAG, "workspace").same
     shutil.copytree(clone.dataset, tmp_path / "dataset")
     last = sorted((clone.dataset / "features").iterdir())[-1].name

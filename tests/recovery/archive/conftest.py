@@ -1,4 +1,4 @@
-"""A laboratory with a release and a history, the archive that was made of it, and hands to forge one."""
+"""Fixtures: a test repository with a release, its archive, and a helper that forges archives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAG = "tier1@v1.1.0"
 
 @dataclass
 class Forgery:
-    """The members of an archive, to be changed and written again as an archive is written."""
+    """The members of an archive, to be edited and written again in the archive's format."""
 
     members: dict[str, bytes]
 
@@ -33,7 +33,7 @@ class Forgery:
         return decode(self.members[MANIFEST])
 
     def put(self, path: str, content: bytes, name: str | None = None) -> None:
-        """Another content (and name) for a member, of which the manifest knows."""
+        """Replaces a member's content (and name), in the manifest too."""
         entry = {"path": name or path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         files = [
             dataclasses.replace(member, **entry) if member.path == path else member for member in self.manifest.files
@@ -43,11 +43,11 @@ class Forgery:
         self.restate(files=tuple(files))
 
     def restate(self, **entries: Any) -> None:
-        """Other entries in the manifest."""
+        """Replaces entries of the manifest."""
         self.members[MANIFEST] = dataclasses.replace(self.manifest, **entries).encode()
 
     def order(self, objects: Iterable[Member], outputs: dict[str, str]) -> None:
-        """Other objects, in the order of their names, in manifest and tar."""
+        """Replaces the objects, sorted by name, in manifest and tar."""
         objects = sorted(objects, key=lambda member: str(member.object))
         content = json.loads(self.members[MANIFEST])
         content["files"] = [*content["files"][:4], *(dataclasses.asdict(member) for member in objects)]
@@ -65,7 +65,7 @@ class Forgery:
         self.order([m for m in self.manifest.files[4:] if m.object != oid], self.manifest.outputs)
 
     def replace_object(self, before: str, after: str, content: bytes) -> None:
-        """Another object for whatever output has one."""
+        """Replaces an object in every output that uses it."""
         self.add_object(after, content)
         manifest = self.manifest
         outputs = {path: after if oid == before else oid for path, oid in manifest.outputs.items()}
@@ -87,7 +87,7 @@ def unpack(file: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def released(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A laboratory with two releases of tier1, of which the second is the best."""
+    """A test repository with two releases of tier1; the second is the best."""
     lab = trained.copy(tmp_path_factory.mktemp("released"))
     promote(lab.folder, "tier1")
     lab.train(2, 0.07)
@@ -97,7 +97,7 @@ def released(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def archived(released: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of the best release; not to be changed."""
+    """The archive of the best release; read-only."""
     file = tmp_path_factory.mktemp("archived") / f"{TAG}.tar"
     create(released.folder, "tier1", file)
     file.chmod(0o444)

@@ -1,4 +1,4 @@
-"""An archive is one file with all of a release in it, and the same file wherever it is made."""
+"""`archive create`: a complete release in one file, byte-identical from every clone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_it_holds_every_object_of_every_output_behind_a_manifest_that_names_all(
 
 
 def elsewhere(lab: Any, name: str, *options: str) -> Any:
-    """A clone beside the laboratory, so that both know the same bucket, and an empty cache."""
+    """A clone next to the test repository, with the same bucket and an empty cache."""
     clone = type(lab)(lab.folder.parent / name, lab.make)
     lab.run("git", "clone", "--quiet", *options, f"file://{lab.folder}", str(clone.folder))
     clone.run("git", "config", "user.name", "Somebody else")
@@ -87,7 +87,7 @@ def loose(lab: Any) -> Any:
 
 
 def of_one_tag(lab: Any) -> Any:
-    """Has fetched the version's tag alone."""
+    """A repository that fetched only the version tag."""
     clone = elsewhere(lab, "of-one-tag", "--no-tags")
     clone.run("git", "fetch", "--quiet", "--no-tags", "origin", f"refs/tags/{TAG}:refs/tags/{TAG}")
     return clone
@@ -169,7 +169,7 @@ def test_the_file_is_named_after_the_tag_and_never_overwritten(
 
 
 def retag(lab: Any, edit: Callable[[str], str]) -> None:
-    """Moves the tag to HEAD under an edited message, as only a forger does."""
+    """Moves the tag to HEAD with an edited message, as a forger would."""
     tag = tags.find(lab.folder, TAG).tag
     content = git.tag_object(lab.folder, TAG, git.commit_of(lab.folder, "HEAD"), edit(tag.message))
     git.run(lab.folder, "tag", "--delete", TAG)
@@ -202,7 +202,7 @@ def without_its_libraries(lab: Any) -> None:
 
 
 def shallow(lab: Any) -> None:
-    """Replaces the laboratory's repository by a shallow one."""
+    """Replaces the test repository by a shallow clone."""
     clone = elsewhere(lab, "shallow", "--depth=1")
     lab.run("rm", "-r", ".git")
     (clone.folder / ".git").rename(lab.folder / ".git")
@@ -266,7 +266,7 @@ def test_killed_at_any_moment_it_leaves_no_file_and_the_next_run_completes(
             process.wait()
         if process.returncode == 0:
             break
-        # After the last member is written little is left to do: the file is not there, or complete.
+        # A kill after the last member is written: the file does not exist or is complete.
         assert not target.exists() or target.read_bytes() == archived.read_bytes()
         target.unlink(missing_ok=True)
     assert moment == "nothing"

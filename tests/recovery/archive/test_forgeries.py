@@ -1,4 +1,4 @@
-"""No archive is believed: whatever is not what `archive create` wrote is refused, with nothing left behind."""
+"""Forged and damaged archives are refused, and no files are left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOREIGN = "is not an archive of a release"
 
 
 def refused(file: Path, target: Path, error: type[UserError], says: str) -> None:
-    """Every way to read it ends in one message; nothing is made, beside the target or anywhere near."""
+    """Every command that reads the file fails with one message and creates no files."""
     before = sorted(target.parent.rglob("*"))
     with pytest.raises(error, match=says) as raised:
         restore(file, target / "back")
@@ -45,13 +45,13 @@ def target(tmp_path: Path) -> Path:
     return made
 
 
-# What is not the tar of the manifest, byte for byte.
+# Tars that differ from the one that the manifest requires.
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
 
 
 def rewritten(file: Path, target: Path, change: Callable[[Members], object]) -> Path:
-    """The archive, by Python's own writer, after a change of its members."""
+    """The archive with edited members, written by Python's tar writer."""
     with tarfile.open(fileobj=io.BytesIO(file.read_bytes()), mode="r:") as tar:
         members = [(member, tar.extractfile(member).read()) for member in tar.getmembers()]
     change(members)
@@ -62,7 +62,7 @@ def rewritten(file: Path, target: Path, change: Callable[[Members], object]) -> 
 
 
 def header(**values: Any) -> Callable[[Members], None]:
-    """Another header for the first object."""
+    """Replaces the header of the first object."""
 
     def change(members: Members) -> None:
         for key, value in values.items():
@@ -122,7 +122,7 @@ def test_members_are_those_of_the_manifest_in_its_order(
 
 
 def claiming(content: bytes, at: int) -> bytes:
-    """A header that claims a terabyte, with the right checksum."""
+    """Sets the size in a header to a terabyte, with a valid header checksum."""
     info = tarfile.TarInfo.frombuf(content[at : at + 512], "utf-8", "strict")
     info.size = 1 << 40
     return content[:at] + info.tobuf(tarfile.GNU_FORMAT) + content[at + 512 :]
@@ -173,11 +173,11 @@ def test_a_folder_or_nothing_is_no_archive(tmp_path: Path, target: Path) -> None
     refused(tmp_path / "absent.tar", target, DataError, "is not a file")
 
 
-# A manifest that agrees with the tar around it, written by whoever made the forgery.
+# Forged manifests that agree with their tar.
 
 
 def raw(edit: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Another `MANIFEST.json`, whatever it says."""
+    """Edits `MANIFEST.json` alone."""
 
     def change(forgery: Any) -> None:
         content = json.loads(forgery.members["MANIFEST.json"])
@@ -188,7 +188,7 @@ def raw(edit: Callable[[Any], object]) -> Callable[[Any], None]:
 
 
 def named(name: str) -> Callable[[Any], None]:
-    """The last object under another name, in manifest and tar."""
+    """Renames the last object in manifest and tar."""
 
     def change(forgery: Any) -> None:
         last = list(forgery.members)[-1]
@@ -235,13 +235,13 @@ def stray_object(forgery: Any) -> None:
 
 
 def lost_child(forgery: Any) -> None:
-    """The one file of `data/quotes` is neither in the tar nor in the manifest."""
+    """Removes the only file of `data/quotes` from tar and manifest."""
     listing = json.loads(forgery.members[member_path(forgery.manifest.outputs["data/quotes"])])
     forgery.lose_object(listing[0]["md5"])
 
 
 def another_object(forgery: Any) -> None:
-    """An output replaced by bytes of the forger's, under their own hash."""
+    """Replaces an output by other bytes under their own hash."""
     oid = hashlib.md5(b"forged\n").hexdigest()
     forgery.replace_object(forgery.manifest.outputs[README], oid, b"forged\n")
 

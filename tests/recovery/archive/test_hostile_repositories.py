@@ -1,4 +1,4 @@
-"""An archive whose every hash agrees, made by somebody who wants a repository to write where it must not."""
+"""Malicious archives with valid hashes, whose repository tries to write outside the target folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WEIGHTS = "models/package/model.safetensors"
 
 @pytest.fixture
 def hostile(released: Any, forgery: Any, tmp_path: Path) -> Callable[[Callable[[Any, Any], None]], Path]:
-    """Writes an archive of a repository that was changed, under its own tag, commit and hashes."""
+    """Writes an archive of an edited repository with matching tag, commit and hashes."""
 
     def make(change: Callable[[Any, Any], None]) -> Path:
         lab = released.copy(tmp_path / "hostile")
@@ -46,12 +46,12 @@ def hostile(released: Any, forgery: Any, tmp_path: Path) -> Callable[[Callable[[
 
 
 def clean(lab: Any) -> None:
-    """What DVC itself keeps in its folder is not committed."""
+    """Removes DVC's own files before a commit."""
     lab.run("rm", "-rf", ".dvc/cache", ".dvc/tmp")
 
 
 def link(path: str) -> Callable[[Any, Any], None]:
-    """A folder of the repository is a link to one outside."""
+    """Makes a folder of the repository a link to one outside."""
 
     def change(lab: Any, forgery: Any) -> None:
         clean(lab)
@@ -71,7 +71,7 @@ def committed(path: str) -> Callable[[Any, Any], None]:
 
 
 def output(path: str) -> Callable[[Any, Any], None]:
-    """An output of the pipeline lies elsewhere."""
+    """Gives an output of the pipeline another path."""
 
     def change(lab: Any, forgery: Any) -> None:
         clean(lab)
@@ -85,7 +85,7 @@ def output(path: str) -> Callable[[Any, Any], None]:
 
 
 def child(path: str) -> Callable[[Any, Any], None]:
-    """The one file of `data/quotes` lies elsewhere."""
+    """Gives the only file of `data/quotes` another path in its listing."""
 
     def change(lab: Any, forgery: Any) -> None:
         clean(lab)

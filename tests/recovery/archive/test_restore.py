@@ -1,4 +1,4 @@
-"""A release comes back from its archive without network or remote, to the byte, or not at all."""
+"""`archive restore`: a byte-identical release without network or remote, or nothing at all."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_everything_is_back_where_nothing_else_is(released: Any, archived: Path,
     (tmp_path / "home/.config/dvc/config").write_text(f"[cache]\n    dir = {shared}\n")
     home = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "home/.config")}
     with command("restore", "it.tar", "--to", "new/back", "--json", cwd=tmp_path, **home) as process:
-        printed, told = process.communicate()
-    assert process.returncode == 0, told
+        printed, stderr = process.communicate()
+    assert process.returncode == 0, stderr
     result = json.loads(printed)
     back = tmp_path / "new/back"
     commit = git.commit_of(released.folder, TAG)
@@ -87,17 +87,17 @@ def test_a_folder_that_holds_something_is_left(archived: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_package_that_does_not_verify_is_brought_and_named(archived: Path, tmp_path: Path) -> None:
-    """Its bytes are those that were released; what is wrong may be this machine."""
+    """It is restored, because its bytes are the released ones: the cause may be this machine."""
     with command("restore", str(archived), "--to", "back", cwd=tmp_path, PYTHONPATH=str(broken(tmp_path))) as process:
-        printed, told = process.communicate()
-    assert process.returncode == 1, told
+        printed, stderr = process.communicate()
+    assert process.returncode == 1, stderr
     assert "failed: golden:" in printed
     assert "NOT verified" in printed
     assert (tmp_path / "back/models/package/model.safetensors").is_file()
 
 
 def broken(folder: Path) -> Path:
-    """A copy of the project that scores otherwise."""
+    """A copy of the project with other scores."""
     source = Path(__file__).parents[3] / "src"
     shutil.copytree(source / "gogooku3", folder / "src/gogooku3", ignore=shutil.ignore_patterns("__pycache__"))
     golden = folder / "src/gogooku3/recovery/checks/golden.py"
@@ -111,10 +111,10 @@ def test_killed_at_any_step_it_leaves_nothing_and_the_next_run_completes(
     for step in ("cloning", "objects", "outputs", "verifying"):
         with command("restore", str(archived), "--to", "back", cwd=tmp_path) as process:
             assert process.stderr is not None
-            told = [line for line in iter(process.stderr.readline, f"restoring: {step}\n") if line]
+            stderr = [line for line in iter(process.stderr.readline, f"restoring: {step}\n") if line]
             process.send_signal(signal.SIGKILL)
             process.communicate()
-        assert process.returncode == -signal.SIGKILL, told
+        assert process.returncode == -signal.SIGKILL, stderr
         assert not (tmp_path / "back").exists()
     with command("restore", str(archived), "--to", "back", cwd=tmp_path) as process:
         assert "verified: this is the model" in process.communicate()[0]
@@ -144,9 +144,9 @@ def test_check_reads_what_a_listing_alone_does_not(archived: Path, tmp_path: Pat
     content[content.rindex(b"relpath")] ^= 1
     (tmp_path / "it.tar").write_bytes(content)
     with command("list", "it.tar", "--check", cwd=tmp_path) as process:
-        printed, told = process.communicate()
-    assert (process.returncode, printed, told.count("\n")) == (3, "", 2)
-    assert "error: `it.tar` was altered: 'store/files/md5/" in told
+        printed, stderr = process.communicate()
+    assert (process.returncode, printed, stderr.count("\n")) == (3, "", 2)
+    assert "error: `it.tar` was altered: 'store/files/md5/" in stderr
 
 
 def test_an_archive_is_a_place_for_lost_objects(released: Any, archived: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The archive's own README works: Git, tar and Python alone bring the release back, or refuse with nothing left."""
+"""The steps of the archive's README restore the release with Git, tar and Python alone, or fail without leftovers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOOLS = {name: shutil.which(name) for name in ("git", "tar", "mkdir")} | {"pytho
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """A shell that finds Git, tar, `mkdir` and Python, and nothing else: no DVC, no gogooku3."""
+    """A shell with only Git, tar, `mkdir` and Python on its path: no DVC, no gogooku3."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for name, path in TOOLS.items():
@@ -164,6 +164,6 @@ def test_what_was_altered_is_refused_in_one_line_with_nothing_left(
     ["", ".", "/x", "..", "../x", "a/../../x", ".git/hooks/x", "a/.GIT/x", ".dvc/x", "a\\..\\x", "a//x", "a/./x", "a/"],
 )
 def test_a_path_that_leads_out_or_into_gits_own_is_none(path: str) -> None:
-    for module in (standalone, lock):  # the script goes out alone, with its own copy
+    for module in (standalone, lock):  # the script is standalone and has its own copy
         assert not module.is_inside(path)
         assert module.is_inside("models/package/README.md")

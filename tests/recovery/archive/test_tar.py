@@ -1,4 +1,4 @@
-"""The bytes of a tar, as Python's and the system's readers take them."""
+"""The bytes of a tar are read correctly by Python's and the system's tar."""
 
 from __future__ import annotations
 

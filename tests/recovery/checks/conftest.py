@@ -1,4 +1,4 @@
-"""A package that was built as the pipeline builds it and taken over by the real DVC, to be tampered with."""
+"""Fixtures: a package as the pipeline builds it, recorded by the real DVC, for tests that tamper with it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SCHEMA = Schema(
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """A folder with `models/package`, `data/dataset` and `dvc.lock`, and what a forger does with them."""
+    """A folder with `models/package`, `data/dataset` and `dvc.lock`, and methods that tamper with them."""
 
     root: Path
     schema: Schema = SCHEMA
@@ -65,7 +65,7 @@ class Delivery:
         return self.root / "dvc.lock"
 
     def write_dataset(self, schema: Schema, header: dict[str, pl.DataType] | None = None, clip: float = 5.0) -> None:
-        """What `verify` looks at in a dataset: schema, preprocessing and the header of a month of features."""
+        """Writes the parts of a dataset that `verify` reads: schema, preprocessing, a month of features without rows."""
         folder = self.root / "data/dataset"
         fitted = {column.name: {"mean": 0.0, "std": 1.0} for column in schema.features if column.scope == "session"}
         write_json(schema.as_json(), folder / "schema.json")
@@ -85,23 +85,23 @@ class Delivery:
         write_tensors(tensors, self.package / name)
 
     def forge_lock(self, output: str) -> None:
-        """Records another hash for an output."""
+        """Records a wrong hash for an output."""
         content = yaml.safe_load(self.lock.read_text())
         outs = [out for stage in content["stages"].values() for out in stage["outs"] if out["path"] == output]
         outs[0]["md5"] = "0" * 32
         self.lock.write_text(yaml.safe_dump(content))
 
-    def suit_manifest(self) -> None:
-        """Writes the manifest anew for the files as they are."""
+    def rewrite_manifest(self) -> None:
+        """Writes a manifest that matches the files."""
         write_manifest(self.package)
 
     def verify(self) -> Report:
-        """With all that is at hand."""
+        """Verifies the package with dataset and lock file."""
         dataset, lock = default_inputs(self.package)
         return Report(verify(self.package, dataset=dataset, lock=lock))
 
     def verify_alone(self) -> Report:
-        """The package and nothing else."""
+        """Verifies the package alone."""
         return Report(verify(self.package, dataset=None, lock=None))
 
 
@@ -123,7 +123,7 @@ class Report:
 
 @pytest.fixture(scope="session")
 def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Model, demo: Params) -> Path:
-    """Model and package as built, run through `dvc repro` for the lock file that DVC itself writes."""
+    """Model and package as built, with a lock file from a real `dvc repro`."""
     root = tmp_path_factory.mktemp("delivered")
     Delivery(root).write_dataset(SCHEMA)
     trained, package = root / f"made/{LAST_PHASE}", root / "made/package"
@@ -159,7 +159,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
 
 @pytest.fixture
 def delivery(delivered: Path, tmp_path: Path) -> Delivery:
-    """A copy of what was delivered, to be changed."""
+    """A copy of `delivered`, to be edited."""
     for name in ("models", "data"):
         shutil.copytree(delivered / name, tmp_path / name)
     shutil.copyfile(delivered / "dvc.lock", tmp_path / "dvc.lock")

@@ -1,4 +1,4 @@
-"""`gogooku3 verify` as it is typed: exit codes, the table, JSON, and knobs that do nothing."""
+"""The command `gogooku3 verify`: exit codes, table, JSON, and ignored legacy variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A package that is what it says passes; each way in which its files may not be is found, and named."""
+"""An intact package passes; each kind of damage to its files is found and named."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_lost_file_is_found_whichever_it_is(delivery: Delivery, name: str) -> 
 def test_a_file_that_nobody_delivered_is_found(delivery: Delivery) -> None:
     (delivery.package / "extra.bin").write_bytes(b"")
     assert delivery.verify().failed == {"contents", "manifest", "lock"}
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     assert delivery.verify_alone().failed == {"contents"}
 
 
@@ -105,7 +105,7 @@ def test_one_bit_of_a_weight_is_found_by_the_golden_predictions_alone(delivery: 
     delivery.edit_tensors(
         "model.safetensors", lambda tensors: tensors["head.bias"].view(torch.int32)[0].bitwise_xor_(1)
     )
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report.failed == {"golden"}
     assert "must be bitwise identical" in report["golden"].found

@@ -1,4 +1,4 @@
-"""What decides the bits, compared entry by entry; and the names of knobs that decide nothing."""
+"""The environment compared entry by entry, and the report of legacy variables."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_entry_that_one_side_lacks_is_unknown() -> None:
 
 def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
     delivery.edit_json("environment.json", lambda content: content.pop("probe"))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report.verdict.good
     assert report["environment"].outcome == "noted"
@@ -64,7 +64,7 @@ def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
 
 def test_where_more_than_the_probe_differs_that_is_the_cause(delivery: Delivery) -> None:
     delivery.edit_json("environment.json", lambda content: content.update(probe="0" * 16, exact_on="NVIDIA H200"))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     found = delivery.verify_alone()["environment"].found
     assert found.endswith("here (unknown)")
 
@@ -73,14 +73,14 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery.edit_json("environment.json", lambda content: content.update(probe="0123456789abcdef"))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     here = delivery.verify_alone()["environment"]
     assert here.outcome == "noted"
     assert "probe 0123456789abcdef in the package" in here.found
     assert "no known probe value for this domain" in here.found
     monkeypatch.setattr("gogooku3.recovery.checks.environment.known_value", lambda numerics: "the value here")
-    told = delivery.verify_alone()["environment"].found
-    assert "made by another version of the code, or on a machine outside the domain" in told
+    found = delivery.verify_alone()["environment"].found
+    assert "made by another version of the code, or on a machine outside the domain" in found
     monkeypatch.setattr("gogooku3.model.probe.known_value", lambda numerics: "0123456789abcdef")
     assert "this machine's results are not bitwise those of its domain" in delivery.verify_alone()["environment"].found
 

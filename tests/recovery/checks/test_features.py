@@ -1,4 +1,4 @@
-"""The dataset at hand against the package's schema: what is missing, added, retyped, reordered, and what to do."""
+"""A dataset's columns compared with the package's schema: missing, added, retyped, reordered, and the hints."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def git(delivery: Delivery, *arguments: str) -> str:
 
 @pytest.fixture
 def committed(delivery: Delivery) -> Delivery:
-    """The package in a repository whose next commit has other features, and a dataset made with these."""
+    """A package in a repository whose next commit has another feature set and its dataset."""
     shutil.copyfile(ROOT / "params.yaml", delivery.root / "params.yaml")
     git(delivery, "init", "--quiet")
     git(delivery, "add", "dvc.lock", "params.yaml")
@@ -154,12 +154,12 @@ def test_hundreds_of_columns_read_as_well_as_six(delivery: Delivery) -> None:
     shifted = replace(schema, features=(*columns[60:], *columns[:60]))
     assert len(compare(schema, shifted)) == 385
     delivery.write_dataset(shifted)
-    told = delivery.verify()["dataset"]
-    assert told.found.startswith(
+    finding = delivery.verify()["dataset"]
+    assert finding.found.startswith(
         "385 reordered compared with the package's 385 columns; reordered: technical_0 instead of returns_0"
     )
-    assert told.found.endswith("and 380 more")
-    assert told.hint == "check out the package's commit, then `dvc pull data/dataset`"
+    assert finding.found.endswith("and 380 more")
+    assert finding.hint == "check out the package's commit, then `dvc pull data/dataset`"
 
 
 EPS = Column(
@@ -168,7 +168,7 @@ EPS = Column(
 
 
 def with_core(schema: Schema, *joined: Column) -> Schema:
-    """The schema of a dataset of the core features and some that are joined."""
+    """The schema of a dataset with the core features and some joined ones."""
     return replace(schema, features=(*(feature.column for feature in select("core")), *joined))
 
 

@@ -1,4 +1,4 @@
-"""Packages whose manifest was written anew to suit them: what only the other checks can tell."""
+"""Forged packages with a matching manifest, which only the other checks detect."""
 
 from __future__ import annotations
 
@@ -146,12 +146,12 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_is_found_without_and_with_its_lock_file(delivery: Delivery, forgery: str) -> None:
-    forge, expected, told = FORGERIES[forgery]
+    forge, expected, message = FORGERIES[forgery]
     forge(delivery)
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     alone = delivery.verify_alone()
     assert alone.failed == expected
-    assert any(re.search(told, alone[name].found) for name in expected)
+    assert any(re.search(message, alone[name].found) for name in expected)
     assert delivery.verify().failed >= expected | {"lock"}
     assert not (delivery.root / "sprung").exists(), "a pickle was read"
 
@@ -181,10 +181,10 @@ def test_no_value_in_a_file_ends_in_a_traceback(delivery: Delivery, name: str, v
     try:
         delivery.edit_json(name, put)
         if name != "MANIFEST.json":
-            delivery.suit_manifest()
+            delivery.rewrite_manifest()
         report = delivery.verify()
     finally:
         path.write_bytes(whole)
-        delivery.suit_manifest()
+        delivery.rewrite_manifest()
     assert "lock" in report.failed
     assert list(report.outcomes) == list(_RULES)

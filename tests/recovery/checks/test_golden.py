@@ -1,4 +1,4 @@
-"""Golden predictions outside the domain in which they are promised: compared with a tolerance, and labelled so."""
+"""Golden predictions outside the package's exact domain: compared with a tolerance, and labelled so."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .conftest import NATIVE, Delivery
 
 
 def elsewhere(delivery: Delivery, scale: float) -> None:
-    """As if the package came from another processor, whose scores are a little off."""
+    """Simulates a package from another processor, with slightly different scores."""
     delivery.edit_json("environment.json", lambda content: content.update(exact_on="x86_64 ANOTHER"))
     delivery.edit_tensors("golden/predictions.safetensors", lambda tensors: tensors["scores"].mul_(scale))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
 
 
 def test_scores_within_the_tolerance_are_noted_and_never_called_exact(delivery: Delivery) -> None:
@@ -48,7 +48,7 @@ def test_scores_equal_by_luck_are_called_equal_and_not_promised(delivery: Delive
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_package_from_a_gpu_is_compared_on_the_cpu(delivery: Delivery) -> None:
     delivery.edit_json("environment.json", lambda content: content["numerics"].update(device="cuda"))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report.verdict.good
     assert "numerics.device cuda in the package, cpu here (unknown)" in report["environment"].found
@@ -60,7 +60,7 @@ def test_a_package_from_before_there_was_a_choice_of_precision_is_exact(delivery
             del content["numerics"][name]
 
     delivery.edit_json("environment.json", older)
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report["environment"].outcome == report["golden"].outcome == "passed"
 
@@ -71,7 +71,7 @@ def test_golden_predictions_are_computed_in_the_precision_that_the_package_names
         content["probe"] = probe(replace(NATIVE, precision="bf16"))
 
     delivery.edit_json("environment.json", half)
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report["environment"].outcome == "passed"
     assert report.failed == {"golden"}
@@ -86,7 +86,7 @@ def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery.edit_json("environment.json", lambda content: content["versions"].update(safetensors="9.9"))
-    delivery.suit_manifest()
+    delivery.rewrite_manifest()
     monkeypatch.setattr("gogooku3.runtime.numerics.version", lambda name: "0.4.1")
     report = delivery.verify_alone()
     assert report.failed == {"environment"}

@@ -1,4 +1,4 @@
-"""Architecture against weights: the parameter is named, with the value on each side."""
+"""Architecture compared with weights: the finding names the parameter and its value on each side."""
 
 from __future__ import annotations
 

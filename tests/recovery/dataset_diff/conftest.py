@@ -1,4 +1,4 @@
-"""Datasets small enough to say by hand in what they differ."""
+"""Fixtures: datasets that are small enough to know their differences by hand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def key(month: str) -> dict[str, list[Any]]:
 
 
 def values(month: str, column: str) -> np.ndarray:
-    """Values that are the same for a column of a name, whatever stands beside it."""
+    """Values that depend only on month and column name, not on other columns."""
     place = [*MONTHS].index(month) * 100 + sum(column.encode())
     return (np.arange(6) / 7 + place).astype(np.float32)
 
@@ -55,7 +55,7 @@ def graph_of(month: str) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Made:
-    """A dataset in a folder: its months, schema and settings, to be varied before it is written."""
+    """A dataset's months, schema and settings, to be edited before it is written to a folder."""
 
     schema: Schema = SCHEMA
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Made:
 
 
 def put(name: str, row: int, value: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """One other value in a column."""
+    """Changes one value in a column."""
 
     def change(frame: pl.DataFrame) -> pl.DataFrame:
         changed = frame[name].to_numpy().copy()

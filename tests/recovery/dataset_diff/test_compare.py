@@ -1,4 +1,4 @@
-"""Two folders: every kind of difference is named, and equal months are not read."""
+"""Two folders: every kind of difference is reported, and months with equal hashes are not read."""
 
 from __future__ import annotations
 
@@ -194,9 +194,9 @@ def test_the_command_prints_tables_or_json(made: Made, tmp_path: Path, monkeypat
     monkeypatch.setenv("COLUMNS", "140")
     made.without("2024-03").write(tmp_path / "a")
     replace(Made.of(), clip=3.0).with_frame(JANUARY, put("feature_2", 4, 9.0)).write(tmp_path / "b")
-    told = CliRunner().invoke(main, ["dataset", "diff", "a", "b"])
-    assert told.exit_code == 0
-    lines = [" ".join(line.replace("│", " ").split()) for line in told.stdout.splitlines()]
+    result = CliRunner().invoke(main, ["dataset", "diff", "a", "b"])
+    assert result.exit_code == 0
+    lines = [" ".join(line.replace("│", " ").split()) for line in result.stdout.splitlines()]
     assert "clip 5.0 3.0" in lines
     assert "features 2024-03 2024-01 1" in lines
     assert "features 2024-01 1: feature_2 in 1 rows, first 2024-01-05 1332" in lines

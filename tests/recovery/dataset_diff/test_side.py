@@ -1,4 +1,4 @@
-"""Revisions: their datasets come from the cache or the remotes, file by file, and only those that differ."""
+"""Revisions: only files that differ are fetched, from the cache or the remotes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FEBRUARY = "features/2024-02.parquet"
 
 @dataclass(frozen=True)
 class Clone:
-    """A repository in which datasets are recorded by the real DVC, and its remote."""
+    """A repository with datasets recorded by the real DVC, and its remote."""
 
     folder: Path
     remote: Path
@@ -47,7 +47,7 @@ class Clone:
         self.run("dvc", "push", "--quiet")
 
     def stored(self, name: str) -> Path:
-        """The remote's object of a file of the dataset that lies here."""
+        """The remote's object of a file of the dataset in the working tree."""
         oid = hashlib.md5((self.folder / "data/dataset" / name).read_bytes()).hexdigest()
         return self.remote / "files/md5" / oid[:2] / oid[2:]
 
@@ -57,7 +57,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def recorded(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Datasets tagged `before` and `after`, of which February differs in one value; pushed. To be copied."""
+    """Datasets tagged `before` and `after`, which differ in one value of February; pushed. To be copied."""
     base = tmp_path_factory.mktemp("recorded")
     clone = Clone(base / "clone", base / "remote")
     clone.folder.mkdir(), clone.remote.mkdir()
@@ -75,7 +75,7 @@ def recorded(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def clone(recorded: Clone, tmp_path: Path) -> Clone:
-    """A copy with an empty cache; in its working tree lies `after`."""
+    """A copy with an empty cache and `after` in its working tree."""
     shutil.copytree(recorded.folder.parent, tmp_path / "copy", symlinks=True)
     copy = Clone(tmp_path / "copy/clone", tmp_path / "copy/remote")
     shutil.rmtree(copy.folder / ".dvc/cache")

@@ -1,6 +1,6 @@
-"""A proxy between a bucket's client and the bucket, with a fault for whichever requests a test chooses.
+"""A fault injection proxy between a bucket's client and the bucket.
 
-A fault decides for each request what befalls it (`Fate`), or nothing (None); the first fault that decides wins.
+A fault maps each request to an `Effect` or None; the first fault with an effect applies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it arrives: `number` counts all of them from 1, `attempt` those for the same thing."""
+    """A request: `number` counts all requests from 1, `attempt` the attempts at the same request."""
 
     number: int
     attempt: int
@@ -30,72 +30,72 @@ class Request:
 
     @property
     def lists(self) -> bool:
-        """Whether it asks for a page of names."""
+        """Whether it lists objects."""
         return self.method == "GET" and bool(re.fullmatch(r"/storage/v1/b/[^/]+/o", self.path.partition("?")[0]))
 
     @property
     def downloads(self) -> bool:
-        """Whether it asks for an object's bytes."""
+        """Whether it downloads an object."""
         return self.path.startswith("/download/")
 
     @property
     def uploads(self) -> bool:
-        """Whether it brings an object."""
+        """Whether it uploads an object."""
         return self.path.startswith("/upload/")
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What befalls a request. Of an answer, `sent` is the part of its body that is sent before the rest happens."""
+class Effect:
+    """The effect of a fault on a request; `sent` is the fraction of the response body sent before the rest happens."""
 
     status: int | None = None
     message: str = "Backend Error"
     sent: float = 1.0
     then: str = "nothing"
-    """`close` or `reset` the connection after what was sent, or `stall`."""
+    """`close` or `reset` the connection after the sent part, or `stall`."""
     stall: float | None = None
-    """Seconds before an answer goes on; for ever where None."""
+    """Seconds before the response continues; None is forever."""
     flip: str = "nothing"
     """One byte of the `answer`'s or of the `request`'s body is changed."""
 
 
-def error(status: int, message: str = "Backend Error") -> Fate:
-    """An answer in place of the bucket's."""
-    return Fate(status, message)
+def error(status: int, message: str = "Backend Error") -> Effect:
+    """A response instead of the bucket's."""
+    return Effect(status, message)
 
 
-RESET = Fate(sent=0, then="reset")
-RESET_MIDWAY = Fate(sent=0.5, then="reset")
-TRUNCATED = Fate(sent=0.5, then="close")
-SILENCE = Fate(sent=0, then="stall")
-STALL_MIDWAY = Fate(sent=0.5, then="stall")
+RESET = Effect(sent=0, then="reset")
+RESET_MIDWAY = Effect(sent=0.5, then="reset")
+TRUNCATED = Effect(sent=0.5, then="close")
+SILENCE = Effect(sent=0, then="stall")
+STALL_MIDWAY = Effect(sent=0.5, then="stall")
 
-Fault = Callable[[Request], Fate | None]
-
-
-def every(nth: int, fate: Fate) -> Fault:
-    """Every n-th request of all."""
-    return lambda request: fate if request.number % nth == 0 else None
+Fault = Callable[[Request], Effect | None]
 
 
-def always(fate: Fate, which: Callable[[Request], bool] = lambda request: True) -> Fault:
+def every(nth: int, effect: Effect) -> Fault:
+    """Every n-th request."""
+    return lambda request: effect if request.number % nth == 0 else None
+
+
+def always(effect: Effect, which: Callable[[Request], bool] = lambda request: True) -> Fault:
     """Every request of a kind."""
-    return lambda request: fate if which(request) else None
+    return lambda request: effect if which(request) else None
 
 
-def first(fate: Fate, which: Callable[[Request], bool] = lambda request: True) -> Fault:
+def first(effect: Effect, which: Callable[[Request], bool] = lambda request: True) -> Fault:
     """The first attempt at each request of a kind."""
-    return lambda request: fate if which(request) and request.attempt == 1 else None
+    return lambda request: effect if which(request) and request.attempt == 1 else None
 
 
-def after(count: int, fate: Fate) -> Fault:
-    """Every request after so many."""
-    return lambda request: fate if request.number > count else None
+def after(count: int, effect: Effect) -> Fault:
+    """Every request after the first `count`."""
+    return lambda request: effect if request.number > count else None
 
 
 @dataclass
 class Proxy:
-    """Where it listens, what it did, and what it is to do."""
+    """A running proxy: its address, its requests so far, and its faults."""
 
     endpoint: str
     requests: list[Request] = field(default_factory=list)
@@ -108,22 +108,22 @@ class Proxy:
     _attempts: Counter[tuple[str, str, bytes]] = field(default_factory=Counter)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def fate(self, method: str, path: str, body: bytes) -> Fate | None:
-        """Counts a request, and decides on it."""
+    def effect(self, method: str, path: str, body: bytes) -> Effect | None:
+        """Counts a request and returns its effect."""
         with self._lock:
             self._attempts[method, path, body] += 1
             request = Request(len(self.requests) + 1, self._attempts[method, path, body], method, path)
             self.requests.append(request)
-            decided = next((fate for fault in self.faults if (fate := fault(request))), None)
+            decided = next((effect for fault in self.faults if (effect := fault(request))), None)
             self.befallen += decided is not None
             return decided
 
     def wait(self, seconds: float | None) -> None:
-        """As long as the proxy lives, at the longest."""
+        """Waits, at most until the proxy ends."""
         self._ended.wait(seconds)
 
     def end(self) -> None:
-        """Nobody waits any longer."""
+        """Ends all waits."""
         self._ended.set()
 
 
@@ -131,15 +131,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        self.close_request(request)  # no farewell, so that a reset is one
+        self.close_request(request)  # no orderly shutdown, so that a reset is a reset
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
+        """Ignores clients that disconnect."""
 
 
 @contextmanager
 def between(upstream: str) -> Iterator[Proxy]:
-    """A proxy to the server at an address, as long as the context lasts."""
+    """Context manager for a proxy to a server."""
     target = urllib.parse.urlsplit(upstream).netloc
 
     class Handler(BaseHTTPRequestHandler):
@@ -147,20 +147,20 @@ def between(upstream: str) -> Iterator[Proxy]:
 
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fate = proxy.fate(self.command, self.path, body) or Fate()
-            if fate.status is not None:
-                said = {"error": {"code": fate.status, "message": fate.message}}
-                self._answer(fate, fate.status, {"Content-Type": "application/json"}, json.dumps(said).encode())
+            effect = proxy.effect(self.command, self.path, body) or Effect()
+            if effect.status is not None:
+                said = {"error": {"code": effect.status, "message": effect.message}}
+                self._answer(effect, effect.status, {"Content-Type": "application/json"}, json.dumps(said).encode())
                 return
-            if fate.flip == "request" and body:
+            if effect.flip == "request" and body:
                 body = _flipped(body)
             status, headers, content = self._ask(body)
-            self._answer(fate, status, headers, _flipped(content) if fate.flip == "answer" else content)
+            self._answer(effect, status, headers, _flipped(content) if effect.flip == "answer" else content)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass_on
 
         def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            """The bucket's own answer. It sees this proxy's address, and so names it in the addresses it gives."""
+            """The bucket's own response; its URLs contain this proxy's address."""
             lists = Request(0, 0, self.command, self.path).lists and proxy.page
             path, token = _without_token(self.path) if lists else (self.path, 0)
             connection = http.client.HTTPConnection(target)
@@ -175,23 +175,23 @@ def between(upstream: str) -> Iterator[Proxy]:
             hop = {"connection", "transfer-encoding", "content-length", "server", "date"}
             return answer.status, {k: v for k, v in answer.getheaders() if k.lower() not in hop}, content
 
-        def _answer(self, fate: Fate, status: int, headers: dict[str, str], content: bytes) -> None:
-            if fate.then == "nothing" and fate.stall:
-                proxy.wait(fate.stall)
-            if fate.sent > 0:
+        def _answer(self, effect: Effect, status: int, headers: dict[str, str], content: bytes) -> None:
+            if effect.then == "nothing" and effect.stall:
+                proxy.wait(effect.stall)
+            if effect.sent > 0:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: int(len(content) * fate.sent)])
+                self.wfile.write(content[: int(len(content) * effect.sent)])
                 self.wfile.flush()
-            if fate.then == "nothing":
+            if effect.then == "nothing":
                 return
             self.close_connection = True
-            if fate.then == "stall":
-                proxy.wait(fate.stall)
-            elif fate.then == "reset":
+            if effect.then == "stall":
+                proxy.wait(effect.stall)
+            elif effect.then == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         def log_message(self, *_: object) -> None:
@@ -210,13 +210,13 @@ def between(upstream: str) -> Iterator[Proxy]:
 
 
 def _flipped(content: bytes) -> bytes:
-    """One bit changed: at the end of what is a part of a multipart body, well inside the object."""
+    """Flips one bit: near the end of a part of a multipart body, well inside the object."""
     place = max(0, len(content) - 30)
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :] if content else content
 
 
 def _without_token(path: str) -> tuple[str, int]:
-    """A listing's address without the place where its page begins, and this place."""
+    """A listing's URL without its page token, and the token."""
     base, _, query = path.partition("?")
     asked = dict(urllib.parse.parse_qsl(query))
     token = int(asked.pop("pageToken", 0))

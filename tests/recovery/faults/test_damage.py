@@ -1,4 +1,4 @@
-"""What arrives otherwise than it was sent is asked for again, never accepted, and found."""
+"""Data corrupted in transfer is detected, never accepted, and requested again."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gogooku3.recovery.storage.open import open_cache, open_remote
 from gogooku3.recovery.storage.repair import copy_object
 from gogooku3.recovery.storage.store import StoredObject
 
-from .proxy import Fate, Request, always, error, first
+from .proxy import Effect, Request, always, error, first
 
 MODEL = "models/package/model.bin"
-FLIPPED = Fate(flip="answer")
+FLIPPED = Effect(flip="answer")
 LOST = error(404, "No such object")
 
 
@@ -78,7 +78,7 @@ def test_an_object_that_is_lost_on_the_way_is_missing(receiver, proxy, bucket, t
 
 
 def test_a_byte_flipped_in_an_upload_is_found_and_mended(sender, proxy, bucket, pushed_objects):
-    proxy.faults = [first(Fate(flip="request"), is_upload)]
+    proxy.faults = [first(Effect(flip="request"), is_upload)]
     sender.run("dvc", "push", "--quiet")
     assert bucket.contents() != pushed_objects
     proxy.faults = []
@@ -88,7 +88,7 @@ def test_a_byte_flipped_in_an_upload_is_found_and_mended(sender, proxy, bucket, 
     assert bucket.contents() == pushed_objects
 
 
-def test_a_listing_of_many_pages_is_read_to_its_end_though_pages_fail(sender, proxy, bucket, hurried):
+def test_a_listing_of_many_pages_is_read_to_its_end_though_pages_fail(sender, proxy, bucket, short_timeouts):
     there = {hashlib.md5(str(i).encode()).hexdigest(): str(i).encode() for i in range(60)}
     for oid, content in there.items():
         bucket.write(bucket.at(oid), content)

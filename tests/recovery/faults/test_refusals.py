@@ -1,4 +1,4 @@
-"""A bucket that is gone, silent, or refuses: one line and a hint, in good time, and the command ends."""
+"""An absent, silent or refusing bucket: the command ends in time with one line and a hint."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ NOWHERE = {
 
 
 def ends_with_one_line(folder: Path, *verb: str, within: float = 30, **environment: str) -> str:
-    """What a verb's error says; it ends with 7, a hint, and nothing else but the steps of `promote`.
+    """The error message of a command that ends with exit code 7, a hint, and no other output but `promote`'s steps.
 
-    The time is that since the start, or since the last step began: those before it do not ask the bucket.
+    The time counts from the start, or from the last step: earlier steps do not access the bucket.
     """
     command = [sys.executable, "-c", "from gogooku3.cli import main; main()", *verb]
     variables = os.environ | {"PYTHONPATH": str(SOURCE)} | environment
@@ -91,7 +91,9 @@ ASKED = {
     [*((ask, SILENCE) for ask in ASKED.values()), (ASKED["digest"], STALL_MIDWAY)],
     ids=[*ASKED, "digest, half an answer"],
 )
-def test_a_bucket_that_falls_silent_is_not_waited_for(receiver, proxy, hurried, monkeypatch, tmp_path, ask, silence):
+def test_a_bucket_that_falls_silent_is_not_waited_for(
+    receiver, proxy, short_timeouts, monkeypatch, tmp_path, ask, silence
+):
     monkeypatch.setattr(stores, "GIVE_UP_AFTER", 1)
     (tmp_path / "file").write_bytes(b"content")
     store = open_remote(receiver.folder)
@@ -104,14 +106,14 @@ def test_a_bucket_that_falls_silent_is_not_waited_for(receiver, proxy, hurried, 
 
 
 def still_waiting() -> set[asyncio.Task[object]]:
-    """What the client's thread still does, a moment later."""
+    """The tasks that the client's thread still runs a moment later."""
     time.sleep(0.2)
     return asyncio.all_tasks(get_loop())
 
 
 @pytest.fixture(scope="module")
 def released(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """A laboratory with a version in its local bucket, so that `tiers --check` has something to ask for."""
+    """A test repository with a version in its local bucket, for `tiers --check`."""
     lab = trained.copy(tmp_path_factory.mktemp("released"))
     promote(lab.folder, "tier1")
     return lab
@@ -122,7 +124,7 @@ VERBS = pytest.mark.parametrize("verb", [("audit",), ("tiers", "--check"), ("pro
 
 @pytest.fixture
 def asking(verb, trained, released, tmp_path, bucket):
-    """Lets a verb ask for the bucket at an endpoint, in a laboratory where it gets as far as that."""
+    """Runs a command that accesses the bucket at an endpoint."""
 
     def ask(endpoint: str) -> str:
         lab = (released if verb[0] == "tiers" else trained).copy(tmp_path)
@@ -154,7 +156,7 @@ def test_every_verb_ends_where_nobody_is(asking, verb, kind):
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port at which connections are taken and nothing is ever said."""
+    """A port that accepts connections and never responds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(50)

@@ -1,4 +1,4 @@
-"""Transfers through a bad network end with the right bytes: DVC's own, run as commands, and ours."""
+"""Transfers over a bad network end with the right bytes, by DVC's commands and by ours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def quiet(_what, _done, _total):
 
 
 HURRIED = "import gcsfs.retry, sys; gcsfs.retry.min = lambda *_: 0.05; from dvc.cli import main; sys.exit(main())"
-"""DVC whose client waits for less than a second before it tries again."""
+"""DVC with a retry backoff of less than a second."""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_dvc_pushes_and_pulls(sender, proxy, bucket, pushed_objects, tmp_path, f
         pytest.param(UNANSWERED, id="silence"),
     ],
 )
-def test_repair_and_fetch(sender, proxy, bucket, pushed_objects, tmp_path, hurried, fault):
+def test_repair_and_fetch(sender, proxy, bucket, pushed_objects, tmp_path, short_timeouts, fault):
     proxy.faults = [fault]
     assert audit(sender.folder, [None], repair=True).passed
     assert bucket.contents() == pushed_objects

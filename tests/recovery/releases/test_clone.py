@@ -1,4 +1,4 @@
-"""Where a clone is made and where not, whose tags count, and that settings mean the same in it."""
+"""Clones: valid targets, the tags that count, and settings with the same meaning in the clone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git through its own command line: what is read, what is refused, and tags that come together or not at all."""
+"""The wrapper of Git's command line: reads, errors, and tags that are created atomically."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_when_one_tag_exists_none_is_made_and_it_stays_where_it_was(repository: 
 
 
 def test_a_transaction_that_is_cut_off_makes_nothing(repository: Path) -> None:
-    """What Git sees when its caller dies before the last line is written."""
+    """The input that Git gets if its caller dies before the last line."""
     commit = git.commit_of(repository, "HEAD")
     given = f"start\ncreate refs/tags/a {commit}\nprepare\n"
     subprocess.run(["git", "update-ref", "--stdin"], cwd=repository, input=given, text=True, check=False)

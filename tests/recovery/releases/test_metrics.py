@@ -1,4 +1,4 @@
-"""A metrics file is read as its version wrote it; what is no such file is an error that says where."""
+"""Metrics files of every version are read; an invalid file is an error with the position."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ DAMAGED = {
     '{"universe": {"left": 0.5}}': "not a table of metrics: universe.left: ",
     '{"from": 20240104}': "not a table of metrics: from: ",
 }
-"""Content, and what is said of it."""
+"""Content and the error message."""
 
 
 @pytest.fixture
 def commit(tmp_path: Path) -> Commit:
-    """Commits a file in a new repository; gives the commit."""
+    """Commits a file in a new repository; returns the commit."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""What a tag's message records comes back as it was written."""
+"""A record survives the round trip through a tag's message."""
 
 from __future__ import annotations
 
@@ -117,22 +117,22 @@ def test_a_comparison_over_other_sessions_says_which() -> None:
 
 def test_a_gain_that_chance_alone_could_give_is_said_to_be_one():
     gain = Estimate(0.00625, -0.001, 0.0125)
-    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
-    assert "gain 0.006 [-0.001, 0.013], within noise" in told
+    text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "gain 0.006 [-0.001, 0.013], within noise" in text
     assert "within noise" not in comparison(EXAMPLE)
 
 
 def test_a_loss_beyond_noise_is_said_to_be_one():
     gain = Estimate(-0.00625, -0.0125, -0.001)
-    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
-    assert "gain -0.006 [-0.013, -0.001], beyond noise" in told
+    text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "gain -0.006 [-0.013, -0.001], beyond noise" in text
 
 
 @pytest.mark.parametrize("gain", [None, Estimate(0.00625, None, None)])
 def test_a_gain_that_has_no_interval_is_not_said_to_be_noise_or_none(gain):
-    told = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
-    assert "no interval: the sessions are not recorded for both, or too few" in told
-    assert "noise" not in told
+    text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
+    assert "no interval: the sessions are not recorded for both, or too few" in text
+    assert "noise" not in text
 
 
 def test_a_record_from_before_trials_were_counted_reads_back_without_them():
@@ -152,8 +152,8 @@ def test_a_record_from_before_a_training_could_start_from_a_release_says_scratch
 
 
 def test_a_model_that_was_measured_again_on_test_is_said_to_be_so():
-    told = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
-    assert told.startswith("3 different results of this model and 11 of tier1 had been seen")
+    text = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
+    assert text.startswith("3 different results of this model and 11 of tier1 had been seen")
 
 
 def test_a_message_without_a_whole_record_has_none() -> None:

@@ -1,4 +1,4 @@
-"""Sessions are read with the columns that their version wrote; what is no such table is an error that says so."""
+"""Sessions of every version are read with the columns that it wrote; an invalid table is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammar of tags is GTO's own, and what they say follows from it."""
+"""Tags have GTO's format, and releases and stages are read from them as GTO does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first place in which two files part, kind by kind."""
+"""The first difference of two files, for each format."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def history(
 
 
 class Pair:
-    """Two versions of one file, written as each kind is written."""
+    """Two versions of one file, in each format."""
 
     def __init__(self, folder: Path) -> None:
         self.recorded, self.here = folder / "recorded", folder / "here"
@@ -255,5 +255,5 @@ def test_a_file_that_is_not_what_its_name_says_is_compared_all_the_same(pair: Pa
 
 
 def test_a_divergence_reads_as_one_line() -> None:
-    told = str(FirstDifference({"epoch": 1, "step": 4, "value": "loss"}, "0.5", None, "2 of 3 tensors differ"))
-    assert told == "epoch 1, step 4, loss: 0.5 recorded, nothing here; 2 of 3 tensors differ"
+    text = str(FirstDifference({"epoch": 1, "step": 4, "value": "loss"}, "0.5", None, "2 of 3 tensors differ"))
+    assert text == "epoch 1, step 4, loss: 0.5 recorded, nothing here; 2 of 3 tensors differ"

@@ -1,4 +1,4 @@
-"""Stages of a lock file in the order in which they run."""
+"""Stages of a lock file in execution order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_stage_comes_after_those_whose_outputs_it_reads_otherwise_as_written()
 def test_the_projects_own_lock_file_is_in_the_order_of_the_pipeline() -> None:
     names = [stage.name for stage in stages((ROOT / "dvc.lock").read_text())]
     trained = [f"train@{phase}" for phase in PHASES]
-    free = ("quality", "parent", "baselines", "attribution", "report")  # these may stand elsewhere
+    free = ("quality", "parent", "baselines", "attribution", "report")  # these may be elsewhere
     in_line = [name for name in names if name not in free]
     assert in_line == ["quotes", "dataset", *trained, "evaluate", "package"]
 

@@ -1,4 +1,4 @@
-"""A lock file against what is installed, and a real environment that pip builds from one."""
+"""A lock file compared with the installed libraries, and a real environment that pip builds from one."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_what_the_project_locks_is_installed_here() -> None:
 
 def test_another_version_and_a_library_that_is_not_there_are_named(project: Path) -> None:
     lock(project, [*TINY, "click==1.0", "no-such-library==2.0  # why not"])
-    told = [str(library) for library in differing(project)]
-    assert told == [f"click 1.0 ({version('click')} here)", "no-such-library 2.0 (not installed here)"]
+    names = [str(library) for library in differing(project)]
+    assert names == [f"click 1.0 ({version('click')} here)", "no-such-library 2.0 (not installed here)"]
 
 
 def test_a_line_for_another_platform_does_not_count(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive their use, and clones that share nothing."""
+"""Temporary folders are always removed, and isolated clones share nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def holder() -> tuple[subprocess.Popen[str], Path]:
-    """A process that holds such a folder."""
+    """A process that uses a temporary folder."""
     script = f"{HOLD}    print(folder, flush=True)\n    time.sleep(60)\n"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout

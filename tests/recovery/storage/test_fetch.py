@@ -1,4 +1,4 @@
-"""A cache is filled from places none of which is whole, and never with what leads out of the repository."""
+"""A cache is filled from several incomplete sources, and never with paths outside the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gogooku3.recovery.storage.open import open_folder
 
 @pytest.fixture
 def copies(toy_source, tmp_path: Path) -> tuple[Path, Path]:
-    """Two folders with everything, to be spoiled."""
+    """Two complete copies of the cache, to be damaged."""
     folders = tmp_path / "first", tmp_path / "second"
     for folder in folders:
         shutil.copytree(toy_source.folder / ".dvc/cache", folder)

@@ -19,7 +19,7 @@ def read(folder: Path) -> tuple[dict[str, list[Run]], list[DamagedRun]]:
 
 
 def written(folder: Path, content: bytes, name: str = "value") -> Path:
-    """A file where DVC looks for a run."""
+    """Writes a file at a path at which DVC looks for a run."""
     file = folder / KEY[:2] / KEY / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_record_is_damaged_and_the_others_are_read(tmp_path, c
 
 
 def test_a_file_that_was_cut_off_is_damaged_or_lacks_whole_outputs(unstable):
-    """A transfer that was killed leaves a part of a file."""
+    """A killed transfer leaves a truncated file."""
     file = next(path for path in (unstable.folder / RUNS).glob("*/*/*") if b"draw.bin" in path.read_bytes())
     content, [run] = file.read_bytes(), read(unstable.folder / RUNS)[0][file.parent.name]
     for length in range(0, len(content), 13):
@@ -123,6 +123,6 @@ def test_a_linked_folder_is_read_as_dvc_reads_it(tmp_path):
 
 
 def test_progress_counts_the_files(unstable):
-    told = []
-    read_runs(unstable.folder / RUNS, lambda *progress: told.append(progress))
-    assert told == [("reading runs", 1, 2), ("reading runs", 2, 2)]
+    calls = []
+    read_runs(unstable.folder / RUNS, lambda *progress: calls.append(progress))
+    assert calls == [("reading runs", 1, 2), ("reading runs", 2, 2)]

@@ -90,7 +90,7 @@ def test_a_few_objects_of_a_full_bucket_are_found_folder_by_folder(toy, bucket, 
         bucket.write(bucket.at(oid(content)), content)
     store = open_remote(toy.folder)
     asked = [oid(content) for content in there[:5]]
-    # A page this small foretells more requests for a listing of all than for the folders of five objects.
+    # With pages this small, listing all objects needs more requests than listing the folders of five.
     monkeypatch.setattr(type(store._fs), "LIST_OBJECT_PAGE_SIZE", 1)
     listed = []
     listing = store._list

@@ -14,7 +14,7 @@ async def nothing(_pulse):
 
 
 def pieces(count: int, pause: float = 0.1, *, again: bool = False):
-    """A transfer of some bytes, one at a time; `again`: it begins anew after each."""
+    """A transfer of some bytes, one at a time; `again`: it restarts after each."""
 
     async def work(pulse):
         pulse.set_size(count)
