@@ -37,14 +37,14 @@ def test_one_damaged_object_is_named_and_nothing_else(pushed, bucket, path, kind
     assert result.problems[0].output == (PARTS if path == CHILD else path)
 
 
-def test_sizes_are_told_of_a_file_and_of_the_one_damaged_file_of_a_directory(pushed, bucket):
+def test_sizes_are_known_of_a_file_and_of_the_only_damaged_file_of_a_directory(pushed, bucket):
     for path in (CHILD, MODEL):
         bucket.spoil(pushed.object_of(path), "truncated")
     sizes = {p.path: (p.damage.expected_size, p.damage.found_size) for p in audit(pushed.folder, [None]).problems}
     assert sizes == {CHILD: (220, 213), MODEL: (240, 233)}
 
 
-def test_an_emptied_object_is_truncated_even_where_its_size_cannot_be_told(pushed, bucket):
+def test_an_emptied_object_is_truncated_even_if_its_size_is_unknown(pushed, bucket):
     for path in ("data/parts/first.txt", CHILD):
         content = (pushed.folder / path).read_bytes()
         bucket.write(bucket.at(hashlib.md5(content).hexdigest()), b"")
@@ -52,7 +52,7 @@ def test_an_emptied_object_is_truncated_even_where_its_size_cannot_be_told(pushe
 
 
 @pytest.mark.parametrize("kind", ["truncated", "altered"])
-def test_an_object_of_which_the_bucket_gives_no_md5_is_downloaded_and_hashed(pushed, bucket, kind):
+def test_an_object_without_an_md5_in_the_bucket_is_downloaded_and_hashed(pushed, bucket, kind):
     oid = pushed.object_of(MODEL)
     bucket.claim_md5(bucket.at(oid), "")
     whole = audit(pushed.folder, [None])
@@ -63,7 +63,7 @@ def test_an_object_of_which_the_bucket_gives_no_md5_is_downloaded_and_hashed(pus
     assert found(audit(pushed.folder, [None])) == [("workspace", MODEL, kind)]
 
 
-def test_deep_finds_what_the_bucket_says_falsely(pushed, bucket):
+def test_deep_finds_a_false_md5_of_the_bucket(pushed, bucket):
     oid = pushed.object_of(CHILD)
     bucket.spoil(oid, "altered")
     bucket.claim_md5(bucket.at(oid), base64.b64encode(bytes.fromhex(oid)).decode())
@@ -90,14 +90,14 @@ def test_a_shared_object_is_checked_once_and_reported_for_every_revision(pushed,
     ]
 
 
-def test_a_revision_that_was_never_pushed_is_missing_while_the_pushed_one_is_whole(pushed):
+def test_a_revision_that_was_never_pushed_is_missing_and_the_pushed_one_is_intact(pushed):
     pushed.revise("two")
     result = audit(pushed.folder, ["toy@v1.0.0", "HEAD"])
     assert {rev for rev, _, _ in found(result)} == {"HEAD"}
     assert {path for _, path, _ in found(result)} >= {PARTS, CHILD, MODEL, "models/package/config.json"}
 
 
-def test_the_files_of_a_lost_listing_are_named_from_the_cache_and_otherwise_said_to_be_unknown(pushed, bucket):
+def test_the_files_of_a_lost_listing_are_named_from_the_cache_or_unknown(pushed, bucket):
     listing = pushed.object_of(PARTS)
     bucket.spoil(listing, "missing")
     bucket.spoil(pushed.object_of(CHILD), "missing")
@@ -114,7 +114,7 @@ def test_a_fresh_clone_without_a_cache_audits_the_bucket(pushed, tmp_path):
 
 @pytest.mark.parametrize("path", [PARTS, CHILD, MODEL])
 @pytest.mark.parametrize("kind", KINDS)
-def test_local_finds_what_was_done_to_the_cache(pushed, path, kind):
+def test_local_finds_damage_in_the_cache(pushed, path, kind):
     pushed.spoil_cached(pushed.object_of(path), kind)
     result = audit(pushed.folder, [None], local=True)
     assert ("workspace", path, kind) in found(result)
@@ -147,7 +147,7 @@ def test_a_local_folder_is_a_remote_like_any_other(toy, tmp_path):
     assert {problem.path for problem in mended.repaired} == {CHILD, MODEL}
 
 
-def test_a_revision_that_keeps_nothing_in_the_store_does_not_pass_for_whole(toy):
+def test_a_revision_without_outputs_in_the_store_is_an_error(toy):
     toy.run("git", "rm", "--quiet", "dvc.yaml", "dvc.lock")
     toy.commit("No pipeline")
     with pytest.raises(DataError, match="has nothing in the store"):
@@ -185,7 +185,7 @@ def test_a_web_server_is_audited_object_by_object(toy, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"no listing", b'[{"relpath": "a"}]', b'[{"relpath": "a", "md5": "../../a"}]', b"7"]
 )
-def test_an_object_that_is_no_listing_under_a_listing_s_name_is_damage(pushed, bucket, content):
+def test_an_invalid_listing_under_a_listing_s_name_is_damage(pushed, bucket, content):
     forged = hashlib.md5(content).hexdigest() + ".dir"
     lock = pushed.folder / "dvc.lock"
     lock.write_text(lock.read_text().replace(pushed.object_of(PARTS), forged))

@@ -34,7 +34,7 @@ def lose_model(toy, bucket) -> str:
     return oid
 
 
-def test_a_whole_bucket_exits_with_0_and_one_line(run, bucket):
+def test_an_intact_bucket_exits_with_0_and_one_line(run, bucket):
     done = run()
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{bucket.url}: 6 objects of 1 revision, 1 of them read and hashed: all whole\n"
@@ -49,7 +49,7 @@ def test_a_lost_object_exits_with_1_and_a_table_that_names_it(run, pushed, bucke
     assert done.stdout.splitlines()[-1].endswith(": 1 damaged")
 
 
-def test_json_says_what_is_wrong_to_programs(run, pushed, bucket):
+def test_json_has_the_problems(run, pushed, bucket):
     oid = lose_model(pushed, bucket)
     done = run("--json")
     assert done.exit_code == 1
@@ -69,7 +69,7 @@ def test_json_says_what_is_wrong_to_programs(run, pushed, bucket):
     ]
 
 
-def test_repair_exits_with_0_once_all_is_whole_again(run, pushed, bucket):
+def test_repair_exits_with_0_once_all_objects_are_intact(run, pushed, bucket):
     oid = lose_model(pushed, bucket)
     done = run("--repair")
     assert done.exit_code == 0
@@ -77,7 +77,7 @@ def test_repair_exits_with_0_once_all_is_whole_again(run, pushed, bucket):
     assert bucket.at(oid) in bucket.names()
 
 
-def test_repair_exits_with_1_while_something_has_no_good_copy(run, pushed, bucket):
+def test_repair_exits_with_1_if_an_object_has_no_intact_copy(run, pushed, bucket):
     oid = lose_model(pushed, bucket)
     pushed.cached(oid).unlink()
     done = run("--repair", "--json")
@@ -85,7 +85,7 @@ def test_repair_exits_with_1_while_something_has_no_good_copy(run, pushed, bucke
     assert "no intact copy" in json.loads(done.stdout)["problems"][0]["note"]
 
 
-def test_all_tags_are_audited_but_those_from_before_the_pipeline(run, pushed, bucket):
+def test_all_tags_are_audited_except_those_older_than_the_pipeline(run, pushed, bucket):
     empty = pushed.run("git", "commit-tree", "-m", "before", pushed.run("git", "mktree").stdout.strip())
     pushed.run("git", "tag", "before", empty.stdout.strip())
     pushed.revise("two", tag="toy@v2.0.0")
@@ -98,7 +98,7 @@ def test_all_tags_are_audited_but_those_from_before_the_pipeline(run, pushed, bu
     assert run("--all-tags").exit_code == 0
 
 
-def test_no_tag_to_audit_is_said(run, pushed):
+def test_no_tag_to_audit_is_an_error(run, pushed):
     pushed.run("git", "tag", "--delete", "toy@v1.0.0")
     done = run("--all-tags")
     assert done.exit_code == 3
@@ -167,7 +167,7 @@ def test_json_says_which_runs_differ(run_unstable, unstable):
     assert (conflict["stage"], conflict["outputs"], len(conflict["runs"])) == ("draw", ["draw.bin"], 2)
 
 
-def test_a_damaged_run_is_named_with_what_removes_it(run, pushed):
+def test_a_damaged_run_is_named_with_the_command_that_removes_it(run, pushed):
     file = next((pushed.folder / ".dvc/cache/runs").glob("*/*/*"))
     file.write_bytes(b"\xff")
     done = run("--local")
@@ -177,7 +177,7 @@ def test_a_damaged_run_is_named_with_what_removes_it(run, pushed):
     assert done.stdout.endswith(" recorded, of them 1 damaged\n")
 
 
-def test_a_bucket_that_is_gone_is_one_message_in_under_30_seconds(toy):
+def test_an_unreachable_bucket_is_one_message_in_under_30_seconds(toy):
     toy.local("core", remote="gone")
     toy.local(
         "'remote \"gone\"'", url="gs://gone/store", endpointurl="http://127.0.0.1:9", allow_anonymous_login="true"

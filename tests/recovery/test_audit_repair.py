@@ -13,7 +13,7 @@ KINDS = ["missing", "truncated", "altered"]
 
 @pytest.mark.parametrize("path", [PARTS, CHILD, MODEL])
 @pytest.mark.parametrize("kind", KINDS)
-def test_repair_mends_the_bucket_and_a_fresh_clone_pulls_the_same_bytes(
+def test_repair_fixes_the_bucket_and_a_fresh_clone_pulls_the_same_bytes(
     pushed, bucket, pushed_objects, tmp_path, path, kind
 ):
     bucket.spoil(pushed.object_of(path), kind)
@@ -34,7 +34,7 @@ def test_a_lost_child_that_dvc_push_does_not_see_is_uploaded_again(pushed, bucke
     assert bucket.contents() == pushed_objects
 
 
-def test_a_whole_directory_output_that_was_lost_comes_back(pushed, bucket, pushed_objects):
+def test_a_lost_directory_output_is_uploaded_again(pushed, bucket, pushed_objects):
     for name in bucket.names():
         bucket.lose(name)
     result = audit(pushed.folder, [None], repair=True)
@@ -43,7 +43,7 @@ def test_a_whole_directory_output_that_was_lost_comes_back(pushed, bucket, pushe
     assert bucket.contents() == pushed_objects
 
 
-def test_a_corrupt_local_copy_is_not_uploaded_and_what_stays_broken_is_named(pushed, bucket):
+def test_a_corrupt_local_copy_is_not_uploaded_and_remaining_damage_is_named(pushed, bucket):
     good, lost = pushed.object_of("models/package/config.json"), pushed.object_of(MODEL)
     bucket.spoil(good, "altered")
     bucket.spoil(lost, "altered")
@@ -56,7 +56,7 @@ def test_a_corrupt_local_copy_is_not_uploaded_and_what_stays_broken_is_named(pus
     assert bucket.read(bucket.at(lost)) == before
 
 
-def test_a_listing_is_held_back_until_all_its_files_are_there(pushed, bucket):
+def test_a_listing_is_not_copied_until_all_its_files_are_intact(pushed, bucket):
     """With the listing in the bucket, DVC would take the directory for complete and never push the lost file."""
     listing, child = pushed.object_of(PARTS), pushed.object_of(CHILD)
     bucket.lose(bucket.at(listing))
@@ -90,7 +90,7 @@ def test_objects_that_no_audited_revision_needs_are_left_alone(pushed, bucket):
 
 
 @pytest.mark.parametrize("path", [PARTS, CHILD, MODEL])
-def test_local_repair_brings_a_good_copy_from_the_bucket(pushed, path):
+def test_local_repair_copies_an_intact_object_from_the_bucket(pushed, path):
     oid = pushed.object_of(path)
     whole, before = pushed.cached(oid).read_bytes(), pushed.outputs()
     pushed.spoil_cached(oid, "altered")
@@ -104,7 +104,7 @@ def test_local_repair_brings_a_good_copy_from_the_bucket(pushed, path):
     assert pushed.outputs() == before
 
 
-def test_local_repair_takes_nothing_bad_from_the_bucket(pushed, bucket):
+def test_local_repair_copies_nothing_corrupt_from_the_bucket(pushed, bucket):
     oid = pushed.object_of(MODEL)
     bucket.spoil(oid, "altered")
     pushed.cached(oid).unlink()

@@ -76,7 +76,7 @@ def spoil(lab: Any, place: Path) -> None:
     stored.chmod(0o444)
 
 
-def test_a_released_model_comes_whole_and_with_its_name(
+def test_a_released_model_is_complete_and_has_its_name(
     first: Any, released: Any, folder: Path, expected: dict[str, bytes]
 ) -> None:
     commit = git.commit_of(released.folder, TAG)
@@ -85,7 +85,7 @@ def test_a_released_model_comes_whole_and_with_its_name(
     assert files(folder) == expected
 
 
-def test_what_the_cache_lacks_or_holds_altered_comes_from_the_bucket(
+def test_missing_or_altered_objects_of_the_cache_come_from_the_bucket(
     released: Any, folder: Path, expected: dict[str, bytes]
 ) -> None:
     cache = released.folder / ".dvc/cache"
@@ -97,7 +97,7 @@ def test_what_the_cache_lacks_or_holds_altered_comes_from_the_bucket(
     assert files(folder) == expected
 
 
-def test_a_model_that_is_nowhere_whole_is_refused_with_what_each_place_has(released: Any, folder: Path) -> None:
+def test_a_model_without_an_intact_copy_is_refused_with_the_state_in_each_source(released: Any, folder: Path) -> None:
     spoil(released, released.folder / ".dvc/cache")
     spoil(released, released.bucket)
     with pytest.raises(DataError, match=rf"`{MODEL}` \([0-9a-f]{{32}}\): altered in .*/bucket"):
@@ -105,7 +105,7 @@ def test_a_model_that_is_nowhere_whole_is_refused_with_what_each_place_has(relea
     assert files(folder) == {}
 
 
-def test_a_release_that_is_not_there_is_refused_with_those_that_are(released: Any, folder: Path) -> None:
+def test_an_unknown_release_is_refused_with_the_known_ones(released: Any, folder: Path) -> None:
     with pytest.raises(DataError, match=r"`tier1@v3\.0\.0` was never released") as refused:
         pull_release(released.folder, "tier1@v3.0.0", PATHS, folder)
     assert TAG in refused.value.hint
@@ -133,7 +133,7 @@ def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: 
         pull_release(released.folder, "tier1@v9.0.0", PATHS, folder)
 
 
-def test_an_experiment_in_a_folder_of_its_own_belongs_to_the_repository_around_it(released: Any) -> None:
+def test_an_experiment_in_a_temporary_folder_belongs_to_its_repository(released: Any) -> None:
     queued = released.folder / ".dvc/tmp/exps/standalone/tmp1"
     queued.mkdir(parents=True)
     git.run(queued, "init", "--quiet")

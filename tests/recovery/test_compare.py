@@ -65,7 +65,7 @@ def test_the_working_tree_compares_as_the_commit_that_it_equals(compared: Any) -
     assert compare(compared.folder, "before").differences == compare(compared.folder, "before", "after").differences
 
 
-def test_a_model_beside_itself_shows_no_difference(compared: Any) -> None:
+def test_a_model_compared_with_itself_shows_no_difference(compared: Any) -> None:
     printed = CliRunner().invoke(command, ["after", "HEAD"])
     assert printed.exit_code == 0
     assert "test: No significant difference between after and HEAD" in printed.stdout
@@ -82,7 +82,7 @@ def test_too_few_sessions_in_common_are_refused_and_nothing_is_written(compared:
     assert not (tmp_path / "page.html").exists()
 
 
-def test_what_has_no_metrics_is_refused_by_name(compared: Any) -> None:
+def test_a_revision_without_metrics_is_refused_by_name(compared: Any) -> None:
     (compared.folder / "metrics/sessions/validation.csv").unlink()
     with pytest.raises(DataError, match=r"`metrics/sessions/validation\.csv` is not in `workspace`"):
         compare(compared.folder, "before")
@@ -116,7 +116,7 @@ def without_columns(pattern: str) -> Callable[[Path], None]:
     return drop
 
 
-def test_a_metric_that_one_lacks_is_a_dash_beside_the_whole_difference(compared: Any) -> None:
+def test_a_metric_that_one_lacks_is_a_dash_and_the_others_have_a_difference(compared: Any) -> None:
     edit(compared, without_capacity, "older")
     printed = CliRunner().invoke(command, ["older"])
     assert (printed.exit_code, printed.exception) == (0, None)

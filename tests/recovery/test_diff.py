@@ -87,7 +87,7 @@ def test_the_working_tree_compares_as_the_commit_that_it_equals(changed: Any) ->
     assert diff(changed.folder, "workspace", "before") == diff(changed.folder, "after", "before")
 
 
-def test_work_that_is_not_committed_is_seen(lab: Any) -> None:
+def test_uncommitted_changes_are_included(lab: Any) -> None:
     replace(lab.folder / "params.yaml", "batch_size: 3840", "batch_size: 256")
     (lab.folder / "src/gogooku3/training/new.py").write_text("one\ntwo\n")
     found = diff(lab.folder, "HEAD")
@@ -109,7 +109,7 @@ def test_a_commit_from_before_the_pipeline_lacks_everything(lab: Any) -> None:
     assert [change.name for change in found.features][-1] == "models/package/schema.json"
 
 
-def test_a_name_that_is_no_revision_is_refused(lab: Any) -> None:
+def test_an_unknown_revision_is_refused(lab: Any) -> None:
     with pytest.raises(GitError, match="`tier7` is not a commit here"):
         diff(lab.folder, "tier7")
 
@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_read_is_named(lab: Any, path: str, content: bytes
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"sharpe": 1.5}', '{"sharpe": {"value": "high"}}', '{"rank_ic": {"1": {}}, "ic": []}']
 )
-def test_metrics_that_are_none_are_no_metrics_that_an_older_version_lacked(lab: Any, content: str) -> None:
+def test_invalid_metrics_are_not_taken_for_an_older_version_s(lab: Any, content: str) -> None:
     (lab.folder / "metrics/test.json").write_text(content)
     with pytest.raises(DataError, match=r"`metrics/test\.json` of the working tree cannot be read: not "):
         diff(lab.folder, "HEAD")

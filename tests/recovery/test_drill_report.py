@@ -30,19 +30,19 @@ def test_the_verdict_comes_first() -> None:
     assert as_markdown(drilled(GOOD, BAD)).splitlines()[0] == "# Drill: 1 of 2 releases FAILED: tier2@v1.0.0"
 
 
-def test_a_row_tells_seconds_step_by_step_and_what_failed() -> None:
+def test_a_row_has_the_seconds_of_each_step_and_the_failed_step() -> None:
     lines = as_markdown(drilled(GOOD, BAD)).splitlines()
     assert "| release | clone | package | seconds | result |" in lines
     assert "| tier1@v1.0.0 | 1.2 | 2.0 | 3.2 | passed |" in lines
     assert "| tier2@v1.0.0 | 0.5 | FAILED | 3.5 | FAILED: package |" in lines
 
 
-def test_what_was_found_stays_in_its_cell() -> None:
+def test_a_finding_stays_in_its_cell() -> None:
     lines = as_markdown(drilled(BAD)).splitlines()
     assert "| package | failed | 3.0 | no intact copy of `a\\|b` (hint: ask) |" in lines
 
 
-def test_both_files_say_the_same(tmp_path: Path) -> None:
+def test_both_files_have_the_same_facts(tmp_path: Path) -> None:
     write(drilled(GOOD, BAD), tmp_path / "logs")
     assert (tmp_path / "logs/drill.md").read_text() == as_markdown(drilled(GOOD, BAD))
     content = json.loads((tmp_path / "logs/drill.json").read_text())

@@ -186,7 +186,9 @@ def test_a_killed_recovery_is_completed_by_the_next(moment: int, start_lab: Call
 
 
 @at_every_moment
-def test_a_killed_archive_is_not_there_or_whole(moment: int, start_lab: Callable[[], Any], tmp_path: Path) -> None:
+def test_a_killed_archive_does_not_exist_or_is_complete(
+    moment: int, start_lab: Callable[[], Any], tmp_path: Path
+) -> None:
     lab = start_lab()
     lab.run("gogooku3", "promote", "tier1")
     file = tmp_path / "kept/tier1.tar"

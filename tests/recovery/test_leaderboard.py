@@ -53,7 +53,7 @@ def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> N
     assert found[2][2:7] == ["not recorded"] * 5
 
 
-def test_a_page_that_is_behind_the_tags_is_found(released: Any) -> None:
+def test_a_stale_page_is_found(released: Any) -> None:
     assert CliRunner().invoke(command, ["--check"]).exit_code == 1
     CliRunner().invoke(command)
     assert CliRunner().invoke(command, ["--check"]).exit_code == 0
@@ -64,7 +64,7 @@ def test_a_page_that_is_behind_the_tags_is_found(released: Any) -> None:
     assert [row[1] for row in rows(released)] == ["", "**best**", ""]
 
 
-def test_a_metric_that_the_version_did_not_measure_is_a_dash_and_damaged_metrics_are_an_error(released: Any) -> None:
+def test_a_metric_that_the_version_lacks_is_a_dash_and_damaged_metrics_are_an_error(released: Any) -> None:
     message = tags.read(released.folder).find("tier1@v1.1.0").tag.message
     for name, text in (("tier1@v1.2.0", '{"sessions": 100}'), ("tier1@v1.3.0", "{")):
         (released.folder / "metrics/validation.json").write_text(text)
@@ -80,7 +80,7 @@ def test_a_metric_that_the_version_did_not_measure_is_a_dash_and_damaged_metrics
             assert (row[2], row[5]) == ("–", "0.050 [-0.050, 0.150]")
 
 
-def test_without_a_release_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_release_the_page_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(lab.folder)
     assert CliRunner().invoke(command).exit_code == 0
     assert "No tier was released yet" in (lab.folder / paths.LEADERBOARD).read_text()

@@ -94,7 +94,7 @@ SCENES: dict[str, tuple[Callable[[Toy, Bucket, str, list[str]], object], str]] =
         ("lost here, altered in the cache", PARTS),
     ],
 )
-def test_the_command_brings_it_back(locate: Locate, pushed: Toy, bucket: Bucket, scene: str, path: str) -> None:
+def test_the_command_restores_it(locate: Locate, pushed: Toy, bucket: Bucket, scene: str, path: str) -> None:
     before = pushed.outputs()
     spoil, command = SCENES[scene]
     spoil(pushed, bucket, path, objects(pushed, path))
@@ -107,7 +107,7 @@ def test_the_command_brings_it_back(locate: Locate, pushed: Toy, bucket: Bucket,
     assert found(locate(path, "--json"))["command"] == ""
 
 
-def test_what_lies_in_its_place_needs_nothing(locate: Locate, bucket: Bucket) -> None:
+def test_an_intact_output_needs_no_command(locate: Locate, bucket: Bucket) -> None:
     done = locate(MODEL)
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-2:] == [
@@ -119,7 +119,9 @@ def test_what_lies_in_its_place_needs_nothing(locate: Locate, bucket: Bucket) ->
     assert places["remotes"][0]["where"] == bucket.url
 
 
-def test_what_the_bucket_lost_is_found_though_it_lies_here(locate: Locate, pushed: Toy, bucket: Bucket) -> None:
+def test_a_lost_object_of_the_bucket_is_found_although_the_tree_is_intact(
+    locate: Locate, pushed: Toy, bucket: Bucket
+) -> None:
     lost = bucket.at(pushed.object_of(FIRST))
     bucket.lose(lost)
     done = found(locate(PARTS, "--json"))
@@ -129,7 +131,7 @@ def test_what_the_bucket_lost_is_found_though_it_lies_here(locate: Locate, pushe
     assert lost in bucket.names()
 
 
-def test_a_spoiled_cache_is_found_though_it_lies_here(locate: Locate, pushed: Toy) -> None:
+def test_a_corrupt_cache_is_found_although_the_tree_is_intact(locate: Locate, pushed: Toy) -> None:
     good = pushed.cached(pushed.object_of(MODEL)).read_bytes()
     pushed.spoil_cached(pushed.object_of(MODEL), "altered")
     done = found(locate(MODEL, "--json"))
@@ -165,7 +167,9 @@ def test_two_remotes_have_one_half_each(locate: Locate, pushed: Toy, bucket: Buc
 
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "altered"])
-def test_what_is_nowhere_ends_with_1_and_is_made_anew(locate: Locate, pushed: Toy, bucket: Bucket, kind: str) -> None:
+def test_an_output_without_a_copy_ends_with_1_and_is_made_again(
+    locate: Locate, pushed: Toy, bucket: Bucket, kind: str
+) -> None:
     """DVC uses a corrupt cache file even after it made the output again: the command removes it."""
     before, oid = pushed.outputs(), pushed.object_of(MODEL)
     bucket.spoil(oid, kind)
@@ -179,7 +183,7 @@ def test_what_is_nowhere_ends_with_1_and_is_made_anew(locate: Locate, pushed: To
     assert pushed.outputs() == before
 
 
-def test_a_remote_that_cannot_be_asked_is_told_in_one_line(locate: Locate, pushed: Toy, tmp_path: Path) -> None:
+def test_an_unreachable_remote_is_reported_in_one_line(locate: Locate, pushed: Toy, tmp_path: Path) -> None:
     (pushed.folder / ".dvc/config.local").unlink()
     pushed.local("core", remote="gone")
     for name in ("gone", "store"):
@@ -201,7 +205,7 @@ def test_tags_that_record_the_same_bytes_are_named(locate: Locate, pushed: Toy) 
     assert found(locate(MODEL, "--json"))["tags"] == ["toy@v2.0.0"]
 
 
-def test_a_release_is_looked_for_as_its_tag_records_it(locate: Locate, pushed: Toy) -> None:
+def test_a_release_is_located_as_its_tag_records_it(locate: Locate, pushed: Toy) -> None:
     before = pushed.outputs()
     pushed.run("git", "tag", "--delete", "toy@v1.0.0")
     pushed.run("git", "tag", "--annotate", "--message", "toy", "toy@v1.0.0")
@@ -232,7 +236,7 @@ def test_a_lost_listing_hides_the_hash_of_its_files(locate: Locate, pushed: Toy,
 
 @pytest.mark.parametrize("kind", ["missing", "altered"])
 @pytest.mark.parametrize("path", [MODEL, PARTS])
-def test_the_only_copy_is_saved(locate: Locate, pushed: Toy, bucket: Bucket, path: str, kind: str) -> None:
+def test_the_only_copy_is_backed_up(locate: Locate, pushed: Toy, bucket: Bucket, path: str, kind: str) -> None:
     """A directory is identified by its hash even if its listing is lost everywhere."""
     before, stored, oid = pushed.outputs(), bucket.contents(), pushed.object_of(path)
     bucket.spoil(oid, kind)
@@ -254,16 +258,14 @@ def test_the_only_copy_is_saved(locate: Locate, pushed: Toy, bucket: Bucket, pat
         ("../outside", "neither an output that `dvc.lock` records nor a released version"),
     ],
 )
-def test_what_is_not_recorded_ends_with_3(locate: Locate, target: str, told: str) -> None:
+def test_an_unrecorded_path_ends_with_3(locate: Locate, target: str, told: str) -> None:
     done = locate(target)
     assert done.exit_code == 3
     assert told in done.stderr
     assert "hint: " in done.stderr
 
 
-def test_paths_are_meant_from_where_the_user_stands(
-    locate: Locate, pushed: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_the_current_folder(locate: Locate, pushed: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     before = pushed.outputs()
     lose_tree(pushed, FIRST)
     monkeypatch.chdir(pushed.folder / "models")

@@ -72,7 +72,7 @@ def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
     assert text.endswith(f"gain 0.010, of which there is no interval: {why}")
 
 
-def test_a_worse_model_is_refused_beside_it_too(lab: Any) -> None:
+def test_a_model_worse_than_an_older_best_is_refused(lab: Any) -> None:
     release_as_older(lab, keep_what_was_measured_before_baselines)
     lab.train(2, 0.04)
     with pytest.raises(RefusedError, match=r"gain -0\.010, of which there is no interval"):

@@ -77,7 +77,7 @@ def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_c
     assert 0 < gain.low < gain.value < gain.high < 0.02
 
 
-def test_a_gain_within_noise_moves_the_mark_and_is_said_to_be_one(lab: Any) -> None:
+def test_a_gain_within_noise_moves_the_stage_and_is_reported_as_such(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(2, 0.0501)
     with start(lab) as process:
@@ -99,7 +99,7 @@ def test_a_gain_within_noise_moves_the_mark_and_is_said_to_be_one(lab: Any) -> N
         promote(lab.folder, "tier1")
 
 
-def test_trials_whose_sharpe_ratios_differ_by_more_than_luck_deflate_more(lab: Any) -> None:
+def test_trials_whose_sharpe_ratios_differ_by_more_than_chance_deflate_more(lab: Any) -> None:
     for seed, ratio in ((2, -2.0), (3, 4.0)):
         lab.make(lab.folder / "made", seed, 0.06)
         edit_json(
@@ -114,7 +114,7 @@ def test_trials_whose_sharpe_ratios_differ_by_more_than_luck_deflate_more(lab: A
     assert record.deflated_sharpe < track.deflated(Trials(3))
 
 
-def test_a_result_that_another_tier_gave_before_counts_where_it_is_released(lab: Any) -> None:
+def test_a_result_that_another_tier_had_before_counts_for_the_released_tier(lab: Any) -> None:
     """The lab's stages have no parameters, so not even the lock file changes."""
     other_tier(lab)
     record = promote(lab.folder, "tier2").record
@@ -129,7 +129,7 @@ def test_the_tag_records_python_and_the_c_library(lab: Any) -> None:
     assert f"released with: Python {platform.python_version()}, " in message(record)
 
 
-def test_the_tag_records_how_often_test_was_read(lab: Any) -> None:
+def test_the_tag_records_how_many_test_results_were_seen(lab: Any) -> None:
     assert promote(lab.folder, "tier1").record.test_readings == Readings(model=1, tier=1)
     lab.train(2, 0.06)
     lab.train(3, 0.07)
@@ -163,7 +163,7 @@ def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> Non
         assert (target / "model.safetensors").read_bytes() == expected
 
 
-def test_a_better_model_takes_the_mark_and_a_worse_one_needs_a_reason(lab: Any) -> None:
+def test_a_better_model_becomes_the_best_and_a_worse_one_needs_a_reason(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(2, 0.04)
     with pytest.raises(RefusedError, match=r"is 0\.045000 .* `tier1@v1\.0\.0`, has 0\.055000") as refused:
@@ -188,13 +188,13 @@ def test_a_better_model_takes_the_mark_and_a_worse_one_needs_a_reason(lab: Any) 
     assert made.record.compared_with.rank_ic == pytest.approx(0.055)
 
 
-def test_an_equal_model_is_released_and_leaves_the_mark(lab: Any) -> None:
+def test_an_equal_model_is_released_and_does_not_become_the_best(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(2, 0.05)
     assert promote(lab.folder, "tier1").tags == ("tier1@v1.1.0",)
 
 
-def test_test_metrics_decide_nothing(lab: Any) -> None:
+def test_test_metrics_do_not_affect_the_decision(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(9, 0.06)  # its test RankIC is 0.12 lower, the first's 0.035
     made = promote(lab.folder, "tier1")
@@ -256,9 +256,7 @@ def undefined(lab: Any) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_what_must_not_be_released_is_refused_with_what_to_do(
-    lab: Any, spoil: Callable[[Any], None], says: str, hint: str
-) -> None:
+def test_invalid_releases_are_refused_with_a_hint(lab: Any, spoil: Callable[[Any], None], says: str, hint: str) -> None:
     spoil(lab)
     with pytest.raises(RefusedError, match=says) as refused:
         promote(lab.folder, "tier1")
@@ -268,7 +266,7 @@ def test_what_must_not_be_released_is_refused_with_what_to_do(
     assert not list(lab.bucket.rglob("*"))
 
 
-def test_metrics_that_lack_what_is_compared_are_named(lab: Any) -> None:
+def test_metrics_without_the_compared_values_are_named(lab: Any) -> None:
     edit_json(lab.folder / "made/metrics/validation.json", lambda table: table.pop("rank_ic"))
     lab.reproduce()
     with pytest.raises(DataError, match=r"`metrics/validation\.json` of commit .* lacks .* rank_ic"):
@@ -276,7 +274,7 @@ def test_metrics_that_lack_what_is_compared_are_named(lab: Any) -> None:
     assert not lab.tags()
 
 
-def test_a_version_is_never_given_twice(lab: Any) -> None:
+def test_a_version_is_never_released_twice(lab: Any) -> None:
     promote(lab.folder, "tier1")
     before = run(lab.folder, "for-each-ref")
     with pytest.raises(RefusedError, match=r"already released as `tier1@v1\.0\.0`") as refused:
@@ -299,7 +297,7 @@ def test_a_tag_that_gto_made_counts_as_a_version_and_as_the_best(lab: Any) -> No
     assert promote(lab.folder, "tier1").tags == ("tier1@v3.3.0", "tier1#best#2")
 
 
-def test_a_name_that_is_no_tier_is_refused(lab: Any) -> None:
+def test_an_invalid_tier_is_refused(lab: Any) -> None:
     with pytest.raises(ConfigError, match=r"`tier 1` cannot be a tier's name"):
         promote(lab.folder, "tier 1")
 
@@ -313,13 +311,13 @@ def lose_a_child(lab: Any) -> str:
     return f"files/md5/{child[:2]}/{child[2:]}"
 
 
-def test_a_bucket_that_lost_a_child_of_a_directory_gets_it_back(lab: Any) -> None:
+def test_a_lost_file_of_a_directory_is_uploaded_again(lab: Any) -> None:
     child = lose_a_child(lab)
     assert promote(lab.folder, "tier1").tags
     assert (lab.bucket / child).read_bytes() == (lab.folder / ".dvc/cache" / child).read_bytes()
 
 
-def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) -> None:
+def test_an_object_without_an_intact_copy_is_found_after_the_push(lab: Any) -> None:
     cached = lab.folder / ".dvc/cache" / lose_a_child(lab)
     cached.chmod(0o644)
     cached.write_bytes(b"altered")
@@ -331,7 +329,7 @@ def test_a_bucket_that_lost_what_nobody_has_is_found_after_the_push(lab: Any) ->
 
 
 @pytest.mark.parametrize("change", ["commit", "edit"])
-def test_what_changes_while_it_is_checked_is_not_tagged(lab: Any, change: str) -> None:
+def test_a_working_tree_that_changes_during_the_checks_is_not_tagged(lab: Any, change: str) -> None:
     def meddle(step: str) -> None:
         if step == "bucket" and change == "commit":
             lab.run("git", "commit", "--quiet", "--allow-empty", "--message", "Meanwhile")
@@ -350,7 +348,7 @@ def test_without_a_bucket_nothing_is_tagged(lab: Any) -> None:
     assert not lab.tags()
 
 
-def test_a_lost_stage_tag_is_made_again_to_the_byte(lab: Any) -> None:
+def test_a_lost_stage_tag_is_made_again_byte_for_byte(lab: Any) -> None:
     promote(lab.folder, "tier1")
     before = run(lab.folder, "for-each-ref", "refs/tags")
     run(lab.folder, "update-ref", "-d", "refs/tags/tier1#best#1")
@@ -428,7 +426,7 @@ def test_killed_while_git_makes_the_tags_it_leaves_both(lab: Any) -> None:
     assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
 
 
-def test_when_git_itself_is_killed_no_tag_is_made_and_the_next_run_names_what_it_left(lab: Any) -> None:
+def test_if_git_itself_is_killed_no_tag_is_made_and_the_next_run_names_its_lock(lab: Any) -> None:
     hook(lab, "$PPID")
     with pytest.raises(GitError):
         promote(lab.folder, "tier1")

@@ -79,7 +79,7 @@ def hashes(package: Path) -> dict[str, str]:
     return {str(path.relative_to(package)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_model_comes_back_byte_for_byte_and_verified(delivery: Delivery) -> None:
+def test_a_model_is_recovered_byte_for_byte_and_verified(delivery: Delivery) -> None:
     lab = delivery.lab
     promised = hashes(lab.folder / "models/package")
     found = delivery.recover()
@@ -89,7 +89,7 @@ def test_a_model_comes_back_byte_for_byte_and_verified(delivery: Delivery) -> No
     assert git.changes(delivery.back) == []
 
 
-def test_the_dataset_comes_along_when_asked_for(delivery: Delivery) -> None:
+def test_the_dataset_is_fetched_on_request(delivery: Delivery) -> None:
     found = delivery.recover("tier1@v1.0.0", "--data")
     lab = delivery.lab.folder
     month = "data/dataset/features/2024-01.parquet"
@@ -98,7 +98,7 @@ def test_the_dataset_comes_along_when_asked_for(delivery: Delivery) -> None:
     assert (checks["dataset"], checks["lock"], checks["golden"]) == ("passed", "passed", "passed")
 
 
-def test_what_was_brought_is_not_brought_again(delivery: Delivery) -> None:
+def test_fetched_objects_are_not_fetched_again(delivery: Delivery) -> None:
     first = delivery.recover()
     (delivery.back / "models/package/README.md").unlink()
     again = delivery.recover()
@@ -109,7 +109,7 @@ def test_what_was_brought_is_not_brought_again(delivery: Delivery) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("path", ["models/package/model.safetensors", "models/package/README.md", "data/dataset"])
-def test_a_damaged_object_is_named_and_never_delivered(delivery: Delivery, path: str, kind: str) -> None:
+def test_a_damaged_object_is_named_and_never_checked_out(delivery: Delivery, path: str, kind: str) -> None:
     spoil(delivery.stored(path), kind)
     with pytest.raises(DataError, match=rf"`{path}` .*: {kind} in {delivery.lab.bucket}"):
         recover(str(delivery.lab.folder), "tier1", delivery.back, data=True, settings=delivery.settings)
@@ -148,7 +148,7 @@ def test_without_its_bucket_a_model_comes_from_elsewhere_or_the_bucket_is_named(
     assert delivery.recover("tier1", "--also", str(delivery.place / "moved"))["good"]
 
 
-def test_a_model_that_the_tag_does_not_name_is_refused(delivery: Delivery) -> None:
+def test_a_model_with_another_hash_than_the_tag_s_is_refused(delivery: Delivery) -> None:
     lab = delivery.lab
     lab.train(5, 0.07)
     text = lab.run("git", "for-each-ref", "--format=%(contents)", "refs/tags/tier1@v1.0.0").stdout
@@ -167,7 +167,7 @@ def test_a_model_that_the_tag_does_not_name_is_refused(delivery: Delivery) -> No
         ("tier1@", 3, "`tier1@` was never released"),
     ],
 )
-def test_a_name_that_no_tag_carries_leaves_nothing_behind(delivery: Delivery, name: str, code: int, words: str) -> None:
+def test_an_unknown_release_leaves_nothing_behind(delivery: Delivery, name: str, code: int, words: str) -> None:
     assert words in delivery.refused(name, code=code)
     assert list(delivery.place.iterdir()) == []
 
@@ -179,7 +179,7 @@ def test_a_folder_with_something_else_in_it_stays_as_it_is(delivery: Delivery) -
     assert [path.name for path in delivery.back.iterdir()] == ["thesis.txt"]
 
 
-def test_a_clone_that_was_worked_in_stays_as_it_is(delivery: Delivery) -> None:
+def test_a_changed_clone_stays_as_it_is(delivery: Delivery) -> None:
     delivery.recover()
     (delivery.back / "params.yaml").write_text("mine")
     assert "is a clone, but not an unchanged one at `tier1@v1.0.0`" in delivery.refused("tier1", code=1)
@@ -204,7 +204,7 @@ def test_no_repository_is_one_line(delivery: Delivery, tmp_path: Path) -> None:
     assert list(delivery.place.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_one_line(delivery: Delivery) -> None:
+def test_an_unwritable_folder_is_one_line(delivery: Delivery) -> None:
     (delivery.place / "file").write_text("mine")
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "file/back")
     done = delivery.lab.run(*command, cwd=delivery.place, check=False)
@@ -212,14 +212,14 @@ def test_a_place_that_cannot_be_written_is_one_line(delivery: Delivery) -> None:
     assert "file` cannot be used" in done.stderr or "file/.back.partial` cannot be used" in done.stderr
 
 
-def test_the_way_on_can_be_typed_where_the_folder_has_a_blank(delivery: Delivery) -> None:
+def test_the_next_commands_work_for_a_folder_with_a_blank(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "my model/")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
     way = next(line for line in shown.splitlines() if line.startswith("go on:"))
     delivery.lab.run("sh", "-ec", f"{way.partition(':')[2]}; git rev-parse HEAD", cwd=delivery.place)
 
 
-def test_a_release_says_how_to_go_on(delivery: Delivery) -> None:
+def test_a_recovery_prints_the_next_commands(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "back", "--data")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
     assert "verified: this is the model that was released" in shown

@@ -72,7 +72,7 @@ def release(lab: Any, tmp_path: Path) -> Release:
     return Release(lab, tmp_path / "temporary")
 
 
-def test_a_release_comes_out_the_same_and_leaves_nothing_behind(release: Release) -> None:
+def test_a_release_is_reproduced_and_leaves_nothing_behind(release: Release) -> None:
     release.promote()
     found = release.reproduce()
     assert set(release.stages(found).items()) == {
@@ -92,7 +92,7 @@ print(json.dumps({"checks": [{"name": "environment", "outcome": "noted", "found"
 """
 
 
-def test_where_bits_are_promised_is_said_by_the_source_of_the_release_and_by_ours_where_it_has_none(
+def test_the_exact_domain_is_checked_by_the_release_s_source_or_by_ours_without_one(
     release: Release,
 ) -> None:
     own = release.lab.folder / "src/gogooku3"
@@ -104,7 +104,7 @@ def test_where_bits_are_promised_is_said_by_the_source_of_the_release_and_by_our
     assert release.reproduce()["domain"]["found"] == "by the release"
 
 
-def test_a_stage_that_only_the_lock_file_still_names_is_none(release: Release) -> None:
+def test_a_stage_that_is_only_in_the_lock_file_is_ignored(release: Release) -> None:
     """DVC keeps it there, such as the folds of an earlier walk-forward."""
     file = release.lab.folder / "dvc.lock"
     content = yaml.safe_load(file.read_text())
@@ -134,7 +134,7 @@ def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: 
     assert difference["first"] == {"where": {"line": 1}, "recorded": recorded, "here": here, "extent": ""}
 
 
-def test_what_git_holds_is_compared_with_the_commit(release: Release) -> None:
+def test_outputs_in_git_are_compared_with_the_commit(release: Release) -> None:
     release.change_pipeline(
         "metrics", cmd="cp -r made/metrics ./ && printf '{\"a\": %s}' $(date +1%N) > metrics/test.json"
     )
@@ -148,7 +148,7 @@ def test_what_git_holds_is_compared_with_the_commit(release: Release) -> None:
     assert "first divergence: metrics" in done.stdout
 
 
-def test_recorded_files_that_nobody_has_are_named(release: Release) -> None:
+def test_recorded_files_that_no_source_has_are_named(release: Release) -> None:
     release.change_pipeline("quotes", cmd="mkdir -p data/quotes && date +%N > data/quotes/bars.txt")
     release.lab.reproduce()
     release.tag_by_hand()
@@ -160,7 +160,7 @@ def test_recorded_files_that_nobody_has_are_named(release: Release) -> None:
     assert "no source has its recorded listing" in difference["note"]
 
 
-def test_a_release_whose_objects_are_all_lost_comes_out_again(release: Release) -> None:
+def test_a_release_is_reproduced_after_all_its_objects_are_lost(release: Release) -> None:
     release.promote()
     release.lose_everything()
     found = release.reproduce("--to", "again")
@@ -169,7 +169,9 @@ def test_a_release_whose_objects_are_all_lost_comes_out_again(release: Release) 
     assert again == {output.path: output.md5 for output in lock.outputs(release.lab.folder, None)}
 
 
-def test_a_stage_whose_input_is_not_here_is_taken_and_not_called_reproduced(release: Release, tmp_path: Path) -> None:
+def test_a_stage_with_a_missing_input_uses_recorded_outputs_and_is_not_called_reproduced(
+    release: Release, tmp_path: Path
+) -> None:
     bars = tmp_path / "bars.txt"
     bars.write_text("bars from elsewhere\n")
     copy = f"mkdir -p data/quotes && cp {bars} data/quotes/bars.txt"

@@ -69,7 +69,7 @@ def test_a_stage_that_gives_one_result_however_often_is_none(unstable):
     assert found.recorded == 4
 
 
-def test_two_machines_that_share_their_runs_are_told_apart_by_the_hint(unstable, tmp_path):
+def test_two_machines_with_a_shared_run_cache_conflict_and_the_hint_resolves_it(unstable, tmp_path):
     other_machine(unstable, tmp_path / "clone")
     ours = unstable.object_of("measured")
     unstable.run("dvc", "pull", "--quiet", "--run-cache", check=False)  # `draw` is in no remote
@@ -133,7 +133,7 @@ def test_the_configured_cache_is_read(unstable, tmp_path):
     assert all(Path(run.path).is_relative_to(tmp_path / "elsewhere") for run in found.conflicts[0].runs)
 
 
-def test_a_stage_of_an_audited_tag_is_named_with_the_way_to_it(unstable):
+def test_a_stage_of_an_audited_tag_is_named_with_its_checkout(unstable):
     unstable.run("dvc", "repro", "--quiet", "--force")
     [here] = audited(unstable, None, "unstable@v1.0.0").conflicts
     assert "git checkout" not in here.hint

@@ -36,7 +36,7 @@ def released(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
     return lab
 
 
-def test_every_version_stands_with_its_mark_and_record(released: Any) -> None:
+def test_every_version_is_listed_with_its_stage_and_record(released: Any) -> None:
     first, second, foreign = tiers(released.folder)
     assert [row.tag for row in (first, second, foreign)] == ["tier1@v1.0.0", "tier1@v1.1.0", "tier2@v0.1.0"]
     assert [row.best for row in (first, second, foreign)] == [True, False, False]
@@ -49,7 +49,7 @@ def test_every_version_stands_with_its_mark_and_record(released: Any) -> None:
     assert {row.in_bucket for row in (first, second, foreign)} == {None}
 
 
-def test_a_mark_that_was_taken_back_falls_to_the_one_before(released: Any) -> None:
+def test_after_a_revoked_stage_the_version_before_is_the_best(released: Any) -> None:
     released.train(3, 0.08)
     promote(released.folder, "tier1")
     assert [row.tag for row in tiers(released.folder) if row.best] == ["tier1@v1.2.0"]
@@ -61,9 +61,7 @@ def test_a_mark_that_was_taken_back_falls_to_the_one_before(released: Any) -> No
     assert not any(row.best for row in rows)
 
 
-def test_the_table_shows_metrics_with_intervals_for_people_in_80_columns(
-    released: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_table_shows_metrics_with_intervals_in_80_columns(released: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     printed = CliRunner().invoke(command)
     assert printed.exit_code == 0
@@ -105,7 +103,7 @@ def test_json_has_the_whole_record(released: Any) -> None:
     assert rows[0]["record"]["test"]["rank_ic"] == own["rank_ic"]
 
 
-def test_a_version_whose_objects_are_lost_is_named_when_the_bucket_is_asked(released: Any) -> None:
+def test_a_version_with_lost_objects_is_named_if_the_bucket_is_checked(released: Any) -> None:
     whole = CliRunner().invoke(command, ["--check"])
     assert (whole.exit_code, whole.stdout.count("bucket whole"), whole.stdout.count("lacks")) == (0, 2, 0)
     own = released.run("git", "show", "tier1@v1.1.0:dvc.lock").stdout
@@ -117,7 +115,7 @@ def test_a_version_whose_objects_are_lost_is_named_when_the_bucket_is_asked(rele
     assert [row["in_bucket"] for row in json.loads(lost.stdout)] == [True, False, None]
 
 
-def test_without_tags_it_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tags_the_table_is_empty(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(lab.folder)
     printed = CliRunner().invoke(command)
     assert (printed.exit_code, "no tier was promoted yet" in printed.stdout) == (0, True)

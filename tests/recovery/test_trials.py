@@ -77,7 +77,7 @@ def test_the_same_result_twice_is_one_trial(history: History):
     assert count(history.root, "tier1").count == 1
 
 
-def test_results_of_other_tiers_are_none_of_this_one(history: History):
+def test_results_of_other_tiers_do_not_count(history: History):
     history.result(1.0)
     history.experiment(2.0, "other", tier="tier2")
     assert [count(history.root, tier).count for tier in ("tier1", "tier2", "demo")] == [1, 1, 0]
@@ -110,7 +110,7 @@ def test_parameters_of_a_tier_that_was_not_run_yet_are_no_result_of_it(history: 
     assert count(history.root, "tier1").count == 1
 
 
-def test_the_result_that_is_asked_about_counts_however_it_was_committed(history: History):
+def test_the_result_of_the_given_revision_always_counts(history: History):
     history.result(2.0)
     history.result(1.0, tier="demo")
     history.parameters("tier1", 1.0)
@@ -132,7 +132,7 @@ def test_the_variance_is_that_of_the_sharpe_ratios_per_session(history: History)
 
 
 @pytest.mark.parametrize("ratio", ["null", "NaN", '"4.0"', "[4.0]"])
-def test_a_sharpe_ratio_that_is_none_has_no_part_in_the_variance(history: History, ratio: str):
+def test_an_undefined_sharpe_ratio_is_not_part_of_the_variance(history: History, ratio: str):
     history.result(1.0)
     history.result(3.0)
     history.result(0.0, text=f'{{"sharpe": {{"value": {ratio}}}, "rank_ic": {{"1": {{"value": 0.1}}}}}}')
@@ -141,7 +141,7 @@ def test_a_sharpe_ratio_that_is_none_has_no_part_in_the_variance(history: Histor
     assert found.variance == pytest.approx(2 / 252)
 
 
-def test_an_experiment_of_which_the_reference_is_gone_is_not_seen(history: History):
+def test_an_experiment_without_a_reference_does_not_count(history: History):
     history.result(1.0)
     history.experiment(2.0, "gone")
     assert count(history.root, "tier1").count == 2
@@ -149,7 +149,7 @@ def test_an_experiment_of_which_the_reference_is_gone_is_not_seen(history: Histo
     assert count(history.root, "tier1").count == 1
 
 
-def test_a_result_that_cannot_be_read_counts_as_one_of_its_own(history: History):
+def test_an_unreadable_result_counts_as_a_separate_one(history: History):
     history.result(1.0)
     history.result(0.0, text="{}")
     history.result(0.0, text="not JSON")

@@ -13,10 +13,10 @@ _HASH = 12
 _TEMPLATE = """\
 # Leaderboard
 
-Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier the one with the highest mean
-RankIC on validation stands first: by that `promote` chooses, and gives the mark *best*. In brackets 95 % intervals.
-The deflated Sharpe is the probability that the Sharpe ratio on validation is not the luck of the best of so many
-trials. The test split decides nothing. [How the numbers are made](evaluation.md).
+Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier, versions are sorted by mean
+RankIC on validation, the criterion by which `promote` marks the *best* one. Brackets are 95 % confidence intervals.
+The deflated Sharpe ratio is the probability that the Sharpe ratio on validation is not just the luck of the best of
+so many trials. No decision depends on the test split. [How the metrics are computed](evaluation.md).
 
 {rows}
 """

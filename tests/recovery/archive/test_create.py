@@ -27,7 +27,7 @@ from gogooku3.runtime.files import sha256_file
 TAG = "tier1@v1.1.0"
 
 
-def test_it_holds_every_object_of_every_output_behind_a_manifest_that_names_all(released: Any, archived: Path) -> None:
+def test_it_has_every_object_of_every_output_in_its_manifest(released: Any, archived: Path) -> None:
     with tarfile.open(archived, "r:") as tar:
         members = tar.getmembers()
         contents = {member.name: tar.extractfile(member).read() for member in members}
@@ -134,7 +134,7 @@ def test_the_same_bytes_for_another_user_with_other_settings(released: Any, arch
     assert (tmp_path / "it.tar").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_the_cache_lacks_or_holds_damaged_comes_from_the_bucket(
+def test_missing_or_damaged_objects_of_the_cache_come_from_the_bucket(
     released: Any, archived: Path, tmp_path: Path
 ) -> None:
     lab = released.copy(tmp_path)
@@ -146,7 +146,7 @@ def test_what_the_cache_lacks_or_holds_damaged_comes_from_the_bucket(
     assert create(lab.folder, TAG, tmp_path / "again.tar").sha256 == sha256_file(archived)
 
 
-def test_an_object_that_is_nowhere_whole_is_named_and_nothing_is_written(released: Any, tmp_path: Path) -> None:
+def test_an_object_without_an_intact_copy_is_named_and_nothing_is_written(released: Any, tmp_path: Path) -> None:
     lab = released.copy(tmp_path)
     oid = next(o.md5 for o in lock.outputs(lab.folder, TAG) if o.path == "models/package/golden/inputs.safetensors")
     for store in (lab.bucket, lab.folder / ".dvc/cache"):
@@ -220,7 +220,7 @@ def shallow(lab: Any) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) and not isinstance(value, type) else "",
 )
-def test_what_could_not_be_restored_is_not_archived(
+def test_a_release_that_could_not_be_restored_is_not_archived(
     released: Any, tmp_path: Path, spoil: Callable[[Any], None], error: type[Exception], says: str
 ) -> None:
     lab = released.copy(tmp_path)

@@ -150,9 +150,7 @@ BYTES = {
 
 
 @pytest.mark.parametrize("kind", BYTES)
-def test_what_is_cut_off_added_to_or_something_else_is_refused(
-    archived: Path, tmp_path: Path, target: Path, kind: str
-) -> None:
+def test_a_truncated_extended_or_other_file_is_refused(archived: Path, tmp_path: Path, target: Path, kind: str) -> None:
     change, says = BYTES[kind]
     (tmp_path / "forged.tar").write_bytes(change(archived.read_bytes()))
     refused(tmp_path / "forged.tar", target, DataError, says)
@@ -168,7 +166,7 @@ def test_any_one_byte_that_changed_is_found(archived: Path, tmp_path: Path) -> N
             archive.check()
 
 
-def test_a_folder_or_nothing_is_no_archive(tmp_path: Path, target: Path) -> None:
+def test_a_folder_or_a_missing_file_is_not_an_archive(tmp_path: Path, target: Path) -> None:
     refused(tmp_path, target, DataError, "is not a file")
     refused(tmp_path / "absent.tar", target, DataError, "is not a file")
 
@@ -310,14 +308,14 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
-def test_a_manifest_is_held_against_the_release(
+def test_a_manifest_is_compared_with_the_release(
     forge: Callable[[Callable[[Any], object]], Path], target: Path, kind: str
 ) -> None:
     change, error, says = MANIFESTS[kind]
     refused(forge(change), target, error, says)
 
 
-def test_what_restore_refuses_by_the_manifest_nothing_else_reads(
+def test_a_forged_object_is_refused_by_every_reader(
     forge: Callable[[Callable[[Any], object]], Path],
 ) -> None:
     forged = forge(altered_object)

@@ -43,7 +43,7 @@ def command(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[st
     )
 
 
-def test_everything_is_back_where_nothing_else_is(released: Any, archived: Path, tmp_path: Path) -> None:
+def test_everything_is_restored_without_network_or_remote(released: Any, archived: Path, tmp_path: Path) -> None:
     shutil.copyfile(archived, tmp_path / "it.tar")
     (tmp_path / "new/back").mkdir(parents=True)
     shared = tmp_path / "shared-cache"
@@ -75,7 +75,7 @@ def test_everything_is_back_where_nothing_else_is(released: Any, archived: Path,
     clone.run("gogooku3", "audit", TAG)
 
 
-def test_a_folder_that_holds_something_is_left(archived: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(archived: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
     with pytest.raises(RefusedError, match="is not empty"):
@@ -86,7 +86,7 @@ def test_a_folder_that_holds_something_is_left(archived: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_package_that_does_not_verify_is_brought_and_named(archived: Path, tmp_path: Path) -> None:
+def test_a_package_that_does_not_verify_is_restored_and_named(archived: Path, tmp_path: Path) -> None:
     """It is restored, because its bytes are the released ones: the cause may be this machine."""
     with command("restore", str(archived), "--to", "back", cwd=tmp_path, PYTHONPATH=str(broken(tmp_path))) as process:
         printed, stderr = process.communicate()
@@ -122,7 +122,7 @@ def test_killed_at_any_step_it_leaves_nothing_and_the_next_run_completes(
     assert [path.name for path in tmp_path.iterdir()] == ["back"]
 
 
-def test_list_shows_what_the_archive_is_of_and_what_is_in_it(released: Any, archived: Path, tmp_path: Path) -> None:
+def test_list_shows_the_release_and_the_outputs(released: Any, archived: Path, tmp_path: Path) -> None:
     with command("list", str(archived), "--check", "--json", cwd=tmp_path) as process:
         found = json.loads(process.communicate()[0])
     assert (found["checked"], found["size"]) == (True, archived.stat().st_size)
@@ -139,7 +139,7 @@ def test_list_shows_what_the_archive_is_of_and_what_is_in_it(released: Any, arch
     assert not list(tmp_path.iterdir())
 
 
-def test_check_reads_what_a_listing_alone_does_not(archived: Path, tmp_path: Path) -> None:
+def test_check_reads_all_bytes(archived: Path, tmp_path: Path) -> None:
     content = bytearray(archived.read_bytes())
     content[content.rindex(b"relpath")] ^= 1
     (tmp_path / "it.tar").write_bytes(content)
@@ -149,7 +149,7 @@ def test_check_reads_what_a_listing_alone_does_not(archived: Path, tmp_path: Pat
     assert "error: `it.tar` was altered: 'store/files/md5/" in stderr
 
 
-def test_an_archive_is_a_place_for_lost_objects(released: Any, archived: Path, tmp_path: Path) -> None:
+def test_an_archive_is_a_source_of_lost_objects(released: Any, archived: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     released.run("git", "clone", "--quiet", str(released.folder), str(clone))
     outs = lock.outputs(clone, TAG)

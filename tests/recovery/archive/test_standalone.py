@@ -41,7 +41,7 @@ def bare(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
     return run
 
 
-def test_the_readmes_steps_bring_everything_back(
+def test_the_readmes_steps_restore_everything(
     released: Any, archived: Path, bare: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     assert "No module named 'dvc'" in bare("python3 -I -c 'import dvc'").stderr
@@ -143,7 +143,7 @@ def cut_bundle(folder: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_was_altered_is_refused_in_one_line_with_nothing_left(
+def test_an_altered_archive_is_refused_in_one_line_without_leftovers(
     archived: Path,
     bare: Callable[[str], subprocess.CompletedProcess[str]],
     tmp_path: Path,
@@ -163,7 +163,7 @@ def test_what_was_altered_is_refused_in_one_line_with_nothing_left(
     "path",
     ["", ".", "/x", "..", "../x", "a/../../x", ".git/hooks/x", "a/.GIT/x", ".dvc/x", "a\\..\\x", "a//x", "a/./x", "a/"],
 )
-def test_a_path_that_leads_out_or_into_gits_own_is_none(path: str) -> None:
+def test_a_path_outside_the_repository_or_in_git_is_refused(path: str) -> None:
     for module in (standalone, lock):  # the script is standalone and has its own copy
         assert not module.is_inside(path)
         assert module.is_inside("models/package/README.md")

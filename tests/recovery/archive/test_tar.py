@@ -11,7 +11,7 @@ from gogooku3.recovery.archive.tar import end, extent, header, padding, parse_he
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, (8 << 30) - 1, 8 << 30, 1 << 50])
-def test_a_header_says_name_and_size_however_large(size: int) -> None:
+def test_a_header_has_name_and_size_of_any_magnitude(size: int) -> None:
     written = header("store/files/md5/00/1", size)
     with tarfile.open(fileobj=io.BytesIO(written + bytes(512)), mode="r:") as tar:
         read = tar.next()
@@ -28,7 +28,7 @@ def test_the_end_fills_a_record_and_is_two_empty_blocks_at_least(length: int) ->
     assert (length + len(end(length))) % 10240 == 0
 
 
-def test_what_is_no_header_claims_nothing() -> None:
+def test_an_invalid_header_is_none() -> None:
     assert parse_header(header("a", 3)) == ("a", 3)
     assert parse_header(header("a", 3)[:511]) is None
     assert parse_header(bytes(512)) is None

@@ -65,7 +65,7 @@ class Delivery:
         return self.root / "dvc.lock"
 
     def write_dataset(self, schema: Schema, header: dict[str, pl.DataType] | None = None, clip: float = 5.0) -> None:
-        """Writes the parts of a dataset that `verify` reads: schema, preprocessing, a month of features without rows."""
+        """Writes the parts of a dataset that `verify` reads: schema, preprocessing, a month without rows."""
         folder = self.root / "data/dataset"
         fitted = {column.name: {"mean": 0.0, "std": 1.0} for column in schema.features if column.scope == "session"}
         write_json(schema.as_json(), folder / "schema.json")

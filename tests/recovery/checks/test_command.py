@@ -20,7 +20,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_old_knobs_in_the_environment_are_named_and_change_nothing(delivery: Delivery) -> None:
+def test_legacy_options_in_the_environment_are_named_and_ignored(delivery: Delivery) -> None:
     knobs = {"SHARPE_WEIGHT": "0.123", "HIDDEN_SIZE": "256", "USE_RANKIC": "1"}
     without, with_knobs = (run(str(delivery.package), "--json", **given) for given in ({}, knobs))
     assert without.returncode == with_knobs.returncode == 0, without.stdout
@@ -36,7 +36,7 @@ def test_old_knobs_in_the_environment_are_named_and_change_nothing(delivery: Del
     assert others[0] == others[1]
 
 
-def test_a_whole_package_ends_with_0_and_json_that_says_so(delivery: Delivery) -> None:
+def test_an_intact_package_ends_with_0_and_its_verdict_as_json(delivery: Delivery) -> None:
     done = run(str(delivery.package), "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr, report["good"]) == (0, "", True)

@@ -21,7 +21,7 @@ from .conftest import Delivery
 ROOT = Path(__file__).parents[3]
 
 
-def test_a_whole_package_passes_every_check(delivery: Delivery) -> None:
+def test_an_intact_package_passes_every_check(delivery: Delivery) -> None:
     report = delivery.verify()
     assert report.verdict.good
     assert list(report.outcomes) == list(_RULES)
@@ -41,7 +41,7 @@ def test_without_lock_and_dataset_their_checks_are_skipped_and_say_so(delivery: 
     assert report["dataset"].found == "no dataset given"
 
 
-def test_what_stands_beside_a_package_is_found_by_its_place_in_a_repository(delivery: Delivery) -> None:
+def test_dataset_and_lock_of_a_package_s_repository_are_the_defaults(delivery: Delivery) -> None:
     assert default_inputs(delivery.package) == (delivery.root / "data/dataset", delivery.lock)
     delivery.lock.unlink()
     shutil.rmtree(delivery.root / "data")
@@ -49,7 +49,7 @@ def test_what_stands_beside_a_package_is_found_by_its_place_in_a_repository(deli
     assert default_inputs(delivery.root) == (None, None)
 
 
-def test_a_package_elsewhere_is_held_against_a_lock_that_is_named(delivery: Delivery) -> None:
+def test_a_package_elsewhere_is_compared_with_a_given_lock(delivery: Delivery) -> None:
     elsewhere = delivery.root / "elsewhere"
     shutil.move(delivery.package, elsewhere)
     verdict = verify(elsewhere, dataset=None, lock=delivery.lock)
@@ -58,21 +58,21 @@ def test_a_package_elsewhere_is_held_against_a_lock_that_is_named(delivery: Deli
 
 
 @pytest.mark.parametrize("absent", ["package", "dataset", "lock"])
-def test_what_is_named_and_not_there_is_refused(delivery: Delivery, absent: str) -> None:
+def test_a_missing_input_is_refused(delivery: Delivery, absent: str) -> None:
     paths = {"package": delivery.package, "dataset": None, "lock": None} | {absent: delivery.root / "nowhere"}
     with pytest.raises(DataError, match="nowhere"):
         verify(paths["package"], dataset=paths["dataset"], lock=paths["lock"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_a_lost_file_is_found_whichever_it_is(delivery: Delivery, name: str) -> None:
+def test_any_lost_file_is_found(delivery: Delivery, name: str) -> None:
     (delivery.package / name).unlink()
     report = delivery.verify()
     assert report.failed >= {"contents", "manifest", "lock"}
     assert f"{name} is missing" in report["contents"].found
 
 
-def test_a_file_that_nobody_delivered_is_found(delivery: Delivery) -> None:
+def test_an_extra_file_is_found(delivery: Delivery) -> None:
     (delivery.package / "extra.bin").write_bytes(b"")
     assert delivery.verify().failed == {"contents", "manifest", "lock"}
     delivery.rewrite_manifest()

@@ -62,14 +62,14 @@ def test_a_package_from_before_the_probe_says_so(delivery: Delivery) -> None:
     assert "check out the package's commit" in report["environment"].hint
 
 
-def test_where_more_than_the_probe_differs_that_is_the_cause(delivery: Delivery) -> None:
+def test_if_more_than_the_probe_differs_the_probe_is_not_the_cause(delivery: Delivery) -> None:
     delivery.edit_json("environment.json", lambda content: content.update(probe="0" * 16, exact_on="NVIDIA H200"))
     delivery.rewrite_manifest()
     found = delivery.verify_alone()["environment"].found
     assert found.endswith("here (unknown)")
 
 
-def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
+def test_a_package_with_another_probe_is_distinguished_from_a_machine_outside_the_domain(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery.edit_json("environment.json", lambda content: content.update(probe="0123456789abcdef"))
@@ -85,7 +85,7 @@ def test_a_package_of_another_probe_is_told_from_a_machine_outside_the_domain(
     assert "this machine's results are not bitwise those of its domain" in delivery.verify_alone()["environment"].found
 
 
-def test_python_and_the_c_library_are_shown_and_decide_nothing(delivery: Delivery) -> None:
+def test_python_and_the_c_library_are_shown_as_neutral(delivery: Delivery) -> None:
     finding = delivery.verify_alone()["environment"]
     assert finding.outcome == "passed"
     shown = {detail["entry"]: detail for detail in finding.details}
@@ -105,13 +105,13 @@ def test_the_oldest_versions_are_those_of_the_project_file() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_a_package_from_a_gpu_is_scored_on_the_cpu_where_there_is_none(demo: Params) -> None:
+def test_a_package_from_a_gpu_is_scored_on_the_cpu_without_one(demo: Params) -> None:
     numerics = demo.numerics
     assert usable(replace(numerics, device="cuda")) == numerics
 
 
 @pytest.mark.parametrize(("capability", "standing"), [("avx2", "exact"), ("default", "unknown")])
-def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capability: str, standing: str) -> None:
+def test_portable_is_checked_by_the_running_kernels_not_by_the_parameter(capability: str, standing: str) -> None:
     script = (
         "from pathlib import Path\n"
         "from gogooku3 import config\n"
@@ -147,7 +147,7 @@ def test_portable_is_believed_of_the_kernels_that_run_not_of_the_parameter(capab
         ("BYPASS_ADAPTIVE_NORM", "switch"),
     ],
 )
-def test_an_old_knob_is_recognised(name: str, kind: str) -> None:
+def test_a_legacy_option_is_recognised(name: str, kind: str) -> None:
     assert legacy_option(name) == kind
 
 
@@ -158,5 +158,5 @@ def test_an_old_knob_is_recognised(name: str, kind: str) -> None:
         "CUDA_VISIBLE_DEVICES", "GOOGLE_APPLICATION_CREDENTIALS", "FORCE_COLOR", "USER", "hidden_size", "_WEIGHT",
     ],
 )  # fmt: skip
-def test_what_a_machine_needs_is_not_taken_for_a_knob(name: str) -> None:
+def test_a_machine_s_variables_are_not_taken_for_legacy_options(name: str) -> None:
     assert legacy_option(name) is None

@@ -121,7 +121,7 @@ def test_other_horizons_name_the_commit_too(committed: Delivery) -> None:
     assert "recorded this package" in committed.verify()["dataset"].hint
 
 
-def test_a_package_that_no_commit_records_is_held_against_the_named_sets(delivery: Delivery) -> None:
+def test_a_package_that_no_commit_records_is_compared_with_the_named_sets(delivery: Delivery) -> None:
     core, extended = (
         replace(delivery.schema, features=tuple(feature.column for feature in select(name)))
         for name in ("core", "extended")
@@ -134,7 +134,7 @@ def test_a_package_that_no_commit_records_is_held_against_the_named_sets(deliver
     assert found.hint == "set `dataset.features` to core (here extended), then `dvc repro dataset`"
 
 
-def test_hundreds_of_columns_read_as_well_as_six(delivery: Delivery) -> None:
+def test_hundreds_of_columns_are_grouped_by_family(delivery: Delivery) -> None:
     families = {"returns": 60, "technical": 150, "volatility": 100, "calendar": 75}
     columns = [
         Column(f"{family}_{i}", family, 1, "stock", "", "float32")

@@ -38,7 +38,7 @@ def test_scores_beyond_the_tolerance_fail(delivery: Delivery) -> None:
     assert delivery.verify_alone().failed == {"golden"}
 
 
-def test_scores_equal_by_luck_are_called_equal_and_not_promised(delivery: Delivery) -> None:
+def test_identical_scores_outside_the_exact_domain_pass_with_a_note(delivery: Delivery) -> None:
     elsewhere(delivery, 1.0)
     found = delivery.verify_alone()["golden"]
     assert found.outcome == "passed"
@@ -82,7 +82,7 @@ def test_every_precision_has_a_tolerance() -> None:
     assert TOLERANCE.keys() == {*get_args(Precision)}
 
 
-def test_a_library_too_old_fails_and_leaves_the_scores_unjudged(
+def test_a_library_too_old_fails_and_the_scores_are_skipped(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery.edit_json("environment.json", lambda content: content["versions"].update(safetensors="9.9"))

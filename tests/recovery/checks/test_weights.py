@@ -32,7 +32,7 @@ def put(tree: dict[str, Any], name: str, value: Any) -> None:
         ("graph.heads", 4, 2),
     ],
 )
-def test_an_edited_configuration_is_told_by_the_parameter(
+def test_an_edited_configuration_is_reported_by_parameter(
     delivery: Delivery, parameter: str, asked: int, built: int
 ) -> None:
     delivery.edit_json("config.json", lambda content: put(content, parameter, asked))
@@ -42,23 +42,23 @@ def test_an_edited_configuration_is_told_by_the_parameter(
     assert [detail["parameter"] for detail in finding.details] == [parameter]
 
 
-def test_a_block_that_is_switched_off_is_told(delivery: Delivery) -> None:
+def test_a_block_that_is_switched_off_is_reported(delivery: Delivery) -> None:
     delivery.edit_json("config.json", lambda content: put(content, "graph", None))
     assert "`graph` is off in `config.json`, on in the weights" in delivery.verify_alone()["shapes"].found
 
 
-def test_another_number_of_horizons_is_told(delivery: Delivery) -> None:
+def test_another_number_of_horizons_is_reported(delivery: Delivery) -> None:
     delivery.edit_json("config.json", lambda content: put(content, "horizons", [1, 5, 10]))
     assert "`horizons` is 3 in `config.json`, 2 in the weights" in delivery.verify_alone()["shapes"].found
 
 
-def test_a_configuration_of_which_no_network_can_be_built_is_told_too(delivery: Delivery) -> None:
+def test_a_configuration_that_builds_no_network_is_reported(delivery: Delivery) -> None:
     delivery.edit_json("config.json", lambda content: put(content, "backbone.window", 10))
     assert "`backbone.window` is 10 in `config.json`, 8 in the weights" in delivery.verify_alone()["shapes"].found
 
 
 @pytest.mark.parametrize("features", ["core", "core99"], ids=["of today", "of version 0.1.0"])
-def test_the_parameters_at_hand_are_the_third_side(delivery: Delivery, features: str) -> None:
+def test_params_yaml_next_to_the_lock_file_is_compared_too(delivery: Delivery, features: str) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["dataset"]["features"] = features
     (delivery.root / "params.yaml").write_text(yaml.safe_dump(params))
@@ -67,7 +67,7 @@ def test_the_parameters_at_hand_are_the_third_side(delivery: Delivery, features:
     assert "`backbone.window` is 12 in `config.json`, 8 in the weights, 16 in `params.yaml`" in found
 
 
-def test_a_tensor_that_no_parameter_explains_is_named_itself(delivery: Delivery) -> None:
+def test_a_tensor_that_no_parameter_explains_is_named(delivery: Delivery) -> None:
     delivery.edit_tensors("model.safetensors", lambda tensors: tensors.update({"head.bias": torch.zeros(9)}))
     finding = delivery.verify_alone()["shapes"]
     assert (finding.outcome, finding.details) == ("failed", ())

@@ -141,7 +141,7 @@ def test_columns_are_added_removed_retyped_reordered_and_redefined(made: Made, t
     assert [month.month for month in changed(found)["features"]] == [*MONTHS]
 
 
-def test_columns_that_both_sides_have_are_compared_beside_others_that_differ(made: Made, tmp_path: Path) -> None:
+def test_shared_columns_are_compared_next_to_others_that_differ(made: Made, tmp_path: Path) -> None:
     new = Made.of(columns("feature_3 feature_0")).with_frame(FEBRUARY, put("feature_0", 2, 8.0))
     found = changed(diff(tmp_path, made, new))["features"]
     assert [(month.month, month.values) for month in found] == [
@@ -172,7 +172,7 @@ def test_settings_that_change_no_month_are_differences_too(made: Made, tmp_path:
     assert not found.same
 
 
-def test_a_month_that_is_not_what_its_dataset_says_is_refused(made: Made, tmp_path: Path) -> None:
+def test_a_month_that_does_not_match_its_dataset_is_refused(made: Made, tmp_path: Path) -> None:
     folder = made.write(tmp_path / "a")
     made.with_frame(JANUARY, put("feature_2", 4, 9.0)).write(tmp_path / "b")
     made.with_frame(JANUARY, put("feature_2", 4, 8.0)).write(tmp_path / "c")
@@ -182,7 +182,7 @@ def test_a_month_that_is_not_what_its_dataset_says_is_refused(made: Made, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["schema.json", "contents.json", "preprocess.json", "split.json", JANUARY])
-def test_a_folder_that_is_no_whole_dataset_is_refused(made: Made, tmp_path: Path, name: str) -> None:
+def test_an_incomplete_dataset_is_refused(made: Made, tmp_path: Path, name: str) -> None:
     made.write(tmp_path / "a"), made.write(tmp_path / "b")
     (tmp_path / "b" / name).unlink()
     with pytest.raises(DataError, match=name.replace(".", r"\.")):
@@ -209,7 +209,7 @@ def test_the_command_prints_tables_or_json(made: Made, tmp_path: Path, monkeypat
     assert equal.stdout == "same: columns, settings, every row of every month\n"
 
 
-def test_the_command_says_what_is_wrong_without_a_traceback(made: Made, tmp_path: Path) -> None:
+def test_the_command_reports_errors_without_a_traceback(made: Made, tmp_path: Path) -> None:
     made.write(tmp_path / "a")
     (tmp_path / "empty").mkdir()
     done = CliRunner().invoke(main, ["dataset", "diff", str(tmp_path / "a"), str(tmp_path / "empty")])

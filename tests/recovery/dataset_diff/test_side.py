@@ -96,7 +96,7 @@ def test_two_revisions_a_revision_and_the_working_tree_and_a_folder(clone: Clone
     assert clone.diff("after").same
 
 
-def test_nothing_is_brought_but_what_differs_and_nothing_stays(clone: Clone) -> None:
+def test_only_differing_files_are_fetched_and_none_stays(clone: Clone) -> None:
     for name in ("features/2024-01.parquet", "targets/2024-02.parquet", "graph/2024-03.parquet"):
         clone.stored(name).unlink()
     tree = clone.run("git", "status", "--porcelain", "--ignored")
@@ -105,14 +105,14 @@ def test_nothing_is_brought_but_what_differs_and_nothing_stays(clone: Clone) -> 
     assert list((clone.folder / ".dvc/cache").rglob("*.parquet")) == []
 
 
-def test_the_cache_is_enough_where_there_is_no_remote(recorded: Clone, tmp_path: Path) -> None:
+def test_the_cache_is_enough_without_a_remote(recorded: Clone, tmp_path: Path) -> None:
     shutil.copytree(recorded.folder, tmp_path / "clone", symlinks=True)
     alone = Clone(tmp_path / "clone", tmp_path / "remote")
     alone.run("dvc", "remote", "remove", "store")
     assert one_value_of_february(alone.diff("before", "after"))
 
 
-def test_a_spoilt_object_of_the_cache_is_passed_over(recorded: Clone, tmp_path: Path) -> None:
+def test_a_corrupt_object_of_the_cache_is_skipped(recorded: Clone, tmp_path: Path) -> None:
     shutil.copytree(recorded.folder.parent, tmp_path / "copy", symlinks=True)
     copy = Clone(tmp_path / "copy/clone", tmp_path / "copy/remote")
     oid = clone_object(copy, FEBRUARY)
@@ -125,7 +125,7 @@ def clone_object(clone: Clone, name: str) -> str:
     return f"{stored.parent.name}/{stored.name}"
 
 
-def test_a_month_that_differs_and_is_nowhere_whole_is_named(clone: Clone) -> None:
+def test_a_differing_month_without_an_intact_copy_is_named(clone: Clone) -> None:
     stored = clone.stored(FEBRUARY)
     stored.unlink()
     with pytest.raises(
@@ -134,7 +134,7 @@ def test_a_month_that_differs_and_is_nowhere_whole_is_named(clone: Clone) -> Non
         clone.diff("before", "after")
 
 
-def test_a_remote_that_is_not_there_is_said_where_it_is_needed(clone: Clone) -> None:
+def test_an_unreachable_remote_is_an_error_if_it_is_needed(clone: Clone) -> None:
     clone.remote.rename(clone.remote.with_name("gone"))
     with pytest.raises(StoreError, match="remote` does not exist"):
         clone.diff("before", "after")

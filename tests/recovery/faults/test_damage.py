@@ -46,7 +46,7 @@ def test_everything_passes_through_the_proxy(sender, proxy, bucket, pushed_objec
     assert asked == {f"/download/storage/v1/b/{bucket.name}/o/{quote(name, '')}?alt=media" for name in pushed_objects}
 
 
-def test_a_byte_flipped_on_the_way_is_asked_for_again(receiver, proxy, tmp_path):
+def test_a_byte_flipped_in_transfer_is_downloaded_again(receiver, proxy, tmp_path):
     proxy.faults = [first(FLIPPED, is_download)]
     clone = receiver.clone(tmp_path / "clone")
     assert fetched(clone).lost == ()
@@ -69,7 +69,7 @@ def test_a_byte_that_stays_flipped_is_never_accepted(receiver, proxy, bucket, tm
     assert [(problem.path, problem.damage.kind) for problem in found.problems] == [(MODEL, "altered")]
 
 
-def test_an_object_that_is_lost_on_the_way_is_missing(receiver, proxy, bucket, tmp_path):
+def test_an_object_that_is_lost_in_transfer_is_missing(receiver, proxy, bucket, tmp_path):
     oid = receiver.object_of(MODEL)
     proxy.faults = [always(LOST, lambda request: f"{oid[:2]}%2F{oid[2:]}" in request.path)]
     clone = receiver.clone(tmp_path / "clone")
@@ -77,7 +77,7 @@ def test_an_object_that_is_lost_on_the_way_is_missing(receiver, proxy, bucket, t
     assert open_remote(clone.folder).read(oid) is None
 
 
-def test_a_byte_flipped_in_an_upload_is_found_and_mended(sender, proxy, bucket, pushed_objects):
+def test_a_byte_flipped_in_an_upload_is_found_and_repaired(sender, proxy, bucket, pushed_objects):
     proxy.faults = [first(Effect(flip="request"), is_upload)]
     sender.run("dvc", "push", "--quiet")
     assert bucket.contents() != pushed_objects
@@ -88,7 +88,7 @@ def test_a_byte_flipped_in_an_upload_is_found_and_mended(sender, proxy, bucket, 
     assert bucket.contents() == pushed_objects
 
 
-def test_a_listing_of_many_pages_is_read_to_its_end_though_pages_fail(sender, proxy, bucket, short_timeouts):
+def test_a_listing_of_many_pages_is_complete_although_pages_fail(sender, proxy, bucket, short_timeouts):
     there = {hashlib.md5(str(i).encode()).hexdigest(): str(i).encode() for i in range(60)}
     for oid, content in there.items():
         bucket.write(bucket.at(oid), content)

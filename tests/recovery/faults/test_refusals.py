@@ -91,9 +91,7 @@ ASKED = {
     [*((ask, SILENCE) for ask in ASKED.values()), (ASKED["digest"], STALL_MIDWAY)],
     ids=[*ASKED, "digest, half an answer"],
 )
-def test_a_bucket_that_falls_silent_is_not_waited_for(
-    receiver, proxy, short_timeouts, monkeypatch, tmp_path, ask, silence
-):
+def test_a_silent_bucket_ends_in_a_timeout(receiver, proxy, short_timeouts, monkeypatch, tmp_path, ask, silence):
     monkeypatch.setattr(stores, "GIVE_UP_AFTER", 1)
     (tmp_path / "file").write_bytes(b"content")
     store = open_remote(receiver.folder)
@@ -149,7 +147,7 @@ def test_every_verb_ends_in_half_a_minute(asking, proxy, verb, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", NOWHERE)
 @VERBS
-def test_every_verb_ends_where_nobody_is(asking, verb, kind):
+def test_every_verb_ends_if_nothing_listens(asking, verb, kind):
     endpoint, words = NOWHERE[kind]
     assert words in asking(endpoint)
 

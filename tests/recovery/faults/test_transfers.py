@@ -80,7 +80,7 @@ def test_repair_and_fetch(sender, proxy, bucket, pushed_objects, tmp_path, short
 
 
 @pytest.mark.slow
-def test_dvc_and_repair_at_the_pace_of_every_day(sender, proxy, bucket, pushed_objects, tmp_path):
+def test_dvc_and_repair_with_default_timeouts(sender, proxy, bucket, pushed_objects, tmp_path):
     proxy.faults = [BUSY, first(faults.SILENCE, lambda request: request.number % 5 == 0)]
     assert audit(sender.folder, [None], repair=True).passed
     assert bucket.contents() == pushed_objects

@@ -31,7 +31,7 @@ def test_a_link_is_followed(released: Any, tmp_path: Path, there: bool) -> None:
     assert (tmp_path / "disk/dvc.lock").is_file()
 
 
-def test_a_file_and_the_folder_underfoot_are_refused_and_stay(
+def test_a_file_and_the_current_folder_are_refused_and_stay(
     released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("mine")
@@ -67,7 +67,7 @@ def test_another_repository_is_refused_and_gets_no_tags(released: Any, tmp_path:
     assert git.tag_names(other) == []
 
 
-def test_relative_paths_in_settings_lead_to_the_same_places(released: Any, tmp_path: Path) -> None:
+def test_relative_paths_in_settings_refer_to_the_same_files(released: Any, tmp_path: Path) -> None:
     settings = released.folder / ".dvc/config.local"
     settings.write_text("['remote \"store\"']\n    url = ../../bucket\n")
     settings.chmod(0o600)
@@ -88,7 +88,7 @@ def test_a_clone_may_be_given_its_own_settings(released: Any, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[remote\n", b"[core]\n    no_such_thing = 1\n"])
-def test_settings_that_are_none_are_refused_and_leave_nothing(released: Any, tmp_path: Path, content: bytes) -> None:
+def test_invalid_settings_are_refused_and_leave_nothing(released: Any, tmp_path: Path, content: bytes) -> None:
     settings = tmp_path / "settings"
     settings.write_bytes(content)
     with pytest.raises(ConfigError, match="is not a DVC configuration"):
@@ -105,7 +105,7 @@ def test_a_tag_from_before_the_pipeline_is_refused_and_leaves_nothing(released: 
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_inside_a_hook_of_another_repository_the_clone_is_meant(
+def test_inside_a_hook_of_another_repository_the_clone_is_used(
     released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hooked").mkdir()

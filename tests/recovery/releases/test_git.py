@@ -28,7 +28,7 @@ def refs(repository: Path) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-def test_a_file_is_read_at_a_revision_whatever_stands_in_the_tree(repository: Path) -> None:
+def test_a_file_is_read_at_a_revision_not_from_the_working_tree(repository: Path) -> None:
     (repository / "notes/ein Ü.txt").write_text("second\n", encoding="utf-8")
     assert git.show(repository, "HEAD", "notes/ein Ü.txt") == "first\n"
     assert git.show(repository / "notes", "HEAD", "ein Ü.txt") == "first\n"
@@ -50,14 +50,14 @@ def test_the_root_is_found_from_any_folder_in_it(repository: Path) -> None:
     assert git.toplevel(repository / "notes") == repository.resolve()
 
 
-def test_outside_a_repository_it_says_so(tmp_path: Path) -> None:
+def test_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(git.GitError, match="is not in a Git working tree") as error:
         git.toplevel(tmp_path)
     assert "git clone" in error.value.hint
 
 
 @pytest.mark.parametrize("name", ["absent", "--all", "HEAD:notes", ""])
-def test_what_names_no_commit_is_refused(repository: Path, name: str) -> None:
+def test_an_unknown_commit_is_refused(repository: Path, name: str) -> None:
     with pytest.raises(git.GitError, match=f"`{name}` is not a commit here"):
         git.commit_of(repository, name)
 
@@ -67,7 +67,7 @@ def test_a_tag_names_its_commit_not_its_own_object(repository: Path) -> None:
     assert git.commit_of(repository, "v1") == git.commit_of(repository, "HEAD") != refs(repository)["v1"]
 
 
-def test_annotated_tags_are_read_whole_and_lightweight_ones_left_out(repository: Path) -> None:
+def test_annotated_tags_are_read_completely_and_lightweight_ones_left_out(repository: Path) -> None:
     message = "Subject\n\n# not a comment\n  indented, \u4e2d\n\nrecord: {}\n"
     commit = git.commit_of(repository, "HEAD")
     git.create_tags(repository, {"b": git.tag_object(repository, "b", commit, message)})
@@ -88,7 +88,7 @@ def test_a_tag_is_the_object_that_git_tag_would_make(repository: Path, monkeypat
     assert git.renamed(content, "ours2") == theirs
 
 
-def test_when_one_tag_exists_none_is_made_and_it_stays_where_it_was(repository: Path) -> None:
+def test_if_one_tag_exists_none_is_made_and_it_is_not_moved(repository: Path) -> None:
     git.run(repository, "tag", "--annotate", "--message", "Old", "second")
     before = refs(repository)
     (repository / "more.txt").write_text("more\n")
@@ -101,7 +101,7 @@ def test_when_one_tag_exists_none_is_made_and_it_stays_where_it_was(repository: 
     assert refs(repository) == before
 
 
-def test_a_transaction_that_is_cut_off_makes_nothing(repository: Path) -> None:
+def test_a_truncated_transaction_makes_nothing(repository: Path) -> None:
     """The input that Git gets if its caller dies before the last line."""
     commit = git.commit_of(repository, "HEAD")
     given = f"start\ncreate refs/tags/a {commit}\nprepare\n"
@@ -110,7 +110,7 @@ def test_a_transaction_that_is_cut_off_makes_nothing(repository: Path) -> None:
     assert list((repository / ".git/refs/tags").iterdir()) == []
 
 
-def test_nobody_to_sign_a_tag_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_committer_is_an_error(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("user.name", "user.email"):
         git.run(repository, "config", "--unset", name)
     git.run(repository, "config", "user.useConfigOnly", "true")

@@ -57,7 +57,7 @@ def commit(tmp_path: Path) -> Commit:
     return write
 
 
-def test_what_a_file_holds_is_read_and_nothing_is_added(commit: Commit, tmp_path: Path) -> None:
+def test_only_the_metrics_in_a_file_are_read(commit: Commit, tmp_path: Path) -> None:
     table = {
         "sharpe": {"value": 1, "low": None, "deflated": 0.9},
         "rank_ic": {"5": {"value": 0.25}},

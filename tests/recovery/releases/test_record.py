@@ -74,7 +74,7 @@ EXAMPLE = Record(
 
 
 @given(RECORDS)
-def test_every_record_comes_back_from_its_message(record: Record) -> None:
+def test_every_record_is_parsed_from_its_message(record: Record) -> None:
     assert parse(message(record)) == record
 
 
@@ -115,21 +115,21 @@ def test_a_comparison_over_other_sessions_says_which() -> None:
     )
 
 
-def test_a_gain_that_chance_alone_could_give_is_said_to_be_one():
+def test_a_gain_within_noise_is_reported_as_such():
     gain = Estimate(0.00625, -0.001, 0.0125)
     text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
     assert "gain 0.006 [-0.001, 0.013], within noise" in text
     assert "within noise" not in comparison(EXAMPLE)
 
 
-def test_a_loss_beyond_noise_is_said_to_be_one():
+def test_a_loss_beyond_noise_is_reported_as_such():
     gain = Estimate(-0.00625, -0.0125, -0.001)
     text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
     assert "gain -0.006 [-0.013, -0.001], beyond noise" in text
 
 
 @pytest.mark.parametrize("gain", [None, Estimate(0.00625, None, None)])
-def test_a_gain_that_has_no_interval_is_not_said_to_be_noise_or_none(gain):
+def test_a_gain_without_an_interval_is_not_called_noise(gain):
     text = comparison(replace(EXAMPLE, compared_with=replace(EXAMPLE.compared_with, gain=gain)))
     assert "no interval: the sessions are not recorded for both, or too few" in text
     assert "noise" not in text
@@ -151,12 +151,12 @@ def test_a_record_from_before_a_training_could_start_from_a_release_says_scratch
     assert parse(older) == EXAMPLE
 
 
-def test_a_model_that_was_measured_again_on_test_is_said_to_be_so():
+def test_a_model_that_was_evaluated_again_on_test_is_reported():
     text = readings(replace(EXAMPLE, test_readings=Readings(model=3, tier=11)))
     assert text.startswith("3 different results of this model and 11 of tier1 had been seen")
 
 
-def test_a_message_without_a_whole_record_has_none() -> None:
+def test_a_message_without_a_complete_record_has_none() -> None:
     text = message(EXAMPLE)
     assert parse("Registering artifact tier1 version v1.0.0") is None
     assert parse(text[: len(text) // 2]) is None

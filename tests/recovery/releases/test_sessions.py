@@ -43,7 +43,7 @@ def test_a_table_without_returns_is_none() -> None:
         (f"Date,net\n{DAY},\udcff\n", "'utf-8' codec can't encode"),
     ],
 )
-def test_what_is_no_such_table_is_an_error(text: str, says: str) -> None:
+def test_an_invalid_table_is_an_error(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=f"^not a table of sessions: {says}"):
         sessions.parse(text)
 

@@ -20,7 +20,7 @@ NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 
 
 @given(NAMES)
-def test_a_version_tag_is_what_gto_takes_for_one(name: str) -> None:
+def test_a_version_tag_is_one_for_gto_too(name: str) -> None:
     theirs, ours = parse_name(name, raise_on_fail=False), VERSION_TAG.fullmatch(name)
     # GTO also knows pre-releases, and names with a folder.
     plain = re.fullmatch(r"v[0-9]+\.[0-9]+\.[0-9]+", theirs.get("version", "")) is not None
@@ -33,7 +33,7 @@ def test_a_version_tag_is_what_gto_takes_for_one(name: str) -> None:
 
 
 @given(NAMES)
-def test_a_stage_tag_is_what_gto_takes_for_one(name: str) -> None:
+def test_a_stage_tag_is_one_for_gto_too(name: str) -> None:
     theirs, ours = parse_name(name, raise_on_fail=False), STAGE_TAG.fullmatch(name)
     assert (ours is not None) == ("stage" in theirs)
     if ours is not None:
@@ -43,12 +43,12 @@ def test_a_stage_tag_is_what_gto_takes_for_one(name: str) -> None:
 
 
 @given(NAMES)
-def test_a_tier_is_what_gto_takes_for_a_name(name: str) -> None:
+def test_a_tier_is_a_valid_name_for_gto_too(name: str) -> None:
     assert (TIER.fullmatch(name) is not None) == check_string_is_valid(name)
 
 
 @pytest.mark.parametrize("text", ["1.0.0", "v1", "v1.0", "v1.0.0.0", "v01.0.0", "v1.0.0-rc1", "v-1.0.0", " v1.0.0", ""])
-def test_what_is_no_version_is_refused(text: str) -> None:
+def test_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a version"):
         Version.parse(text)
 
@@ -86,7 +86,7 @@ def history(tmp_path: Path) -> History:
     return History(tmp_path)
 
 
-def test_without_tags_the_first_version_and_the_first_mark_are_next(history: History) -> None:
+def test_without_tags_the_first_version_and_the_first_stage_are_next(history: History) -> None:
     history.add()
     registry = tags.read(history.root)
     assert registry.releases == ()
@@ -103,7 +103,7 @@ def test_the_next_version_follows_the_greatest_not_the_last(history: History) ->
     assert str(registry.next_version("tier1")) == "v1.11.0"
 
 
-def test_the_last_mark_by_its_number_holds(history: History) -> None:
+def test_the_last_stage_tag_by_number_counts(history: History) -> None:
     first = history.add("tier1@v1.0.0", "tier1#best#9")
     history.add("tier1@v1.1.0", "tier1#best#10", "tier2#best#99")
     assert history.best() == "v1.1.0"
@@ -112,7 +112,7 @@ def test_the_last_mark_by_its_number_holds(history: History) -> None:
     assert history.best() == "v1.0.0"
 
 
-def test_a_mark_that_is_taken_back_falls_to_the_one_before(history: History) -> None:
+def test_after_a_revoked_stage_tag_the_one_before_counts(history: History) -> None:
     history.add("tier1@v1.0.0", "tier1#best#1")
     second = history.add("tier1@v1.1.0", "tier1#best#2", "tier1#best!#3")
     assert history.best() == "v1.0.0"
@@ -126,7 +126,7 @@ def test_another_stage_is_not_best(history: History) -> None:
     assert tags.read(history.root).next_stage_tag("tier1") == "tier1#best#2"
 
 
-def test_a_version_that_is_taken_back_is_no_release_and_its_name_stays_taken(history: History) -> None:
+def test_a_revoked_version_is_not_a_release_and_its_name_is_not_reused(history: History) -> None:
     history.add("tier1@v1.0.0", "tier1#best#1", "tier1@v1.0.0!#2")
     registry = tags.read(history.root)
     assert (registry.releases, registry.best("tier1")) == ((), None)
@@ -134,7 +134,7 @@ def test_a_version_that_is_taken_back_is_no_release_and_its_name_stays_taken(his
     assert str(registry.next_version("tier1")) == "v1.1.0"
 
 
-def test_a_lightweight_tag_says_nothing_and_keeps_its_name(history: History) -> None:
+def test_a_lightweight_tag_is_ignored_and_its_name_is_not_reused(history: History) -> None:
     history.add("tier1@v1.0.0")
     for name in ("tier1@v1.1.0", "tier1#best#4"):
         git.run(history.root, "tag", name)

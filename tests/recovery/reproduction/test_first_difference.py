@@ -119,7 +119,7 @@ def test_a_gradient_comes_after_its_loss_and_a_validation_after_its_epoch(pair: 
     assert (found.recorded, found.here) == ("0.1", "0.15")
 
 
-def test_weights_that_part_behind_equal_losses_are_found_by_their_fingerprints(pair: Pair) -> None:
+def test_different_weights_with_equal_losses_are_found_by_their_fingerprints(pair: Pair) -> None:
     steps = [[1.0, 2.0], [3.0, 4.0]]
     old = history(steps, prints={(0, 0): ("b0", "w0"), (0, 1): ("b1", "w1"), (1, 0): ("b2", "w2")})
     new = history(steps, prints={(0, 0): ("b0", "w0"), (0, 1): ("b1", "x1"), (1, 0): ("b2", "x2")})
@@ -128,13 +128,13 @@ def test_weights_that_part_behind_equal_losses_are_found_by_their_fingerprints(p
     assert (found.recorded, found.here) == ("w1", "x1")
 
 
-def test_another_batch_is_named_before_the_loss_that_follows_from_it(pair: Pair) -> None:
+def test_another_batch_is_named_before_its_loss(pair: Pair) -> None:
     old = history([[1.0, 2.0], [3.0, 4.0]], prints={(1, 0): ("b2", "w2")})
     new = history([[1.0, 2.0], [3.5, 4.0]], prints={(1, 0): ("c2", "x2")})
     assert pair.history(old, new).where == {"phase": "gat", "epoch": 1, "step": 0, "value": "batch"}
 
 
-def test_numbers_that_part_in_another_domain_are_told_with_it(pair: Pair) -> None:
+def test_numbers_that_differ_in_another_domain_are_reported_with_it(pair: Pair) -> None:
     old, new = history([[1.0, 2.0]]), history([[1.0, 2.5]], torch="2.11.0")
     found = pair.history(old, new)
     assert found.where == {"phase": "gat", "epoch": 0, "step": 1, "value": "loss"}
@@ -146,13 +146,13 @@ def test_numbers_that_part_in_another_domain_are_told_with_it(pair: Pair) -> Non
     assert same_numbers.where == {"key": "environment.versions.torch"}
 
 
-def test_a_history_that_went_on_longer_differs_where_the_other_ends(pair: Pair) -> None:
+def test_a_longer_history_differs_at_the_end_of_the_other(pair: Pair) -> None:
     found = pair.history(history([[1.0, 2.0]]), history([[1.0, 2.0], [3.0, 4.0]]))
     assert found.where == {"phase": "gat", "epoch": 1, "step": 0, "value": "loss"}
     assert (found.recorded, found.here) == (None, "3.0")
 
 
-def test_a_history_whose_numbers_agree_differs_in_a_key(pair: Pair) -> None:
+def test_a_history_with_equal_numbers_differs_in_a_key(pair: Pair) -> None:
     steps = history([[1.0, 2.0]])
     assert pair.history(steps | {"best_epoch": 0}, steps | {"best_epoch": 1}).where == {"key": "best_epoch"}
 
@@ -175,14 +175,14 @@ def test_one_bit_of_a_tensor_counts_even_the_sign_of_zero(pair: Pair) -> None:
     assert found.where["element"] == "[1]"
 
 
-def test_a_tensor_of_another_form_and_one_that_is_not_there(pair: Pair) -> None:
+def test_a_tensor_of_another_shape_and_a_missing_one(pair: Pair) -> None:
     found = pair.tensors({"a": np.zeros((2, 3), np.float32)}, {"a": np.zeros((3, 2), np.float32)})
     assert (found.where, found.recorded, found.here) == ({"tensor": "a"}, "float32[2, 3]", "float32[3, 2]")
     found = pair.tensors({"b": np.zeros(1)}, {"a": np.zeros(1), "b": np.zeros(1)})
     assert (found.where, found.recorded, found.here) == ({"tensor": "a"}, None, "float64[1]")
 
 
-def test_equal_tensors_in_different_files_leave_the_byte(pair: Pair) -> None:
+def test_equal_tensors_in_different_files_differ_in_a_byte(pair: Pair) -> None:
     save_file({"a": np.zeros(1)}, pair.recorded, metadata={"format": "pt"})
     save_file({"a": np.zeros(1)}, pair.here, metadata={"format": "np"})
     assert set(pair.diverge("models/gat/model.safetensors").where) == {"byte"}
@@ -247,13 +247,13 @@ def test_other_text_names_the_line_and_other_bytes_the_byte(pair: Pair) -> None:
     assert pair.diverge("x.bin") == FirstDifference({"bytes": "in all"}, "3", "2")
 
 
-def test_a_file_that_is_not_what_its_name_says_is_compared_all_the_same(pair: Pair) -> None:
+def test_a_file_without_the_format_of_its_name_is_compared_too(pair: Pair) -> None:
     save_file({"a": np.zeros(1)}, pair.recorded)
     pair.here.write_bytes(b"\x80garbage")
     assert pair.diverge("models/gat/model.safetensors").where == {"byte": 0}
     assert pair.json({"a": 1}, [1], "models/gat/history.json").where == {"line": 1}
 
 
-def test_a_divergence_reads_as_one_line() -> None:
+def test_a_difference_prints_as_one_line() -> None:
     text = str(FirstDifference({"epoch": 1, "step": 4, "value": "loss"}, "0.5", None, "2 of 3 tensors differ"))
     assert text == "epoch 1, step 4, loss: 0.5 recorded, nothing here; 2 of 3 tensors differ"

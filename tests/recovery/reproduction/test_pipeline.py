@@ -24,7 +24,7 @@ def lock(**written: tuple[list[str], list[str]]) -> str:
     )
 
 
-def test_a_stage_comes_after_those_whose_outputs_it_reads_otherwise_as_written() -> None:
+def test_stages_are_in_topological_order_otherwise_as_in_the_file() -> None:
     text = lock(
         package=(["models/gat/weights"], ["package"]),
         train=(["data/dataset/month", "code.py"], ["models/gat"]),
@@ -42,17 +42,17 @@ def test_the_projects_own_lock_file_is_in_the_order_of_the_pipeline() -> None:
     assert in_line == ["quotes", "dataset", *trained, "evaluate", "package"]
 
 
-def test_what_git_holds_is_recorded_too() -> None:
+def test_outputs_in_git_are_recorded_too() -> None:
     outs = {path for stage in stages((ROOT / "dvc.lock").read_text()) for path in stage.outs}
     assert {"metrics/test.json", "plots/training/gat.csv", "models/package/model.safetensors"} <= outs
 
 
 @pytest.mark.parametrize("text", ["", "stages: [", "stages: {a: {outs: [{path: x}]}}", "stages: 3"])
-def test_what_is_no_lock_file_is_refused(text: str) -> None:
+def test_an_invalid_lock_file_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="not a lock file"):
         stages(text)
 
 
-def test_stages_that_wait_for_each_other_are_refused() -> None:
+def test_a_cycle_of_stages_is_refused() -> None:
     with pytest.raises(DataError, match="not a lock file"):
         stages(lock(a=(["y"], ["x"]), b=(["x"], ["y"])))

@@ -34,11 +34,11 @@ def lock(root: Path, lines: list[str]) -> None:
     (root / "requirements.lock").write_text("# made by hand\n" + "\n".join(lines) + "\n")
 
 
-def test_what_the_project_locks_is_installed_here() -> None:
+def test_the_locked_libraries_are_installed_here() -> None:
     assert differing(ROOT) == []
 
 
-def test_another_version_and_a_library_that_is_not_there_are_named(project: Path) -> None:
+def test_another_version_and_a_missing_library_are_named(project: Path) -> None:
     lock(project, [*TINY, "click==1.0", "no-such-library==2.0  # why not"])
     names = [str(library) for library in differing(project)]
     assert names == [f"click 1.0 ({version('click')} here)", "no-such-library 2.0 (not installed here)"]
@@ -57,7 +57,7 @@ def test_a_build_of_the_locked_version_is_that_version(project: Path) -> None:
     assert differing(project) == []
 
 
-def test_a_lock_file_that_is_none_is_refused(project: Path) -> None:
+def test_an_invalid_or_missing_lock_file_is_refused(project: Path) -> None:
     lock(project, ["what is this"])
     with pytest.raises(DataError, match="not a lock file"):
         differing(project)
@@ -88,7 +88,7 @@ def test_an_environment_has_the_locked_libraries_and_the_project_and_nothing_els
     assert said("import trial; print(trial.WORD)") == "second"
 
 
-def test_libraries_that_cannot_be_had_end_in_one_message(project: Path, tmp_path: Path) -> None:
+def test_libraries_that_cannot_be_installed_end_in_one_message(project: Path, tmp_path: Path) -> None:
     lock(project, ["no-such-library-anywhere==9.9"])
     with pytest.raises(MachineError, match=r"No matching distribution found for no-such-library-anywhere==9\.9"):
         build(tmp_path / "environment", project)

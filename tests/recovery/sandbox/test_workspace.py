@@ -41,7 +41,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_a_folder_is_gone_at_the_end_also_after_an_error() -> None:
+def test_a_folder_is_removed_at_the_end_also_after_an_error() -> None:
     with temporary_folder("trial-") as folder:
         (folder / "file").write_text("content")
     assert not folder.exists()
@@ -50,7 +50,7 @@ def test_a_folder_is_gone_at_the_end_also_after_an_error() -> None:
     assert not folder.exists()
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_in_use_stays() -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next_and_folders_in_use_stay() -> None:
     (killed, left), (running, used) = holder(), holder()
     try:
         end(killed)

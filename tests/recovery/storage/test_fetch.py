@@ -34,7 +34,7 @@ def fetched(toy_source, target: Path, *folders: Path) -> FetchResult:
     return fetch(open_folder(target), sources, outputs(toy_source.folder, None), lambda *_: None)
 
 
-def test_a_listing_that_a_later_place_has_names_files_that_an_earlier_one_has(toy_source, copies, tmp_path: Path):
+def test_a_listing_of_a_later_source_names_files_of_an_earlier_one(toy_source, copies, tmp_path: Path):
     first, second = copies
     placed(first, toy_source.object_of("data/parts")).unlink()
     placed(second, toy_source.object_of("data/parts/first.txt")).unlink()
@@ -43,7 +43,7 @@ def test_a_listing_that_a_later_place_has_names_files_that_an_earlier_one_has(to
     assert all(found.fetched_from.values())
 
 
-def test_a_place_that_fails_is_passed_over(toy_source, copies, tmp_path: Path):
+def test_a_source_that_fails_is_skipped(toy_source, copies, tmp_path: Path):
     first, second = copies
     broken = placed(first, toy_source.object_of("models/package/model.bin"))
     broken.unlink()
@@ -56,7 +56,7 @@ def test_a_place_that_fails_is_passed_over(toy_source, copies, tmp_path: Path):
 
 
 @pytest.mark.parametrize("path", ["../../../outside.txt", "/outside.txt", "deep/../../x", ".git/config"])
-def test_a_listing_that_leads_out_of_its_directory_is_not_delivered(toy_source, tmp_path: Path, path: str):
+def test_a_listing_with_path_traversal_is_not_checked_out(toy_source, tmp_path: Path, path: str):
     toy = type(toy_source)(tmp_path / "toy")
     shutil.copytree(toy_source.folder, toy.folder)
     own = toy.object_of("data/parts")

@@ -17,7 +17,7 @@ def md5(content: str) -> str:
     return hashlib.md5(content.encode()).hexdigest()
 
 
-def test_outputs_are_what_the_lock_records_without_what_git_holds(toy):
+def test_outputs_are_those_in_the_lock_without_those_in_git(toy):
     read = outputs(toy.folder, None)
     assert [output.path for output in read] == ["data/parts", CONFIG, MODEL]
     parts, config, model = read

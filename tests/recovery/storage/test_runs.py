@@ -64,7 +64,7 @@ def test_a_cache_without_runs_has_recorded_none(tmp_path):
         b"cmd: x\nouts:\n- path: a\n  md5: ../../../../elsewhere",
     ],
 )
-def test_a_file_that_is_no_record_is_damaged_and_the_others_are_read(tmp_path, content):
+def test_an_invalid_record_is_damaged_and_the_others_are_read(tmp_path, content):
     whole = written(tmp_path, WHOLE, "whole")
     file = written(tmp_path, content)
     runs, damaged = read(tmp_path)
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_record_is_damaged_and_the_others_are_read(tmp_path, c
     assert f"`rm -r {file}`" in damaged[0].hint
 
 
-def test_a_file_that_was_cut_off_is_damaged_or_lacks_whole_outputs(unstable):
+def test_a_truncated_file_is_damaged_or_lacks_complete_outputs(unstable):
     """A killed transfer leaves a truncated file."""
     file = next(path for path in (unstable.folder / RUNS).glob("*/*/*") if b"draw.bin" in path.read_bytes())
     content, [run] = file.read_bytes(), read(unstable.folder / RUNS)[0][file.parent.name]
@@ -86,7 +86,7 @@ def test_a_file_that_was_cut_off_is_damaged_or_lacks_whole_outputs(unstable):
             assert runs[file.parent.name][0].outputs.items() < run.outputs.items()
 
 
-def test_what_cannot_be_read_is_named_with_the_system_s_reason(tmp_path):
+def test_unreadable_files_are_named_with_the_system_s_reason(tmp_path):
     folder = written(tmp_path, b"", "value").with_name("folder")
     folder.with_name("value").unlink()
     folder.mkdir()
@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_named_with_the_system_s_reason(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-def test_a_folder_that_is_closed_does_not_pass_for_an_empty_one(tmp_path):
+def test_an_unreadable_folder_does_not_count_as_empty(tmp_path):
     folder = written(tmp_path, b"").parent
     folder.chmod(0)
     try:
@@ -108,7 +108,7 @@ def test_a_folder_that_is_closed_does_not_pass_for_an_empty_one(tmp_path):
         folder.chmod(0o755)
 
 
-def test_files_that_dvc_does_not_take_for_runs_are_passed_over(tmp_path):
+def test_files_that_dvc_does_not_take_for_runs_are_skipped(tmp_path):
     (tmp_path / "README").write_text("no run")
     (tmp_path / "ab").mkdir()
     (tmp_path / "ab/README").write_text("no run")

@@ -59,7 +59,7 @@ def use(toy, name: str, **settings: str) -> None:
     toy.local(f"'remote \"{name}\"'", **settings)
 
 
-def test_a_client_of_another_kind_is_made_outside_the_loop_that_it_waits_for(toy, bucket):
+def test_a_client_of_another_type_is_made_outside_the_event_loop(toy, bucket):
     of_google = open_remote(toy.folder)._odb
 
     class Waiting(ObjectFileSystem):
@@ -76,7 +76,7 @@ def test_a_client_of_another_kind_is_made_outside_the_loop_that_it_waits_for(toy
     assert store.look_up([oid(b"parts")]) == {oid(b"parts"): StoredObject(5, oid(b"parts"))}
 
 
-def test_the_bucket_tells_size_and_md5_without_a_download(toy, bucket):
+def test_the_bucket_reports_size_and_md5_without_a_download(toy, bucket):
     there = [f"object {i}".encode() for i in range(40)]
     for content in there:
         bucket.write(bucket.at(oid(content)), content)
@@ -113,13 +113,13 @@ def test_many_objects_are_found_in_parts_of_a_page(toy, bucket, monkeypatch):
     assert sorted(listed[1:]) == sorted({oid(content)[0] for content in there})
 
 
-def test_an_object_of_which_the_bucket_gives_no_md5_is_known_by_size_only(toy, bucket):
+def test_an_object_without_an_md5_in_the_bucket_has_a_size_only(toy, bucket):
     bucket.write(bucket.at(oid(b"parts")), b"parts")
     bucket.claim_md5(bucket.at(oid(b"parts")), "")
     assert open_remote(toy.folder).look_up([oid(b"parts")]) == {oid(b"parts"): StoredObject(5, None)}
 
 
-def test_an_answer_is_never_older_than_the_question(toy, bucket):
+def test_listings_are_never_stale(toy, bucket):
     store = open_remote(toy.folder)
     bucket.write(bucket.at(oid(b"parts")), b"parts")
     assert store.look_up([oid(b"parts")])
@@ -127,7 +127,7 @@ def test_an_answer_is_never_older_than_the_question(toy, bucket):
     assert store.look_up([oid(b"parts")]) == {}
 
 
-def test_reading_streams_the_bytes_and_says_when_there_are_none(toy, bucket):
+def test_reading_streams_the_bytes_or_gives_none(toy, bucket):
     content = bytes(range(256)) * 9000
     bucket.write(bucket.at(oid(content)), content)
     store = open_remote(toy.folder)
@@ -137,7 +137,7 @@ def test_reading_streams_the_bytes_and_says_when_there_are_none(toy, bucket):
     assert store.read(oid(b"absent")) is None
 
 
-def test_a_bad_copy_is_not_delivered(toy, bucket):
+def test_a_corrupt_copy_is_not_copied(toy, bucket):
     name = oid(b"good")
     bucket.write(bucket.at(name), b"evil")
     assert not copy_object(name, open_remote(toy.folder), open_cache(toy.folder))
@@ -162,7 +162,7 @@ def test_a_bucket_that_does_not_exist_is_not_an_empty_one(toy, bucket):
         open_remote(toy.folder)
 
 
-def test_a_bucket_that_nothing_was_pushed_to_is_reached(toy):
+def test_an_empty_bucket_is_reachable(toy):
     assert open_remote(toy.folder).look_up([oid(b"absent")]) == {}
 
 
@@ -185,7 +185,7 @@ def test_a_folder_that_is_not_mounted_is_not_an_empty_one(toy, tmp_path):
         open_remote(toy.folder)
 
 
-def test_credentials_that_are_not_there_are_one_line(toy, tmp_path):
+def test_missing_credentials_are_one_line(toy, tmp_path):
     use(toy, "other", url="gs://bucket/store", credentialpath=str(tmp_path / "key.json"))
     with pytest.raises(StoreError, match=r"key\.json") as refused:
         open_remote(toy.folder)
@@ -206,7 +206,7 @@ def test_credentials_that_are_not_there_are_one_line(toy, tmp_path):
         (None, "", "no answer in 2 s"),
     ],
 )
-def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status, body, said):
+def test_a_refusal_or_timeout_is_one_line_in_time(toy, monkeypatch, status, body, said):
     monkeypatch.setattr(stores, "CONNECT_TIMEOUT", 2)
     with answering(status, body) as endpoint:
         use(toy, "other", url="gs://bucket/store", endpointurl=endpoint, allow_anonymous_login="true")
@@ -218,7 +218,7 @@ def test_a_refusal_or_silence_is_one_line_in_good_time(toy, monkeypatch, status,
     assert "credentials" in refused.value.hint
 
 
-def test_credentials_that_are_not_there_are_never_sent(pushed, tmp_path):
+def test_a_missing_key_file_is_never_sent(pushed, tmp_path):
     pushed.run("dvc", "remote", "modify", "--local", "store", "credentialpath", str(tmp_path / "nowhere.json"))
     with pytest.raises(StoreError, match=r"the credentials of remote `store`, `.*nowhere\.json`, do not exist"):
         open_remote(pushed.folder)

@@ -28,16 +28,16 @@ def pieces(count: int, pause: float = 0.1, *, again: bool = False):
     return work
 
 
-def test_a_transfer_may_take_long_as_long_as_it_goes_on():
+def test_a_slow_transfer_with_progress_does_not_time_out():
     assert Requests().call(pieces(12), timeout=0.5) == 12
 
 
-def test_bytes_that_come_again_are_no_progress():
+def test_retransmitted_bytes_are_no_progress():
     with pytest.raises(StallError, match="no answer in 0 s"):
         Requests().call(pieces(50, again=True), timeout=0.4)
 
 
-def test_silence_ends_the_work_itself():
+def test_a_timeout_cancels_the_request():
     ended = threading.Event()
 
     async def work(_pulse):
@@ -53,7 +53,7 @@ def test_silence_ends_the_work_itself():
     assert ended.wait(5)
 
 
-def test_what_the_client_raises_passes():
+def test_exceptions_of_the_client_pass_through():
     async def work(_pulse):
         raise FileNotFoundError("object")
 
@@ -61,7 +61,7 @@ def test_what_the_client_raises_passes():
         Requests().call(work, timeout=1)
 
 
-def test_one_request_waits_as_long_as_others_are_answered():
+def test_a_response_to_one_request_resets_the_timeout_of_all():
     conversation = Requests()
     answered = []
     waiting = threading.Thread(target=lambda: answered.append(conversation.call(pieces(1, pause=1.5), timeout=0.6)))
