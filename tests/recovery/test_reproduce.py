@@ -202,7 +202,7 @@ def test_other_libraries_are_named_and_refused_before_any_work(release: Release)
     done = release.command()
     assert (done.returncode, done.stdout) == (4, "")
     assert f"click 1.2.3 ({version('click')} here)" in done.stderr
-    assert "hint: `--new-environment`" in done.stderr
+    assert "hint: use `--new-environment`" in done.stderr
     assert "Running stage" not in done.stderr
     assert list(release.temporary.iterdir()) == []
 

@@ -67,8 +67,8 @@ def recover(
 
 def _print(found: Recovery) -> None:
     click.echo(f"{found.tag}, commit {found.commit[:10]}, in {found.folder}")
-    came = [f"{count} from {place}" for place, count in found.fetched.fetched_from.items() if count]
-    there = found.fetched.objects - sum(found.fetched.fetched_from.values())
+    came = [f"{count} from {place}" for place, count in found.fetched.brought.items() if count]
+    there = found.fetched.objects - sum(found.fetched.brought.values())
     click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
     if not print_verdict(found.verdict):
         return

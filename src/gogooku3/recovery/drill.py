@@ -200,7 +200,7 @@ def _pull(context: _Context, wanted: Sequence[Path]) -> str:
         if any(Path(output.path).is_relative_to(path) for path in wanted)
     ]
     fetched = pull(context.clone, outs)
-    return ", ".join(f"{count} objects from {source}" for source, count in fetched.fetched_from.items())
+    return ", ".join(f"{count} objects from {source}" for source, count in fetched.brought.items())
 
 
 def _verify(context: _Context) -> str:

@@ -155,6 +155,6 @@ def test_an_archive_is_a_source_of_lost_objects(released: Any, archived: Path, t
     outs = lock.outputs(clone, TAG)
     with extracted_store(archived) as folder:
         fetched = fetch(open_cache(clone), [open_folder(folder)], outs, lambda *_: None)
-        assert fetched.fetched_from == {str(folder): len(listing(archived).manifest.objects)}
+        assert fetched.brought == {str(folder): len(listing(archived).manifest.objects)}
     assert not fetched.lost
     assert not folder.exists()

@@ -71,7 +71,7 @@ class Pair:
     def json(self, old: Any, new: Any, name: str = "metrics/test.json") -> FirstDifference:
         self.recorded.write_text(json.dumps(old))
         self.here.write_text(json.dumps(new))
-        return self.diverge(name)
+        return self.first_difference(name)
 
     def history(self, old: dict[str, Any], new: dict[str, Any]) -> FirstDifference:
         return self.json(old, new, "models/gat/history.json")
@@ -79,17 +79,17 @@ class Pair:
     def text(self, old: str, new: str, name: str) -> FirstDifference:
         self.recorded.write_text(old)
         self.here.write_text(new)
-        return self.diverge(name)
+        return self.first_difference(name)
 
     def tensors(self, old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> FirstDifference:
         save_file(old, self.recorded)
         save_file(new, self.here)
-        return self.diverge("models/gat/model.safetensors")
+        return self.first_difference("models/gat/model.safetensors")
 
     def tables(self, old: pl.DataFrame, new: pl.DataFrame) -> FirstDifference:
         old.write_parquet(self.recorded)
         new.write_parquet(self.here)
-        return self.diverge("data/dataset/features/2021-03.parquet")
+        return self.first_difference("data/dataset/features/2021-03.parquet")
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ def test_a_listing_of_a_later_source_names_files_of_an_earlier_one(toy_source, c
     placed(first, toy_source.object_of("data/parts")).unlink()
     placed(second, toy_source.object_of("data/parts/first.txt")).unlink()
     found = fetched(toy_source, tmp_path / "cache", first, second)
-    assert (found.lost, sum(found.fetched_from.values())) == ((), found.objects)
-    assert all(found.fetched_from.values())
+    assert (found.lost, sum(found.brought.values())) == ((), found.objects)
+    assert all(found.brought.values())
 
 
 def test_a_source_that_fails_is_skipped(toy_source, copies, tmp_path: Path):
@@ -51,7 +51,7 @@ def test_a_source_that_fails_is_skipped(toy_source, copies, tmp_path: Path):
     with pytest.raises(StoreError, match=f"`{first}` cannot be used: .*directory"):
         fetched(toy_source, tmp_path / "alone", first)
     found = fetched(toy_source, tmp_path / "cache", first, second)
-    assert (found.lost, list(found.fetched_from)) == ((), [str(second)])
+    assert (found.lost, list(found.brought)) == ((), [str(second)])
     assert fetched(toy_source, tmp_path / "cache").lost == ()
 
 

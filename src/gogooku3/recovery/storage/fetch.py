@@ -28,8 +28,8 @@ class FetchResult:
     """Result of a fetch: the number of objects needed, how many each source supplied, and which are missing."""
 
     objects: int
-    fetched_from: dict[str, int]
-    """Count by source name, in the order in which sources were read; a source that failed is not counted."""
+    brought: dict[str, int]
+    """Number of objects by source, in the order in which sources were read, without failed ones (a key of `--json`)."""
     lost: tuple[MissingObject, ...]
 
     def require_complete(self) -> None:
@@ -58,7 +58,7 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
     incomplete = _outputs_with(outs, scanned, bad)
     used: list[Store] = []
     failures: list[StoreError] = []
-    fetched_from: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for source in _two_passes(sources, used, failures) if incomplete else ():
         try:
             scanned = scan(cache, (source, *used), incomplete, deep=True, progress=progress)
@@ -69,7 +69,7 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
         paths |= _paths(incomplete, scanned)
         bad = scanned.damage.keys() - repaired
         incomplete = _outputs_with(incomplete, scanned, bad)
-        fetched_from[source.name] += len(repaired)
+        counts[source.name] += len(repaired)
         if source not in used:
             used.append(source)
         if not incomplete:
@@ -85,7 +85,7 @@ def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progre
         )
         for oid in sorted(bad, key=paths.__getitem__)
     ]
-    return FetchResult(len(paths), dict(fetched_from), tuple(missing))
+    return FetchResult(len(paths), dict(counts), tuple(missing))
 
 
 def _two_passes(sources: Iterable[Store], used: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
