@@ -74,7 +74,7 @@ def test_a_metric_that_the_version_lacks_is_a_dash_and_damaged_metrics_are_an_er
         if text == "{":
             assert done.exit_code == 3
             assert f"error: `metrics/validation.json` of `{commit}` is not JSON" in done.stderr
-            assert "hint: `git log" in done.stderr
+            assert "hint: find the change with `git log" in done.stderr
         else:
             (row,) = (row for row in rows(released) if row[0] == f"`{name}`")
             assert (row[2], row[5]) == ("–", "0.050 [-0.050, 0.150]")

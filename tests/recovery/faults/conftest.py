@@ -42,5 +42,5 @@ def receiver(pushed: Toy, proxy: Proxy, bucket: Bucket) -> Toy:
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short timeouts: half a second until a retry, with less backoff."""
-    monkeypatch.setattr(store, "STALLED_AFTER", 0.5)
+    monkeypatch.setattr(store, "STALL_TIMEOUT", 0.5)
     monkeypatch.setattr(gcsfs.retry, "min", lambda *_: 0.05, raising=False)

@@ -92,7 +92,7 @@ ASKED = {
     ids=[*ASKED, "digest, half an answer"],
 )
 def test_a_silent_bucket_ends_in_a_timeout(receiver, proxy, short_timeouts, monkeypatch, tmp_path, ask, silence):
-    monkeypatch.setattr(stores, "GIVE_UP_AFTER", 1)
+    monkeypatch.setattr(stores, "TOTAL_TIMEOUT", 1)
     (tmp_path / "file").write_bytes(b"content")
     store = open_remote(receiver.folder)
     proxy.faults = [always(silence)]

@@ -185,7 +185,7 @@ def test_a_tensor_of_another_shape_and_a_missing_one(pair: Pair) -> None:
 def test_equal_tensors_in_different_files_differ_in_a_byte(pair: Pair) -> None:
     save_file({"a": np.zeros(1)}, pair.recorded, metadata={"format": "pt"})
     save_file({"a": np.zeros(1)}, pair.here, metadata={"format": "np"})
-    assert set(pair.diverge("models/gat/model.safetensors").where) == {"byte"}
+    assert set(pair.first_difference("models/gat/model.safetensors").where) == {"byte"}
 
 
 def test_a_table_names_month_column_and_row(pair: Pair) -> None:
@@ -242,15 +242,15 @@ def test_other_text_names_the_line_and_other_bytes_the_byte(pair: Pair) -> None:
     assert (found.where, found.recorded, found.here) == ({"line": 2}, "Sharpe 1.0", "Sharpe 1.1")
     pair.recorded.write_bytes(b"\xff\x00\x01")
     pair.here.write_bytes(b"\xff\x00\x02")
-    assert pair.diverge("x.bin") == FirstDifference({"byte": 2}, "0x01", "0x02")
+    assert pair.first_difference("x.bin") == FirstDifference({"byte": 2}, "0x01", "0x02")
     pair.here.write_bytes(b"\xff\x00")
-    assert pair.diverge("x.bin") == FirstDifference({"bytes": "in all"}, "3", "2")
+    assert pair.first_difference("x.bin") == FirstDifference({"bytes": "in all"}, "3", "2")
 
 
 def test_a_file_without_the_format_of_its_name_is_compared_too(pair: Pair) -> None:
     save_file({"a": np.zeros(1)}, pair.recorded)
     pair.here.write_bytes(b"\x80garbage")
-    assert pair.diverge("models/gat/model.safetensors").where == {"byte": 0}
+    assert pair.first_difference("models/gat/model.safetensors").where == {"byte": 0}
     assert pair.json({"a": 1}, [1], "models/gat/history.json").where == {"line": 1}
 
 
