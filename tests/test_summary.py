@@ -113,7 +113,7 @@ def test_an_output_that_is_absent_or_of_another_run_is_named(tree: Path, name: s
     with pytest.raises(MismatchError, match=f"{name}: not what `dvc.lock` records of the last run"):
         summarize(tree)
     (tree / name).unlink()
-    with pytest.raises(DataError, match=f"{name}` is not there"):
+    with pytest.raises(DataError, match=f"{name}` does not exist"):
         summarize(tree)
 
 
@@ -123,5 +123,5 @@ def test_parameters_that_were_edited_since_are_refused(tree: Path) -> None:
     with pytest.raises(MismatchError, match=r"`params\.yaml` is not the one of the last run"):
         summarize(tree)
     params.unlink()
-    with pytest.raises(ConfigError, match="is not there"):
+    with pytest.raises(ConfigError, match="does not exist"):
         summarize(tree)

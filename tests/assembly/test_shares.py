@@ -98,6 +98,7 @@ def test_two_processes_in_one_folder_build_the_same_dataset(machine: Path, singl
     assert file_ids(machine / "data/dataset") == before
 
 
+@pytest.mark.slow
 def test_the_months_of_two_machines_are_reused(machine: Path, quotes: Path, single_process: dict[str, bytes]) -> None:
     other = shutil.copytree(quotes, machine.parent / "other")
     processes = [make(machine, "1/2"), make(other, "2/2")]
@@ -127,6 +128,7 @@ def test_only_an_incompletely_copied_file_is_rebuilt(machine: Path, single_proce
     assert {name.split("/")[1] for name in rebuilt} == {"2021-05.parquet", "2022-02.parquet"}
 
 
+@pytest.mark.slow
 def test_months_with_other_parameters_or_bars_are_not_reused(
     machine: Path, quotes: Path, frames: Any, single_process: dict[str, bytes]
 ) -> None:
@@ -144,6 +146,7 @@ def test_months_with_other_parameters_or_bars_are_not_reused(
     assert assemble(machine) == single_process
 
 
+@pytest.mark.slow
 def test_two_processes_with_the_same_share_build_it_once(machine: Path, single_process: dict[str, bytes]) -> None:
     processes = [make(machine, "1/1") for _ in range(2)]
     while all(process.poll() is None for process in processes):

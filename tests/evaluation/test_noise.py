@@ -46,6 +46,7 @@ def tables() -> list[dict[str, Any]]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [("sharpe",), ("mean_rank_ic",), *(("rank_ic", str(h)) for h in HORIZONS), *(("ic", str(h)) for h in HORIZONS)],

@@ -59,6 +59,7 @@ def test_each_row_is_known_once() -> None:
     assert len({row["probe"] for row in rows}) == len(rows)
 
 
+@pytest.mark.slow
 def test_no_core_and_no_variable_changes_it() -> None:
     expected = measured()
     assert measured(before=("taskset", "-c", "0")) == expected
@@ -75,6 +76,7 @@ def test_no_core_and_no_variable_changes_it() -> None:
     assert measured(**disturbed) == expected
 
 
+@pytest.mark.slow
 def test_threads_and_instruction_set_change_it() -> None:
     values = {measured(*arguments)["probe"] for arguments in ((), ("--threads", "1"), ("--instruction-set", "native"))}
     assert len(values) == 3

@@ -121,8 +121,16 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
     ("name", "write", "said"),
     [
         pytest.param(BARS, empty, [f"`{BARS}` cannot be read as parquet", "empty, truncated"], id="an empty parquet"),
-        pytest.param(CSV, empty, [f"`{CSV}` cannot be read as csv: empty CSV"], id="an empty csv"),
-        pytest.param(BARS, truncated, [f"`{BARS}` cannot be read as parquet", "empty, truncated"], id="truncated"),
+        pytest.param(
+            CSV, empty, [f"`{CSV}` cannot be read as csv: empty CSV"], id="an empty csv", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            BARS,
+            truncated,
+            [f"`{BARS}` cannot be read as parquet", "empty, truncated"],
+            id="truncated",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             BARS, with_bars_twice, ["duplicate_key: 3 rows", "Date 2021-01-04", "rules.duplicate_key=drop"], id="twice"
         ),
@@ -133,12 +141,22 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
             id="a copied session",
         ),
         pytest.param(
-            CSV, with_a_word_for_a_price, [f"`{CSV}`: column `Close` has 'n/a' in row 42"], id="a word for a price"
+            CSV,
+            with_a_word_for_a_price,
+            [f"`{CSV}`: column `Close` has 'n/a' in row 42"],
+            id="a word for a price",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
-            BARS, latest_first, ["unsorted: ", "Date 2022-11-29", "`quotes.rules.unsorted=keep`"], id="unsorted"
+            BARS,
+            latest_first,
+            ["unsorted: ", "Date 2022-11-29", "`quotes.rules.unsorted=keep`"],
+            id="unsorted",
+            marks=pytest.mark.slow,
         ),
-        pytest.param(BARS, of_one_stock, [f"`{BARS}` has 1 stocks", "at least 2"], id="one stock"),
+        pytest.param(
+            BARS, of_one_stock, [f"`{BARS}` has 1 stocks", "at least 2"], id="one stock", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_bad_file_is_refused_and_the_last_quotes_come_back(
@@ -173,6 +191,7 @@ def short(bars: pl.DataFrame, path: Path) -> None:
 TOO_FEW = "leave usable sessions: train 0, validation 0, test 0; each split needs 25 (horizon 20 + 5)"
 
 
+@pytest.mark.slow
 def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_dataset(workspace: Workspace) -> None:
     """Such bars are valid quotes: these and their lock entry change, and the old ones are restored from the cache."""
     give(workspace, BARS, short)
@@ -206,6 +225,7 @@ def test_splits_too_short_for_the_history_are_refused_and_the_last_dataset_comes
         workspace.run("rm", "-r", "data/dataset")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device whose absence is tested")
 def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
     before = standing(workspace)
@@ -261,6 +281,7 @@ def test_parameters_that_the_schema_refuses_lose_nothing(
     assert workspace.changes() == " M params.yaml\n"
 
 
+@pytest.mark.slow
 def test_metrics_come_back_from_git_or_where_they_are_not_committed_from_the_run_cache(workspace: Workspace) -> None:
     """The stage runs with other costs without a commit, then refuses a missing horizon twice."""
     committed = standing(workspace)
@@ -301,6 +322,7 @@ def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_
     assert workspace.bytes_of("metrics", "plots") == before
 
 
+@pytest.mark.slow
 def test_baselines_of_a_choice_of_the_stocks_are_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
     """A baseline on selected stocks, or without delisted ones (survivorship bias), is no fair comparison."""
     path = workspace.folder / "data/baselines.parquet"

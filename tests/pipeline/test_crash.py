@@ -160,6 +160,7 @@ def test_killed_while_states_are_saved_it_goes_on_from_the_newest(
     assert 0 < steps[0] < steps[1]
 
 
+@pytest.mark.slow
 def test_killed_before_each_file_that_a_phase_delivers_it_delivers_them_all(
     stages: Stages, folder: Path, as_undisturbed: Check, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_killed_before_each_file_that_a_phase_delivers_it_delivers_them_all(
     as_undisturbed(folder)
 
 
+@pytest.mark.slow
 def test_a_newest_state_cut_off_by_a_power_failure_costs_a_step_and_no_byte(
     stages: Stages, folder: Path, as_undisturbed: Check
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_newest_state_cut_off_by_a_power_failure_costs_a_step_and_no_byte(
     as_undisturbed(folder)
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_starts_anew_and_ends_as_if_nothing_had_been_saved(
     stages: Stages, folder: Path, as_undisturbed: Check, tmp_path: Path
 ) -> None:
@@ -220,6 +223,7 @@ def test_a_changed_parameter_starts_anew_and_ends_as_if_nothing_had_been_saved(
     as_undisturbed(folder)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_in_one_line_and_the_next_run_goes_on(
     stages: Stages, folder: Path, as_undisturbed: Check
 ) -> None:

@@ -131,6 +131,7 @@ def test_good_and_bad_releases_are_rehearsed_each_to_its_end(releases: Releases,
     assert list(releases.temporary.glob("gogooku3-*")) == []
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_be_built_is_named_and_the_rest_is_tried(releases: Releases) -> None:
     workspace = releases.workspace
     (workspace.folder / "requirements.lock").write_text("no-such-library-anywhere==9.9\n")

@@ -97,6 +97,7 @@ def follow(chosen: list[Block], start: Path, environment: dict[str, str]) -> Non
         assert "Traceback" not in done.stderr, where
 
 
+@pytest.mark.slow
 def test_the_playbook_works(workspace: Any, environment: dict[str, str]) -> None:
     chosen = [block for block in blocks() if not block.slow]
     assert len(chosen) > 10

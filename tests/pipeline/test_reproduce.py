@@ -20,6 +20,7 @@ def tagged(workspace: Workspace, tmp_path: Path) -> Workspace:
     return workspace
 
 
+@pytest.mark.slow
 def test_a_released_run_is_trained_again_to_the_same_bytes(tagged: Workspace, tmp_path: Path) -> None:
     tagged.run("gogooku3", "promote", "demo")
     done = tagged.run("gogooku3", *AGAIN, "--to", str(tmp_path / "again"))

@@ -152,13 +152,19 @@ def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_p
     ("change", "reruns"),
     [
         ({"train.phases.finetune.learning_rate": "1e-4"}, ["train@finetune", "report", "package"]),
-        ({"train.phases.gat.epochs": "2"}, ["train@gat", "report", "package"]),
-        ({"model.graph.heads": "4"}, ["train@gat", "train@finetune", "report", "package"]),
-        ({"model.adaptive_norm.components": "1"}, ["train@adaptive_norm", "report", "package"]),
+        pytest.param({"train.phases.gat.epochs": "2"}, ["train@gat", "report", "package"], marks=pytest.mark.slow),
+        pytest.param(
+            {"model.graph.heads": "4"}, ["train@gat", "train@finetune", "report", "package"], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"model.adaptive_norm.components": "1"},
+            ["train@adaptive_norm", "report", "package"],
+            marks=pytest.mark.slow,
+        ),
         ({"evaluation.portfolio.cost_bps": "12.5"}, ["evaluate", "report", "package"]),
-        ({"baselines.ridge.penalty": "0.2"}, ["baselines", "report", "package"]),
-        ({"dataset.clip": "4.0"}, ["dataset", "report", "package"]),
-        ({"train.start_from": "tier1@v1.0.0"}, ["parent", "report", "package"]),
+        pytest.param({"baselines.ridge.penalty": "0.2"}, ["baselines", "report", "package"], marks=pytest.mark.slow),
+        pytest.param({"dataset.clip": "4.0"}, ["dataset", "report", "package"], marks=pytest.mark.slow),
+        pytest.param({"train.start_from": "tier1@v1.0.0"}, ["parent", "report", "package"], marks=pytest.mark.slow),
         ({"tier": "demo"}, []),
     ],
 )
@@ -188,29 +194,32 @@ def test_a_changed_finetune_reruns_that_phase_and_what_follows(workspace: Worksp
     assert set(ran[2:]) == {"attribution", "report", "package"}
 
 
+UNHASHED = [
+    *("src/gogooku3/cli/predict.py", "src/gogooku3/recovery/__init__.py", "src/gogooku3/config/train.py", "README.md"),
+    *("src/gogooku3/export.py", "src/gogooku3/download/api.py", "src/gogooku3/cli/feature_reference.py"),
+]
+
+
 @pytest.mark.parametrize(
     ("touched", "reruns"),
     [
-        ("src/gogooku3/cli/predict.py", []),
-        ("src/gogooku3/recovery/__init__.py", []),
-        ("src/gogooku3/config/train.py", []),
-        ("README.md", []),
-        ("src/gogooku3/package/card.py", ["package"]),
-        ("src/gogooku3/quality/page.html.j2", ["quality"]),
-        ("src/gogooku3/pages/style.css", ["quality", "report"]),
-        ("src/gogooku3/report/curves.py", ["report"]),
-        ("src/gogooku3/evaluation/portfolio.py", ["evaluate"]),
-        ("src/gogooku3/baselines/trees.py", ["baselines"]),
-        ("src/gogooku3/export.py", []),
-        ("src/gogooku3/download/api.py", []),
-        ("src/gogooku3/cli/feature_reference.py", []),
-        ("src/gogooku3/sources/jquants/convert.py", ["quotes"]),
-        ("src/gogooku3/features/families/returns.py", ["dataset"]),
+        (UNHASHED, []),
+        (["src/gogooku3/evaluation/portfolio.py"], ["evaluate"]),
+        pytest.param(["src/gogooku3/package/card.py"], ["package"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/quality/page.html.j2"], ["quality"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/pages/style.css"], ["quality", "report"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/report/curves.py"], ["report"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/baselines/trees.py"], ["baselines"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/sources/jquants/convert.py"], ["quotes"], marks=pytest.mark.slow),
+        pytest.param(["src/gogooku3/features/families/returns.py"], ["dataset"], marks=pytest.mark.slow),
     ],
 )
-def test_touched_code_reruns_the_stages_that_use_it(workspace: Workspace, touched: str, reruns: list[str]) -> None:
-    path = workspace.folder / touched
-    path.write_text(path.read_text() + "\n# touched\n")
+def test_touched_code_reruns_the_stages_that_use_it(
+    workspace: Workspace, touched: list[str], reruns: list[str]
+) -> None:
+    for name in touched:
+        path = workspace.folder / name
+        path.write_text(path.read_text() + "\n# touched\n")
     assert workspace.planned() == reruns
 
 

@@ -114,6 +114,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone
     assert clone.of_folder() == (hashlib.md5(ran.encode()).hexdigest(), "before")
 
 
+@pytest.mark.slow
 def test_of_two_clones_each_runs_its_own_under_its_own_hash(clone: Clone, tmp_path: Path) -> None:
     """And reuses nothing from the other's run, with one cache and one environment for both."""
     second = Clone(clone.copy(tmp_path / "second").folder, clone._installed)
@@ -126,6 +127,7 @@ def test_of_two_clones_each_runs_its_own_under_its_own_hash(clone: Clone, tmp_pa
         assert "up to date" in each.run("dvc", "status", "quotes").stdout
 
 
+@pytest.mark.slow
 def test_a_worktree_runs_its_own(clone: Clone, tmp_path: Path) -> None:
     clone.mark("the main tree")
     clone.commit("Marked")
@@ -137,13 +139,15 @@ def test_a_worktree_runs_its_own(clone: Clone, tmp_path: Path) -> None:
     assert tree.of_folder() == (source, "the other tree")
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_temporary_folder_runs_the_source_that_it_took_there(clone: Clone) -> None:
     source = clone.mark("of the working tree")
     clone.run(*EXPERIMENT, "--temp", "--name", "aside", "quotes")
     assert clone.of_experiment("aside") == (source, "of the working tree")
 
 
-@pytest.mark.parametrize("start", ["exp run --run-all", pytest.param("queue start", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["exp run --run-all", "queue start"])
 def test_a_queued_experiment_runs_the_source_that_it_was_queued_with(start: str, clone: Clone) -> None:
     queued = clone.mark("when it was queued")
     clone.run(*EXPERIMENT, "--queue", "--name", "queued", "quotes")

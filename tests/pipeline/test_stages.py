@@ -147,6 +147,7 @@ def test_every_stage_says_what_it_does(stage: str) -> None:
     assert STAGES[stage].get("do", STAGES[stage])["desc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("library", "stale"), [("requests", False), ("torch", True)])
 def test_another_version_of_a_library_makes_stages_stale_that_compute_with_it(
     library: str, stale: bool, small_run: Workspace, tmp_path: Path

@@ -161,6 +161,7 @@ def test_the_tag_records_from_which_release_the_model_was_trained(
     assert re.findall(r"from +(\S+)", CliRunner().invoke(tiers_command).stdout) == [TAG]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

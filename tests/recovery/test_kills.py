@@ -21,11 +21,9 @@ from gogooku3.recovery.audit import audit
 
 MOMENTS = 20
 """Equal parts of a command's time; it is killed at a random moment of one of them."""
-SEEN_EVERY_TIME = (12,)
 
-at_every_moment = pytest.mark.parametrize(
-    "moment", [m if m in SEEN_EVERY_TIME else pytest.param(m, marks=pytest.mark.slow) for m in range(MOMENTS)]
-)
+pytestmark = pytest.mark.slow
+at_every_moment = pytest.mark.parametrize("moment", range(MOMENTS))
 
 _took: dict[str, float] = {}
 

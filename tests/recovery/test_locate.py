@@ -85,12 +85,12 @@ SCENES: dict[str, tuple[Callable[[Toy, Bucket, str, list[str]], object], str]] =
     ("scene", "path"),
     [
         ("lost here", PARTS),
-        ("altered here", MODEL),
-        ("altered here", PARTS),
+        pytest.param("altered here", MODEL, marks=pytest.mark.slow),
+        pytest.param("altered here", PARTS, marks=pytest.mark.slow),
         ("lost here and in the cache", MODEL),
-        ("lost here and in the cache", PARTS),
-        ("lost here and in the cache", FIRST),
-        ("lost here, altered in the cache", MODEL),
+        pytest.param("lost here and in the cache", PARTS, marks=pytest.mark.slow),
+        pytest.param("lost here and in the cache", FIRST, marks=pytest.mark.slow),
+        pytest.param("lost here, altered in the cache", MODEL, marks=pytest.mark.slow),
         ("lost here, altered in the cache", PARTS),
     ],
 )
@@ -234,6 +234,7 @@ def test_a_lost_listing_hides_the_hash_of_its_files(locate: Locate, pushed: Toy,
     assert locate(PARTS).exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["missing", "altered"])
 @pytest.mark.parametrize("path", [MODEL, PARTS])
 def test_the_only_copy_is_backed_up(locate: Locate, pushed: Toy, bucket: Bucket, path: str, kind: str) -> None:

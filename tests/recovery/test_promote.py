@@ -77,6 +77,7 @@ def test_the_tag_records_the_gain_with_its_interval_and_the_trials_that_it_was_c
     assert 0 < gain.low < gain.value < gain.high < 0.02
 
 
+@pytest.mark.slow
 def test_a_gain_within_noise_moves_the_stage_and_is_reported_as_such(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(2, 0.0501)
@@ -129,6 +130,7 @@ def test_the_tag_records_python_and_the_c_library(lab: Any) -> None:
     assert f"released with: Python {platform.python_version()}, " in message(record)
 
 
+@pytest.mark.slow
 def test_the_tag_records_how_many_test_results_were_seen(lab: Any) -> None:
     assert promote(lab.folder, "tier1").record.test_readings == Readings(model=1, tier=1)
     lab.train(2, 0.06)
@@ -413,6 +415,7 @@ def hook(lab: Any, victim: str) -> None:
     script.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_killed_while_git_makes_the_tags_it_leaves_both(lab: Any) -> None:
     hook(lab, "$(cat .git/victim)")
     with start(lab) as process:

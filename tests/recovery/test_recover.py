@@ -98,6 +98,7 @@ def test_the_dataset_is_fetched_on_request(delivery: Delivery) -> None:
     assert (checks["dataset"], checks["lock"], checks["golden"]) == ("passed", "passed", "passed")
 
 
+@pytest.mark.slow
 def test_fetched_objects_are_not_fetched_again(delivery: Delivery) -> None:
     first = delivery.recover()
     (delivery.back / "models/package/README.md").unlink()
@@ -116,6 +117,7 @@ def test_a_damaged_object_is_named_and_never_checked_out(delivery: Delivery, pat
     assert hashes(delivery.back / "models/package") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["models/package/model.safetensors", "data/dataset"])
 def test_a_lost_object_is_found_in_a_colleagues_cache(delivery: Delivery, path: str) -> None:
     spoil(delivery.stored(path), "missing")
@@ -142,6 +144,7 @@ def test_a_lost_object_is_found_in_another_remote(delivery: Delivery) -> None:
     assert delivery.recover()["fetched"]["brought"][str(mirror)] == 1
 
 
+@pytest.mark.slow
 def test_without_its_bucket_a_model_comes_from_elsewhere_or_the_bucket_is_named(delivery: Delivery) -> None:
     delivery.lab.bucket.rename(delivery.place / "moved")
     assert f"`{delivery.lab.bucket}` does not exist" in delivery.refused("tier1", code=7)
@@ -179,6 +182,7 @@ def test_a_folder_with_something_else_in_it_stays_as_it_is(delivery: Delivery) -
     assert [path.name for path in delivery.back.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_a_changed_clone_stays_as_it_is(delivery: Delivery) -> None:
     delivery.recover()
     (delivery.back / "params.yaml").write_text("mine")
@@ -212,6 +216,7 @@ def test_an_unwritable_folder_is_one_line(delivery: Delivery) -> None:
     assert "file` cannot be used" in done.stderr or "file/.back.partial` cannot be used" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_next_commands_work_for_a_folder_with_a_blank(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "my model/")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout

@@ -104,6 +104,7 @@ def test_the_exact_domain_is_checked_by_the_release_s_source_or_by_ours_without_
     assert release.reproduce()["domain"]["found"] == "by the release"
 
 
+@pytest.mark.slow
 def test_a_stage_that_is_only_in_the_lock_file_is_ignored(release: Release) -> None:
     """DVC keeps it there, such as the folds of an earlier walk-forward."""
     file = release.lab.folder / "dvc.lock"
@@ -134,6 +135,7 @@ def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: 
     assert difference["first"] == {"where": {"line": 1}, "recorded": recorded, "here": here, "extent": ""}
 
 
+@pytest.mark.slow
 def test_outputs_in_git_are_compared_with_the_commit(release: Release) -> None:
     release.change_pipeline(
         "metrics", cmd="cp -r made/metrics ./ && printf '{\"a\": %s}' $(date +1%N) > metrics/test.json"
@@ -148,6 +150,7 @@ def test_outputs_in_git_are_compared_with_the_commit(release: Release) -> None:
     assert "first divergence: metrics" in done.stdout
 
 
+@pytest.mark.slow
 def test_recorded_files_that_no_source_has_are_named(release: Release) -> None:
     release.change_pipeline("quotes", cmd="mkdir -p data/quotes && date +%N > data/quotes/bars.txt")
     release.lab.reproduce()
@@ -169,6 +172,7 @@ def test_a_release_is_reproduced_after_all_its_objects_are_lost(release: Release
     assert again == {output.path: output.md5 for output in lock.outputs(release.lab.folder, None)}
 
 
+@pytest.mark.slow
 def test_a_stage_with_a_missing_input_uses_recorded_outputs_and_is_not_called_reproduced(
     release: Release, tmp_path: Path
 ) -> None:
@@ -207,6 +211,7 @@ def test_other_libraries_are_named_and_refused_before_any_work(release: Release)
     assert list(release.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_ends_in_one_message_and_its_folder_is_kept(release: Release) -> None:
     release.change_pipeline(LAST_PHASE, cmd="echo no device here >&2; false")
     release.lab.commit("A stage that fails")
@@ -217,6 +222,7 @@ def test_a_stage_that_fails_ends_in_one_message_and_its_folder_is_kept(release: 
     assert str(next(release.temporary.glob("gogooku3-reproduce-*")) / "clone") in done.stderr
 
 
+@pytest.mark.slow
 def test_from_elsewhere_the_repository_is_named(release: Release, tmp_path: Path) -> None:
     release.tag_by_hand()
     elsewhere = tmp_path / "elsewhere"

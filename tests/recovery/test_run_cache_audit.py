@@ -85,6 +85,7 @@ def test_two_machines_with_a_shared_run_cache_conflict_and_the_hint_resolves_it(
     assert audited(unstable).passed
 
 
+@pytest.mark.slow
 def test_dvc_restores_the_first_of_the_runs(unstable, tmp_path):
     other_machine(unstable, tmp_path / "clone")
     unstable.run("dvc", "pull", "--quiet", "--run-cache", check=False)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from gogooku3.recovery.verify import _RULES
 
 from .conftest import Delivery
@@ -20,6 +22,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_legacy_options_in_the_environment_are_named_and_ignored(delivery: Delivery) -> None:
     knobs = {"SHARPE_WEIGHT": "0.123", "HIDDEN_SIZE": "256", "USE_RANKIC": "1"}
     without, with_knobs = (run(str(delivery.package), "--json", **given) for given in ({}, knobs))

@@ -135,6 +135,7 @@ def test_what_cannot_be_checked_hides_no_other_check(clone: Toy) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_clone_of_another_source_than_runs_is_told_which_and_how_to_install_its_own(clone: Toy) -> None:
     own = clone.folder / "src/gogooku3"
     shutil.copytree(ROOT / "src/gogooku3", own)

@@ -55,6 +55,7 @@ def test_dvc_pushes_and_pulls(sender, proxy, bucket, pushed_objects, tmp_path, f
     assert proxy.befallen > befallen > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
