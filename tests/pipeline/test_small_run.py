@@ -116,7 +116,7 @@ def test_predict_gives_the_scores_of_the_evaluation_for_any_range(small_run: Wor
     said = small_run.run(
         "gogooku3", "predict", "--output", str(tmp_path / "p.parquet"), "--from", "2022-10-14", "--to", "2022-11-02"
     ).stdout
-    assert "golden predictions: equal to the bit" in said
+    assert "golden predictions: bitwise identical" in said
     found = pl.read_parquet(tmp_path / "p.parquet")
     assert found.columns == ["Date", "Code", "score_1", "score_5", "score_10", "score_20"]
     day = pl.col("Date")

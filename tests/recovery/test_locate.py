@@ -177,7 +177,7 @@ def test_an_output_without_a_copy_ends_with_1_and_is_made_again(
     lose_tree(pushed, MODEL)
     done = locate(MODEL)
     assert done.exit_code == 1
-    command = done.stdout.splitlines()[-1].removeprefix("nowhere whole: ")
+    command = done.stdout.splitlines()[-1].removeprefix("no intact copy: ")
     assert command.endswith("dvc repro model")
     pushed.run("bash", "-c", command)
     assert pushed.outputs() == before

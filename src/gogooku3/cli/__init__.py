@@ -62,7 +62,7 @@ class _Group(LazyGroup):
         except UserError as error:
             user_error = error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever reads what is printed has seen enough: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader closed the pipe: click exits silently
                 raise
             user_error = filesystem_error(error)
         click.echo(f"error: {user_error}", err=True)

@@ -96,7 +96,7 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     written to `data/.dataset.partial`, and finished ones are kept. Several processes, or several machines whose
     `data/.dataset.partial` is then copied here (`rsync -a --update`: the newer record of a month counts), can build
     shares at the same time. `dvc repro dataset` then builds what is missing and assembles the dataset, with the same
-    bytes whoever built them.
+    bytes on every machine.
 
     \b
     Examples:

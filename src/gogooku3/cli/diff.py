@@ -74,9 +74,11 @@ def _tables(found: Diff, old: str, new: str) -> list[Table]:
                 table.add_row(Text(change.name, style="bold"), _cell(change.old, "red"), _cell(change.new, "green"))
             tables.append(table)
     if found.code:
-        table = _titled("Code", "room", "files", "lines added", "lines removed")
-        for room in found.code:
-            table.add_row(room.room, str(room.files), f"[green]+{room.added}[/green]", f"[red]-{room.removed}[/red]")
+        table = _titled("Code", "package", "files", "lines added", "lines removed")
+        for change in found.code:
+            table.add_row(
+                change.room, str(change.files), f"[green]+{change.added}[/green]", f"[red]-{change.removed}[/red]"
+            )
         tables.append(table)
     if found.metrics:
         tables.append(_metrics(found.metrics, old, new))

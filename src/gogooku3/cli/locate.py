@@ -79,6 +79,6 @@ def _print(found: Located) -> None:
     console.print(places)
     click.echo(f"recorded by: {', '.join(dict.fromkeys((found.recorded_by, *found.tags)))}")
     if found.command:
-        click.echo(f"{'get it' if found.somewhere else 'nowhere whole'}: {found.command}")
+        click.echo(f"{'get it' if found.somewhere else 'no intact copy'}: {found.command}")
     else:
         click.echo("nothing to do: it is where it belongs")

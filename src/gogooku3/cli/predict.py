@@ -54,7 +54,7 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
     (write_parquet if output.suffix == ".parquet" else write_csv)(predictions.frame, output)
     click.echo(f"{len(predictions.frame):,} scores written to {output}")
     if predictions.max_golden_difference == 0:
-        click.echo("golden predictions: equal to the bit")
+        click.echo("golden predictions: bitwise identical")
     else:
         click.echo(
             f"golden predictions: differ by up to {predictions.max_golden_difference:.3g};"

@@ -85,7 +85,7 @@ def _print(found: Reproduction) -> None:
     console.print(table)
     for stage in found.stages:
         if stage.absent:
-            click.echo(f"not reproduced: {stage.stage}, for {', '.join(stage.absent)} is not here as it was")
+            click.echo(f"not reproduced: {stage.stage}, for {', '.join(stage.absent)} is missing here or has changed")
     if found.domain.outcome != "passed":
         click.echo(f"equal bits are not promised here: {found.domain.found}")
     if found.first is None:

@@ -1,4 +1,4 @@
-"""The market as matrices of OHLCV values: one row per session, one column per stock, NaN without a bar."""
+"""OHLCV bars as matrices, adjusted for corporate actions (splits): sessions × stocks, NaN without a bar."""
 
 from __future__ import annotations
 
