@@ -61,6 +61,7 @@ def test_intervals_cover_zero_nineteen_times_in_twenty(tables, path):
     assert abs(covered / SEEDS - 0.95) < 3 * math.sqrt(0.95 * 0.05 / SEEDS)
 
 
+@pytest.mark.slow
 def test_half_of_the_stocks_are_hit_and_one_seed_in_twenty_seems_skilled(tables):
     assert abs(np.mean([table["hit_rate"] for table in tables]) - 0.5) < 0.005
     seems = np.mean([table["sharpe"]["probabilistic"] > 0.95 for table in tables])

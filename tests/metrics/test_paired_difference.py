@@ -66,6 +66,7 @@ def test_a_track_compared_with_itself_differs_by_nothing():
         assert estimate == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("horizon", [1, 20])
 def test_intervals_of_differences_of_noise_cover_zero_nineteen_times_in_twenty(horizon):
     trials, covered = 600, {"sharpe": 0, "rank_ic": 0}

@@ -42,7 +42,9 @@ def measured(*arguments: str, before: tuple[str, ...] = (), **variables: str) ->
     return row
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "4"])
+@pytest.mark.parametrize(
+    "threads", ["2", pytest.param("1", marks=pytest.mark.slow), pytest.param("4", marks=pytest.mark.slow)]
+)
 def test_the_probe_of_this_machine_matches_the_known_one(threads: str) -> None:
     """Fails on a machine outside the domain, and after a change of network or libraries: see `gogooku3.model.probe`."""
     rows = json.loads((ROOT / "src/gogooku3/known_probes.json").read_text())

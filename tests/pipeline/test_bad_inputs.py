@@ -173,6 +173,7 @@ def test_a_bad_file_is_refused_and_the_last_quotes_come_back(
     assert changed(workspace, before) == set()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_is_refused_by_dvc(workspace: Workspace) -> None:
     before = standing(workspace)
     done = workspace.experiment(FROM_FILE | {"quotes.inputs.bars": BARS}, check=False)
@@ -211,6 +212,7 @@ def test_a_history_too_short_for_lookback_horizons_and_splits_is_refused_by_the_
     assert workspace.planned() == []
 
 
+@pytest.mark.slow
 def test_splits_too_short_for_the_history_are_refused_and_the_last_dataset_comes_back(workspace: Workspace) -> None:
     """The hint works even after the same run failed twice."""
     before = standing(workspace)

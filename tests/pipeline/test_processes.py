@@ -131,6 +131,7 @@ def the_error(said: str) -> str:
     return "\n".join(lines[start:])
 
 
+@pytest.mark.slow
 def test_two_processes_of_which_one_is_killed_go_on_and_make_the_bytes_of_one(
     place: Make, alone: dict[str, bytes]
 ) -> None:

@@ -139,6 +139,7 @@ def test_predict_refuses_an_altered_package_and_writes_nothing(workspace: Worksp
     assert not (tmp_path / "p.csv").exists()
 
 
+@pytest.mark.slow
 def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_path: Path) -> None:
     workspace.compose(SMALL | {"dataset.features": "extended"})
     workspace.run("python", "src/gogooku3", "stages", "dataset")

@@ -177,6 +177,7 @@ def test_a_damaged_run_is_named_with_the_command_that_removes_it(run, pushed):
     assert done.stdout.endswith(" recorded, of them 1 damaged\n")
 
 
+@pytest.mark.slow
 def test_an_unreachable_bucket_is_one_message_in_under_30_seconds(toy):
     toy.local("core", remote="gone")
     toy.local(

@@ -127,6 +127,7 @@ def test_a_lost_object_is_found_in_a_colleagues_cache(delivery: Delivery, path: 
     assert hashes(delivery.back / "data") == hashes(delivery.lab.folder / "data")
 
 
+@pytest.mark.slow
 def test_a_lost_object_is_found_in_an_archive(delivery: Delivery) -> None:
     archive = delivery.place / "kept.tar"
     delivery.lab.run("gogooku3", "archive", "create", "tier1", "--output", str(archive))
@@ -135,6 +136,7 @@ def test_a_lost_object_is_found_in_an_archive(delivery: Delivery) -> None:
     assert (found["good"], found["fetched"]["brought"][str(archive)]) == (True, 1)
 
 
+@pytest.mark.slow
 def test_a_lost_object_is_found_in_another_remote(delivery: Delivery) -> None:
     mirror = delivery.place / "mirror"
     shutil.copytree(delivery.lab.bucket, mirror)

@@ -249,6 +249,7 @@ create(Path("."), "tier1", Path(sys.argv[1]), progress=lambda *step: print(*step
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_file_and_the_next_run_completes(
     released: Any, archived: Path, tmp_path: Path
 ) -> None:

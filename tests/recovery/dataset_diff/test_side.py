@@ -150,7 +150,7 @@ def test_a_revision_without_a_dataset_is_refused(clone: Clone) -> None:
 
 
 def test_a_name_that_is_neither_a_folder_nor_a_revision_is_refused(clone: Clone, tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="`data/nowhere` is neither a folder nor a revision: `data/nowhere` names no"):
+    with pytest.raises(GitError, match="`data/nowhere` is neither a folder nor a revision: `data/nowhere` is not"):
         clone.diff("data/nowhere")
     made = Made.of().write(tmp_path / "a")
     with pytest.raises(GitError, match=r"`b` is neither a folder nor a revision(?s:.)*not in a Git working tree"):

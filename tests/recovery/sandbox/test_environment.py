@@ -66,6 +66,7 @@ def test_an_invalid_or_missing_lock_file_is_refused(project: Path) -> None:
         differing(project)
 
 
+@pytest.mark.slow
 def test_an_environment_has_the_locked_libraries_and_the_project_and_nothing_else(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
