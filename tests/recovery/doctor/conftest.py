@@ -1,4 +1,4 @@
-"""A clone that is fit for work; each thing that can be missing is taken away in turn."""
+"""A clone that passes all checks; the tests break one thing at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = "hunter2"
 
 @pytest.fixture
 def clone(toy: Toy) -> Toy:
-    """The toy repository with what a clone of the project has; its libraries are those that are installed here."""
+    """The toy repository with the files of a clone of the project; its lock file pins the installed versions."""
     shutil.copyfile(ROOT / "params.yaml", toy.folder / "params.yaml")
     (toy.folder / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.11"\n')
     (toy.folder / "requirements.lock").write_text(f"dvc=={version('dvc')}\ntorch=={version('torch').split('+')[0]}\n")
@@ -24,6 +24,6 @@ def clone(toy: Toy) -> Toy:
 
 
 def remote(toy: Toy, **settings: str) -> None:
-    """Points the default remote elsewhere."""
+    """Replaces the settings of the default remote."""
     (toy.folder / ".dvc/config.local").unlink()
     toy.local("'remote \"store\"'", **settings)

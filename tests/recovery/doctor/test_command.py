@@ -1,4 +1,4 @@
-"""`gogooku3 doctor` as it is typed."""
+"""The command `gogooku3 doctor`: tasks, exit codes, output."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def doctor(toy: Toy, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Replaces all checks: those that are named fail, the others pass."""
-    outcomes = {name: Finding("failed", "nobody there", "go there") for name in names}
+    """Replaces all checks: the named ones fail, the others pass."""
+    outcomes = {name: Finding("failed", "broken", "repair it") for name in names}
     checks = {
         name: ((lambda _root, name=name: outcomes.get(name, Finding("passed", "well"))), tasks)
         for name, (_, tasks) in examination._CHECKS.items()
@@ -41,7 +41,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(examination, "reachable", checks["remote"][0])
 
 
-def test_a_sound_clone_is_fit_and_old_knobs_are_named_as_ignored(clone: Toy) -> None:
+def test_an_intact_clone_is_fit_and_old_environment_variables_are_reported_as_ignored(clone: Toy) -> None:
     done = doctor(clone, SHARPE_WEIGHT=SECRET)
     report = json.loads(done.stdout)
     checks = {check["name"]: check for check in report["checks"]}
@@ -55,7 +55,7 @@ def test_a_sound_clone_is_fit_and_old_knobs_are_named_as_ignored(clone: Toy) -> 
     assert SECRET not in done.stdout
 
 
-def test_a_dead_bucket_is_one_line_and_no_obstacle_to_training(clone: Toy) -> None:
+def test_an_unreachable_bucket_is_reported_in_one_line_and_does_not_block_training(clone: Toy) -> None:
     remote(clone, url="gs://gone/store", endpointurl="http://127.0.0.1:9", allow_anonymous_login="true")
     started = time.monotonic()
     done = doctor(clone)
@@ -83,7 +83,7 @@ def test_a_dead_bucket_is_one_line_and_no_obstacle_to_training(clone: Toy) -> No
         ("leftovers", []),
     ],
 )
-def test_a_failed_check_is_an_obstacle_to_the_tasks_that_need_it(
+def test_a_failed_check_blocks_the_tasks_that_need_it(
     clone: Toy, monkeypatch: pytest.MonkeyPatch, name: str, unfit: list[str]
 ) -> None:
     failing(monkeypatch, name)
@@ -92,7 +92,7 @@ def test_a_failed_check_is_an_obstacle_to_the_tasks_that_need_it(
     assert {check.name for each in found.fitness for check in each.failed} == ({name} if unfit else set())
 
 
-def test_the_playbook_names_the_checks_that_each_task_needs() -> None:
+def test_the_playbook_lists_the_checks_that_each_task_needs() -> None:
     text = (ROOT / "docs/playbook.md").read_text(encoding="utf-8")
     rows = {task: re.search(rf"^\| {task} \| .* \| (.*) \|$", text, re.MULTILINE) for task in TASKS}
     needed = {task: {name for name, (_, tasks) in examination._CHECKS.items() if task in tasks} for task in TASKS}
@@ -103,7 +103,7 @@ def test_the_playbook_names_the_checks_that_each_task_needs() -> None:
     ("tasks", "code"),
     [((), 0), (("train",), 0), (("release",), 1), (("predict", "recover"), 1), (("train", "predict"), 0)],
 )
-def test_the_tasks_that_are_asked_for_decide_the_exit_code(
+def test_the_selected_tasks_determine_the_exit_code(
     clone: Toy, monkeypatch: pytest.MonkeyPatch, tasks: tuple[str, ...], code: int
 ) -> None:
     failing(monkeypatch, "remote")
@@ -114,14 +114,14 @@ def test_the_tasks_that_are_asked_for_decide_the_exit_code(
     assert done.output.splitlines()[-4:] == [
         "fit to train:   yes",
         "fit to predict: yes",
-        "fit to release: no (remote: nobody there)",
-        "fit to recover: no (remote: nobody there)",
+        "fit to release: no (remote: broken)",
+        "fit to recover: no (remote: broken)",
     ]
     report = json.loads(CliRunner().invoke(main, ["doctor", "--json", *options]).output)
     assert report["good"] == (code == 0)
 
 
-def test_what_cannot_be_checked_hides_no_other_check(clone: Toy) -> None:
+def test_a_check_that_raises_does_not_hide_other_checks(clone: Toy) -> None:
     (clone.folder / "pyproject.toml").unlink()
     (clone.folder / "params.yaml").write_text("{")
     done = doctor(clone)
@@ -136,7 +136,7 @@ def test_what_cannot_be_checked_hides_no_other_check(clone: Toy) -> None:
 
 
 @pytest.mark.slow
-def test_a_clone_of_another_source_than_runs_is_told_which_and_how_to_install_its_own(clone: Toy) -> None:
+def test_an_installed_source_that_differs_from_the_clone_is_reported_with_the_install_command(clone: Toy) -> None:
     own = clone.folder / "src/gogooku3"
     shutil.copytree(ROOT / "src/gogooku3", own)
 
@@ -145,15 +145,15 @@ def test_a_clone_of_another_source_than_runs_is_told_which_and_how_to_install_it
         return next(check for check in checks if check["name"] == "source")
 
     found = check()
-    assert (found["outcome"], found["found"]) == ("passed", f"`{ROOT / 'src'}` runs, with the files of this clone's")
+    assert (found["outcome"], found["found"]) == ("passed", f"`{ROOT / 'src'}` runs, identical to this clone's source")
     (own / "errors.py").write_text("raise SystemExit('the source of the clone was run')\n")
     found = check()
     assert found["outcome"] == "failed"
-    assert found["found"] == f"`{ROOT / 'src'}` runs, and differs from this clone's in gogooku3/errors.py"
+    assert found["found"] == f"`{ROOT / 'src'}` runs, and differs from this clone's source in gogooku3/errors.py"
     assert found["hint"] == f"`pip install --no-deps -e {clone.folder}`"
 
 
-def test_outside_a_clone_it_says_so(tmp_path: Path) -> None:
+def test_outside_a_clone_it_exits_with_a_git_error(tmp_path: Path) -> None:
     done = doctor(Toy(tmp_path))
     assert (done.returncode, done.stdout) == (8, "")
     assert "hint: " in done.stderr

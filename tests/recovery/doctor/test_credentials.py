@@ -1,4 +1,4 @@
-"""Credentials: which are used, and none in Git."""
+"""Checks of credentials: the type in use, and no secrets in Git."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .conftest import SECRET, remote
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without any credentials; returns it."""
+def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home folder without credentials."""
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -24,12 +24,12 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def test_credentials_are_named_by_kind_and_never_shown(
-    clone: Toy, alone: Path, monkeypatch: pytest.MonkeyPatch
+def test_credentials_are_reported_by_type_and_never_shown(
+    clone: Toy, empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = {"type": "service_account", "private_key": SECRET}
-    files = {name: alone / f"{name}.json" for name in ("configured", "variable")}
-    files["default"] = alone / ".config/gcloud/application_default_credentials.json"
+    files = {name: empty_home / f"{name}.json" for name in ("configured", "variable")}
+    files["default"] = empty_home / ".config/gcloud/application_default_credentials.json"
     for file in files.values():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(key))
@@ -37,17 +37,17 @@ def test_credentials_are_named_by_kind_and_never_shown(
 
     remote(clone, url="gs://bucket/store", allow_anonymous_login="true")
     found.append(credentials(clone.folder))
-    assert found[-1].found == "anonymous, as `.dvc/config.local` says"
+    assert found[-1].found == "anonymous, set in `.dvc/config.local`"
     remote(clone, url="gs://bucket/store", credentialpath=str(files["configured"]))
     found.append(credentials(clone.folder))
-    assert found[-1].found == f"service account: `{files['configured']}`, named in `.dvc/config.local`"
+    assert found[-1].found == f"service account: `{files['configured']}`, set in `.dvc/config.local`"
     remote(clone, url="gs://bucket/store")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(files["variable"]))
     found.append(credentials(clone.folder))
-    assert found[-1].found.endswith("named in GOOGLE_APPLICATION_CREDENTIALS")
+    assert found[-1].found.endswith("set in GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     found.append(credentials(clone.folder))
-    assert found[-1].found.endswith("which `gcloud auth application-default login` left")
+    assert found[-1].found.endswith("written by `gcloud auth application-default login`")
     assert [finding.outcome for finding in found] == ["passed"] * 4
     files["default"].unlink()
     assert credentials(clone.folder).found.startswith("none on this machine")
@@ -55,11 +55,9 @@ def test_credentials_are_named_by_kind_and_never_shown(
 
 
 @pytest.mark.parametrize("content", [None, "not a key", "[]"])
-def test_a_file_that_holds_no_credentials_is_found_before_it_is_used(
-    clone: Toy, alone: Path, content: str | None
-) -> None:
-    """A client takes a path that is not there for a token, and would send it out."""
-    file = alone / "key.json"
+def test_a_file_without_credentials_fails_before_it_is_used(clone: Toy, empty_home: Path, content: str | None) -> None:
+    """The client would treat a missing path as a token, and send it to the server."""
+    file = empty_home / "key.json"
     if content is not None:
         file.write_text(content)
     remote(clone, url="gs://bucket/store", credentialpath=str(file))
@@ -68,7 +66,7 @@ def test_a_file_that_holds_no_credentials_is_found_before_it_is_used(
         assert reachable(clone.folder).outcome == "skipped"
 
 
-def test_verification_must_be_on(clone: Toy) -> None:
+def test_verification_must_be_enabled(clone: Toy) -> None:
     assert verification(clone.folder).outcome == "passed"
     clone.run("dvc", "remote", "modify", "store", "verify", "false")
     finding = verification(clone.folder)

@@ -1,1 +1,1 @@
-"""What `doctor` looks at, one module per subject, and what this machine and this clone are fit for."""
+"""Health checks of `gogooku3 doctor`, one module per subject, and the tasks that this machine is fit for."""

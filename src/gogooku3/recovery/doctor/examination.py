@@ -1,5 +1,4 @@
-"""Every check of `doctor`, what each is needed for, and how they run: each stands alone, and the remote is asked while
-the others look."""
+"""All checks of `doctor`, the tasks that need each, and how they run: independently, the remote's check in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from gogooku3.recovery.doctor.tasks import TASKS, Examination, Fitness, Task
 _Check = Callable[[Path], Finding]
 
 _CHECKS: dict[str, tuple[_Check, tuple[Task, ...]]] = {
-    # name → what looks, and the tasks that cannot be done while it fails
+    # name → check function, and the tasks that a failure blocks
     "git": (git_version, ("train", "release", "recover")),
     "python": (python_version, TASKS),
     "libraries": (libraries, TASKS),
@@ -39,28 +38,30 @@ _CHECKS: dict[str, tuple[_Check, tuple[Task, ...]]] = {
 
 
 def examine(root: Path, variables: Collection[str]) -> Examination:
-    """Looks at this machine and at the clone in `root`; nothing is changed.
+    """Runs all checks of this machine and the clone in `root`; changes nothing.
 
-    `variables` are the names of environment variables, among which old knobs are named.
+    Args:
+        variables: names of the environment variables; a check lists those that only the predecessor read.
     """
-    examined = {**_CHECKS, "variables": (lambda _root: ignored(variables), ())}
+    registered = {**_CHECKS, "variables": (lambda _root: ignored(variables), ())}
     with ThreadPoolExecutor(max_workers=1) as pool:
-        answer = pool.submit(_found, reachable, root)
-        findings = {name: _found(check, root) for name, (check, _) in examined.items() if check is not reachable}
-        findings["remote"] = answer.result()
-    checks = tuple(Check(name, findings[name]) for name in examined)
+        remote_finding = pool.submit(_run_check, reachable, root)
+        findings = {name: _run_check(check, root) for name, (check, _) in registered.items() if check is not reachable}
+        findings["remote"] = remote_finding.result()
+    checks = tuple(Check(name, findings[name]) for name in registered)
     failed = [check for check in checks if check.finding.outcome == "failed"]
     return Examination(
-        checks, tuple(Fitness(task, tuple(each for each in failed if task in examined[each.name][1])) for task in TASKS)
+        checks,
+        tuple(Fitness(task, tuple(check for check in failed if task in registered[check.name][1])) for task in TASKS),
     )
 
 
-def _found(check: _Check, root: Path) -> Finding:
+def _run_check(check: _Check, root: Path) -> Finding:
     try:
         return check(root)
     except UserError as error:
         return Finding("failed", error.message, error.hint)
     except Exception as error:
-        # What a broken installation or clone makes a check raise is a finding, and hides no other.
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        return Finding("failed", f"cannot be checked: {told}", "`pip install -r requirements.lock`; `git status`")
+        # A broken installation or clone can raise any error; it must not hide the other checks' findings.
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        return Finding("failed", f"cannot be checked: {message}", "`pip install -r requirements.lock`; `git status`")

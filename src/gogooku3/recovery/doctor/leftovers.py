@@ -1,4 +1,4 @@
-"""What killed processes leave behind: locks of Git and DVC, and half-made files."""
+"""Leftovers of killed processes: stale locks of Git and DVC, and partial files."""
 
 from __future__ import annotations
 
@@ -21,54 +21,54 @@ from gogooku3.recovery.releases import git
 
 _TMP = Path(".dvc/tmp")
 _UNVISITED = frozenset({".git", ".venv", "cache"})
-"""Folders in which no stage writes."""
+"""Folders that no stage writes to; not searched."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock, and whether somebody is still behind it."""
+    """A lock file, and whether the process that took it still runs."""
 
     path: str
     age: str
     owner: str
     blocks: bool
-    """Nobody will ever release it."""
+    """Whether it is stale: no process will release it."""
 
 
 def locks(root: Path) -> Finding:
-    """No lock stands in the way whose owner has ended."""
-    found = [*_of_git(root), *_of_dvc(root), *_of_paths(root)]
-    if not found:
+    """Check: there is no stale lock."""
+    existing = [*_git_locks(root), *_dvc_locks(root), *_path_locks(root)]
+    if not existing:
         return Finding("passed", "none")
-    details = tuple(asdict(lock) | {"blocks": "yes" if lock.blocks else "no"} for lock in found)
-    told = "; ".join(f"`{lock.path}`, {lock.age} old: {lock.owner}" for lock in found)
-    dead = list(dict.fromkeys(lock.path for lock in found if lock.blocks))
-    if dead:
-        return Finding("failed", told, f"`rm {shlex.join(dead)}`", details)
-    return Finding("noted", told, "", details)
+    details = tuple(asdict(lock) | {"blocks": "yes" if lock.blocks else "no"} for lock in existing)
+    message = "; ".join(f"`{lock.path}`, {lock.age} old: {lock.owner}" for lock in existing)
+    stale = list(dict.fromkeys(lock.path for lock in existing if lock.blocks))
+    if stale:
+        return Finding("failed", message, f"`rm {shlex.join(stale)}`", details)
+    return Finding("noted", message, "", details)
 
 
 def partials(root: Path) -> Finding:
-    """Files and folders that a killed run did not finish."""
-    found = sorted(_partials(root))
-    if not found:
+    """Check: there are no partial files or folders of a killed run."""
+    partial = sorted(_partials(root))
+    if not partial:
         return Finding("passed", "none")
     return Finding(
         "noted",
-        f"left by a run that was killed, or is at work: {abbreviate(found)}",
-        "the next run of the stage goes on from what is whole in them, or removes them; to forget them, when no run is"
-        f" at work: `rm -r {shlex.join(found)}`",
-        tuple({"path": path} for path in found),
+        f"partial files of a run that was killed or still runs: {abbreviate(partial)}",
+        "the next run of the stage resumes from them or removes them; to discard them when no stage runs:"
+        f" `rm -r {shlex.join(partial)}`",
+        tuple({"path": path} for path in partial),
     )
 
 
 def _partials(root: Path) -> Iterator[str]:
-    workshop = MonthCache(root / paths.DATASET)
-    if workshop.folder.exists():  # what is beside it are records of the months that are done: they stay
-        yield workshop.folder.relative_to(root).as_posix()
+    month_cache = MonthCache(root / paths.DATASET)
+    if month_cache.folder.exists():  # the records of finished months, next to it, are not leftovers
+        yield month_cache.folder.relative_to(root).as_posix()
     for folder, folders, files in os.walk(root):
         partials = (Path(folder) / name for name in [*folders, *files] if _is_partial(name))
-        yield from (path.relative_to(root).as_posix() for path in partials if path != workshop.root)
+        yield from (path.relative_to(root).as_posix() for path in partials if path != month_cache.root)
         folders[:] = [name for name in folders if name not in _UNVISITED and not _is_partial(name)]
 
 
@@ -76,57 +76,65 @@ def _is_partial(name: str) -> bool:
     return name.startswith(".") and name.endswith(".partial")
 
 
-def _of_git(root: Path) -> list[Lock]:
-    """A lock file of Git names no owner: it is held as long as a Git works in this clone."""
-    folders = {root / git.run(root, "rev-parse", each).strip() for each in ("--git-dir", "--git-common-dir")}
+def _git_locks(root: Path) -> list[Lock]:
+    """Lock files of Git. They do not name their owner: they are stale if no Git process runs in this clone."""
+    folders = {root / git.run(root, "rev-parse", option).strip() for option in ("--git-dir", "--git-common-dir")}
     files = sorted({file for folder in folders for file in folder.rglob("*.lock") if file.is_file()})
-    owner = _at_work(root, "git") if files else None
+    owner = _running(root, "git") if files else None
     return [
-        Lock(_shown(root, file), _age(file), owner or "no Git is at work here; it was killed", owner is None)
+        Lock(_display_path(root, file), _age(file), owner or "no Git runs here; it was killed", owner is None)
         for file in files
     ]
 
 
-def _of_dvc(root: Path) -> list[Lock]:
-    """DVC locks its repository by a file that stays and that the system unlocks when its owner ends; only
-    `core.hardlink_lock` makes one whose presence is the lock, and that names no owner that could be asked."""
+def _dvc_locks(root: Path) -> list[Lock]:
+    """DVC's repository lock.
+
+    By default DVC takes a system lock (flock) on a permanent file; the system releases it when the process ends. With
+    `core.hardlink_lock` the file's existence is the lock, and the file does not name its owner.
+    """
     file = root / _TMP / "lock"
     if not file.is_file():
         return []
     content = file.read_text(encoding="utf-8", errors="replace").strip()
     if content.isdigit() or not content:
-        return [Lock(_shown(root, file), _age(file), f"DVC is at work (PID {content})", False)] if _held(file) else []
-    owner = _at_work(root, "dvc")
-    return [Lock(_shown(root, file), _age(file), owner or "no DVC is at work here; it was killed", owner is None)]
+        lock = Lock(_display_path(root, file), _age(file), f"DVC is running (PID {content})", False)
+        return [lock] if _is_locked(file) else []
+    owner = _running(root, "dvc")
+    return [Lock(_display_path(root, file), _age(file), owner or "no DVC runs here; it was killed", owner is None)]
 
 
-def _of_paths(root: Path) -> list[Lock]:
-    """DVC's list of the paths that its processes read and write: it drops those of a process that has ended, but not
-    where another has got its number since, nor where the list itself was cut off."""
+def _path_locks(root: Path) -> list[Lock]:
+    """DVC's list of the paths that its processes read and write (`rwlock`).
+
+    DVC drops the entries of a process that has ended, unless the system has reused its PID or the list is truncated.
+    """
     file = root / _TMP / "rwlock"
     if not file.is_file():
         return []
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
-        infos = [*tree.get("write", {}).values(), *(info for each in tree.get("read", {}).values() for info in each)]
+        readers = (info for infos in tree.get("read", {}).values() for info in infos)
+        infos = [*tree.get("write", {}).values(), *readers]
         owners = {(int(info["pid"]), str(info["cmd"])) for info in infos}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return [Lock(_shown(root, file), _age(file), "not whole: DVC was killed while it wrote it", True)]
-    return [Lock(_shown(root, file), _age(file), *_told(file, *owner)) for owner in sorted(owners)]
+        return [Lock(_display_path(root, file), _age(file), "truncated: DVC was killed while writing it", True)]
+    return [Lock(_display_path(root, file), _age(file), *_owner_state(file, *owner)) for owner in sorted(owners)]
 
 
-def _told(file: Path, pid: int, command: str) -> tuple[str, bool]:
+def _owner_state(file: Path, pid: int, command: str) -> tuple[str, bool]:
+    """Describes the process of an entry; True if the entry is stale."""
     try:
         started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
-        return f"PID {pid} (`{command}`) has ended; the next DVC drops the entry", False
+        return f"PID {pid} (`{command}`) has ended; the next DVC command drops the entry", False
     if started > file.stat().st_mtime:
-        return f"PID {pid} (`{command}`) has ended, and another process has its number", True
-    return f"PID {pid} (`{command}`) is at work", False
+        return f"PID {pid} (`{command}`) has ended, and another process has its PID", True
+    return f"PID {pid} (`{command}`) is running", False
 
 
-def _held(file: Path) -> bool:
-    """Whether a process holds the system's lock on a file; asked with a lock of our own that lets go at once."""
+def _is_locked(file: Path) -> bool:
+    """Whether a process has the system lock on a file; tests with a shared lock that is released immediately."""
     with file.open() as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -135,15 +143,15 @@ def _held(file: Path) -> bool:
     return False
 
 
-def _at_work(root: Path, program: str) -> str | None:
-    """The processes of a program whose current folder is in the working tree."""
+def _running(root: Path, program: str) -> str | None:
+    """The processes of a program whose working directory is in the working tree; None if there are none."""
     pids = []
     for process in psutil.process_iter(["pid", "name", "cmdline", "cwd"]):
         info = process.info
         words = {Path(word).stem for word in [info["name"] or "", *(info["cmdline"] or [])[:3]]}
         if program in words and info["cwd"] and Path(info["cwd"]).is_relative_to(root):
             pids.append(f"PID {info['pid']}")
-    return f"{program} is at work ({', '.join(pids)})" if pids else None
+    return f"{program} is running ({', '.join(pids)})" if pids else None
 
 
 def _age(file: Path) -> str:
@@ -154,5 +162,5 @@ def _age(file: Path) -> str:
     return f"{seconds:.0f} s"
 
 
-def _shown(root: Path, file: Path) -> str:
+def _display_path(root: Path, file: Path) -> str:
     return str(file.relative_to(root) if file.is_relative_to(root) else file)

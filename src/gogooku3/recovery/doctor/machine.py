@@ -1,4 +1,4 @@
-"""Room on the disk, the device that the parameters name, and whether this machine computes the bits of its domain."""
+"""Checks of free disk space, of the GPU or CPU that the parameters select, and of bitwise reproducibility (probe)."""
 
 from __future__ import annotations
 
@@ -16,73 +16,74 @@ from gogooku3.runtime import numerics
 
 
 def disk(root: Path) -> Finding:
-    """There is room for what `dvc.lock` records and is not here yet: once in the cache, once in the working tree.
+    """Check: free disk space for the missing outputs in `dvc.lock`, both in the cache and in the working tree.
 
-    DVC copies from one to the other where the file system has no reflinks.
+    DVC copies from one to the other if the file system has no reflinks.
     """
     try:
         recorded = outputs(root, None)
-    except DataError as error:  # the pipeline was edited and did not run yet
+    except DataError as error:  # the pipeline was edited and has not run since
         return Finding("skipped", error.message, error.hint)
     cache = open_cache(root)
     sizes = {output.md5: output.size or 0 for output in recorded}
-    held = cache.look_up(sizes)
-    absent = {
-        "cache": sum(size for oid, size in sizes.items() if oid not in held),
+    cached = cache.look_up(sizes)
+    missing = {
+        "cache": sum(size for oid, size in sizes.items() if oid not in cached),
         "working tree": sum(output.size or 0 for output in recorded if not (root / output.path).exists()),
     }
-    places = {"cache": _existing(Path(cache.name)), "working tree": root}
+    folders = {"cache": _nearest_existing(Path(cache.name)), "working tree": root}
     needed: dict[int, int] = {}
-    for name, place in places.items():
-        device = place.stat().st_dev
-        needed[device] = needed.get(device, 0) + absent[name]
-    told, short = [], False
-    for name, place in places.items():
-        free = shutil.disk_usage(place).free
-        short = short or free < needed[place.stat().st_dev]
-        told.append(f"{name}: {decimal(absent[name])} to come, {decimal(free)} free")
-    if short:
-        return Finding("failed", "; ".join(told), "make room, or move the cache: `dvc cache dir --local FOLDER`")
-    return Finding("passed", "; ".join(told))
+    for name, folder in folders.items():
+        device = folder.stat().st_dev
+        needed[device] = needed.get(device, 0) + missing[name]
+    lines, is_short = [], False
+    for name, folder in folders.items():
+        free = shutil.disk_usage(folder).free
+        is_short = is_short or free < needed[folder.stat().st_dev]
+        lines.append(f"{name}: needs {decimal(missing[name])} more, {decimal(free)} free")
+    message = "; ".join(lines)
+    if is_short:
+        return Finding("failed", message, "free disk space, or move the cache: `dvc cache dir --local FOLDER`")
+    return Finding("passed", message)
 
 
 def device(root: Path) -> Finding:
-    """Torch sees the device that `numerics.device` names."""
+    """Check: PyTorch sees the device of `numerics.device` (GPUs, CUDA)."""
     wanted = config.load(root / paths.PARAMS).numerics
     numerics.pin(wanted)
     import torch
 
-    seen = [
+    gpus = [
         f"{properties.name} with {decimal(properties.total_memory)}"
         for properties in map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
     ]
-    asked = f"`numerics.device` is {wanted.device}, `numerics.processes` {wanted.processes}"
-    told = f"{asked}; torch {torch.__version__} sees {', '.join(seen) or 'no GPU'}"
+    config_text = f"`numerics.device` is {wanted.device}, `numerics.processes` {wanted.processes}"
+    message = f"{config_text}; torch {torch.__version__} sees {', '.join(gpus) or 'no GPU'}"
     if wanted.device == "cpu":
-        return Finding("noted", f"{told}, and none is needed")
-    if len(seen) >= wanted.processes:
-        return Finding("passed", told)
-    remedy = "ask for fewer `numerics.processes`" if seen else "install the driver and a CUDA build of torch"
-    return Finding("failed", told, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
+        return Finding("noted", f"{message}, and none is needed")
+    if len(gpus) >= wanted.processes:
+        return Finding("passed", message)
+    remedy = "reduce `numerics.processes`" if gpus else "install the driver and a CUDA build of torch"
+    return Finding("failed", message, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
 
 
 def probe(root: Path) -> Finding:
-    """The numerics probe gives what is known of the domain that the parameters and this machine name."""
+    """Check: the numerics probe gives the known value of this numerics domain (device, kernels, library versions)."""
     wanted = config.load(root / paths.PARAMS).numerics
     numerics.pin(wanted)
     from gogooku3.model import probe
 
     numerics.prepare_torch(wanted)
-    place = ", ".join(f"{name} {value}" for name, value in (probe.domain_key(wanted) | numerics.software()).items())
-    told = f"{probe.probe(wanted)} with {place}"
-    departure = probe.mismatch(wanted)
-    if departure is not None:
-        return Finding("failed", departure, "`pip install -r requirements.lock`, or train on another machine")
+    domain = ", ".join(f"{name} {value}" for name, value in (probe.domain_key(wanted) | numerics.software()).items())
+    message = f"{probe.probe(wanted)} with {domain}"
+    mismatch = probe.mismatch(wanted)
+    if mismatch is not None:
+        return Finding("failed", mismatch, "`pip install -r requirements.lock`, or train on another machine")
     if probe.known_value(wanted) is None:
-        return Finding("noted", f"{told}; nothing is known of this domain to compare it with")
-    return Finding("passed", f"{told}, as known")
+        return Finding("noted", f"{message}; no value of this domain is known to compare with")
+    return Finding("passed", f"{message}, the known value")
 
 
-def _existing(folder: Path) -> Path:
-    """A folder, or the nearest above it that is there."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+def _nearest_existing(folder: Path) -> Path:
+    """The folder, or its nearest parent that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

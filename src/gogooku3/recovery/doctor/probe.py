@@ -1,6 +1,7 @@
-"""Asks the default remote for a sign of life: `python src/gogooku3 recovery.doctor.probe ROOT`, one JSON object a line.
+"""Connectivity check of the default remote: `python src/gogooku3 recovery.doctor.probe ROOT` prints JSON lines.
 
-A process of its own, because its clients' threads outlive any patience with them and would hold up the end of ours.
+It runs as a separate process that `remote` can kill after a timeout: the client libraries' threads do not stop, and
+would delay the exit of `doctor`.
 """
 
 from __future__ import annotations
@@ -17,24 +18,25 @@ from gogooku3.errors import UserError
 from gogooku3.recovery.storage.open import open_remote
 
 _METADATA = "169.254.169.254"
-"""Where a virtual machine of Google's gets its credentials; elsewhere nobody, or somebody else, answers there."""
+"""Address of the metadata server from which a Google Cloud VM gets its credentials; elsewhere it is unreachable, or
+another service answers."""
 _FLAVOR = {"Metadata-Flavor": "Google"}
 
 
 def main(root: Path) -> None:
-    """Prints `{"heard": …}` for each failed try, then `{"reached": …}` or `{"refused": …}`."""
-    if not _on_google():
-        os.environ["NO_GCE_CHECK"] = "true"  # its clients would search for as long as 15 s
+    """Prints `{"retry": …}` for each failed attempt, then `{"reached": …}` or `{"refused": …}`."""
+    if not _on_google_vm():
+        os.environ["NO_GCE_CHECK"] = "true"  # otherwise the client libraries look for a metadata server for up to 15 s
     client = logging.getLogger("gcsfs")
-    client.addHandler(_Aloud())
+    client.addHandler(_RetryReporter())
     client.setLevel(logging.DEBUG)
     try:
-        _say(reached=open_remote(root).name)
+        _print_json(reached=open_remote(root).name)
     except UserError as error:
-        _say(refused=error.message)
+        _print_json(refused=error.message)
 
 
-def _on_google() -> bool:
+def _on_google_vm() -> bool:
     try:
         with closing(HTTPConnection(_METADATA, timeout=1)) as connection:
             connection.request("GET", "/", headers=_FLAVOR)
@@ -43,17 +45,17 @@ def _on_google() -> bool:
         return False
 
 
-def _say(**what: str) -> None:
-    print(json.dumps(what), flush=True)  # noqa: T201  (its only way out)
+def _print_json(**message: str) -> None:
+    print(json.dumps(message), flush=True)  # noqa: T201  (the process reports on stdout)
 
 
-class _Aloud(logging.Handler):
-    """Says why a client that keeps trying has failed."""
+class _RetryReporter(logging.Handler):
+    """Log handler that prints the reason of each retry of the client library."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _, mark, words = record.getMessage().partition("retrying after exception: ")
+        _, mark, reason = record.getMessage().partition("retrying after exception: ")
         if mark:
-            _say(heard=words)
+            _print_json(retry=reason)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The default remote: whether it answers, with which credentials, and whether DVC checks what comes from there."""
+"""Checks of the default remote: whether it answers, its credentials, whether DVC verifies downloads by checksum."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from gogooku3 import source
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.storage.settings import Remote, default_remote, set_by, without_password
 
-PATIENCE = 9
-"""Seconds that the remote has to answer, everything included."""
+TIMEOUT = 9
+"""Timeout of the remote in seconds, including connection and retries."""
 
-_SILENT = f"{{}} gives no answer in {PATIENCE} s"
-_KIND = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
-"""Whether gcsfs asks Google's own service, over TLS, what kind of bucket it deals with: it hangs where that cannot be
-reached, without a word."""
-_KIND_ASKED = "gcsfs asks Google what kind of bucket it is before it asks `endpointurl`"
+_NO_ANSWER = f"{{}} does not answer within {TIMEOUT} s"
+_BUCKET_TYPE_LOOKUP = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
+"""Environment variable: whether gcsfs looks up the bucket's type at Google's own service, over TLS. It hangs without a
+message if that service is unreachable."""
+_LOOKUP_REASON = "gcsfs looks up the bucket's type at Google before it uses `endpointurl`"
 _LOGIN = "`gcloud auth application-default login`, or `dvc remote modify --local {name} credentialpath FILE`"
-_OWN = "; or use a bucket of your own: `dvc remote modify --local {name} url gs://BUCKET/PATH`"
+_OWN_BUCKET = "; or use a bucket of your own: `dvc remote modify --local {name} url gs://BUCKET/PATH`"
 _NETWORK = "check the network, and the remote's `endpointurl` if it has one (`dvc remote list`, `dvc config --list`)"
 _REASONS = (
-    # What clients and servers say, what it means, what to do.
+    # Pattern of the clients' and servers' messages, meaning, remedy.
     (
         r"\b401\b|anonymous caller|invalid credentials|refresherror|unauthori[sz]ed",
         "it refuses these credentials (401)",
-        _LOGIN + _OWN,
+        _LOGIN + _OWN_BUCKET,
     ),
     (
         r"\b403\b|forbidden|permission denied|access denied",
         "these credentials may not read there (403)",
-        "ask the bucket's owner for the role Storage Object User on it, or use other credentials: " + _LOGIN + _OWN,
+        "ask the bucket's owner for the role Storage Object User on it, or use other credentials: "
+        + _LOGIN
+        + _OWN_BUCKET,
     ),
     (
         r"does not exist|\b404\b|nosuchbucket",
@@ -52,53 +54,53 @@ _NO_REMOTE = Finding("failed", "no default remote is configured", "`dvc remote a
 
 
 def reachable(root: Path) -> Finding:
-    """The default remote answers within `PATIENCE` seconds, to the credentials that it is asked with."""
+    """Check: the default remote answers within `TIMEOUT` seconds and accepts the configured credentials."""
     remote = default_remote(root)
     if remote is None:
         return _NO_REMOTE
     if (file := _credential_file(remote)) is not None and not file.is_file():
-        return Finding("skipped", "`credentials` failed: there are none to ask it with")
-    variables = os.environ | ({} if "endpointurl" in remote.settings else {_KIND: "false"})
+        return Finding("skipped", "`credentials` failed: no credentials to connect with")
+    variables = os.environ | ({} if "endpointurl" in remote.settings else {_BUCKET_TYPE_LOOKUP: "false"})
     command = [*source.command("recovery.doctor.probe"), str(root)]
     try:
-        said = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
-            command, env=variables, capture_output=True, timeout=PATIENCE, check=False
+        output = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
+            command, env=variables, capture_output=True, timeout=TIMEOUT, check=False
         ).stdout
-    except subprocess.TimeoutExpired as late:
-        said = late.stdout or b""
-    answers: dict[str, str] = {}
-    for line in said.splitlines():
-        answers |= json.loads(line)
-    if "reached" in answers:
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout or b""
+    messages: dict[str, str] = {}
+    for line in output.splitlines():
+        messages |= json.loads(line)
+    if "reached" in messages:
         return Finding("passed", f"{remote.url} answers")
-    return _unreached(remote, answers.get("refused") or answers.get("heard", ""))
+    return _unreachable(remote, messages.get("refused") or messages.get("retry", ""))
 
 
 def credentials(root: Path) -> Finding:
-    """Which kind of credentials DVC asks Google's storage with; never what is in them."""
+    """Check: type and origin of the credentials that DVC uses for Google Cloud Storage; never their content."""
     remote = default_remote(root)
     if remote is None:
-        return Finding("skipped", "`remote` failed: there is nothing to use them for")
+        return Finding("skipped", "`remote` failed: no remote needs credentials")
     if urlsplit(remote.url).scheme not in ("gs", "gcs"):
-        return Finding("skipped", f"{remote.url} is not Google's storage")
+        return Finding("skipped", f"{remote.url} is not Google Cloud Storage")
     if remote.settings.get("allow_anonymous_login"):
-        return Finding("passed", f"anonymous, as `{set_by(root, remote.name, 'allow_anonymous_login')}` says")
+        return Finding("passed", f"anonymous, set in `{set_by(root, remote.name, 'allow_anonymous_login')}`")
     if (file := _credential_file(remote)) is not None:
-        return _by_file(file, f"named in `{set_by(root, remote.name, 'credentialpath')}`")
-    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        return _by_file(Path(named), "named in GOOGLE_APPLICATION_CREDENTIALS")
+        return _by_file(file, f"set in `{set_by(root, remote.name, 'credentialpath')}`")
+    if variable := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return _by_file(Path(variable), "set in GOOGLE_APPLICATION_CREDENTIALS")
     settings = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config/gcloud")
     if (file := settings / "application_default_credentials.json").is_file():
-        return _by_file(file, "which `gcloud auth application-default login` left")
+        return _by_file(file, "written by `gcloud auth application-default login`")
     return Finding(
         "noted",
-        "none on this machine: only a virtual machine of Google's has its own, any other asks anonymously",
+        "none on this machine: only a Google Cloud VM has its own; on any other machine access is anonymous",
         _LOGIN.format(name=remote.name),
     )
 
 
 def verification(root: Path) -> Finding:
-    """DVC hashes what it pulls; without that it takes an altered object of a bucket for a good one."""
+    """Check: DVC verifies the checksum of each object that it pulls; otherwise it accepts a corrupted object."""
     remote = default_remote(root)
     if remote is None:
         return Finding("skipped", "`remote` failed: nothing is pulled")
@@ -106,7 +108,7 @@ def verification(root: Path) -> Finding:
         return Finding("passed", f"`verify = true` for `{remote.name}`")
     return Finding(
         "failed",
-        f"`verify` is not set for `{remote.name}`: DVC would take an altered object for a good one",
+        f"`verify` is not set for `{remote.name}`: DVC would accept a corrupted object",
         f"`dvc remote modify {remote.name} verify true`",
     )
 
@@ -117,23 +119,25 @@ def _credential_file(remote: Remote) -> Path | None:
 
 
 def _by_file(file: Path, source: str) -> Finding:
-    """What kind of credentials a file holds."""
-    hint = "name a key file that is there, or `gcloud auth application-default login`"
+    """Type of the credentials in a file."""
+    hint = "set the path of an existing key file, or `gcloud auth application-default login`"
     try:
         kind = str(json.loads(file.read_text(encoding="utf-8"))["type"]).replace("_", " ")
     except OSError as error:
         return Finding("failed", f"`{file}`, {source}, cannot be read: {error.strerror}", hint)
     except (ValueError, KeyError, TypeError):
-        return Finding("failed", f"`{file}`, {source}, does not hold credentials of Google's", hint)
+        return Finding("failed", f"`{file}`, {source}, has no Google credentials", hint)
     return Finding("passed", f"{kind}: `{file}`, {source}")
 
 
-def _unreached(remote: Remote, words: str) -> Finding:
-    """The reason in what its clients said."""
-    words = " ".join(without_password(words).split())
+def _unreachable(remote: Remote, error: str) -> Finding:
+    """Classifies the error message of the client or server; an empty one is a timeout."""
+    error = " ".join(without_password(error).split())
     for pattern, meaning, remedy in _REASONS:
-        if re.search(pattern, words, re.IGNORECASE):
-            return Finding("failed", f"{remote.url}: {meaning} ({words})", remedy.format(name=remote.name))
-    if not words and "endpointurl" in remote.settings and os.environ.get(_KIND) != "false":
-        return Finding("failed", _SILENT.format(remote.url), f"`export {_KIND}=false`: {_KIND_ASKED}")
-    return Finding("failed", words or _SILENT.format(remote.url), _NETWORK)
+        if re.search(pattern, error, re.IGNORECASE):
+            return Finding("failed", f"{remote.url}: {meaning} ({error})", remedy.format(name=remote.name))
+    if not error and "endpointurl" in remote.settings and os.environ.get(_BUCKET_TYPE_LOOKUP) != "false":
+        return Finding(
+            "failed", _NO_ANSWER.format(remote.url), f"`export {_BUCKET_TYPE_LOOKUP}=false`: {_LOOKUP_REASON}"
+        )
+    return Finding("failed", error or _NO_ANSWER.format(remote.url), _NETWORK)

@@ -1,4 +1,4 @@
-"""Credentials in Git: whoever has a clone has them, and deleting them does not take them back."""
+"""Check for secrets (credentials, tokens, API keys) in Git: every clone has them, even after their deletion."""
 
 from __future__ import annotations
 
@@ -33,48 +33,50 @@ OPTIONS = frozenset(
         "token",
     }
 )
-"""Settings of DVC's remotes that are secrets, or that belong to one machine and lead to one."""
+"""Settings of DVC's remotes that are secrets, or paths of secrets on one machine."""
 
-_KEY = re.compile(
+_SECRET = re.compile(
     rb'-----BEGIN [A-Z ]*PRIVATE KEY-----|"refresh_token"\s*:\s*"'
     rb"""|^\s*api_key\s*=\s*["']""",  # J-Quants
     re.MULTILINE,
 )
-_LARGEST = 1 << 20
-"""Bytes of a file in which a key is looked for."""
+_MAX_BYTES = 1 << 20
+"""Larger files are not searched."""
 
 
 def secrets(root: Path) -> Finding:
-    """Neither DVC's shared configuration nor any other file that Git tracks holds credentials."""
+    """Check: no file that Git tracks, including DVC's shared config, has credentials."""
     tracked = git.run(root, "ls-files", "-z").split("\0")[:-1]
-    details = _in_configuration(root, tracked) if ".dvc/config" in tracked else []
+    details = _in_config(root, tracked) if ".dvc/config" in tracked else []
     if ".dvc/config.local" in tracked:
         details.append({"file": ".dvc/config.local", "what": "the settings of one machine"})
-    details += [{"file": path, "what": "a private key or token"} for path in tracked if _holds_key(root / path)]
+    details += [{"file": path, "what": "a private key or token"} for path in tracked if _has_secret(root / path)]
     if not details:
         return Finding("passed", f"none in {len(tracked)} files")
-    files = list(dict.fromkeys(str(one["file"]) for one in details if one["file"] != ".dvc/config"))
-    remedies = ["`dvc remote modify --local` sets them outside Git"] if any("option" in one for one in details) else []
+    files = list(dict.fromkeys(str(entry["file"]) for entry in details if entry["file"] != ".dvc/config"))
+    remedies = (
+        ["`dvc remote modify --local` sets them outside Git"] if any("option" in entry for entry in details) else []
+    )
     remedies += [f"`git rm --cached {shlex.join(files)}`"] if files else []
-    told = ", ".join(f"{one['what']} in `{one['file']}`" for one in details)
-    return Finding("failed", told, f"{'; '.join(remedies)}; revoke what was ever committed", tuple(details))
+    message = ", ".join(f"{entry['what']} in `{entry['file']}`" for entry in details)
+    return Finding("failed", message, f"{'; '.join(remedies)}; revoke every committed secret", tuple(details))
 
 
-def _in_configuration(root: Path, tracked: list[str]) -> list[dict[str, str | None]]:
+def _in_config(root: Path, tracked: list[str]) -> list[dict[str, str | None]]:
     remotes = Config(str(root / ".dvc")).load_one("repo").get("remote", {})
-    found: list[dict[str, str | None]] = []
+    details: list[dict[str, str | None]] = []
     for name, settings in remotes.items():
         options = sorted(OPTIONS & settings.keys())
         if settings.get("url", "") != without_password(settings.get("url", "")):
             options.append("url")
-        found += [
+        details += [
             {"file": ".dvc/config", "what": f"`{option}` of the remote `{name}`", "option": option}
             for option in options
         ]
-    return found
+    return details
 
 
-def _holds_key(file: Path) -> bool:
-    if file.is_symlink() or not file.is_file() or file.stat().st_size > _LARGEST:
+def _has_secret(file: Path) -> bool:
+    if file.is_symlink() or not file.is_file() or file.stat().st_size > _MAX_BYTES:
         return False
-    return _KEY.search(file.read_bytes()) is not None
+    return _SECRET.search(file.read_bytes()) is not None

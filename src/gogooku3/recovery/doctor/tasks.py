@@ -1,4 +1,4 @@
-"""The tasks that `doctor` judges a machine by, and its judgement."""
+"""The tasks that `doctor` assesses, and its results."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any, Literal, get_args
 from gogooku3.recovery.checks.verdict import Check
 
 Task = Literal["train", "predict", "release", "recover"]
-"""`train`: `dvc repro`, experiments and the verbs beside them; `predict`: score with a package that is here; `release`:
-`promote` and what it publishes; `recover`: get a release back from the bucket."""
+"""`train`: `dvc repro`, experiments and related commands; `predict`: score with a local package; `release`: `promote`,
+which publishes a release; `recover`: restore a release from the bucket."""
 
 TASKS: tuple[Task, ...] = get_args(Task)
 WITHOUT_BUCKET: tuple[Task, ...] = ("train", "predict")
-"""What a new clone can do on any machine: it owns no bucket yet."""
+"""Tasks that a new clone, which has no bucket yet, must be fit for."""
 
 
 @dataclass(frozen=True)
 class Fitness:
-    """Whether a task can be done here, and the failed checks that say why not."""
+    """Whether this machine is fit for a task, and the failed checks that block it."""
 
     task: Task
     failed: tuple[Check, ...]
 
     @property
     def fit(self) -> bool:
-        """True where no check failed that the task needs."""
+        """True if no check that the task needs failed."""
         return not self.failed
 
     def as_json(self) -> dict[str, Any]:
@@ -35,11 +35,11 @@ class Fitness:
 
 @dataclass(frozen=True)
 class Examination:
-    """What every check found, and what that means for each task."""
+    """The findings of all checks, and the fitness for each task."""
 
     checks: tuple[Check, ...]
     fitness: tuple[Fitness, ...]
 
     def fit_for(self, *tasks: Task) -> bool:
-        """True where all of the tasks can be done."""
-        return all(each.fit for each in self.fitness if each.task in tasks)
+        """True if this machine is fit for all of the tasks."""
+        return all(fitness.fit for fitness in self.fitness if fitness.task in tasks)
