@@ -146,8 +146,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Frames:
     return Frames(made.bars, made.listed, made.index)
 
 
-@pytest.fixture(scope="session")
-def params() -> Dataset:
+def small_params() -> Dataset:
     """Every feature, over the sessions of `frames`."""
     return Dataset(
         features="full",
@@ -162,6 +161,11 @@ def params() -> Dataset:
         ),
         joined=Joined(folder="", tables={}),
     )
+
+
+@pytest.fixture(scope="session")
+def params() -> Dataset:
+    return small_params()
 
 
 @pytest.fixture(scope="session")
