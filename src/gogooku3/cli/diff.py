@@ -75,10 +75,9 @@ def _tables(found: Diff, old: str, new: str) -> list[Table]:
             tables.append(table)
     if found.code:
         table = _titled("Code", "package", "files", "lines added", "lines removed")
-        for change in found.code:
-            table.add_row(
-                change.room, str(change.files), f"[green]+{change.added}[/green]", f"[red]-{change.removed}[/red]"
-            )
+        for package in found.code:
+            added, removed = f"[green]+{package.added}[/green]", f"[red]-{package.removed}[/red]"
+            table.add_row(package.room, str(package.files), added, removed)
         tables.append(table)
     if found.metrics:
         tables.append(_metrics(found.metrics, old, new))
