@@ -1,4 +1,4 @@
-"""The last run in a few lines: the verdict of its page, and no mixture of two runs."""
+"""Summary of the last run: the verdict of its page; a mixture of two runs is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FILES = ("data/predictions.parquet", "metrics/baselines.json", "metrics/test.jso
 
 @pytest.fixture(scope="module")
 def made(demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working tree as a run leaves it."""
+    """A working tree after a run."""
     root = tmp_path_factory.mktemp("made") / "tree"
     params = json.loads(json.dumps(asdict(lay_out(root, demo)), default=str))
     (root / "params.yaml").write_text(yaml.safe_dump(params))
@@ -46,7 +46,7 @@ def made(demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tree(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it to spoil, in which commands run."""
+    """A copy of the tree for one test, as the current folder."""
     root = tmp_path / "copy"
     shutil.copytree(made, root)
     monkeypatch.chdir(root)
@@ -79,7 +79,7 @@ def test_the_verb_prints_verdict_page_and_the_next_command(tree: Path, monkeypat
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_it_says_how_an_environment_is_activated_that_is_not(
+def test_it_prints_how_to_activate_an_inactive_environment(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
 ) -> None:
     environment = (tree if inside else tmp_path) / "an environment"
@@ -87,40 +87,40 @@ def test_it_says_how_an_environment_is_activated_that_is_not(
     (environment / "bin/activate").touch()
     monkeypatch.setattr(sys, "prefix", str(environment))
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
-    told = f"activate  . '{'' if inside else f'{tmp_path}/'}an environment/bin/activate'"
-    assert told in CliRunner().invoke(main, ["summary"]).output.splitlines()
+    line = f"activate  . '{'' if inside else f'{tmp_path}/'}an environment/bin/activate'"
+    assert line in CliRunner().invoke(main, ["summary"]).output.splitlines()
 
 
-def test_a_tree_without_a_run_is_told_how_to_make_one(tree: Path) -> None:
+def test_a_tree_without_a_run_is_an_error(tree: Path) -> None:
     lock = tree / "dvc.lock"
     content = yaml.safe_load(lock.read_text())
-    for text, told in {
-        yaml.safe_dump(content | {"stages": {}}): "records no run of `report`",
-        "a: [": "is not a lock file of DVC",
-        "[]": "is not a lock file of DVC",
+    for text, message in {
+        yaml.safe_dump(content | {"stages": {}}): "has no run of `report`",
+        "a: [": "is not a DVC lock file",
+        "[]": "is not a DVC lock file",
     }.items():
         lock.write_text(text)
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=message):
             summarize(tree)
     lock.unlink()
-    with pytest.raises(DataError, match="records no run of `report`"):
+    with pytest.raises(DataError, match="has no run of `report`"):
         summarize(tree)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_output_that_is_absent_or_of_another_run_is_named(tree: Path, name: str) -> None:
+def test_a_missing_output_or_one_of_another_run_is_reported(tree: Path, name: str) -> None:
     (tree / name).write_bytes((tree / name).read_bytes() + b" ")
-    with pytest.raises(MismatchError, match=f"{name}: not what `dvc.lock` records of the last run"):
+    with pytest.raises(MismatchError, match=f"{name}: differs from the last run in `dvc.lock`"):
         summarize(tree)
     (tree / name).unlink()
     with pytest.raises(DataError, match=f"{name}` does not exist"):
         summarize(tree)
 
 
-def test_parameters_that_were_edited_since_are_refused(tree: Path) -> None:
+def test_edited_parameters_are_refused(tree: Path) -> None:
     params = tree / "params.yaml"
     params.write_text(params.read_text().replace("tier: demo", "tier: tier1"))
-    with pytest.raises(MismatchError, match=r"`params\.yaml` is not the one of the last run"):
+    with pytest.raises(MismatchError, match=r"`params\.yaml` differs from the last run"):
         summarize(tree)
     params.unlink()
     with pytest.raises(ConfigError, match="does not exist"):

@@ -1,4 +1,4 @@
-"""What the last run gave, in a few lines: the verdict of `reports/tier.html`, and where its page and package are."""
+"""Summary of the last run: the verdict of `reports/tier.html`, and the paths of page and package."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import md5_file
 
 _STAGE = "report"
-"""The stage that draws the page: the verdict is made of what it depends on."""
+"""The stage that renders the page; the verdict is computed from its dependencies."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in short."""
+    """Summary of a run."""
 
     tier: str
     verdict: str
-    """In one line."""
+    """One line."""
     figures: str
     """The numbers behind the verdict, with their intervals."""
     test_from: str
     """First session of the test split."""
     page: str
-    """Relative to the working tree, as the package is."""
+    """Path relative to the working tree, like `package`."""
     package: str
 
 
 def summarize(root: Path) -> Summary:
-    """Reads what the last run left in a working tree.
+    """Reads the results of the last run in a working tree.
 
     Raises:
-        ConfigError: `params.yaml` is absent or wrong.
-        DataError: there was no run, or an output of it is absent or damaged.
-        MismatchError: parameters or results are not those that `dvc.lock` records of the last run.
+        ConfigError: `params.yaml` is missing or wrong.
+        DataError: there was no run, or an output of it is missing or damaged.
+        MismatchError: parameters or results differ from `dvc.lock`.
     """
     params = config.load(root / paths.PARAMS)
     _require_recorded(root)
@@ -58,33 +58,33 @@ def summarize(root: Path) -> Summary:
 
 
 def _require_recorded(root: Path) -> None:
-    """Refuses a mixture of two runs, as `git checkout` without `dvc checkout` and an edit of parameters leave one."""
+    """Refuses a mixture of two runs, for example after `git checkout` without `dvc checkout`, or edited parameters."""
     run = _recorded(root / paths.LOCK)
     if run["params"][str(paths.PARAMS)] != OmegaConf.to_container(OmegaConf.load(root / paths.PARAMS)):
         raise MismatchError(
-            f"`{paths.PARAMS}` is not the one of the last run: `{paths.LOCK}` records other parameters",
-            hint="`dvc repro` runs the pipeline with the present ones",
+            f"`{paths.PARAMS}` differs from the last run: `{paths.LOCK}` has other parameters",
+            hint="`dvc repro` runs the pipeline with the current ones",
         )
     files = {dep["path"]: dep["md5"] for dep in run["deps"] if not dep["path"].startswith(f"{paths.SOURCE}/")}
     changed = [name for name, md5 in files.items() if (root / name).is_file() and md5_file(root / name) != md5]
     if changed:
         raise MismatchError(
-            f"{abbreviate(changed, limit=3)}: not what `{paths.LOCK}` records of the last run",
-            hint="`dvc checkout` brings back what DVC holds, `git restore` the rest; `dvc repro` makes them again",
+            f"{abbreviate(changed, limit=3)}: differs from the last run in `{paths.LOCK}`",
+            hint="`dvc checkout` restores DVC's files, `git restore` the others; `dvc repro` recomputes them",
         )
 
 
 def _recorded(lock: Path) -> dict[str, Any]:
-    """What DVC recorded of the last run of the stage that draws the page."""
-    none = DataError(f"`{lock.name}` records no run of `{_STAGE}`", hint="`dvc repro` runs the pipeline")
+    """DVC's record of the last run of the stage `report`."""
+    no_run = DataError(f"`{lock.name}` has no run of `{_STAGE}`", hint="`dvc repro` runs the pipeline")
     if not lock.is_file():
-        raise none
+        raise no_run
     try:
         run: dict[str, Any] | None = yaml.safe_load(lock.read_bytes())["stages"].get(_STAGE)
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"`{lock.name}` is not a lock file of DVC: {error}", hint="restore it with `git checkout dvc.lock`"
+            f"`{lock.name}` is not a DVC lock file: {error}", hint="restore it with `git checkout dvc.lock`"
         ) from None
     if run is None:
-        raise none
+        raise no_run
     return run

@@ -193,7 +193,7 @@ def test_a_share_beyond_the_last_year_has_no_months(machine: Path) -> None:
 def test_an_invalid_share_is_refused(share: str) -> None:
     done = CliRunner().invoke(main, ["dataset", "make", f"--share={share}"])
     assert done.exit_code == 2
-    assert f"`{share}` is no share" in done.stderr
+    assert f"`{share}` is not a share" in done.stderr
 
 
 def test_a_share_without_quotes_is_one_error(machine: Path) -> None:

@@ -30,10 +30,10 @@ def test_the_command_lists_every_feature_of_a_set_in_order(subset: str) -> None:
     assert [tuple(row[key] for key in ("name", "family", "lookback", "scope", "definition")) for row in rows] == wanted
 
 
-def test_the_page_gives_each_feature_the_smallest_set_that_holds_it() -> None:
-    told = dict(re.findall(r"^\| `(\w+)` \|.*\| (\w+) \|$", markdown(), re.MULTILINE))
+def test_the_page_gives_each_feature_the_smallest_set_that_contains_it() -> None:
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| (\w+) \|$", markdown(), re.MULTILINE))
     smallest = {feature.name: subset for subset in reversed(SUBSETS) for feature in select(subset)}
-    assert told == smallest
+    assert listed == smallest
 
 
 def test_a_pipe_in_a_definition_does_not_end_its_cell() -> None:

@@ -23,10 +23,10 @@ HEAVY = {
     *("numpy", "omegaconf", "optuna", "pandas", "polars", "pyarrow", "pydantic", "safetensors", "sklearn", "torch"),
     *("yaml",),
 }
-"""Libraries that take long to load, or that read settings which a verb pins first."""
+"""Libraries that load slowly, or that read settings which a verb must pin first."""
 LOADED = f"import sys; print(sorted({HEAVY} & sys.modules.keys()))"
 SECONDS = 0.4
-"""Processor time that the help may take on a loaded machine; on an idle one it takes less than 0.1."""
+"""Maximum CPU time of the help on a loaded machine; on an idle one it takes less than 0.1."""
 DOCUMENTED = sorted(set(documented()))
 
 
@@ -59,7 +59,7 @@ def test_the_modules_of_the_verbs_load_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("recover", "--help")], ids=" ".join)
-def test_the_help_costs_little(arguments: tuple[str, ...]) -> None:
+def test_the_help_is_fast(arguments: tuple[str, ...]) -> None:
     assert min(processor_time(*arguments) for _ in range(3)) < SECONDS
 
 
@@ -80,7 +80,7 @@ def test_the_help_lists_every_verb_once_by_task() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in VERBS if " " not in name])
-def test_a_verb_says_of_itself_what_the_help_says_of_it(name: str) -> None:
+def test_the_summary_of_a_verb_is_the_one_in_the_help(name: str) -> None:
     summary = next(section[name] for section in SECTIONS.values() if name in section)
     assert (VERBS[name].command.help or "").partition("\n")[0] == summary
 
@@ -110,7 +110,7 @@ def test_every_example_is_a_command_line_that_is_accepted(line: str) -> None:
     parse(line)
 
 
-def test_an_example_with_an_option_that_is_not_there_is_found() -> None:
+def test_an_example_with_an_unknown_option_is_found() -> None:
     with pytest.raises(click.UsageError, match="No such option"):
         parse("gogooku3 tiers --chek")
     with pytest.raises(click.UsageError, match="Missing"):
@@ -132,7 +132,7 @@ def test_every_documented_command_line_is_accepted(
     parse(line)
 
 
-def test_a_misspelt_verb_is_answered_with_the_one_that_was_meant() -> None:
+def test_a_misspelt_verb_gets_a_suggestion() -> None:
     done = CliRunner().invoke(main, ["recovr"])
     assert done.exit_code == 2
     assert "recover" in done.output.rpartition("recovr")[2]

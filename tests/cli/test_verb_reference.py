@@ -11,7 +11,7 @@ from ..verbs import ROOT, VERBS
 PAGE = ROOT / "docs/cli.md"
 
 
-def test_the_committed_page_is_what_the_verbs_say() -> None:
+def test_the_committed_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == markdown(), "python src/gogooku3 cli.verb_reference > docs/cli.md"
 
 

@@ -43,7 +43,7 @@ def test_download_tells_of_each_month_and_list_shows_them(exchange: Exchange, co
         "2024-01, revision 1: 3 sessions",
         "2024-02, revision 1: 4 sessions",
         f"{folder}: 7 sessions, 2024-01-29 to 2024-02-06",
-        f"keep it: dvc add {folder}",
+        f"track it: dvc add {folder}",
     ]
     assert command("download", *PERIOD).stdout.splitlines()[-1] == "nothing new"
 
@@ -82,8 +82,8 @@ def test_without_dates_it_continues_to_today(exchange: Exchange, command: Comman
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say with --from which sessions to ask for"),
-        (("--again",), "say with --from which sessions to ask for again"),
+        ((), "set the first day to download with --from"),
+        (("--again",), "set the first day to download again with --from"),
         (("--from", "2024-02-01", "--to", "2024-01-01"), "--from is after --to"),
         (("--from", "2024"), "does not match the format"),
         (("--from", "2024-01-29", "--rate", "0"), "--rate"),

@@ -37,7 +37,7 @@ def lose_model(toy, bucket) -> str:
 def test_an_intact_bucket_exits_with_0_and_one_line(run, bucket):
     done = run()
     assert done.exit_code == 0, done.output
-    assert done.stdout == f"{bucket.url}: 6 objects of 1 revision, 1 of them read and hashed: all whole\n"
+    assert done.stdout == f"{bucket.url}: 6 objects of 1 revision, 1 of them read and hashed: all intact\n"
 
 
 def test_a_lost_object_exits_with_1_and_a_table_that_names_it(run, pushed, bucket):
@@ -73,7 +73,7 @@ def test_repair_exits_with_0_once_all_objects_are_intact(run, pushed, bucket):
     oid = lose_model(pushed, bucket)
     done = run("--repair")
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[-1].endswith("all whole, 1 repaired")
+    assert done.stdout.splitlines()[-1].endswith("all intact, 1 repaired")
     assert bucket.at(oid) in bucket.names()
 
 

@@ -59,7 +59,7 @@ def test_a_stale_page_is_found(released: Any) -> None:
     assert CliRunner().invoke(command, ["--check"]).exit_code == 0
     released.run("gto", "deprecate", "tier1", "v1.1.0", "best")
     behind = CliRunner().invoke(command, ["--check"])
-    assert (behind.exit_code, "`gogooku3 leaderboard` writes it anew" in behind.stderr) == (1, True)
+    assert (behind.exit_code, "`gogooku3 leaderboard` updates it" in behind.stderr) == (1, True)
     CliRunner().invoke(command)
     assert [row[1] for row in rows(released)] == ["", "**best**", ""]
 

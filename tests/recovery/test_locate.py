@@ -112,7 +112,7 @@ def test_an_intact_output_needs_no_command(locate: Locate, bucket: Bucket) -> No
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-2:] == [
         "recorded by: working tree, toy@v1.0.0",
-        "nothing to do: it is where it belongs",
+        "nothing to do: the working tree has it",
     ]
     places = found(locate(MODEL, "--json"))
     assert [place["is_whole"] for place in (places["tree"], places["cache"], *places["remotes"])] == [True] * 3

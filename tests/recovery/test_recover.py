@@ -222,7 +222,7 @@ def test_an_unwritable_folder_is_one_line(delivery: Delivery) -> None:
 def test_the_next_commands_work_for_a_folder_with_a_blank(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "my model/")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
-    way = next(line for line in shown.splitlines() if line.startswith("go on:"))
+    way = next(line for line in shown.splitlines() if line.startswith("continue:"))
     delivery.lab.run("sh", "-ec", f"{way.partition(':')[2]}; git rev-parse HEAD", cwd=delivery.place)
 
 

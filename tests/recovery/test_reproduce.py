@@ -188,7 +188,7 @@ def test_a_stage_with_a_missing_input_uses_recorded_outputs_and_is_not_called_re
     done = release.command("--to", "again")
     assert done.returncode == 0, done.stderr
     assert f"quotes is not run again, because {bars} is missing or has changed" in done.stderr
-    assert f"not reproduced: quotes, for {bars} is missing here or has changed" in done.stdout
+    assert f"not reproduced: quotes: {bars} is missing or has changed" in done.stdout
     assert (release.lab.folder / "again/data/quotes/bars.txt").read_text() == "bars from elsewhere\n"
     bars.unlink()
     release.lose_everything()
@@ -233,4 +233,4 @@ def test_from_elsewhere_the_repository_is_named(release: Release, tmp_path: Path
     settings = release.lab.folder / ".dvc/config.local"
     done = release.command("--from", str(release.lab.folder), "--settings", str(settings), cwd=elsewhere)
     assert done.returncode == 0, done.stderr
-    assert "comes out again as it was released, to the bit" in done.stdout
+    assert "was reproduced, bitwise identical" in done.stdout

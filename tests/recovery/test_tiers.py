@@ -105,7 +105,7 @@ def test_json_has_the_whole_record(released: Any) -> None:
 
 def test_a_version_with_lost_objects_is_named_if_the_bucket_is_checked(released: Any) -> None:
     whole = CliRunner().invoke(command, ["--check"])
-    assert (whole.exit_code, whole.stdout.count("bucket whole"), whole.stdout.count("lacks")) == (0, 2, 0)
+    assert (whole.exit_code, whole.stdout.count("bucket complete"), whole.stdout.count("lacks")) == (0, 2, 0)
     own = released.run("git", "show", "tier1@v1.1.0:dvc.lock").stdout
     md5 = own.split("models/package/model.safetensors")[1].split("md5: ")[1].split()[0]
     (released.bucket / "files/md5" / md5[:2] / md5[2:]).unlink()
@@ -118,5 +118,5 @@ def test_a_version_with_lost_objects_is_named_if_the_bucket_is_checked(released:
 def test_without_tags_the_table_is_empty(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(lab.folder)
     printed = CliRunner().invoke(command)
-    assert (printed.exit_code, "no tier was promoted yet" in printed.stdout) == (0, True)
+    assert (printed.exit_code, "no released version yet" in printed.stdout) == (0, True)
     assert json.loads(CliRunner().invoke(command, ["--json"]).stdout) == []

@@ -104,7 +104,7 @@ def test_a_failed_trial_is_reported_with_its_reason_and_the_search_continues(toy
     assert toy.ran.count("train") == 6, "what was tried is not tried again, whatever came of it"
     toy.space({"train.recipe.seed": {"choices": [6]}}, trials=1)
     assert (
-        "no trial of only gave a result"
+        "no trial of only succeeded"
         in toy.run("gogooku3", "search", "space.yaml", "--study", "only", check=False).stdout
     )
 

@@ -1,7 +1,7 @@
-"""`gogooku3 VERB`, one module per verb: thin, no logic. Errors end with their code and a hint (`gogooku3.errors`).
+"""The command line, `gogooku3 VERB`, one thin module per verb. Errors print a hint and set the exit code (`errors`).
 
-A verb's module is imported when the verb is named. It imports click, rich and what is light at its top, and libraries
-such as polars, NumPy, torch and DVC inside its function: help and shell completion do not wait for them.
+A verb's module is imported lazily. It imports click, rich and light modules at its top, and heavy libraries (polars,
+NumPy, torch, DVC) inside its function, so that help and shell completion are fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECTIONS = {
         "folds": "Show the walk-forward folds with their dates.",
         "summary": "Print the verdict of the last run and the next commands.",
         "search": "Search for better parameters, each trial an experiment.",
-        "diff": "Show what differs between two revisions.",
+        "diff": "Show the differences between two revisions.",
         "report": "Write a page that compares two models.",
     },
     "Score": {
@@ -38,23 +38,23 @@ SECTIONS = {
         "leaderboard": "Write docs/leaderboard.md from the tags.",
     },
     "Check": {
-        "doctor": "Check what this machine is fit for, and what it lacks.",
-        "verify": "Verify that a package is the model that was delivered.",
-        "audit": "Check that the bucket holds every object undamaged.",
+        "doctor": "Check what this machine is fit for, and what is missing.",
+        "verify": "Verify the integrity of a model package.",
+        "audit": "Check that the bucket has every object, uncorrupted.",
         "drill": "Rehearse the recovery of releases in new environments.",
     },
     "Recover": {
         "recover": "Recover a released model from a Git URL and the bucket.",
         "reproduce": "Retrain a release and compare every output.",
-        "archive": "Keep a release as one file, and restore it from there.",
-        "locate": "Find out where an output or a release can be had.",
+        "archive": "Save a release as one file, and restore it from there.",
+        "locate": "Find copies of an output or a release.",
     },
 }
-"""Each verb with its summary, by task. Listed here and not taken from the verbs: the help would have to import them."""
+"""Verbs with their summaries, by task; listed here so that the help imports no verb."""
 
 
 class _Group(LazyGroup):
-    """Prints what a user can cause as one message, never as a traceback."""
+    """Prints a user's error as one message, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -80,7 +80,7 @@ class _Group(LazyGroup):
 def main() -> None:
     """Train, evaluate, release and recover models that rank Japanese equities.
 
-    `dvc repro` trains, evaluates and packages what params.yaml says; the verbs do what comes before and after.
+    `dvc repro` trains, evaluates and packages the model that params.yaml describes; the verbs do the rest.
 
     \b
     Examples:

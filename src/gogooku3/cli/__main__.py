@@ -1,4 +1,4 @@
-"""`python -m gogooku3.cli VERB`: the same command where it is not on the path."""
+"""`python -m gogooku3.cli VERB`: the same command if it is not on the path."""
 
 from gogooku3.cli import main
 

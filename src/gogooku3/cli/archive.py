@@ -1,4 +1,4 @@
-"""`gogooku3 archive create | restore | list`: a release as one file that needs neither bucket nor Git server."""
+"""`gogooku3 archive create | restore | list`: a release as one file, usable without bucket and Git server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def archive() -> None:
-    """Keep a release as one file, and restore it from there.
+    """Save a release as one file, and restore it from there.
 
     The file is self-contained: it needs neither the bucket nor the Git server.
 
@@ -48,27 +48,29 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
     """Write the archive of a release.
 
     Of TIER (its best version) or TIER@VERSION. The archive is an uncompressed tar file: the Git history of the tag,
-    every object of its outputs, the lock file of its libraries, and a README whose steps need Git, tar and Python
-    alone. The same release gives the same bytes wherever it is archived by the same versions of gogooku3 and Git.
-    Objects that the local cache lacks are downloaded from the remotes.
+    every object of its outputs, the lock file of its libraries, and a README whose steps need only Git, tar and
+    Python. The file is deterministic: the same release gives the same bytes with the same versions of gogooku3 and
+    Git. Objects that the local cache lacks are downloaded from the remotes.
 
     \b
     Examples:
       gogooku3 archive create tier1
       gogooku3 archive create tier1@v1.0.0 --output /backup/tier1.tar
 
-    Exit codes: 0 written; 3 there is no such release, the file exists, or no undamaged copy of an object is found; 5
+    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 5
     the model is not the one that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.archive.create import create as run
 
     with progress_bar() as progress:
-        made = run(toplevel(Path.cwd()), name, output, progress=progress)
+        created = run(toplevel(Path.cwd()), name, output, progress=progress)
     if as_json:
-        click.echo(json.dumps(asdict(made), indent=2))
+        click.echo(json.dumps(asdict(created), indent=2))
         return
-    click.echo(f"{made.file}: {made.manifest.tag}, {len(made.manifest.objects):,} objects, {made.size:,} bytes")
-    click.echo(f"SHA-256 {made.sha256}")
+    click.echo(
+        f"{created.file}: {created.manifest.tag}, {len(created.manifest.objects):,} objects, {created.size:,} bytes"
+    )
+    click.echo(f"SHA-256 {created.sha256}")
 
 
 @archive.command()
@@ -78,15 +80,15 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
 def restore(file: Path, target: Path, as_json: bool) -> None:
     """Restore the release in FILE without a network; verify it.
 
-    FILE is not trusted: only what its manifest names is extracted, with the sizes, hashes and paths that it names, and
-    only if `dvc.lock` and the tag in it require exactly that. The folder is written as a whole, or not at all.
+    FILE is not trusted: only the files in its manifest are extracted, their sizes, hashes and paths are checked, and
+    `dvc.lock` and the tag in it must require exactly these files. The folder is written completely or not at all.
 
     \b
     Examples:
       gogooku3 archive restore tier1@v1.0.0.tar --to restored
 
     Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 3 FILE is not an
-    archive, or was altered; 4 the folder cannot be written; 5 its parts are not of one release.
+    archive, or was modified; 4 the folder cannot be written; 5 its parts belong to different releases.
     """
     from gogooku3.recovery.archive.restore import restore as run
 
@@ -103,7 +105,7 @@ def restore(file: Path, target: Path, as_json: bool) -> None:
 @click.option("--check", is_flag=True, help="Read and hash every byte.")
 @click.option("--json", "as_json", is_flag=True, help="Print manifest, record and outputs as JSON.")
 def list_(file: Path, check: bool, as_json: bool) -> None:
-    """Show what is in FILE.
+    """List the content of FILE.
 
     Its tag, commit, model and metrics, and every output with its size.
 
@@ -112,15 +114,15 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
       gogooku3 archive list tier1@v1.0.0.tar
       gogooku3 archive list tier1@v1.0.0.tar --check
 
-    Exit codes: 0 listed; 3 FILE is not an archive, or was altered; 5 its parts are not of one release.
+    Exit codes: 0 listed; 3 FILE is not an archive, or was modified; 5 its parts belong to different releases.
     """
     from gogooku3.recovery.archive.release import listing
 
-    found = listing(file, check=check)
+    contents = listing(file, check=check)
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(contents), indent=2, ensure_ascii=False))
     else:
-        _print_listing(found)
+        _print_listing(contents)
 
 
 def _print_restored(restored: Restored) -> None:
@@ -128,14 +130,14 @@ def _print_restored(restored: Restored) -> None:
     if not print_verdict(restored.verdict):
         return
     click.echo(
-        f"go on:    cd {shlex.quote(restored.folder)}\n"
+        f"continue: cd {shlex.quote(restored.folder)}\n"
         "predict:  gogooku3 predict models/package --dataset data/dataset --output scores.parquet\n"
-        "share:    git remote add origin URL && git push origin --tags; dvc push, to a bucket of yours"
+        "publish:  git remote add origin URL && git push origin --tags; dvc push, to your own bucket"
     )
 
 
-def _print_listing(found: Listing) -> None:
-    manifest, record = found.manifest, found.record
+def _print_listing(contents: Listing) -> None:
+    manifest, record = contents.manifest, contents.record
     console = Console(highlight=False)
     best = f" ({manifest.stage_tag})" if manifest.stage_tag else ""
     console.print(f"[bold]{manifest.tag}[/bold]{best}, commit {manifest.commit}", soft_wrap=True)
@@ -144,8 +146,8 @@ def _print_listing(found: Listing) -> None:
         rank_ic = ", ".join(f"{horizon}: {estimate}" for horizon, estimate in measured.rank_ic.items())
         console.print(f"{split}: Sharpe {measured.sharpe}; RankIC {rank_ic}", soft_wrap=True, markup=False)
     table = Table("output", Column("files", justify="right"), Column("bytes", justify="right"))
-    for part in found.outputs:
+    for part in contents.outputs:
         table.add_row(part.path, f"{part.files:,}", f"{part.size:,}")
     console.print(table)
-    verdict = "every byte checked" if found.checked else "its objects not read; --check reads all"
-    click.echo(f"{found.size:,} bytes: {verdict}")
+    verdict = "every byte checked" if contents.checked else "objects not read; --check reads them"
+    click.echo(f"{contents.size:,} bytes: {verdict}")

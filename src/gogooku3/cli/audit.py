@@ -1,4 +1,4 @@
-"""`gogooku3 audit`: what the bucket or the local cache should hold, against what it holds."""
+"""`gogooku3 audit`: integrity check of the objects in the bucket or the local cache."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair: bool, as_json: bool) -> None:
-    """Check that the bucket holds every object undamaged.
+    """Check that the bucket has every object, uncorrupted.
 
     Audits the objects of every REV (tag, branch or commit); without REV, those of `dvc.lock` in the working tree. Sizes
     and MD5s come from the remote's own listings; only directory listings and objects without a known MD5 are
-    downloaded. Only a copy whose hash was checked ever replaces an object, and nothing is deleted.
+    downloaded. --repair uses only copies whose hash is correct, and deletes nothing.
 
     With --local, DVC's run cache is checked too. Two records of one run with different outputs prove that a stage is
-    not deterministic; --repair leaves them as they are.
+    not deterministic; --repair does not change them.
 
     \b
     Examples:
@@ -48,44 +48,44 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
       gogooku3 audit tier1@v1.0.0 --deep
       gogooku3 audit --local --repair
 
-    Exit codes: 0 nothing is damaged, or --repair replaced all that was; 1 an object is missing, truncated or altered,
-    or a run is recorded with two results; 3 a revision cannot be read; 7 the remote cannot be used.
+    Exit codes: 0 nothing is damaged, or --repair replaced every damaged object; 1 an object is missing, truncated or
+    corrupted, or a run is recorded with two results; 3 a revision cannot be read; 7 the remote cannot be used.
     """
     from gogooku3.recovery.audit import audit as run
     from gogooku3.recovery.storage.lock import locked_tags
 
     root = Path()
-    asked: list[str | None] = [*revs]
+    audited: list[str | None] = [*revs]
     if all_tags:
         tags = locked_tags(root)
         if not tags:
             raise DataError("no tag has a `dvc.lock`", hint="name a revision, or none to audit the working tree")
-        asked += [tag for tag in tags if tag not in revs]
+        audited += [tag for tag in tags if tag not in revs]
     with progress_bar() as progress:
-        found = run(root, asked or [None], deep=deep, local=local, repair=repair, progress=progress)
+        result = run(root, audited or [None], deep=deep, local=local, repair=repair, progress=progress)
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(result) | {"passed": result.passed}, indent=2, ensure_ascii=False))
     else:
-        _print(found)
-    sys.exit(0 if found.passed else 1)
+        _print(result)
+    sys.exit(0 if result.passed else 1)
 
 
-def _print(found: Audit) -> None:
+def _print(result: Audit) -> None:
     console = Console()
-    for title, problems in (("Repaired", found.repaired), ("Damaged", found.problems)):
+    for title, problems in (("Repaired", result.repaired), ("Damaged", result.problems)):
         if problems:
             console.print(_table(title, problems))
-    if found.run_cache is not None:
-        _print_findings(found.run_cache)
-    damaged = len({problem.object for problem in found.problems})
-    mended = len({problem.object for problem in found.repaired})
-    verdict = f"{damaged:,} damaged" if damaged else "all whole"
+    if result.run_cache is not None:
+        _print_findings(result.run_cache)
+    damaged = len({problem.object for problem in result.problems})
+    repaired = len({problem.object for problem in result.repaired})
+    verdict = f"{damaged:,} damaged" if damaged else "all intact"
     click.echo(
-        f"{found.store}: {found.objects:,} objects of {len(found.revs)} revision{'s' * (len(found.revs) != 1)}, "
-        f"{found.hashed:,} of them read and hashed: {verdict}" + (f", {mended:,} repaired" if mended else "")
+        f"{result.store}: {result.objects:,} objects of {len(result.revs)} revision{'s' * (len(result.revs) != 1)}, "
+        f"{result.hashed:,} of them read and hashed: {verdict}" + (f", {repaired:,} repaired" if repaired else "")
     )
-    if found.run_cache is not None:
-        click.echo(_counts(found.run_cache))
+    if result.run_cache is not None:
+        click.echo(_counts(result.run_cache))
 
 
 def _table(title: str, problems: tuple[Problem, ...]) -> Table:
@@ -108,10 +108,10 @@ def _print_findings(run_cache: RunCache) -> None:
 
 
 def _print_conflict(conflict: Conflict) -> None:
-    """Each path is alone in its line, as it is typed after `rm`."""
+    """Prints each path on its own line, quoted for `rm`."""
     stage = f" of stage `{conflict.stage}`" if conflict.stage else ""
-    told = "gave different outputs from the same dependencies and parameters; DVC restores the newest:"
-    click.echo(f"`{conflict.command}`{stage} {told}")
+    message = "gave different outputs from the same dependencies and parameters; DVC restores the newest:"
+    click.echo(f"`{conflict.command}`{stage} {message}")
     for run in conflict.runs:
         click.echo(f"  {shlex.quote(run.path)}\n    written {run.written}")
         for path in conflict.outputs:
@@ -122,6 +122,6 @@ def _print_conflict(conflict: Conflict) -> None:
 def _counts(run_cache: RunCache) -> str:
     conflicting = sum(len(conflict.runs) for conflict in run_cache.conflicts)
     counts = {"in conflict": conflicting, "damaged": len(run_cache.damaged)}
-    found = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    problems = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
     runs = f"{run_cache.recorded:,} run{'s' * (run_cache.recorded != 1)} recorded"
-    return f"{run_cache.folder}: {runs}{f', of them {found}' if found else ', none in conflict'}"
+    return f"{run_cache.folder}: {runs}{f', of them {problems}' if problems else ', none in conflict'}"

@@ -1,4 +1,4 @@
-"""What a command takes from the repository that the user stands in, when it works on a clone."""
+"""Options of commands that work on a clone; defaults come from the repository in the current folder."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gogooku3.errors import GitError
 from gogooku3.recovery.releases import git
 
 from_option = click.option(
-    "--from", "url", metavar="URL", help="The Git repository; by default the one that you stand in."
+    "--from", "url", metavar="URL", help="The Git repository; by default the one in the current folder."
 )
 settings_option = click.option(
     "--settings",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="DVC settings for the clone: a bucket's url, credentials. Without --from, those in `.dvc/config.local` of the"
-    " repository that you stand in.",
+    " current repository.",
 )
 
 
 @dataclass(frozen=True)
 class CloneOptions:
-    """Where to clone from, and what the clone may use."""
+    """URL to clone, settings file and local caches for the clone."""
 
     url: str
     settings: Path | None
@@ -31,7 +31,11 @@ class CloneOptions:
 
 
 def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
-    """Fills in what was not given from the repository around; raises `GitError` when there is none to clone from."""
+    """Fills in defaults from the current repository.
+
+    Raises:
+        GitError: no URL is given, and the current folder is not in a repository.
+    """
     from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
 
     try:
@@ -40,7 +44,7 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
         if url is None:
             raise GitError(error.message, hint="name the repository: `--from URL`") from None
         return CloneOptions(url, settings, ())
-    local = root / LOCAL_SETTINGS  # another repository has no business with these credentials
+    local = root / LOCAL_SETTINGS  # these credentials must not be used for another repository
     return CloneOptions(
         url or str(root),
         settings or (local if url is None and local.is_file() else None),

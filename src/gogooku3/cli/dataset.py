@@ -1,4 +1,4 @@
-"""`gogooku3 dataset diff | make`: what two datasets differ in, and a share of the work of making one."""
+"""`gogooku3 dataset diff | make`: differences of two datasets; build of a share of the months."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from gogooku3.recovery.dataset_diff.month import Month, Rows
 
 _SHOWN = 4
-"""Columns that one cell names; --json names all."""
+"""Columns that a cell lists; --json lists all."""
 
 
 def _share(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
     """`2/5`: the second of five."""
     match = re.fullmatch(r"(\d+)/(\d+)", value)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise click.BadParameter(f"`{value}` is no share; write `2/5` for the second of five")
+        raise click.BadParameter(f"`{value}` is not a share; write `2/5` for the second of five")
     return int(match[1]), int(match[2])
 
 
@@ -55,55 +55,52 @@ def diff(old: str, new: str, as_json: bool) -> None:
 
     A and B are folders of datasets, tags, commits, branches, or `workspace` (the default of B: `data/dataset` of the
     working tree). A revision's files come from the local cache or the remotes, and only those that differ are fetched.
-    Months with the same hash in `contents.json` are not read; in the others, each column that both have is compared bit
-    for bit.
+    Months with the same hash in `contents.json` are not read; in the others, each common column is compared bitwise.
 
     \b
     Examples:
       gogooku3 dataset diff tier1@v1.0.0
       gogooku3 dataset diff tier1@v1.0.0 tier1@v1.1.0 --json
 
-    Exit codes: 0 compared, whether they differ or not; 3 a side is not a dataset, or no undamaged copy is found; 5 a
-    file is not what its dataset says; 7 a remote is needed and cannot be reached; 8 a name is neither a folder nor a
-    revision.
+    Exit codes: 0 compared, whether they differ or not; 3 a side is not a dataset, or no intact copy is found; 5 a
+    file does not match its dataset's checksums; 7 a remote is needed and cannot be reached; 8 a name is neither a
+    folder nor a revision.
     """
     from gogooku3.recovery.dataset_diff.compare import dataset_diff
 
     with progress_bar() as progress:
-        found = dataset_diff(Path.cwd(), old, new, progress)
+        result = dataset_diff(Path.cwd(), old, new, progress)
     if as_json:
         click.echo(
-            json.dumps({"old": old, "new": new, "same": found.same, **asdict(found)}, indent=2, ensure_ascii=False)
+            json.dumps({"old": old, "new": new, "same": result.same, **asdict(result)}, indent=2, ensure_ascii=False)
         )
         return
     console = Console(highlight=False)
-    if found.same:
+    if result.same:
         console.print("same: columns, settings, every row of every month")
         return
-    for table in _tables(found, old, new):
+    for table in _tables(result, old, new):
         console.print(table)
 
 
 @dataset.command()
-@click.option(
-    "--share", metavar="K/N", callback=_share, default="1/1", show_default=True, help="Which share, of how many."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print what the share holds as JSON.")
+@click.option("--share", metavar="K/N", callback=_share, default="1/1", show_default=True, help="Share K of N.")
+@click.option("--json", "as_json", is_flag=True, help="Print the months of the share as JSON.")
 def make(share: tuple[int, int], as_json: bool) -> None:
     """Build a share of the months of `data/dataset`.
 
-    From `data/quotes`, as `params.yaml` says. Share 2/5 is every fifth calendar year from the second on. The months are
-    written to `data/.dataset.partial`, and finished ones are kept. Several processes, or several machines whose
-    `data/.dataset.partial` is then copied here (`rsync -a --update`: the newer record of a month counts), can build
-    shares at the same time. `dvc repro dataset` then builds what is missing and assembles the dataset, with the same
-    bytes on every machine.
+    From `data/quotes`, with the parameters of `params.yaml`. Share 2/5 is every fifth calendar year from the second on.
+    The months are written to `data/.dataset.partial`, and finished ones are kept. Several processes can build shares at
+    the same time, and so can several machines, whose `data/.dataset.partial` is then copied here (`rsync -a --update`:
+    the newer record of a month counts). `dvc repro dataset` then builds the missing months and assembles the dataset,
+    bitwise identical on every machine.
 
     \b
     Examples:
       gogooku3 dataset make --share 1/3
 
-    Exit codes: 0 the share is built; 2 the configuration is wrong; 3 the quotes are wrong or absent; 4 a worker process
-    was killed, or another clone's source is installed.
+    Exit codes: 0 the share is built; 2 the configuration is wrong; 3 the quotes are invalid or missing; 4 a worker
+    process was killed, or another clone's source is installed.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics
@@ -122,31 +119,33 @@ def make(share: tuple[int, int], as_json: bool) -> None:
         content = {"share": share[0], "shares": share[1], "months": months, "folder": str(months_cache.root)}
         click.echo(json.dumps(content, indent=2))
     else:
-        told = f": {_spans(months)}" if months else ""
-        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {months_cache.root}{told}")
+        spans = f": {_spans(months)}" if months else ""
+        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {months_cache.root}{spans}")
 
 
-def _tables(found: DatasetDiff, old: str, new: str) -> Iterator[Table]:
-    if found.columns:
+def _tables(result: DatasetDiff, old: str, new: str) -> Iterator[Table]:
+    if result.columns:
         table = _titled("Columns", "file", "change", "columns", "which")
-        for (kind, change), of_change in groupby(found.columns, lambda each: (each.kind, each.change)):
-            each = list(of_change)
-            names = abbreviate((_column(one.change, one.name, one.old, one.new) for one in each), limit=_SHOWN)
-            table.add_row(kind, change, str(len(each)), Text(names))
+        for (kind, change), of_change in groupby(result.columns, lambda column: (column.kind, column.change)):
+            columns = list(of_change)
+            names = abbreviate(
+                (_column(column.change, column.name, column.old, column.new) for column in columns), limit=_SHOWN
+            )
+            table.add_row(kind, change, str(len(columns)), Text(names))
         yield table
-    if found.settings:
+    if result.settings:
         table = _titled("Settings", "name", old, new)
-        for setting in found.settings:
+        for setting in result.settings:
             table.add_row(Text(setting.name, style="bold"), _value(setting.old), _value(setting.new))
         yield table
     table = _titled("Months", "file", "added", "removed", "changed", "same")
-    for of_kind in found.months:
+    for of_kind in result.months:
         changed = [month.month for month in of_kind.changed]
         spans = (_spans(months) for months in (of_kind.added, of_kind.removed, changed))
         table.add_row(of_kind.kind, *spans, str(of_kind.same))
     yield table
-    if any(of_kind.changed for of_kind in found.months):
-        yield _changed(found.months)
+    if any(of_kind.changed for of_kind in result.months):
+        yield _changed(result.months)
 
 
 def _column(change: str, name: str, old: str | None, new: str | None) -> str:
@@ -164,8 +163,8 @@ def _changed(months: Iterable[Months]) -> Table:
 
 
 def _columns(month: Month) -> Text:
-    told = (f"{name} in {rows.count:,} rows, first {rows.date} {rows.code}" for name, rows in month.values.items())
-    return Text(f"{len(month.values)}: {abbreviate(told, separator='; ', limit=_SHOWN)}" if month.values else "none")
+    texts = (f"{name} in {rows.count:,} rows, first {rows.date} {rows.code}" for name, rows in month.values.items())
+    return Text(f"{len(month.values)}: {abbreviate(texts, separator='; ', limit=_SHOWN)}" if month.values else "none")
 
 
 def _rows(rows: Rows | None) -> str:
@@ -173,15 +172,15 @@ def _rows(rows: Rows | None) -> str:
 
 
 def _spans(months: list[str]) -> str:
-    """Months in a row as one span: `2020-09 to 2021-03, 2021-05`."""
+    """Consecutive months as one span: `2020-09 to 2021-03, 2021-05`."""
     numbers = [12 * int(month[:4]) + int(month[5:]) for month in months]
-    runs = groupby(range(len(months)), lambda place: numbers[place] - place)
-    spans = [[months[place] for place in run] for _, run in runs]
+    runs = groupby(range(len(months)), lambda index: numbers[index] - index)
+    spans = [[months[index] for index in run] for _, run in runs]
     return ", ".join(span[0] if len(span) == 1 else f"{span[0]} to {span[-1]}" for span in spans)
 
 
 def _value(value: Any) -> Text:
-    return Text("absent", style="dim") if value is None else Text(str(value))
+    return Text("missing", style="dim") if value is None else Text(str(value))
 
 
 def _titled(title: str, *columns: str) -> Table:

@@ -1,4 +1,4 @@
-"""`gogooku3 diff`: everything in which two experiments differ."""
+"""`gogooku3 diff`: all differences between two experiments."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _TITLES = {
 @click.argument("new", metavar="[B]", default="workspace")
 @click.option("--json", "as_json", is_flag=True, help="Print every difference as JSON.")
 def diff(old: str, new: str, as_json: bool) -> None:
-    """Show what differs between two revisions.
+    """Show the differences between two revisions.
 
     Parameters come first, then split, features, data, environment, code and metrics. A and B are tags, commits,
-    branches, or `workspace` (the default of B). Metrics have their 95 % intervals; `–` is a metric that a revision did
-    not measure.
+    branches, or `workspace` (the default of B). Metrics have their 95 % intervals; `–` marks a metric that a
+    revision does not have.
 
     \b
     Examples:
@@ -49,46 +49,45 @@ def diff(old: str, new: str, as_json: bool) -> None:
     """
     from gogooku3.recovery.diff import diff as compare
 
-    found = compare(toplevel(Path.cwd()), old, new)
+    result = compare(toplevel(Path.cwd()), old, new)
     if as_json:
-        content = asdict(found)
-        content["metrics"] = [asdict(change) | {"difference": change.difference} for change in found.metrics]
+        content = asdict(result)
+        content["metrics"] = [asdict(change) | {"difference": change.difference} for change in result.metrics]
         click.echo(json.dumps({"old": old, "new": new, **content}, indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    tables = _tables(found, old, new)
+    tables = _tables(result, old, new)
     for table in tables:
         console.print(table)
-    same = [name for name, changes in asdict(found).items() if not changes]
+    same = [name for name, changes in asdict(result).items() if not changes]
     if same:
         console.print(f"same: {', '.join(same)}")
 
 
-def _tables(found: Diff, old: str, new: str) -> list[Table]:
+def _tables(result: Diff, old: str, new: str) -> list[Table]:
     tables = []
     for section, title in _TITLES.items():
-        changes: list[Change] = getattr(found, section)
+        changes: list[Change] = getattr(result, section)
         if changes:
             table = _titled(title, "name", old, new)
             for change in changes:
                 table.add_row(Text(change.name, style="bold"), _cell(change.old, "red"), _cell(change.new, "green"))
             tables.append(table)
-    if found.code:
+    if result.code:
         table = _titled("Code", "package", "files", "lines added", "lines removed")
         for package in found.code:
             added, removed = f"[green]+{package.added}[/green]", f"[red]-{package.removed}[/red]"
             table.add_row(package.room, str(package.files), added, removed)
         tables.append(table)
-    if found.metrics:
-        tables.append(_metrics(found.metrics, old, new))
+    if result.metrics:
+        tables.append(_metrics(result.metrics, old, new))
     return tables
 
 
 def _metrics(changes: list[Change], old: str, new: str) -> Table:
     table = _titled("Metrics", "name", old, new, "difference")
     for change in changes:
-        gained = change.difference
-        difference = "" if gained is None else f"{gained:+.4f}"
+        difference = "" if change.difference is None else f"{change.difference:+.4f}"
         table.add_row(Text(change.name), Text(_number(change.old)), Text(_number(change.new)), difference)
     return table
 
@@ -99,7 +98,7 @@ def _titled(title: str, *columns: str) -> Table:
 
 
 def _cell(value: Any, style: str) -> Text:
-    return Text("absent", style="dim") if value is None else Text(str(value), style=style)
+    return Text("missing", style="dim") if value is None else Text(str(value), style=style)
 
 
 def _number(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`gogooku3 doctor`: what this machine and this clone are fit for, and what they lack."""
+"""`gogooku3 doctor`: health checks of this machine and this clone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gogooku3.cli.findings import table
 from gogooku3.recovery.doctor.tasks import TASKS, WITHOUT_BUCKET, Examination, Fitness, Task
 from gogooku3.recovery.releases.git import toplevel
 
-_LONGEST = 90
-"""Characters of a reason in a line; the table has all of it."""
+_MAX_REASON = 90
+"""Characters of a reason in the summary lines; the table has the full text."""
 
 
 @click.command()
@@ -32,59 +32,60 @@ _LONGEST = 90
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(tasks: tuple[Task, ...], as_json: bool) -> None:
-    """Check what this machine is fit for, and what it lacks.
+    """Check what this machine is fit for, and what is missing.
 
-    One line for each task says whether it can be done here, and if not, why:
+    One line per task shows whether it can run here, and if not, why:
 
     \b
       train    `dvc repro`, experiments, search
       predict  score a dataset with a package
       release  `promote`: needs the bucket (write access is not tested)
-      recover  get a release back from the bucket (an archive needs none)
+      recover  restore a release from the bucket (an archive needs none)
 
-    The checks behind them: Git, Python and the libraries against the required versions; whether the source that runs is
-    this clone's; files that are executable here and not in Git; the default remote (9 seconds to answer) and its
-    credentials; credentials that Git must not hold; disk space; the device that params.yaml names; whether this machine
-    computes the known bits of its domain; locks and unfinished files of killed processes; environment variables that
-    look like old settings. Nothing is changed, and no secret is shown.
+    The checks: versions of Git, Python and the libraries; whether the installed source is this clone's; file modes that
+    differ from Git; the default remote (timeout 9 seconds) and its credentials; secrets in Git; free disk space; the
+    device of params.yaml; the numerics probe (bitwise reproducibility); stale locks and partial files of killed
+    processes; environment variables that look like old settings. Nothing is changed, and no secret is shown.
 
     \b
     Examples:
       gogooku3 doctor
       gogooku3 doctor --for release --for recover --json
 
-    Exit codes: 0 fit to train and to predict, whatever else failed, or with --for: fit for all tasks that it names; 1
-    not fit, each failed check with its remedy; 8 this is not a clone.
+    Exit codes: 0 fit to train and to predict, even if other checks failed, or with --for: fit for all tasks given; 1
+    not fit, each failed check with its remedy; 8 not in a clone.
     """
     from gogooku3.recovery.doctor.examination import examine
 
     root = toplevel(Path.cwd())
-    found = examine(root, sorted(os.environ))
-    fit = found.fit_for(*tasks)
+    examination = examine(root, sorted(os.environ))
+    fit = examination.fit_for(*tasks)
     if as_json:
         content = {
             "clone": str(root),
             "good": fit,
-            "tasks": [each.as_json() for each in found.fitness],
-            "checks": [check.as_json() for check in found.checks],
+            "tasks": [fitness.as_json() for fitness in examination.fitness],
+            "checks": [check.as_json() for check in examination.checks],
         }
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        _print(root, found)
+        _print(root, examination)
     sys.exit(0 if fit else 1)
 
 
-def _print(root: Path, found: Examination) -> None:
+def _print(root: Path, examination: Examination) -> None:
     console = Console(highlight=False)
-    console.print(table(str(root), found.checks))
-    for each in found.fitness:
-        console.print(_line(each), soft_wrap=True)
+    console.print(table(str(root), examination.checks))
+    for fitness in examination.fitness:
+        console.print(_line(fitness), soft_wrap=True)
 
 
 def _line(fitness: Fitness) -> Text:
-    """A task, and `yes`, or the checks that failed with what they found."""
+    """A task with `yes`, or `no` and the failed checks."""
     line = Text(f"fit to {fitness.task + ':':<9}")
     if fitness.fit:
         return line.append("yes", style="green")
-    reasons = (f"{check.name}: {shorten(check.finding.found, _LONGEST, placeholder=' …')}" for check in fitness.failed)
+    reasons = (
+        f"{check.name}: {shorten(check.finding.found, _MAX_REASON, placeholder=' …')}" for check in fitness.failed
+    )
     return line.append("no", style="bold red").append(f" ({'; '.join(reasons)})")

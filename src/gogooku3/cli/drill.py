@@ -1,4 +1,4 @@
-"""`gogooku3 drill`: rehearses the recovery of releases, as on a machine that has never seen the project."""
+"""`gogooku3 drill`: rehearses the recovery of releases, as on a new machine."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def drill(
 
     Rehearses each TIER (its best version) or TIER@VERSION; by default the best version of every tier. For each release:
     a clone in a new folder, a new environment from its requirements.lock (one for all releases that share it), package
-    and data from the remotes alone, with their hashes checked; then the release's own code verifies the package and
-    scores the evaluated sessions again. Every step is timed. A failure is reported, and the next release follows.
-    Temporary folders are removed, those of a killed drill by the next one.
+    and data from the remotes only, with checksum verification; then the release's own code verifies the package and
+    scores the evaluated sessions again. Every step is timed. After a failure, the drill continues with the next
+    release. Temporary folders are removed; those of a killed drill by the next one.
 
     \b
     Examples:
@@ -47,14 +47,16 @@ def drill(
     from gogooku3.recovery.drill_report import as_json as as_tree
     from gogooku3.recovery.drill_report import as_markdown, write
 
-    here = clone_options(url, settings)
-    found = run(here.url, names, all_tags=all_tags, settings=here.settings, log=lambda what: click.echo(what, err=True))
-    write(found, report)
+    options = clone_options(url, settings)
+    result = run(
+        options.url, names, all_tags=all_tags, settings=options.settings, log=lambda line: click.echo(line, err=True)
+    )
+    write(result, report)
     if as_json:
-        click.echo(json.dumps(as_tree(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(as_tree(result), indent=2, ensure_ascii=False))
     else:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(as_markdown(found)))
-    sys.exit(0 if found.good else 1)
+        Console().print(Markdown(as_markdown(result)))
+    sys.exit(0 if result.good else 1)

@@ -11,7 +11,7 @@ from gogooku3 import source
 
 @click.command()
 @click.option(
-    "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Which split."
+    "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Split to export."
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to write; must be new or empty.")
 def export(split: str, output: Path) -> None:
@@ -31,7 +31,7 @@ def export(split: str, output: Path) -> None:
       gogooku3 export --output exported
       gogooku3 export --split validation --output exported-validation
 
-    Exit codes: 0 written; 1 the folder is in the way; 2 the parameters are wrong; 3 an output of the run is absent; 4
+    Exit codes: 0 written; 1 the folder is not empty; 2 the parameters are wrong; 3 an output of the run is missing; 4
     another clone's source is installed.
     """
     source.require(Path.cwd())

@@ -1,4 +1,4 @@
-"""`gogooku3 features`: what the model may be fed."""
+"""`gogooku3 features`: the features (input variables) of the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gogooku3.features.subsets import SUBSETS
 
 @click.command()
 @click.option(
-    "--set", "subset", type=click.Choice(tuple(SUBSETS)), default="full", show_default=True, help="Which set."
+    "--set", "subset", type=click.Choice(tuple(SUBSETS)), default="full", show_default=True, help="Feature set."
 )
 @click.option("--family", help="List the features of this family only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the features as JSON.")
@@ -42,7 +42,7 @@ def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> N
         click.echo(markdown(), nl=False)
         return
     if family is not None and family not in FAMILIES:
-        raise ConfigError(f"`{family}` is no family of features", hint=f"the families are {', '.join(FAMILIES)}")
+        raise ConfigError(f"`{family}` is not a feature family", hint=f"use one of {', '.join(FAMILIES)}")
     listed = [feature for feature in select(subset) if family in (None, feature.family)]
     if as_json:
         rows = [

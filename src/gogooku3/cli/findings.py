@@ -1,4 +1,4 @@
-"""What checks found, for people."""
+"""Prints the findings of checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "
 
 
 def print_verdict(verdict: Mapping[str, Any]) -> bool:
-    """Says what `verify --json` found in a release, in few lines; True where it is good."""
+    """Prints the result of `verify --json` in a few lines; returns True if no check failed."""
     for check in verdict["checks"]:
         if check["outcome"] in ("failed", "noted"):
             click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
@@ -27,7 +27,7 @@ def print_verdict(verdict: Mapping[str, Any]) -> bool:
 
 
 def table(title: str, checks: Iterable[Check]) -> Table:
-    """One row per check: its outcome, what it found, and what to do."""
+    """Table with one row per check: outcome, finding and hint."""
     rows = Table("check", "outcome", Column("found", overflow="fold"), title=Text(title))
     for check in checks:
         finding = check.finding

@@ -1,4 +1,4 @@
-"""`gogooku3 folds`: what a walk-forward will train on and test, before it does."""
+"""`gogooku3 folds`: preview of the walk-forward folds."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 def folds(settings: tuple[str, ...], as_json: bool) -> None:
     """Show the walk-forward folds with their dates.
 
-    For each fold of `evaluation.walk_forward`, the dates of its training, validation and test. Nothing is trained and
-    nothing is written. The sessions are those of `data/dataset`; the parameters are those of `params.yaml`, or with -S
-    what `dvc exp run -S` would compose. `dvc exp run -S evaluation.scheme=walk_forward` trains the folds.
+    For each fold of `evaluation.walk_forward`, the dates of its training, validation and test. Nothing is trained or
+    written. Sessions come from `data/dataset`, parameters from `params.yaml` or, with -S, as `dvc exp run -S` composes
+    them. `dvc exp run -S evaluation.scheme=walk_forward` trains the folds.
 
     \b
     Examples:
       gogooku3 folds
       gogooku3 folds -S evaluation.walk_forward.expanding=true
 
-    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is absent, or too short for a fold; 4 another
+    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is missing, or too short for a fold; 4 another
     clone's source is installed.
     """
     from gogooku3 import config
@@ -54,7 +54,7 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
 
 
 def _composed(settings: tuple[str, ...]) -> Params:
-    """The parameters that `dvc exp run -S …` would write."""
+    """The parameters as `dvc exp run -S …` composes them."""
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
 

@@ -1,4 +1,4 @@
-"""`gogooku3 jquants download | list`: the raw folder of J-Quants' bars, listing and TOPIX."""
+"""`gogooku3 jquants download | list`: the raw folder of J-Quants' bars, listings and TOPIX."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def jquants() -> None:
     help="First day; by default the one after the last session in FOLDER.",
 )
 @click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day, inclusive; by default today.")
-@click.option("--again", is_flag=True, help="Download again what FOLDER holds, and add corrections.")
+@click.option("--again", is_flag=True, help="Download existing sessions again, and add corrections.")
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
@@ -67,21 +67,21 @@ def jquants() -> None:
 def download(
     folder: Path, first: datetime | None, last: datetime | None, again: bool, rate: float, address: str, as_json: bool
 ) -> None:
-    """Download the sessions that FOLDER lacks, month by month.
+    """Download the missing sessions of FOLDER, month by month.
 
-    FOLDER is data/raw/jquants by default. Nothing in it is ever changed: new sessions, and what the exchange has
-    corrected, become a further revision of their month. A download that was stopped resumes with the month where it
-    stopped. The API key comes from `JQUANTS_API_KEY`, or from the official client's own file,
-    `~/.jquants-api/jquants-api.toml`; it is written nowhere.
+    FOLDER is data/raw/jquants by default. Existing files are never changed: new sessions and corrections by the
+    exchange become a new revision of their month. After an interruption, the same command resumes with the unfinished
+    month. The API key comes from `JQUANTS_API_KEY`, or from the official client's own file,
+    `~/.jquants-api/jquants-api.toml`; it is not written anywhere.
 
     \b
     Examples:
       gogooku3 jquants download --from 2020-09-06 --to 2025-09-06 --rate 120
       gogooku3 jquants download --again --from 2025-08-01
 
-    Exit codes: 0 everything that is published is there; 2 no first day is given, or sessions would be left out; 3 an
-    answer is not as documented, a session has no data, or FOLDER is damaged; 4 the client is not installed; 9 J-Quants
-    cannot be reached, or refuses.
+    Exit codes: 0 all published sessions are downloaded; 2 no first day is given, or there would be a gap; 3 a response
+    is not as documented, a session has no data, or FOLDER is damaged; 4 the client is not installed; 9 J-Quants cannot
+    be reached, or returns an error.
     """
     from gogooku3.download.api import connect
     from gogooku3.download.download import download as run
@@ -92,10 +92,10 @@ def download(
         raise click.UsageError("--from is after --to")
     raw = RawFolder(folder)
     begin, end = _begin(raw, first, again), last.date() if last else today()
-    api = connect(address, rate, _say)
+    api = connect(address, rate, _print_stderr)
     added: list[Added] = []
     with progress_bar() as progress:
-        for month in run(raw, api, begin, end, again=again, progress=progress, notify=_say):
+        for month in run(raw, api, begin, end, again=again, progress=progress, notify=_print_stderr):
             added.append(month)
             if not as_json:
                 _print_added(month)
@@ -118,7 +118,7 @@ def list_(folder: Path, as_json: bool) -> None:
       gogooku3 jquants list
       gogooku3 jquants list data/raw/jquants --json
 
-    Exit codes: 0 listed, also when there is nothing; 3 FOLDER holds something else.
+    Exit codes: 0 listed, even if empty; 3 FOLDER is not a raw folder.
     """
     from gogooku3.sources.jquants.raw import RawFolder
 
@@ -132,14 +132,14 @@ def list_(folder: Path, as_json: bool) -> None:
         corrected = Text("\n".join(row["corrections"]))
         table.add_row(row["month"], str(row["sessions"]), str(row["revisions"]), corrected)
     Console(highlight=False).print(table)
-    _print_whole(raw)
+    _print_total(raw)
 
 
 def _begin(raw: RawFolder, first: datetime | None, again: bool) -> date:
     if first is not None:
         return first.date()
     if again or raw.span is None:
-        raise click.UsageError(f"say with --from which sessions to ask for{' again' if again else ''}")
+        raise click.UsageError(f"set the first day to download{' again' if again else ''} with --from")
     return raw.span[1] + timedelta(days=1)
 
 
@@ -154,22 +154,22 @@ def _month(raw: RawFolder, month: str) -> dict[str, Any]:
 
 
 def _print_added(added: Added) -> None:
-    what = f"{len(added.sessions)} sessions" if added.sessions else "corrected"
-    click.echo(f"{added.month}, revision {added.revision}: {what}")
+    change = f"{len(added.sessions)} sessions" if added.sessions else "corrected"
+    click.echo(f"{added.month}, revision {added.revision}: {change}")
     for correction in added.corrects:
         click.echo(f"  corrected: {correction}")
 
 
 def _print_end(raw: RawFolder, added: list[Added]) -> None:
-    _print_whole(raw)
-    click.echo(f"keep it: dvc add {raw.path}" if added else "nothing new")
+    _print_total(raw)
+    click.echo(f"track it: dvc add {raw.path}" if added else "nothing new")
 
 
-def _print_whole(raw: RawFolder) -> None:
+def _print_total(raw: RawFolder) -> None:
     sessions = [day for month in raw.months for day in raw.sessions(month)]
-    told = f", {sessions[0]} to {sessions[-1]}" if sessions else ""
-    click.echo(f"{raw.path}: {len(sessions):,} sessions{told}")
+    span = f", {sessions[0]} to {sessions[-1]}" if sessions else ""
+    click.echo(f"{raw.path}: {len(sessions):,} sessions{span}")
 
 
-def _say(message: str) -> None:
+def _print_stderr(message: str) -> None:
     click.echo(message, err=True)

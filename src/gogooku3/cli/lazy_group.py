@@ -1,4 +1,4 @@
-"""A click group whose commands are imported when they are run, so that `gogooku3 --help` loads none of them."""
+"""A click group that imports its commands lazily, so that `gogooku3 --help` loads none of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Commands by section, each in the module of the package that has its name.
+    """Group of commands by section, each defined in the module with its name.
 
     Args:
-        package: the package that holds the modules; the module `NAME` defines the command `NAME`.
-        sections: for each heading of the help, the names of its commands with their one-line summaries.
+        package: the package of the modules; the module `NAME` defines the command `NAME`.
+        sections: for each heading of the help, its commands with their one-line summaries.
     """
 
     def __init__(self, *args: Any, package: str, sections: Mapping[str, Mapping[str, str]], **kwargs: Any) -> None:
@@ -23,11 +23,11 @@ class LazyGroup(click.Group):
         self.sections = sections
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands in the order of the help; imports nothing."""
+        """Names of all commands in the order of the help, without importing them."""
         return [name for section in self.sections.values() for name in section]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name, imported at the first call."""
+        """The command, imported at the first call."""
         if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
             self.add_command(getattr(import_module(f"{self.package}.{cmd_name}"), cmd_name))
         return super().get_command(ctx, cmd_name)
@@ -35,9 +35,9 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name, and the arguments that are left for it."""
+        """The selected command and its remaining arguments."""
         if args[0] not in self.list_commands(ctx):
-            # click suggests a similar name from the commands that are loaded.
+            # Load all commands: click suggests similar names only among loaded ones.
             for name in self.list_commands(ctx):
                 self.get_command(ctx, name)
         return super().resolve_command(ctx, args)

@@ -16,7 +16,7 @@ def leaderboard(check: bool) -> None:
     """Write docs/leaderboard.md from the tags.
 
     One row per version, best first: RankIC and Sharpe ratio with 95 % intervals, deflated Sharpe ratio, commit, hash of
-    the model, and a mark at the best of each tier. `–` is a metric that the version did not measure.
+    the model, and a mark at the best of each tier. `–` marks a metric that the version does not have.
 
     \b
     Examples:
@@ -26,17 +26,17 @@ def leaderboard(check: bool) -> None:
     Exit codes: 0 written, or up to date with --check; 1 not up to date with --check; 3 the metrics of a version are
     damaged; 8 Git failed.
     """
-    from gogooku3.recovery.leaderboard import leaderboard as written
+    from gogooku3.recovery.leaderboard import leaderboard as render
     from gogooku3.runtime.files import replaced_file
 
     root = toplevel(Path.cwd())
-    text, page = written(root), root / paths.LEADERBOARD
+    text, page = render(root), root / paths.LEADERBOARD
     if not check:
         with replaced_file(page) as partial:
             partial.write_text(text, encoding="utf-8")
         click.echo(page.relative_to(root))
     elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        click.echo(f"`{paths.LEADERBOARD}` is not what the tags say: `gogooku3 leaderboard` writes it anew", err=True)
+        click.echo(f"`{paths.LEADERBOARD}` does not match the tags; `gogooku3 leaderboard` updates it", err=True)
         raise SystemExit(1)
     else:
-        click.echo(f"`{paths.LEADERBOARD}` is what the tags say")
+        click.echo(f"`{paths.LEADERBOARD}` is up to date")

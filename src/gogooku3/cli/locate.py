@@ -1,4 +1,4 @@
-"""`gogooku3 locate`: who has an output of the pipeline, or a release's package."""
+"""`gogooku3 locate`: where intact copies of an output or a release's package are."""
 
 from __future__ import annotations
 
@@ -23,62 +23,63 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="PATH|TIER[@VERSION]")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def locate(target: str, as_json: bool) -> None:
-    """Find out where an output or a release can be had.
+    """Find copies of an output or a release.
 
     Looks for an output of the pipeline, a file in one, a folder of outputs, or the package of a release. The expected
-    hash comes from dvc.lock, of the working tree or of the release's tag. The working tree and the local cache are
-    hashed, and every remote is asked. The last line is the command that restores it.
+    hash comes from dvc.lock, of the working tree or of the release's tag. Files in the working tree and the local
+    cache are hashed, and every remote is checked. The last line is the command that restores it.
 
     \b
     Examples:
       gogooku3 locate models/package/model.safetensors
       gogooku3 locate tier1@v1.0.0
 
-    Exit codes: 0 an undamaged copy was found; 1 none was found; 3 no output or release has that name; 8 Git failed.
+    Exit codes: 0 an intact copy was found; 1 none was found; 3 no output or release has that name; 8 Git failed.
     """
     from gogooku3.recovery.locate import locate as run
 
     with progress_bar() as progress:
-        found = run(toplevel(Path.cwd()), target, progress)
+        located = run(toplevel(Path.cwd()), target, progress)
     if as_json:
-        click.echo(json.dumps(_content(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_content(located), indent=2, ensure_ascii=False))
     else:
-        _print(found)
-    sys.exit(0 if found.somewhere else 1)
+        _print(located)
+    sys.exit(0 if located.somewhere else 1)
 
 
-def _content(found: Located) -> dict[str, object]:
-    return asdict(found) | {
-        "tree": _place(found.tree),
-        "cache": _place(found.cache),
-        "remotes": [_place(each) for each in found.remotes],
+def _content(located: Located) -> dict[str, object]:
+    return asdict(located) | {
+        "tree": _as_json(located.tree),
+        "cache": _as_json(located.cache),
+        "remotes": [_as_json(remote) for remote in located.remotes],
     }
 
 
-def _place(place: Location) -> dict[str, object]:
+def _as_json(location: Location) -> dict[str, object]:
     return {
-        "name": place.name,
-        "where": place.where,
-        "is_whole": place.is_whole,
-        "damage": place.damage,
-        "unreachable": place.unreachable,
+        "name": location.name,
+        "where": location.where,
+        "is_whole": location.is_whole,
+        "damage": location.damage,
+        "unreachable": location.unreachable,
     }
 
 
-def _print(found: Located) -> None:
+def _print(located: Located) -> None:
     console = Console(highlight=False)
-    outputs = Table(Column("looked for", overflow="fold"), "object", "bytes", "stage")
-    for output in found.wanted:
+    outputs = Table(Column("output", overflow="fold"), "object", "bytes", "stage")
+    for output in located.wanted:
         outputs.add_row(output.path, output.md5, "?" if output.size is None else f"{output.size:,}", output.stage)
     console.print(outputs)
-    places = Table("place", Column("where", overflow="fold"), Column("found", overflow="fold"))
-    for place in (found.tree, found.cache, *found.remotes):
-        places.add_row(place.name, place.where, Text(str(place), style="green" if place.is_whole else "red"))
-    console.print(places)
-    click.echo(f"recorded by: {', '.join(dict.fromkeys((found.recorded_by, *found.tags)))}")
-    if found.command:
-        click.echo(f"{'get it' if found.somewhere else 'no intact copy'}: {found.command}")
+    locations = Table("location", Column("path or URL", overflow="fold"), Column("found", overflow="fold"))
+    for location in (located.tree, located.cache, *located.remotes):
+        style = "green" if location.is_whole else "red"
+        locations.add_row(location.name, location.where, Text(str(location), style=style))
+    console.print(locations)
+    click.echo(f"recorded by: {', '.join(dict.fromkeys((located.recorded_by, *located.tags)))}")
+    if located.command:
+        click.echo(f"{'restore it' if located.somewhere else 'no intact copy'}: {located.command}")
     else:
-        click.echo("nothing to do: it is where it belongs")
+        click.echo("nothing to do: the working tree has it")

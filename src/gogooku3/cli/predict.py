@@ -28,7 +28,7 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
     """Score the stocks of a dataset with a packaged model.
 
     Writes Date, Code and a score per horizon for each session. The dataset must have the features of PACKAGE
-    (models/package), in the same order. The golden predictions of the package are computed too, and any difference is
+    (models/package), in the same order. The golden predictions of the package are recomputed, and any difference is
     reported.
 
     \b
@@ -36,12 +36,12 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
       gogooku3 predict --output scores.csv
       gogooku3 predict models/package --dataset data/dataset --from 2023-12-01 --output scores.parquet
 
-    Exit codes: 0 written; 2 an argument is wrong; 3 the package or the dataset is absent or damaged; 4 the device of
-    the package is not here; 5 package and dataset do not belong together.
+    Exit codes: 0 written; 2 an argument is wrong; 3 the package or the dataset is missing or damaged; 4 the device of
+    the package is not available; 5 package and dataset do not match.
     """
     if output.suffix not in (".parquet", ".csv"):
-        raise click.BadParameter(f"`{output}` ends neither in .parquet nor in .csv", param_hint="--output")
-    # The libraries behind these read the pinned settings when they load.
+        raise click.BadParameter(f"`{output}` is neither .parquet nor .csv", param_hint="--output")
+    # The imported libraries read the pinned settings when they load.
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
 
@@ -58,5 +58,5 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
     else:
         click.echo(
             f"golden predictions: differ by up to {predictions.max_golden_difference:.3g};"
-            f" `gogooku3 verify {package}` says why"
+            f" `gogooku3 verify {package}` shows why"
         )

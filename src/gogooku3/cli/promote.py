@@ -16,17 +16,17 @@ from gogooku3.recovery.releases.git import toplevel
 @click.command()
 @click.argument("tier")
 @click.option("--version", metavar="vX.Y.Z", help="Version; by default the next minor one after the tier's newest.")
-@click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best; say why.")
+@click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best, with a reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags and their record as JSON.")
 def promote(tier: str, version: str | None, despite_worse: str | None, as_json: bool) -> None:
     """Release this commit's package as a version of its tier.
 
-    Checks the tree, the lock file and the package, pushes to the bucket and audits it. Then makes the annotated tag
-    TIER@VERSION and, when the validation RankIC (mean over the horizons) beats that of the tier's best version, the tag
-    TIER#best#N: both or none, and no tag is ever moved. The tag records, and the command prints, the gain with its 95 %
-    interval and whether that excludes zero, how many different results of the tier the repository knows, the deflated
-    Sharpe ratio for so many trials, and how many results on the test split had been seen. The tags stay local; the last
-    line is the command that publishes them.
+    Checks the working tree, the lock file and the package, pushes to the bucket and audits it. Then creates the
+    annotated tag TIER@VERSION and, if the validation RankIC (mean over the horizons) beats that of the tier's best
+    version, the tag TIER#best#N; both or neither. No tag is ever moved. The tag records, and the command prints, the
+    gain with its 95 % interval and whether that excludes zero, the number of different results of the tier (trials),
+    the deflated Sharpe ratio for this number of trials, and how many test results had been seen. The tags stay local;
+    the last line is the command that publishes them.
 
     \b
     Examples:
@@ -40,9 +40,9 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     from gogooku3.runtime import numerics
 
     if despite_worse is not None and not despite_worse.strip():
-        raise click.BadParameter("the reason is empty; it goes into the tag", param_hint="--despite-worse")
+        raise click.BadParameter("the reason is empty; it is recorded in the tag", param_hint="--despite-worse")
     root = toplevel(Path.cwd())
-    # What checks would else be another code than the commit holds that the tag names.
+    # The checks must run the code of the tagged commit.
     source.require(root)
     # The libraries that verify the package read the pinned settings when they load.
     numerics.pin(read_numerics(root / paths.PACKAGE))
@@ -51,18 +51,20 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     from gogooku3.recovery.releases.record import comparison, readings, trials
     from gogooku3.recovery.releases.tags import Version
 
-    wanted = None if version is None else Version.parse(version)
-    made = run(root, tier, version=wanted, despite_worse=despite_worse, progress=_print_step)
+    requested = None if version is None else Version.parse(version)
+    released = run(root, tier, version=requested, despite_worse=despite_worse, progress=_print_step)
     if as_json:
-        click.echo(json.dumps({"tags": made.tags, "record": asdict(made.record)}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"tags": released.tags, "record": asdict(released.record)}, indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    console.print(f"[bold]{made.tags[0]}[/bold]{', best of its tier' if made.record.stage_tag else ''}")
-    console.print(f"validation RankIC {made.record.validation.mean_rank_ic:.4f}; model {made.record.model_sha256[:16]}")
-    console.print(f"compared with {comparison(made.record)}", soft_wrap=True)
-    console.print(f"chosen from {trials(made.record)}", soft_wrap=True)
-    console.print(f"test: {readings(made.record)}", soft_wrap=True)
-    console.print(f"publish: {publish(made.tags)}", soft_wrap=True)
+    console.print(f"[bold]{released.tags[0]}[/bold]{', best of its tier' if released.record.stage_tag else ''}")
+    console.print(
+        f"validation RankIC {released.record.validation.mean_rank_ic:.4f}; model {released.record.model_sha256[:16]}"
+    )
+    console.print(f"compared with {comparison(released.record)}", soft_wrap=True)
+    console.print(f"chosen from {trials(released.record)}", soft_wrap=True)
+    console.print(f"test: {readings(released.record)}", soft_wrap=True)
+    console.print(f"publish: {publish(released.tags)}", soft_wrap=True)
 
 
 def _print_step(step: str) -> None:

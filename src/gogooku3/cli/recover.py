@@ -1,4 +1,4 @@
-"""`gogooku3 recover`: a release's model from the repository's URL, the tag and the bucket."""
+"""`gogooku3 recover`: restores a release's model from a Git URL and the bucket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Where else to look for objects: a clone, a cache, a remote's folder, an archive. Repeatable.",
+    help="Additional source of objects: a clone, a cache, a remote's folder, an archive. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def recover(
@@ -40,42 +40,49 @@ def recover(
 
     Clones the repository at the tag of TIER (its best version) or TIER@VERSION, fetches the models, checks the hash of
     each object, and verifies the package. After an interruption, the same command resumes. Objects that are missing or
-    damaged in the remotes are looked for in the cache of the repository that you stand in, and in --also.
+    damaged in the remotes are fetched from the cache of the current repository, or from --also.
 
     \b
     Examples:
       gogooku3 recover tier1 --from https://example.com/team/gogooku3.git --to tier1
       gogooku3 recover tier1@v1.0.0 --to tier1 --data --also /backup/tier1.tar
 
-    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder holds something else; 2 the
-    settings file is wrong; 3 there is no such version, or no undamaged copy of an object is found; 4 the folder cannot
-    be written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
+    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder has other content; 2 the
+    settings file is wrong; 3 there is no such version, or no intact copy of an object is found; 4 the folder cannot be
+    written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.recover import recover as run
 
-    here = clone_options(url, settings)
+    options = clone_options(url, settings)
     with progress_bar() as progress:
-        found = run(
-            here.url, name, target, data=data, settings=here.settings, also=[*here.caches, *also], progress=progress
+        result = run(
+            options.url,
+            name,
+            target,
+            data=data,
+            settings=options.settings,
+            also=[*options.caches, *also],
+            progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"good": found.good}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(result) | {"good": result.good}, indent=2, ensure_ascii=False))
     else:
-        _print(found)
-    sys.exit(0 if found.good else 1)
+        _print(result)
+    sys.exit(0 if result.good else 1)
 
 
-def _print(found: Recovery) -> None:
-    click.echo(f"{found.tag}, commit {found.commit[:10]}, in {found.folder}")
-    came = [f"{count} from {place}" for place, count in found.fetched.brought.items() if count]
-    there = found.fetched.objects - sum(found.fetched.brought.values())
-    click.echo(f"objects: {', '.join([*came, *([f'{there} were there'] if there else [])])}")
-    if not print_verdict(found.verdict):
+def _print(result: Recovery) -> None:
+    click.echo(f"{result.tag}, commit {result.commit[:10]}, in {result.folder}")
+    counts = [f"{count} from {source}" for source, count in result.fetched.brought.items() if count]
+    already_present = result.fetched.objects - sum(result.fetched.brought.values())
+    counts += [f"{already_present} already present"] if already_present else []
+    click.echo(f"objects: {', '.join(counts)}")
+    if not print_verdict(result.verdict):
         return
-    dataset = paths.DATASET if found.data else "DATASET"
+    dataset = paths.DATASET if result.data else "DATASET"
     click.echo(
-        f"go on:    cd {shlex.quote(found.folder)}\n"
+        f"continue: cd {shlex.quote(result.folder)}\n"
         f"predict:  gogooku3 predict models/package --dataset {dataset} --output scores.parquet\n"
-        f"resume:   dvc exp run -S train.start_from={found.tag}\n"
-        f"retrain:  gogooku3 reproduce {found.tag}"
+        f"resume:   dvc exp run -S train.start_from={result.tag}\n"
+        f"retrain:  gogooku3 reproduce {result.tag}"
     )

@@ -1,4 +1,4 @@
-"""`gogooku3 report`: two models side by side, as a page."""
+"""`gogooku3 report`: comparison page of two models."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from gogooku3.recovery.releases.git import toplevel
 def report(old: str, new: str, output: Path | None) -> None:
     """Write a page that compares two models.
 
-    The page has the verdict on the difference, the parameters that differ, and the curves of both. A and B are tags,
-    commits, branches, or `workspace` (the default of B). The difference is taken over the sessions that both have, by
-    stationary bootstrap, with its 95 % interval. `–` is a metric that an older version did not measure; without its
-    sessions, there is no difference. `dvc repro` writes the page of one model, `reports/tier.html`.
+    The page has the verdict on the difference, the differing parameters, and the curves of both. A and B are tags,
+    commits, branches, or `workspace` (the default of B). The difference is computed over the common sessions, by
+    stationary bootstrap, with its 95 % interval. `–` marks a metric that an older version does not have; without daily
+    values, there is no difference. `dvc repro` writes the page of one model, `reports/tier.html`.
 
     \b
     Examples:
@@ -32,7 +32,7 @@ def report(old: str, new: str, output: Path | None) -> None:
       gogooku3 report tier1@v1.0.0 tier1@v1.1.0 --output compare.html
 
     Exit codes: 0 written, whether they differ or not; 2 the parameters are wrong; 3 one has no metrics or damaged ones,
-    or they have too few sessions in common; 4 another clone's source is installed; 8 a name is not a revision.
+    or there are too few common sessions; 4 another clone's source is installed; 8 a name is not a revision.
     """
     from gogooku3.recovery.compare import compare
     from gogooku3.report.compare_page import write

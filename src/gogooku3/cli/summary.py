@@ -1,4 +1,4 @@
-"""`gogooku3 summary`: the verdict of the last run, and the next commands."""
+"""`gogooku3 summary`: verdict of the last run, and the next commands."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from gogooku3.recovery.releases.git import toplevel
 def summary(as_json: bool) -> None:
     """Print the verdict of the last run and the next commands.
 
-    The verdict is the one of `reports/tier.html`. Parameters and results must be those that `dvc.lock` records: a
-    mixture of two runs is refused. `dvc status` shows whether the code has changed since.
+    The verdict is the one of `reports/tier.html`. Parameters and results must match `dvc.lock`: a mixture of two
+    runs is an error. `dvc status` shows whether the code has changed since.
 
     \b
     Examples:
@@ -29,28 +29,28 @@ def summary(as_json: bool) -> None:
       gogooku3 summary --json
 
     Exit codes: 0 printed, whatever the verdict; 2 the parameters are wrong; 3 there was no run, or an output of it is
-    absent; 4 another clone's source is installed; 5 parameters or results are not those of the last run.
+    missing; 4 another clone's source is installed; 5 parameters or results are not those of the last run.
     """
     from gogooku3.summary import summarize
 
     root = toplevel(Path.cwd())
     source.require(root)
-    found = summarize(root)
+    run = summarize(root)
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(run), indent=2, ensure_ascii=False))
         return
-    lines = {"page": found.page, "package": found.package}
+    lines = {"page": run.page, "package": run.package}
     if (script := _activation()) is not None:
         lines["activate"] = f". {shlex.quote(str(script))}"
-    lines["predict"] = f"gogooku3 predict {found.package} --output scores.csv --from {found.test_from}"
-    click.echo(f"{found.tier}: {found.verdict}\n")
-    click.echo(f"{click.wrap_text(found.figures, width=100)}\n")
+    lines["predict"] = f"gogooku3 predict {run.package} --output scores.csv --from {run.test_from}"
+    click.echo(f"{run.tier}: {run.verdict}\n")
+    click.echo(f"{click.wrap_text(run.figures, width=100)}\n")
     for name, text in lines.items():
         click.echo(f"{name:<10}{text}")
 
 
 def _activation() -> Path | None:
-    """The script that puts this virtual environment on the shell's path; None where it is there, or there is none."""
+    """The activation script of this virtual environment; None if it is active or has no script."""
     environment = Path(sys.prefix)
     script = environment / "bin/activate"
     if os.environ.get("VIRTUAL_ENV") == sys.prefix or not script.is_file():

@@ -1,4 +1,4 @@
-"""`gogooku3 tiers`: every version of every tier."""
+"""`gogooku3 tiers`: the released versions of all tiers."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from gogooku3.recovery.releases.record import Measured, Record
     from gogooku3.recovery.tiers import Tier
 
-_WHOLE = Text("bucket whole", style="green")
-_LACKING = Text("bucket lacks objects", style="bold red")
+_COMPLETE = Text("bucket complete", style="green")
+_INCOMPLETE = Text("bucket lacks objects", style="bold red")
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Check that the bucket holds every object of each version.")
+@click.option("--check", is_flag=True, help="Check that the bucket has every object of each version.")
 @click.option("--json", "as_json", is_flag=True, help="Print the versions with their records as JSON.")
 def tiers(check: bool, as_json: bool) -> None:
     """List the released versions of every tier with their metrics.
 
-    Metrics with 95 % intervals, commit, hash of the model, and the release that training started from. All of it comes
-    from the tags; a tag that `promote` did not make has no metrics.
+    Metrics with 95 % intervals, commit, hash of the model, and the release that training started from. Everything is
+    read from the tags; a tag that `promote` did not create has no metrics.
 
     \b
     Examples:
       gogooku3 tiers
       gogooku3 tiers --check --json
 
-    Exit codes: 0 listed, also when there is nothing to list; 1 the bucket lacks an object (with --check); 3 a version
+    Exit codes: 0 listed, even if empty; 1 the bucket lacks an object (with --check); 3 a version
     cannot be read; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.tiers import tiers as read
@@ -49,7 +49,7 @@ def tiers(check: bool, as_json: bool) -> None:
     elif rows:
         Console(highlight=False).print(_table(rows))
     else:
-        click.echo("no tier was promoted yet: `gogooku3 promote TIER` makes the first version")
+        click.echo("no released version yet: `gogooku3 promote TIER` creates the first")
     if any(row.in_bucket is False for row in rows):
         raise SystemExit(1)
 
@@ -65,7 +65,7 @@ def _table(rows: list[Tier]) -> Table:
 
 
 def _identity(row: Tier) -> Text:
-    """What a version is, line by line."""
+    """Tag, commit, model and parent of a version, line by line."""
     lines = [Text(row.tag, style="bold")]
     if row.best:
         lines.append(Text("best", style="bold green"))
@@ -75,12 +75,12 @@ def _identity(row: Tier) -> Text:
         if row.record.parent:
             lines.append(Text(f"from   {row.record.parent.tag}"))
     if row.in_bucket is not None:
-        lines.append(_WHOLE if row.in_bucket else _LACKING)
+        lines.append(_COMPLETE if row.in_bucket else _INCOMPLETE)
     return Text("\n").join(lines)
 
 
 def _metrics(record: Record) -> tuple[str, Text, Text]:
-    """Names, and the values of both splits, line by line."""
+    """Names and values of the metrics for both splits, line by line."""
     splits = (record.validation, record.test)
     horizons = list(dict.fromkeys(horizon for split in splits for horizon in split.rank_ic))
     names = ["RankIC mean", *(f"RankIC {horizon:>4}" for horizon in horizons), "Sharpe"]

@@ -1,4 +1,4 @@
-"""`gogooku3 verify`: whether a package is what it says it is."""
+"""`gogooku3 verify`: integrity check of a model package."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path),
-    help="Dataset that the model is to score; by default `data/dataset` of the repository that PACKAGE stands in.",
+    help="Dataset to score; by default `data/dataset` of the repository of PACKAGE.",
 )
 @click.option(
     "--lock",
     type=click.Path(path_type=Path),
-    help="Lock file that recorded the package; by default `dvc.lock` of the repository that PACKAGE stands in.",
+    help="Lock file that recorded the package; by default `dvc.lock` of the repository of PACKAGE.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool) -> None:
-    """Verify that a package is the model that was delivered.
+    """Verify the integrity of a model package.
 
     Checks the files of PACKAGE (models/package) against its manifest and `dvc.lock`, its tensors against its
-    configuration, its features against its own schema and the dataset's, and its golden predictions: bit for bit where
-    `environment.json` promises that, within a stated tolerance elsewhere. What cannot be checked is skipped, with the
-    reason.
+    configuration, its features against its own schema and the dataset's, and its golden predictions: bitwise if
+    `environment.json` guarantees that for this machine, within a tolerance otherwise. Checks that cannot run are
+    skipped, with the reason.
 
     \b
     Examples:
@@ -51,8 +51,8 @@ def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool
     """
     from gogooku3.runtime import numerics
 
-    # The libraries behind the checks read the pinned settings when they load. A package that does not name its numerics
-    # fails the check of its environment.
+    # The libraries of the checks read the pinned settings when they load. A package without numerics fails the check
+    # `environment`.
     with suppress(DataError):
         from gogooku3.package.environment import read_numerics
 
@@ -73,7 +73,7 @@ def _print(verdict: Verdict) -> None:
     console = Console(highlight=False)
     console.print(table(verdict.package, verdict.checks))
     if verdict.good:
-        console.print(Text(f"{verdict.package} is what it says it is.", style="green"))
+        console.print(Text(f"{verdict.package} is verified.", style="green"))
     else:
         failed = ", ".join(check.name for check in verdict.failed)
-        console.print(Text(f"{verdict.package} is NOT what it says it is: {failed}.", style="bold red"))
+        console.print(Text(f"{verdict.package} is NOT verified: {failed}.", style="bold red"))

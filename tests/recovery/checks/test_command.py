@@ -51,7 +51,7 @@ def test_a_failed_check_ends_with_1_and_a_table_that_names_it(delivery: Delivery
     delivery.forge_lock("models/package/model.safetensors")
     done = run(str(delivery.package))
     assert done.returncode == 1
-    assert "is NOT what it says it is: lock." in done.stdout.replace("\n", " ")
+    assert "is NOT verified: lock." in done.stdout.replace("\n", " ")
     assert "dvc pull" in done.stdout
     assert "Traceback" not in done.stderr
 
