@@ -2,8 +2,8 @@
 
     python benchmarks/chroot.py [--chroots FOLDER] RELEASE COMMAND ...
 
-The command sees this project, whose source comes first, and the folder that it is started in; what it writes elsewhere
-is lost. The chroot is made the first time, by debootstrap from apt's own mirror; that needs root.
+The command sees this project, whose source is first on the path, and its working directory; files written elsewhere
+are discarded. The first call creates the chroot, with debootstrap from apt's mirror; that needs root.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SOURCE = Path(__file__).resolve().parents[1]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chroots", type=Path, default=CHROOTS, help="where chroots are kept")
+    parser.add_argument("--chroots", type=Path, default=CHROOTS, help="folder of the chroots")
     parser.add_argument("release", choices=RELEASES)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()

@@ -1,10 +1,9 @@
-"""What the evaluation of a full-size test split costs: 3,800 stocks, 180 sessions, four horizons, 1,000 draws.
+"""Benchmark of the evaluation of a full-size test split: 3,800 stocks, 180 sessions, 4 horizons, 1,000 draws.
 
     python benchmarks/evaluation.py [--stocks 3800] [--sessions 180] [--draws 1000] [--runs 3] [--out FILE]
 
 Prints Markdown, and writes it to FILE. Times the model alone, and the model with its five baselines and the
-differences, on scores and returns made here; what is read from disk is not part of it. The numerics are pinned as in
-the pipeline.
+differences, on random scores and returns in memory, without disk I/O. The numerics are pinned as in the pipeline.
 """
 
 from __future__ import annotations
@@ -37,44 +36,44 @@ from gogooku3.evaluation.market_state import MarketState  # noqa: E402
 HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")
 AIM_S = 30
-"""Of the whole at full size, on two cores."""
-WHOLE = "the model with its five baselines and their differences"
+"""Target in seconds of the full evaluation at full size, on two cores."""
+FULL = "the model with its five baselines and their differences"
 
 
 def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outcome:
-    """Returns with a common part and fat tails, one bar in a hundred missing, thirty-three sectors."""
+    """Returns with a common factor and fat tails, 1 % missing bars, 33 sectors."""
     steps_TS = 0.01 * random.standard_normal((sessions, 1)) + 0.02 * random.standard_t(5, (sessions, stocks))
     close_TS = 100 * np.exp(np.cumsum(steps_TS, axis=0))
     close_TS[random.random(close_TS.shape) < 0.01] = np.nan
     targets_TSH = np.full((sessions, stocks, len(HORIZONS)), np.nan, np.float32)
-    for place, horizon in enumerate(HORIZONS):
-        targets_TSH[:-horizon, :, place] = close_TS[horizon:] / close_TS[:-horizon] - 1
+    for column, horizon in enumerate(HORIZONS):
+        targets_TSH[:-horizon, :, column] = close_TS[horizon:] / close_TS[:-horizon] - 1
     index_T = 0.01 * random.standard_normal(sessions)
-    conditions = MarketState(
-        sectors=tuple(f"sector {place % 33}" for place in range(stocks)),
+    market_state = MarketState(
+        sectors=tuple(f"sector {stock % 33}" for stock in range(stocks)),
         close_TS=close_TS,
         traded_value_TS=10 ** random.uniform(6, 10, close_TS.shape),
         next_index_return_T=index_T,
         trend_T=index_T,
         volatility_T=np.abs(index_T),
     )
-    return Outcome(targets_TSH, np.datetime64("2025-01-06") + np.arange(sessions), HORIZONS, conditions)
+    return Outcome(targets_TSH, np.datetime64("2025-01-06") + np.arange(sessions), HORIZONS, market_state)
 
 
 def median(program: Callable[[], object], runs: int) -> float:
-    """Seconds of a program."""
-    taken = []
+    """Median run time in seconds."""
+    seconds = []
     for _ in range(runs):
         began = time.perf_counter()
         program()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 def markdown(seconds: dict[str, float], size: argparse.Namespace) -> str:
-    """The whole document."""
+    """The document."""
     versions = {"Python": platform.python_version()} | {name: version(name) for name in ("numpy", "polars")}
-    whole, peak = seconds[WHOLE], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    full, peak = seconds[FULL], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     parts = (
         f"# Evaluation, {date.today()}",
         paragraph(
@@ -83,7 +82,7 @@ def markdown(seconds: dict[str, float], size: argparse.Namespace) -> str:
             f" {size.stocks:,} stocks and {size.sessions:,} sessions, {len(HORIZONS)} horizons, {size.draws:,} draws of"
             f" the bootstrap, all in memory. Medians of {size.runs} runs."
         ),
-        aims([(WHOLE, f"< {AIM_S} s", f"{whole:.1f} s", whole < AIM_S)]),
+        aims([(FULL, f"< {AIM_S} s", f"{full:.1f} s", full < AIM_S)]),
         table(("", "s"), [(name, f"{took:.2f}") for name, took in seconds.items()]),
         f"Peak memory of the process: {peak:,.0f} MiB.",
     )
@@ -96,10 +95,10 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=180)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the figures there too")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.out and not options.out.parent.is_dir():
-        parser.error(f"{options.out.parent} is no folder")
+        parser.error(f"{options.out.parent} is not a folder")
     random = np.random.default_rng(0)
     outcome = outcome_of(options.sessions, options.stocks, random)
     shape = (options.sessions, options.stocks, len(HORIZONS))
@@ -108,13 +107,13 @@ def main() -> None:
     capped = replace(params, portfolio=replace(params.portfolio, max_weight=3e-4, sector_neutral=True))
     rivals = {name: scores[name] for name in RIVALS}
 
-    def beside_baselines() -> None:
+    def with_baselines() -> None:
         compare_with_baselines(evaluate(scores["model"], outcome, params), scores["model"], rivals, outcome, params)
 
     programs: dict[str, Callable[[], object]] = {
         "the model": lambda: evaluate(scores["model"], outcome, params),
         "the model, with a cap that binds and sector by sector": lambda: evaluate(scores["model"], outcome, capped),
-        WHOLE: beside_baselines,
+        FULL: with_baselines,
     }
     text = markdown({name: median(program, options.runs) for name, program in programs.items()}, options)
     print(text)

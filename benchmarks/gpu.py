@@ -1,17 +1,17 @@
-"""Tiers 1 and 2 trained as a whole on one GPU, twice, and how close their steps come to what the GPU can do.
+"""Benchmark of training on one GPU: tiers 1 and 2, twice each, and the steps against the GPU's peak rates.
 
     python benchmarks/gpu.py [--folder DIR] [--only PART …] [--limit SECONDS] [--size full] [--device cuda]
                              [--set KEY=VALUE …] [--out FILE]
 
 Makes a synthetic market of 3,800 stocks and the dataset of tier 1 with the pipeline's stages (part `data`), measures
 the GPU's `ceilings` and some `steps` of each phase, trains the 29 epochs of all phases (`train`), trains them `again`
-and compares the bytes, kills a phase and compares what becomes of it (`resume`); then steps and both trainings of tier
-2 on the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown, and writes it to FILE.
+and compares the bytes, kills a phase, resumes it and compares (`resume`); then steps and both trainings of tier 2 on
+the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown, and writes it to FILE.
 
-Each part is made once in DIR (a temporary folder without one), and a call does those that are missing: where commands
-are short, call it again and again with the same DIR. With `--limit` a call ends after so many seconds, and training
-goes on in the next one from the state that was saved. `--size small --device cpu` shows in minutes that everything
-works; its figures say nothing. Needs 25 GB of disk, and of memory what the panel takes on the GPU (8 GB).
+Each part runs once in DIR (by default a temporary folder); a call runs the missing parts. If the run time of a command
+is limited, call it repeatedly with the same DIR. With `--limit` a call ends after this number of seconds, and the next
+one resumes training from the checkpoint. `--size small --device cpu` is a smoke test of minutes; its figures mean
+nothing. Needs 25 GB of disk, and 8 GB of memory for the panel on the GPU.
 """
 
 from __future__ import annotations
@@ -52,30 +52,30 @@ SIZES = {
     ],
 }
 STEPS = {"full": 30, "small": 3}
-"""Of each phase that are measured part by part."""
+"""Measured steps per phase."""
 
 
 class OutOfTimeError(Exception):
-    """The call's time is up; what was made stays."""
+    """The time limit of the call is reached; finished parts are kept."""
 
 
 class Place:
-    """The folder in which everything is made, and how long a call may still work in it."""
+    """The working folder, and the deadline of the call."""
 
     def __init__(self, folder: Path, overrides: list[str], ends: float) -> None:
         """
         Raises:
-            SystemExit: what lies in the folder was made with other parameters.
+            SystemExit: the folder has results of other parameters.
         """
         self.folder, self.overrides, self.ends = folder, overrides, ends
         (folder / "found").mkdir(parents=True, exist_ok=True)
-        params, told = folder / "params.yaml", self.composed()
-        if params.exists() and params.read_text(encoding="utf-8") != told:
-            raise SystemExit(f"{folder} holds what was made with other parameters, those in {params}; name another one")
-        params.write_text(told, encoding="utf-8")
+        params, text = folder / "params.yaml", self.composed()
+        if params.exists() and params.read_text(encoding="utf-8") != text:
+            raise SystemExit(f"{folder} has results of other parameters, those in {params}; use another folder")
+        params.write_text(text, encoding="utf-8")
 
     def make(self, part: str, make: Callable[[], object]) -> None:
-        """Makes a part that is missing, and keeps what was found."""
+        """Runs a part if its result is missing, and saves the result."""
         found = self.folder / "found" / f"{part}.json"
         if not found.exists():
             print(f"{part} …", file=sys.stderr, flush=True)
@@ -83,12 +83,12 @@ class Place:
             found.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
     def found(self) -> dict[str, object]:
-        """What was found of each part that is made."""
+        """The results of the finished parts."""
         files = sorted((self.folder / "found").glob("*.json"))
         return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
     def project(self, name: str, tier: str = "tier1") -> Path:
-        """A folder with parameters, the dataset that all share, and no model to start from."""
+        """A folder with parameters, the shared dataset, and no base model."""
         project, shared = self.folder / name, self.folder / "market/data"
         if not project.exists():
             for folder in (project / "data", project / "models/parent", shared / ".dataset.panel"):
@@ -100,11 +100,11 @@ class Place:
         return project
 
     def composed(self, tier: str = "tier1") -> str:
-        """The parameters of a tier, with what is otherwise here."""
+        """The parameters of a tier with the overrides."""
         return composed([f"tier={tier}", *self.overrides])
 
     def run(self, project: Path, *command: str, killed_after: float | None = None) -> float:
-        """Runs this Python in a project; returns the seconds. Stopped, not killed, where the call's time is up.
+        """Runs this Python in a project; returns the seconds. At the deadline it is stopped with SIGTERM.
 
         Raises:
             OutOfTimeError: it was stopped.
@@ -112,8 +112,8 @@ class Place:
         """
         began = time.monotonic()
         wait = self.ends - began if killed_after is None else killed_after
-        said = project / "said.txt"
-        with said.open("w") as output:
+        log = project / "output.txt"
+        with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, *command], cwd=project, env=environment(), stdout=output, stderr=output
             )
@@ -126,12 +126,12 @@ class Place:
                     raise OutOfTimeError from None
                 return time.monotonic() - began
         if process.returncode:
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said.read_text()}")
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{log.read_text()}")
         return time.monotonic() - began
 
 
 def data(place: Place) -> dict[str, object]:
-    """Quotes and dataset: their seconds, and how much they are."""
+    """Builds quotes and dataset: seconds and size."""
     market = place.folder / "market"
     market.mkdir(exist_ok=True)
     (market / "params.yaml").write_text(place.composed(), encoding="utf-8")
@@ -140,7 +140,7 @@ def data(place: Place) -> dict[str, object]:
 
 
 def size(dataset: Path) -> dict[str, int]:
-    """Rows, stocks, sessions and features of a dataset, as its files hold them."""
+    """Rows, stocks, sessions and features of a dataset."""
     rows = pl.scan_parquet(dataset / "features/*.parquet")
     counted = rows.select(
         pl.len().alias("rows"), pl.col("Code").n_unique().alias("stocks"), pl.col("Date").n_unique().alias("sessions")
@@ -156,7 +156,7 @@ def ceilings(place: Place, device: str) -> object:
 
 
 def steps(place: Place, project: Path, number: int) -> dict[str, object]:
-    """Some steps of each phase."""
+    """Measures some steps of each phase."""
     result, found = project / "steps.json", {}
     for phase in PHASES:
         place.run(project, "-m", "steps.on_device", phase, str(number), str(result))
@@ -165,7 +165,7 @@ def steps(place: Place, project: Path, number: int) -> dict[str, object]:
 
 
 def train(place: Place, project: Path) -> dict[str, dict[str, float]]:
-    """All phases; of each the seconds from the start of its stage to its end, the calls that took, and its epochs."""
+    """Trains all phases; returns wall seconds, number of calls and epochs of each."""
     record = project / "seconds.json"
     taken = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     histories = {phase: project / "models" / phase / "history.json" for phase in PHASES}
@@ -185,13 +185,13 @@ def train(place: Place, project: Path) -> dict[str, dict[str, float]]:
 
 
 def again(place: Place, first: Path, project: Path) -> dict[str, object]:
-    """All phases once more; which files differ."""
+    """Trains all phases again; lists the files that differ."""
     return {"seconds": train(place, project), "differ": differing(first, project, PHASES)}
 
 
 def resume(place: Place) -> dict[str, object]:
-    """The first phase, killed in the middle; whether a state was there to go on from, and which files differ from those
-    of the undisturbed one."""
+    """Kills the first phase in the middle and resumes it: whether there was a checkpoint, and which files differ from
+    those of the uninterrupted training."""
     project, first = place.project("killed"), place.folder / "first"
     command = ("-m", "gogooku3.stages", "train", PHASES[0])
     killed = project / "killed.json"
@@ -204,7 +204,7 @@ def resume(place: Place) -> dict[str, object]:
 
 
 def differing(one: Path, other: Path, phases: tuple[str, ...]) -> list[str]:
-    """Files of the phases that two trainings do not have in common, byte for byte."""
+    """Files of the phases that are not bitwise identical in both trainings."""
     names = {
         str(file.relative_to(each))
         for each in (one, other)
@@ -227,8 +227,8 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which this call ends")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="other parameters than tier 1's")
-    parser.add_argument("--out", type=Path, help="write the figures there too")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of tier 1's parameters")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     numerics = [f"numerics.device={options.device}", "numerics.instruction_set=native"]
     overrides = [*numerics, *SIZES[options.size], *options.set]
@@ -253,7 +253,7 @@ def main() -> int:
                 if part in options.only:
                     place.make(part, makers[part])
         except OutOfTimeError:
-            print("the time is up; call again with the same --folder to go on", file=sys.stderr)
+            print("time limit reached; call again with the same --folder to resume", file=sys.stderr)
             code = 130
         text = markdown(place.found(), overrides)
     print(text)

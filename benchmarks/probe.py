@@ -1,9 +1,9 @@
-"""What the numerics probe gives on this machine: a row for `src/gogooku3/known_probes.json`.
+"""Prints the numerics probe of this machine as a row for `src/gogooku3/known_probes.json`.
 
     python benchmarks/probe.py [--instruction-set portable] [--device cpu] [--threads 2] [--precision float32]
 
-Prints JSON, and on standard error how long the probe took. It starts no other process, so that a prefix such as
-`qemu-x86_64 -cpu Haswell` or `taskset -c 0` holds for all that it computes.
+Prints JSON, and the run time on stderr. It starts no other process, so that a prefix such as
+`qemu-x86_64 -cpu Haswell` or `taskset -c 0` applies to the whole computation.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What the checks cost: `audit` of 10,000 objects under 20 tags and `recover` of a 20 MB package, beside plain DVC.
+"""Benchmark of `audit` (10,000 objects under 20 tags) and `recover` (a 20 MB package) against plain DVC.
 
     python benchmarks/recovery.py [--objects 10000] [--tags 20] [--hidden-size 126] [--runs 3] [--out FILE]
 
-Prints Markdown, and writes it to FILE. Starts a GCS emulator on this machine, so that times are those of the programs
-and not of a network. Every command is a process of its own, its start included; each is run `--runs` times in turn with
-the others, and the median counts. `dvc status -c` believes a directory whole once its listing is there; the ratio says
-what looking costs.
+Prints Markdown, and writes it to FILE. Starts a GCS emulator on this machine, so that the times do not include a
+network. Every command is a separate process, including its start; commands are repeated `--runs` times, interleaved,
+and the median is reported. `dvc status -c` considers a directory complete if its listing exists; the ratio is the cost
+of checking every object.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BIN = Path(sys.executable).parent
 SOURCE = Path(__file__).resolve().parents[1]
 BUCKET = "benchmark"
 
-# After every upload the emulator writes down all that it holds, in memory too: 10,000 objects would take it an hour.
+# After every upload the emulator rewrites its index of all objects, even in memory: 10,000 objects would take an hour.
 EMULATOR = """
 from gcp_storage_emulator import __main__, storage
 storage.Storage._write_config_to_file = lambda self: None
@@ -69,12 +69,12 @@ class Repository:
 
 
 def run(command: tuple[str, ...], folder: Path, *, expect: int = 0) -> float:
-    """Seconds that a process takes."""
+    """Wall seconds of a process."""
     environment = os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(SOURCE / "src"),
         "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
-        # Whatever a client remembers of the bucket would spare it the work that is measured.
+        # A client's cache of the bucket's content would skip the measured work.
         "DVC_SITE_CACHE_DIR": tempfile.mkdtemp(dir=folder.parent),
     }
     began = time.perf_counter()
@@ -114,26 +114,26 @@ def emulator() -> Iterator[str]:
             server.terminate()
 
 
-def crowded(folder: Path, endpoint: str, objects: int, tags: int) -> Repository:
-    """As many tags, each with a directory of its own files and one single file: together so many objects."""
-    made = Repository(folder, endpoint)
-    many, one = made.folder / "many", made.folder / "one.bin"
-    (made.folder / "dvc.yaml").write_text("stages:\n  make:\n    cmd: 'true'\n    outs: [many, one.bin]\n")
-    each = objects // tags - 2  # the listing and the single file are objects too
+def with_tags(folder: Path, endpoint: str, objects: int, tags: int) -> Repository:
+    """A repository with this number of tags and objects: per tag a directory of its own files and a single file."""
+    repository = Repository(folder, endpoint)
+    many, one = repository.folder / "many", repository.folder / "one.bin"
+    (repository.folder / "dvc.yaml").write_text("stages:\n  make:\n    cmd: 'true'\n    outs: [many, one.bin]\n")
+    count = objects // tags - 2  # the listing and the single file are objects too
     for tag in range(tags):
         shutil.rmtree(many, ignore_errors=True)
         many.mkdir()
-        for number in range(each):
+        for number in range(count):
             (many / f"{number}.txt").write_text(f"{tag} {number}\n")
         one.write_text(f"{tag}\n")
-        run(("dvc", "commit", "--quiet", "--force"), made.folder)
-        made.commit(f"tier {tag}")
-        run(("git", "tag", f"tier@v{tag}.0.0"), made.folder)
-        tell(f"made tag {tag + 1} of {tags}")
-    return made
+        run(("dvc", "commit", "--quiet", "--force"), repository.folder)
+        repository.commit(f"tier {tag}")
+        run(("git", "tag", f"tier@v{tag}.0.0"), repository.folder)
+        log(f"created tag {tag + 1} of {tags}")
+    return repository
 
 
-# A network of about 20 MB, of which a small market makes a release in a minute or two.
+# A network of about 20 MB on a small market: a release in a minute or two.
 RELEASE = {
     "quotes.stocks": 30,
     "quotes.start": "2021-01-04",
@@ -152,7 +152,7 @@ RELEASE = {
 
 
 def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
-    """A clone of this project in which a model was trained and promoted."""
+    """A clone of this project with a trained and promoted model."""
     run(("git", "clone", "--quiet", str(SOURCE), str(folder)), folder.parent)
     for setting in (("user.name", "Benchmark"), ("user.email", "benchmark@example.com")):
         run(("git", "config", *setting), folder)
@@ -160,7 +160,7 @@ def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
         f"['remote \"store\"']\n    url = gs://{BUCKET}/store\n"
         f"    endpointurl = {endpoint}\n    allow_anonymous_login = true\n"
     )
-    tell("training the release")
+    log("training the release")
     settings = RELEASE | {"model.backbone.hidden_size": hidden_size}
     flags = [flag for name, value in settings.items() for flag in ("-S", f"{name}={value}")]
     run(("dvc", "exp", "run", *flags), folder)
@@ -170,50 +170,50 @@ def released(folder: Path, endpoint: str, hidden_size: int) -> Path:
     return folder
 
 
-def tell(line: str) -> None:
+def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def measure(programs: dict[str, Callable[[], float]], runs: int) -> dict[str, float]:
-    """Median seconds of each program, run in turn."""
-    taken: dict[str, list[float]] = {name: [] for name in programs}
+    """Median seconds of each program, interleaved."""
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(runs):
         for name, program in programs.items():
-            taken[name].append(program())
-            tell(f"run {number + 1} of {runs}: {name}: {taken[name][-1]:.2f} s")
-    return {name: statistics.median(times) for name, times in taken.items()}
+            seconds[name].append(program())
+            log(f"run {number + 1} of {runs}: {name}: {seconds[name][-1]:.2f} s")
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def audits(place: Path, endpoint: str, objects: int, tags: int, runs: int) -> tuple[str, dict[str, float]]:
-    """Seconds of `audit` and of what DVC has beside it, over every tag."""
-    folder = crowded(place / "crowded", endpoint, objects, tags).folder
-    cache = folder / ".dvc/cache"
+def audits(folder: Path, endpoint: str, objects: int, tags: int, runs: int) -> tuple[str, dict[str, float]]:
+    """Seconds of `audit` and of DVC's commands, over every tag."""
+    repository = with_tags(folder / "tags", endpoint, objects, tags).folder
+    cache = repository / ".dvc/cache"
     files = [path for path in (cache / "files/md5").rglob("*") if path.is_file()]
-    tell(f"uploading {len(files)} objects")
+    log(f"uploading {len(files)} objects")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda file: put(endpoint, f"store/{file.relative_to(cache)}", file.read_bytes()), files))
 
     def fetched() -> float:
-        empty = place / "empty"
-        run(("git", "clone", "--quiet", str(folder), str(empty)), place)
+        empty = folder / "empty"
+        run(("git", "clone", "--quiet", str(repository), str(empty)), folder)
         took = run(("dvc", "fetch", "--quiet", "--all-tags"), empty)
         shutil.rmtree(empty)
         return took
 
     return f"{len(files):,} objects under {tags} tags", measure(
         {
-            "gogooku3 audit --all-tags": lambda: run(("gogooku3", "audit", "--all-tags"), folder),
-            "dvc status -c --all-tags": lambda: run(("dvc", "status", "--cloud", "--all-tags", "--quiet"), folder),
+            "gogooku3 audit --all-tags": lambda: run(("gogooku3", "audit", "--all-tags"), repository),
+            "dvc status -c --all-tags": lambda: run(("dvc", "status", "--cloud", "--all-tags", "--quiet"), repository),
             "dvc fetch --all-tags (fresh clone)": fetched,
         },
         runs,
     )
 
 
-def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> tuple[str, dict[str, float]]:
-    """Seconds from a URL to a model, with and without proof."""
-    origin = released(place / "origin", endpoint, hidden_size)
-    settings, target = origin / ".dvc/config.local", place / "back"
+def recoveries(folder: Path, endpoint: str, hidden_size: int, runs: int) -> tuple[str, dict[str, float]]:
+    """Seconds from a Git URL to a model, with and without verification."""
+    origin = released(folder / "origin", endpoint, hidden_size)
+    settings, target = origin / ".dvc/config.local", folder / "back"
 
     def cleared(took: float) -> float:
         shutil.rmtree(target)
@@ -221,10 +221,10 @@ def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> tuple
 
     def recover() -> float:
         source = ("--from", str(origin), "--to", str(target), "--settings", str(settings))
-        return cleared(run(("gogooku3", "recover", "demo", *source), place))
+        return cleared(run(("gogooku3", "recover", "demo", *source), folder))
 
     def pull() -> float:
-        took = run(("git", "clone", "--quiet", "--branch", "demo@v1.0.0", str(origin), str(target)), place)
+        took = run(("git", "clone", "--quiet", "--branch", "demo@v1.0.0", str(origin), str(target)), folder)
         shutil.copyfile(settings, target / ".dvc/config.local")
         return took + run(("dvc", "pull", "--quiet", "package"), target)
 
@@ -244,14 +244,14 @@ def recoveries(place: Path, endpoint: str, hidden_size: int, runs: int) -> tuple
 
 
 def markdown(figures: dict[str, tuple[str, dict[str, float]]], runs: int) -> str:
-    """The whole document: what was measured where, and each comparison as a table."""
+    """The document: setup, and a table per comparison."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("dvc", "dvc-gs", "gcsfs"))
     parts = [
-        f"# Getting a model back, {date.today()}",
+        f"# Recovery of a model, {date.today()}",
         paragraph(
             f"By `benchmarks/recovery.py` at commit {commit()}, on {machine()}; Python {platform.python_version()},"
-            f" {versions}. The bucket is an emulator on the same machine. Medians of {runs} runs in turn, each command"
-            " from its start."
+            f" {versions}. The bucket is an emulator on the same machine. Medians of {runs} interleaved runs, with the"
+            " start of each command."
         ),
     ]
     for verb, (size, seconds) in figures.items():
@@ -265,18 +265,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--tags", type=int, default=20)
-    parser.add_argument("--hidden-size", type=int, default=126, help="width of the released network; 126 makes 20 MB")
+    parser.add_argument("--hidden-size", type=int, default=126, help="width of the released network; 126 gives 20 MB")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the figures there too")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.out and not options.out.parent.is_dir():
-        parser.error(f"{options.out.parent} is no folder")
+        parser.error(f"{options.out.parent} is not a folder")
     with tempfile.TemporaryDirectory() as folder, emulator() as endpoint:
-        place = Path(folder)
+        root = Path(folder)
         text = markdown(
             {
-                "audit": audits(place, endpoint, options.objects, options.tags, options.runs),
-                "recover": recoveries(place, endpoint, options.hidden_size, options.runs),
+                "audit": audits(root, endpoint, options.objects, options.tags, options.runs),
+                "recover": recoveries(root, endpoint, options.hidden_size, options.runs),
             },
             options.runs,
         )

@@ -1,12 +1,12 @@
-"""What a training step costs: beside other temporal fusion transformers, a loop over features, and the processor.
+"""Benchmark of a training step: against other temporal fusion transformers, a loop over features, and peak FLOP/s.
 
     python benchmarks/training.py [--size full] [--runs 3] [--peers-python PYTHON] [--out FILE]
 
-Prints Markdown, and writes it to FILE. A step is forward, backward and optimizer; every network takes steps of the same
-shapes with the same threads, in turn, each in a process of its own. `--size small` shows in a minute that everything
-works; its figures say nothing. `--peers-python` (or GOGOOKU3_PEERS_PYTHON) names an interpreter with the peers, in an
-environment of its own: `python -m venv V && V/bin/pip install torch==2.13.0 && V/bin/pip install pytorch-forecasting
-neuralforecast`; without it, ours alone are measured.
+Prints Markdown, and writes it to FILE. A step is forward, backward and optimizer; every network runs the same shapes
+with the same number of threads, interleaved, each in a separate process. `--size small` is a smoke test of a minute;
+its figures mean nothing. `--peers-python` (or GOGOOKU3_PEERS_PYTHON) is an interpreter with the peer libraries, in a
+separate environment: `python -m venv V && V/bin/pip install torch==2.13.0 && V/bin/pip install pytorch-forecasting
+neuralforecast`; without it, only our networks are measured.
 
 Needs 16 GB of memory and, for the panel on disk, 2 GB in the temporary folder (TMPDIR).
 """
@@ -27,18 +27,20 @@ from gogooku3.features.registry import select
 
 @dataclass(frozen=True)
 class Size:
-    """What is compared: batches of tier 1's size with fewer and with all features, shorter and whole windows."""
+    """Shapes to compare: batches of tier 1's size with fewer and all features, shorter and full windows."""
 
     shapes: tuple[Shape, ...]
     stocks: int
-    """Of the panel on disk."""
+    """Stocks of the panel on disk."""
 
 
-EVERY = len(select("full"))
-TIER1 = Shape(features=EVERY, window=60, sessions=16, stocks=64, hidden=64, heads=4, piece=64, threads=2, product=4096)
+ALL_FEATURES = len(select("full"))
+TIER1 = Shape(
+    features=ALL_FEATURES, window=60, sessions=16, stocks=64, hidden=64, heads=4, piece=64, threads=2, product=4096
+)
 SMALL = Shape(features=4, window=10, sessions=4, stocks=8, hidden=16, heads=2, piece=8, threads=2, product=512)
 SIZES = {
-    "full": Size(tuple(replace(TIER1, features=f, window=w) for f in (50, EVERY) for w in (20, 60)), 3800),
+    "full": Size(tuple(replace(TIER1, features=f, window=w) for f in (50, ALL_FEATURES) for w in (20, 60)), 3800),
     "small": Size((SMALL, replace(SMALL, features=6, window=20)), 40),
 }
 
@@ -48,10 +50,10 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers-python", type=Path, default=os.environ.get("GOGOOKU3_PEERS_PYTHON"))
-    parser.add_argument("--out", type=Path, help="write the figures there too")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.out and not options.out.parent.is_dir():
-        parser.error(f"{options.out.parent} is no folder")
+        parser.error(f"{options.out.parent} is not a folder")
     size = SIZES[options.size]
     networks = OURS | PEERS | PHASES
     compared = {shape: compare(shape, networks, options.runs, options.peers_python) for shape in size.shapes}

@@ -1,4 +1,4 @@
-"""CONTRIBUTING names files, folders, stages and commands that there are, in the order in which the code imports."""
+"""CONTRIBUTING lists existing files, folders, stages and commands, in the order of the import layers."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def stages() -> dict[str, Any]:
     return {name: stage.get("do", stage) for name, stage in pipeline.items()}
 
 
-def test_the_text_is_read_as_it_is_meant() -> None:
+def test_the_text_is_parsed_correctly() -> None:
     assert len(PATHS) > 60
     assert {command[0] for command in COMMANDS} == {"make", "dvc", "gogooku3", "python", "pytest"}
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_is_there(path: str) -> None:
+def test_every_path_exists(path: str) -> None:
     assert any(any(folder.glob(path)) for folder in (ROOT, SOURCE))
 
 
@@ -80,7 +80,7 @@ def test_imports_run_from_the_bottom_of_the_list_to_its_top() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_is_there(command: tuple[str, ...]) -> None:
+def test_every_command_exists(command: tuple[str, ...]) -> None:
     program, *rest = command
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""README and docs: every link leads somewhere, every verb and exit code is there, and figures are those of the demo."""
+"""README and docs: links resolve, all verbs and exit codes are listed, and the figures are those of the demo."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ TYPED = sorted(
 
 
 def anchors(text: str) -> set[str]:
-    """Names of a page's headings, as GitHub makes them."""
+    """Anchors of a page's headings, as on GitHub."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(("name", "link"), LINKS, ids=lambda text: str(text))
-def test_every_link_leads_to_a_page_and_a_heading(name: str, link: str) -> None:
+def test_every_link_resolves_to_a_page_and_a_heading(name: str, link: str) -> None:
     if link.startswith(("http://", "https://", "mailto:")):
         return
     path, _, anchor = link.partition("#")
@@ -84,7 +84,7 @@ def test_every_command_is_one_of_the_verbs_with_its_options(name: str, line: str
     assert {word for word in arguments if word.startswith("--")} <= known
 
 
-def test_every_exit_code_is_told_in_the_words_of_the_errors() -> None:
+def test_every_exit_code_is_listed_with_the_description_of_its_error() -> None:
     codes = dict(re.findall(r"^\| (\d+) \| (.+?) \|$", COMMANDS, re.MULTILINE))
     given = {
         str(error.exit_code)
@@ -104,7 +104,7 @@ def test_the_citation_names_the_version_and_licence_of_the_project() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob(".github/**/*.yml")), ids=lambda path: path.name)
-def test_what_a_host_runs_or_asks_is_yaml_and_names_targets_that_there_are(path: Path) -> None:
+def test_workflows_and_issue_forms_are_yaml_and_use_existing_make_targets(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert isinstance(yaml.safe_load(text), dict)
     targets = re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

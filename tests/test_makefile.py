@@ -1,4 +1,4 @@
-"""`make` sets up an environment that works, and says in one line why it cannot."""
+"""`make` creates a working virtual environment, or fails with a one-line error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="this machi
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What `make` reads of a clone."""
+    """A clone with the files that `make` reads."""
     folder = tmp_path / "a clone"
     folder.mkdir()
     for name in FILES:
@@ -35,19 +35,19 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def set_up(folder: Path) -> None:
-    """An environment without libraries, as if `make` had just made it."""
+    """An environment without libraries, as `make` creates it."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=folder, check=True)
     (folder / ".venv/.ready").touch()
     (folder / ".venv/.ready-dev").touch()
 
 
 def planned(folder: Path) -> str:
-    """How `make repro` would make the environment; empty where it takes the one that is there."""
+    """The commands with which `make repro` would create the environment; empty if it uses the existing one."""
     found = re.search(r"^.* -m venv.*$", make(folder, "--dry-run", "repro").stdout, re.MULTILINE)
     return "" if found is None else found[0]
 
 
-def test_an_environment_is_made_once_and_again_when_a_lock_file_changes(clone: Path) -> None:
+def test_an_environment_is_created_once_and_again_when_a_lock_file_changes(clone: Path) -> None:
     assert planned(clone).split() == ["python3", "-m", "venv", ".venv"]
     set_up(clone)
     assert planned(clone) == ""
@@ -56,7 +56,7 @@ def test_an_environment_is_made_once_and_again_when_a_lock_file_changes(clone: P
     assert planned(clone).split() == ["python3", "-m", "venv", ".venv"]
 
 
-def test_an_environment_whose_folder_was_moved_is_made_anew(clone: Path) -> None:
+def test_an_environment_whose_folder_was_moved_is_recreated(clone: Path) -> None:
     set_up(clone)
     moved = clone.rename(clone.parent / "moved")
     assert planned(moved).split() == ["python3", "-m", "venv", "--clear", ".venv"]
@@ -66,7 +66,7 @@ def test_an_environment_whose_folder_was_moved_is_made_anew(clone: Path) -> None
     assert planned(moved) == ""  # another tool's
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(clone: Path) -> None:
+def test_an_environment_whose_python_is_missing_is_recreated(clone: Path) -> None:
     set_up(clone)
     (clone / ".venv/bin/python").unlink()
     (clone / ".venv/bin/python").symlink_to(clone / "gone")
@@ -76,7 +76,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "told"), [("echo Python 3.10.13; exit 1", "Python 3.10.13"), (None, "not one")], ids=["old", "absent"]
 )
-def test_a_python_that_is_too_old_ends_before_anything_is_made(clone: Path, script: str | None, told: str) -> None:
+def test_an_old_python_fails_before_anything_is_created(clone: Path, script: str | None, told: str) -> None:
     python = clone.parent / "python"
     if script is not None:
         python.write_text(f"#!/bin/sh\n{script}\n")

@@ -1,4 +1,4 @@
-"""The pipeline's outputs are where `paths` says, and no other module of the source spells a path of the repository."""
+"""The pipeline's outputs have their paths in `paths`; no other module has a literal path of the repository."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _outputs() -> Iterator[Path]:
 
 
 OUTPUTS = sorted({*_outputs()})
-"""Of every stage; `*` stands for a name that `foreach` gives."""
+"""Outputs of every stage; `*` stands for a key of `foreach`."""
 
 FOLDERS = [str(path) for path in (paths.DATA, paths.MODELS, paths.METRICS, paths.PLOTS, paths.REPORTS)]
 BELOW = {
@@ -50,11 +50,11 @@ BELOW = {
     for name, path in (CONSTANTS | {name: function("*") for name, function in COMPLETED.items()}).items()
     if path.parts[0] in FOLDERS and len(path.parts) > 1
 }
-"""The paths below the folders in which outputs are, by name."""
+"""The paths below the output folders, by name."""
 
 
 def is_in(path: Path, other: Path) -> bool:
-    """Whether a path is another one or lies in it; the other may have `*`."""
+    """Whether a path is equal to or below another one, which may have `*`."""
     return any(place.match(str(other)) for place in (path, *path.parents))
 
 
@@ -64,12 +64,12 @@ def test_every_output_of_the_pipeline_is_one_of_the_paths_or_in_one(output: Path
 
 
 @pytest.mark.parametrize("name", sorted(BELOW.keys() - {"RAW_JQUANTS"}))
-def test_every_path_where_outputs_are_is_one_or_in_one_or_holds_one(name: str) -> None:
+def test_every_output_path_is_an_output_or_above_or_below_one(name: str) -> None:
     assert any(is_in(output, BELOW[name]) or is_in(BELOW[name], output) for output in OUTPUTS)
 
 
 def spelled(source: str) -> set[str]:
-    """The paths of the repository among the strings of a module, docstrings left out.
+    """The paths of the repository among the strings of a module, without docstrings.
 
     The name of a folder of the root is a word like any other, and a path only where it is used as one.
     """
@@ -90,7 +90,7 @@ def spelled(source: str) -> set[str]:
 
 
 def _joined(node: ast.AST) -> list[ast.expr]:
-    """What an expression makes a path of."""
+    """The parts that an expression joins to a path."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return [node.left, node.right]
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("Path", "PurePosixPath", "joinpath"):
@@ -98,7 +98,7 @@ def _joined(node: ast.AST) -> list[ast.expr]:
     return []
 
 
-def test_no_other_module_spells_a_path_of_the_repository() -> None:
+def test_no_other_module_has_a_literal_path_of_the_repository() -> None:
     modules = {path.relative_to(CODE).as_posix(): spelled(path.read_text()) for path in CODE.rglob("*.py")}
     assert "data" in modules.pop("paths.py")
     assert {module: found for module, found in modules.items() if found} == SPELLED_ELSEWHERE
@@ -114,12 +114,12 @@ def test_no_other_module_spells_a_path_of_the_repository() -> None:
         'text(root, "params.yaml")',
     ],
 )
-def test_a_spelled_path_is_found(expression: str) -> None:
+def test_a_literal_path_is_found(expression: str) -> None:
     assert spelled(f"print({expression})")
 
 
 @pytest.mark.parametrize(
     "expression", ['{"data": 1}', 'help="by default `data/dataset`"', 'folder / "metrics.json"', '"dataset"']
 )
-def test_a_word_or_a_message_is_no_path(expression: str) -> None:
+def test_a_word_or_a_message_is_not_a_path(expression: str) -> None:
     assert not spelled(f"print({expression})")

@@ -1,4 +1,4 @@
-"""A text search of the source for a term of the field finds the file that answers, among few others."""
+"""A text search of the source for a term of the field finds the relevant file, among few others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src/gogooku3"
 
 MOST = 25
-"""Files that a reader looks through."""
+"""Maximum number of files with the term."""
 
 ANSWERS = {
     "look-ahead": "evaluation/checks.py",

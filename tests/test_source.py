@@ -1,4 +1,4 @@
-"""A source that is run by its path runs whatever is installed, and verbs do not compute by another than the clone's."""
+"""Source run by its path ignores installed packages; verbs refuse to compute with another clone's source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gogooku3.errors import MachineError
 ROOT = Path(__file__).parents[1]
 
 TOLD = '''
-"""Prints which source runs: here, in a process that is started by its command, and in one that is spawned."""
+"""Prints which source runs: in this process, in a subprocess of its command, and in a spawned process."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ if __name__ == "__main__":
 '''
 
 IMPORTED = "import gogooku3.source"
-"""What the files of an environment may do before the first line of a program."""
+"""Import hooks that an environment's files may install before a program starts."""
 
 HOOKED = """
 import sys
@@ -57,7 +57,7 @@ sys.meta_path.insert(0, Hook)
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two sources that can say which of them runs."""
+    """Two sources that print which of them runs."""
     folder = tmp_path_factory.mktemp("sources")
     made = folder / "one/src", folder / "two/src"
     for each in made:
@@ -78,7 +78,7 @@ def add(text: str, file: Path) -> None:
 
 
 def customized(folder: Path, text: str) -> str:
-    """A folder on the path by which every Python begins with some lines."""
+    """A folder on the path with a `sitecustomize` that every Python runs."""
     (folder / "sitecustomize.py").write_text(text)
     return str(folder)
 
@@ -98,7 +98,7 @@ def test_a_source_run_by_its_path_runs_and_so_do_the_processes_that_it_starts(
     assert done.stdout.split() == [str(one)] * 3, done.stderr
 
 
-def test_it_is_no_folder_of_modules_for_others(sources: tuple[Path, Path], tmp_path: Path) -> None:
+def test_its_folder_is_not_on_the_path_of_others(sources: tuple[Path, Path], tmp_path: Path) -> None:
     one, _ = sources
     (one / "gogooku3/looked.py").write_text("import sys, importlib.util as u; print(u.find_spec('quotes'), sys.argv)")
     done = run("gogooku3", "looked", "--option", "x", folder=one)
@@ -106,7 +106,7 @@ def test_it_is_no_folder_of_modules_for_others(sources: tuple[Path, Path], tmp_p
     assert done.stdout.strip() == f"None [{str(one / 'gogooku3/looked.py')!r}, '--option', 'x']", done.stderr
 
 
-def test_an_import_hook_that_leads_elsewhere_is_refused_by_name(sources: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_import_hook_that_redirects_elsewhere_is_refused_by_name(sources: tuple[Path, Path], tmp_path: Path) -> None:
     one, two = sources
     hooked = customized(tmp_path, HOOKED.format(other=str(two)))
     done = run(str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=hooked)
@@ -119,7 +119,7 @@ def test_an_import_hook_that_leads_elsewhere_is_refused_by_name(sources: tuple[P
 
 
 @pytest.mark.parametrize("name", [(), ("quotes",), ("serach",), ("stages.nothing",), ("../gogooku3/cli",)])
-def test_what_is_no_module_to_run_is_refused(name: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_runnable_module_is_refused(name: tuple[str, ...], tmp_path: Path) -> None:
     done = run(str(ROOT / "src/gogooku3"), *name, folder=tmp_path)
     assert done.returncode == 2
     assert "is not a module that can be run\nhint: name `stages` or `cli`" in done.stderr
@@ -130,7 +130,7 @@ def test_a_process_that_found_another_source_is_refused(sources: tuple[Path, Pat
         workers._make(sources[0], [], tmp_path, None, tmp_path)  # type: ignore[arg-type]
 
 
-def test_a_stage_is_run_by_the_source_of_its_clone_alone(sources: tuple[Path, Path]) -> None:
+def test_a_stage_runs_only_the_source_of_its_clone(sources: tuple[Path, Path]) -> None:
     one, two = sources
     add("# another\n", two / "gogooku3/errors.py")
     for command in (("-m", "gogooku3.stages"), (str(two / "gogooku3"), "stages")):
@@ -156,7 +156,7 @@ def run(params, name):
     ("name", "refused"),
     [("stages/quotes.py", True), ("pages/palette.py", True), ("pages/style.css", True), ("model/inputs.py", False)],
 )
-def test_a_stage_whose_source_was_edited_while_it_ran_has_failed(
+def test_a_stage_fails_if_its_source_was_edited_while_it_ran(
     name: str, refused: bool, sources: tuple[Path, Path]
 ) -> None:
     one, _ = sources
@@ -169,7 +169,7 @@ def test_a_stage_whose_source_was_edited_while_it_ran_has_failed(
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository whose source is another one and says so when it is run; the place to stand in."""
+    """A repository with another source that fails when it is run; the current folder."""
     folder = tmp_path / "clone"
     (folder / "src/gogooku3").mkdir(parents=True)
     (folder / "src/gogooku3/__init__.py").write_text("raise SystemExit('the source of the clone was run')\n")
@@ -225,15 +225,15 @@ def test_a_verb_that_computes_is_refused_in_a_clone_of_another_source(verb: tupl
     ],
     ids=" ".join,
 )
-def test_a_verb_that_judges_works_in_a_clone_of_another_source(verb: tuple[str, ...], clone: Path) -> None:
-    """As far as it comes in a repository without a release."""
+def test_a_verb_that_only_checks_works_in_a_clone_of_another_source(verb: tuple[str, ...], clone: Path) -> None:
+    """Up to the error of a repository without a release."""
     done = CliRunner().invoke(main, verb)
     assert "the running source" not in done.output
     assert "was run" not in done.output
     assert done.exit_code in (0, 3, 8), done.output
 
 
-def test_a_clone_with_the_same_files_is_worked_in(clone: Path) -> None:
+def test_a_clone_with_the_same_files_is_accepted(clone: Path) -> None:
     shutil.rmtree(clone / "src")
     assert source.clone_source(clone) is None
     shutil.copytree(ROOT / "src", clone / "src")
@@ -250,7 +250,7 @@ def test_a_clone_with_the_same_files_is_worked_in(clone: Path) -> None:
     ]
 
 
-def test_a_clone_is_known_from_the_folders_in_it_and_ends_at_another_repository(clone: Path) -> None:
+def test_a_clone_is_found_from_its_subfolders_but_not_across_another_repository(clone: Path) -> None:
     (clone / "docs/deep").mkdir(parents=True)
     assert source.clone_source(clone / "docs/deep") == source.clone_source(Path("docs")) == clone / "src"
     (clone / "docs/.git").touch()
@@ -258,7 +258,7 @@ def test_a_clone_is_known_from_the_folders_in_it_and_ends_at_another_repository(
     assert source.clone_source(clone.parent) is None
 
 
-def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
+def test_a_path_that_is_not_a_file_is_a_difference_and_is_not_read(clone: Path) -> None:
     shutil.rmtree(clone / "src")
     shutil.copytree(ROOT / "src", clone / "src")
     for name, leads in (("errors.py", "/dev/zero"), ("progress.py", "nowhere")):
@@ -269,7 +269,7 @@ def test_what_is_no_file_is_a_difference_and_is_not_read(clone: Path) -> None:
     assert source.differing(clone / "src") == [f"gogooku3/{name}.py" for name in ("errors", "progress", "startup")]
 
 
-def test_a_python_without_the_libraries_is_named_with_what_to_do(sources: tuple[Path, Path]) -> None:
+def test_a_python_without_the_libraries_gets_an_error_with_a_hint(sources: tuple[Path, Path]) -> None:
     source = sources[0]
     started = ("-S", str(source / "gogooku3"), "stages", "quotes")  # without the libraries of any environment
     done = run(*started, folder=source.parent)

@@ -1,4 +1,4 @@
-"""What is refused before a compiled library is loaded."""
+"""Unsupported interpreters and processors are refused before a compiled library is loaded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_python_without_assertions_is_refused_in_one_message(module: str, level:
 
 
 @X86_64
-def test_a_processor_without_avx2_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
+def test_a_processor_without_avx2_is_refused_with_its_missing_features(tmp_path: Path) -> None:
     old = tmp_path / "cpuinfo"
     old.write_text(NEHALEM)
     with pytest.raises(MachineError, match="lacks abm, avx, avx2, bmi1, bmi2, f16c, fma, movbe, xsave"):
@@ -47,7 +47,7 @@ def test_a_processor_without_avx2_is_refused_by_what_it_lacks(tmp_path: Path) ->
 
 
 @X86_64
-def test_this_processor_and_one_of_which_nothing_is_said_are_not_refused(tmp_path: Path) -> None:
+def test_this_processor_and_an_unknown_one_are_not_refused(tmp_path: Path) -> None:
     require(HERE)
     require(tmp_path / "absent")
     silent = tmp_path / "cpuinfo"

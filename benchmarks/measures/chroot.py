@@ -1,8 +1,8 @@
-"""Other C libraries below the same Python and wheels: chroots of Debian releases, and commands run in them.
+"""Other C libraries (glibc versions) with the same Python and wheels: commands in chroots of Debian releases.
 
-debootstrap makes a chroot once, in a folder that outlives the run. Nothing changes it later: a command sees it through
-an overlay in memory, with this Python, its packages and the folders that it works in where they are outside. The mounts
-belong to the command's own mount namespace, so the kernel undoes them when it ends, however it ends.
+debootstrap creates a chroot once, in a permanent folder. Commands do not change it: they see it through an overlay in
+memory, with this Python, its packages and their working folders bind-mounted at the same paths. The mounts are in the
+command's own mount namespace, so the kernel removes them when the command ends.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from measures.clone import BIN
 
 RELEASES = ("bookworm", "trixie", "sid")
 CHROOTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gogooku3" / "chroots"
-"""Where chroots are kept by default."""
+"""Default folder of the chroots."""
 
 _PACKAGES = "python3,git,libgomp1,tzdata"
-"""What the wheels and DVC need beside a minimal system. Of python3 only the libraries that it depends on are used."""
+"""Packages that the wheels and DVC need in addition to a minimal system; of python3, only its dependencies are used."""
 _LAYER = ".layer"
-"""The folder on which a command's namespace mounts the memory of its overlay; empty in every other."""
+"""Mount point of the overlay's tmpfs in a command's namespace; empty outside it."""
 _ENTER = f"""
 here=$(pwd -P)
 cd "$1"
@@ -45,22 +45,26 @@ _STARTS = "import os, ssl, sqlite3, dvc.cli, lightgbm, torch; print(os.confstr('
 
 
 class Chroot:
-    """A Debian release in a folder of its own."""
+    """A chroot with a Debian release."""
 
     def __init__(self, release: str, folder: Path = CHROOTS) -> None:
         self.release, self.root = release, folder / release
         self.library = ""
-        """The name and version of its C library, once it is prepared."""
+        """Name and version of its C library, after `prepare`."""
 
     def prepare(self) -> str:
-        """Makes the chroot if there is none yet, and starts Python in it; what stands in the way, or nothing."""
-        lacking = self._lacking()
-        if lacking:
-            return lacking
+        """Creates the chroot if it does not exist, and starts Python in it.
+
+        Returns:
+            Why it cannot be used; empty if it can.
+        """
+        missing = self._missing()
+        if missing:
+            return missing
         (self.root.parent / _LAYER).mkdir(parents=True, exist_ok=True)
-        failed = "" if self.root.exists() else self._make()
-        if failed:
-            return failed
+        error = "" if self.root.exists() else self._create()
+        if error:
+            return error
         started = subprocess.run(
             [*self.enter(), str(BIN / "python"), "-c", _STARTS], cwd="/", capture_output=True, text=True, check=False
         )
@@ -68,35 +72,35 @@ class Chroot:
         return f"Python does not start in it: {_last_line(started)}" if started.returncode else ""
 
     def enter(self, *folders: Path) -> tuple[str, ...]:
-        """What stands before a command that is to run in it.
+        """Command prefix that runs a command in the chroot.
 
         Args:
-            folders: what the command works in, its working directory included.
+            folders: folders that the command needs, including its working directory.
         """
         wanted = (Path("/proc"), Path("/sys"), Path("/dev"), *_python(), *folders)
         mounted = dict.fromkeys(str(each) for path in wanted for each in (path.absolute(), path.resolve()))
-        mounted.pop("/", None)  # would hide the chroot
+        mounted.pop("/", None)  # it would hide the chroot
         return ("unshare", "--mount", "sh", "-ec", _ENTER, "sh", str(self.root.parent), self.release, *mounted, "--")
 
-    def _lacking(self) -> str:
+    def _missing(self) -> str:
         if shutil.which("unshare") is None or subprocess.run(_MAY_MOUNT, capture_output=True, check=False).returncode:
-            return "no right to mount here (`unshare --mount`); root may"
+            return "no permission to mount (`unshare --mount`); run as root"
         if self.root.exists():
             return ""
         if shutil.which("debootstrap") is None:
             return "no debootstrap"
-        return "" if _mirror() else "apt knows no mirror of Debian; `apt-get update` asks its sources"
+        return "" if _mirror() else "apt has no Debian mirror; run `apt-get update`"
 
-    def _make(self) -> str:
-        """Makes it; why it could not be made, or nothing."""
+    def _create(self) -> str:
+        """Creates it; returns the error, or an empty string."""
         partial = self.root.with_name(f".{self.release}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         options = ("--force-check-gpg", "--variant=minbase", f"--include={_PACKAGES}")
-        # debootstrap mounts file systems of its own.
+        # debootstrap mounts file systems itself.
         command = ("unshare", "--mount", "debootstrap", *options, self.release, str(partial), _mirror())
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            return f"debootstrap ended with {made.returncode}: {_last_line(made)}"
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"debootstrap ended with {done.returncode}: {_last_line(done)}"
         partial.rename(self.root)
         return ""
 
@@ -105,7 +109,7 @@ _MAY_MOUNT = ("unshare", "--mount", "true")
 
 
 def _mirror() -> str:
-    """The mirror of Debian that apt is configured with; empty if it has none."""
+    """The Debian mirror of apt's configuration; empty if there is none."""
     if shutil.which("apt-get") is None:
         return ""
     ours = ("Created-By: Packages", "Origin: Debian", "Label: Debian")
@@ -114,7 +118,7 @@ def _mirror() -> str:
 
 
 def _python() -> list[Path]:
-    """This Python and its packages; of a Python of the system's its own parts alone, not the system's libraries."""
+    """Paths of this Python and its packages; for the system's Python without the system's libraries."""
     if sys.base_prefix != "/usr":
         return [Path(sys.base_prefix), Path(sys.prefix)]
     own = [Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))]
@@ -122,4 +126,4 @@ def _python() -> list[Path]:
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return next(reversed((done.stdout + done.stderr).strip().splitlines()), "it said nothing")
+    return next(reversed((done.stdout + done.stderr).strip().splitlines()), "no output")

@@ -1,4 +1,4 @@
-"""A small experiment in a clone of the project, and commands run in it with its own code."""
+"""A small experiment in a clone of the project; commands run the clone's own code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tell(line: str) -> None:
 
 
 class Place:
-    """A clone of the project, and commands run in it with its own code."""
+    """A clone of the project; commands run its own code."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,14 +54,14 @@ class Place:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
     def compose(self, **settings: object) -> None:
-        """Makes `params.yaml` what `dvc exp run -S …` would."""
-        told = [f"{name}={value}" for name, value in (SETTINGS | settings).items()]
+        """Writes `params.yaml` like `dvc exp run -S …`."""
+        overrides = [f"{name}={value}" for name, value in (SETTINGS | settings).items()]
         code = "import sys; from dvc.utils.hydra import compose_and_dump as compose;"
         code += "compose('params.yaml', sys.argv[1], None, 'config', '.', sys.argv[2:])"
-        self.run(sys.executable, "-c", code, str(self.folder / "conf"), *told)
+        self.run(sys.executable, "-c", code, str(self.folder / "conf"), *overrides)
 
     def train(self, phase: str, *before: str, **variables: str) -> None:
-        """One phase, as DVC would run it."""
+        """Trains one phase, with the command of the DVC stage."""
         self.run(*before, str(BIN / "python"), "src/gogooku3", "stages", "train", phase, **variables)
 
     def copy(self, target: Path) -> Place:
@@ -69,18 +69,18 @@ class Place:
         return Place(target)
 
     def forget(self) -> None:
-        """Removes all that was made, DVC's cache and its memory of runs included."""
+        """Removes all outputs, DVC's cache and its run cache."""
         for name in (".dvc/cache", ".dvc/tmp", "data/quotes", "data/dataset", *(f"models/{name}" for name in PHASES)):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.run("git", "checkout", "--quiet", "--", ".")
 
     def bytes(self, *names: str) -> dict[str, bytes]:
-        """Every file under some names, by its path; not those whose name or folder says that they are nobody else's."""
+        """The content of all files under some paths, by relative path; hidden files and folders are skipped."""
         files = [file for name in names for file in _files(self.folder / name) if not _hidden(file, self.folder)]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def domain(self, phase: str) -> str:
-        """On what a phase's history promises equal bytes."""
+        """The numerics domain in which a phase's history promises equal bytes."""
         history = json.loads((self.folder / f"models/{phase}/history.json").read_text())
         return str(history["environment"]["exact_on"])
 

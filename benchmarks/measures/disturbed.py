@@ -1,6 +1,6 @@
-"""Phases of training that are killed, lose what was written last, or run out of disk, and then run again.
+"""Fault injection for training phases: kill, truncated checkpoint, full disk, each followed by a rerun.
 
-The outputs of a phase are removed before it starts, as DVC does it; its states are left, as DVC does.
+Like DVC, it removes the outputs of a phase before the phase starts, and keeps its checkpoints.
 """
 
 from __future__ import annotations
@@ -16,60 +16,65 @@ from pathlib import Path
 
 from measures.clone import BIN, PHASES, Place, tell
 
-_FULL = 50_000
-"""Bytes of the largest file that a full disk still takes; weights are larger."""
-_NO_DISK = 4
-"""With what a stage ends that cannot write."""
+_MAX_FILE = 50_000
+"""Simulated full disk: maximum file size in bytes; weights are larger."""
+_DISK_FULL = 4
+"""Exit code of a stage that cannot write."""
 
 
 def kill(place: Place, kills: int, seed: int) -> int:
-    """Trains all phases, each killed at random moments again and again; how often a state was there to go on from."""
-    draw, held = random.Random(seed), 0
+    """Trains all phases, each killed repeatedly at random times; returns how often there was a checkpoint."""
+    random_source, resumed = random.Random(seed), 0
     for number, phase in enumerate(PHASES):
         began = time.monotonic()
         place.train(phase)
         took = time.monotonic() - began
-        left = kills * (number + 1) // len(PHASES) - kills * number // len(PHASES)
-        while left:
-            if _killed(place, phase, took * draw.random()):
-                left -= 1
-                held += bool(_states(place, phase))
+        remaining = kills * (number + 1) // len(PHASES) - kills * number // len(PHASES)
+        while remaining:
+            if _killed(place, phase, took * random_source.random()):
+                remaining -= 1
+                resumed += bool(_checkpoints(place, phase))
         place.train(phase)
-        tell(f"{phase} killed; {held} times with a state to go on from so far")
-    return held
+        tell(f"{phase} killed; {resumed} times with a checkpoint so far")
+    return resumed
 
 
-def cut_off(place: Place, phase: str) -> int:
-    """Trains a phase that is killed, its newest state then cut off, as lost power may leave a file; how many whole
-    states were left."""
+def truncate_newest(place: Place, phase: str) -> int:
+    """Kills a phase, truncates its newest checkpoint as after a power failure, and resumes.
+
+    Returns:
+        Number of intact checkpoints.
+    """
     with _started(place, phase) as victim:
-        _await_states(place, phase, 2, victim)
+        _await_checkpoints(place, phase, 2, victim)
         os.killpg(victim.pid, signal.SIGKILL)
-    *older, newest = _states(place, phase)
+    *older, newest = _checkpoints(place, phase)
     newest.write_bytes(newest.read_bytes()[:-4096])
     place.train(phase)
     return len(older)
 
 
 def out_of_disk(place: Place, phase: str) -> int:
-    """Trains a phase that from its first state on can write no file of any size, and then again with room; how many
-    states were there.
+    """Trains a phase on a disk that is full after the first checkpoint, then resumes with free space.
+
+    Returns:
+        Number of checkpoints.
 
     Raises:
-        SystemExit: the phase without room did not end as one that cannot write.
+        SystemExit: the phase on the full disk did not end with the exit code of a full disk.
     """
     with _started(place, phase) as victim:
-        _await_states(place, phase, 1, victim)
-        resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (_FULL, resource.RLIM_INFINITY))
-    if victim.returncode != _NO_DISK:
-        raise SystemExit(f"phase {phase} ended with {victim.returncode} where the disk was full, not with {_NO_DISK}")
-    states = _states(place, phase)
+        _await_checkpoints(place, phase, 1, victim)
+        resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (_MAX_FILE, resource.RLIM_INFINITY))
+    if victim.returncode != _DISK_FULL:
+        raise SystemExit(f"phase {phase} ended with {victim.returncode} on a full disk, expected {_DISK_FULL}")
+    checkpoints = _checkpoints(place, phase)
     place.train(phase)
-    return len(states)
+    return len(checkpoints)
 
 
 def _killed(place: Place, phase: str, moment: float) -> bool:
-    """Starts a phase and kills it; False if it had ended before."""
+    """Starts a phase and kills it after `moment` seconds; False if it had ended before."""
     with _started(place, phase) as victim:
         time.sleep(moment)
         running = victim.poll() is None
@@ -87,13 +92,13 @@ def _started(place: Place, phase: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _await_states(place: Place, phase: str, number: int, running: subprocess.Popen[bytes]) -> None:
-    while len(_states(place, phase)) < number:
+def _await_checkpoints(place: Place, phase: str, number: int, running: subprocess.Popen[bytes]) -> None:
+    while len(_checkpoints(place, phase)) < number:
         if running.poll() is not None:
-            raise SystemExit(f"phase {phase} ended with {running.returncode} before it had saved {number} states")
+            raise SystemExit(f"phase {phase} ended with {running.returncode} before it saved {number} checkpoints")
         time.sleep(0.01)
 
 
-def _states(place: Place, phase: str) -> list[Path]:
-    """A phase's saved states, the newest last."""
+def _checkpoints(place: Place, phase: str) -> list[Path]:
+    """A phase's checkpoints, oldest first."""
     return sorted((place.folder / f"models/.{phase}.partial").glob("0*"))

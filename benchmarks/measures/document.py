@@ -1,4 +1,4 @@
-"""What every document of a benchmark needs: paragraphs, tables, and what was measured where."""
+"""Helpers of the benchmark documents: paragraphs, tables, machine and commit."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def aims(rows: Iterable[tuple[str, str, str, bool]]) -> str:
-    """What was aimed at: what, the aim, what was found, whether that meets it."""
-    body = [(what, aim, found, "yes" if met else "**no**") for what, aim, found, met in rows]
-    return table(("", "aim", "found", "met"), body)
+    """Table of targets: quantity, target, measured value, whether it is met."""
+    body = [(quantity, target, value, "yes" if met else "**no**") for quantity, target, value, met in rows]
+    return table(("", "target", "measured", "met"), body)
 
 
 def machine() -> str:
-    """Processors and memory."""
+    """Number of cores, processor and memory."""
     memory = psutil.virtual_memory().total / GIB
     return f"{len(os.sched_getaffinity(0))} cores ({processor()}) with {memory:.0f} GiB of memory"
 
 
 def commit() -> str:
-    """The commit that is measured; with a plus where files differ from it."""
+    """The measured commit; with a plus if files differ from it."""
     command = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
     try:
         return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"  # a copy of the files without their repository
+        return "unknown"  # not a Git repository
 
 
 def processor(entry: str = "model name") -> str:
-    """What the system says of its first processor."""
+    """An entry of `/proc/cpuinfo` for the first processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,8 +1,8 @@
-"""The floor below a build, in which nothing is computed: `python -m measures.floor QUOTES DATASET TARGET`.
+"""I/O floor of a build, without computation: `python -m measures.floor QUOTES DATASET TARGET`.
 
-The bars are read, and the files of a dataset that is there are written again, hashed as a build hashes them: the same
-units of a calendar year in as many processes as there are cores, the same frames, so the same bytes. Each frame is
-brought into memory before its time starts. TARGET/seconds.json says what it took.
+Reads the bars, and rewrites and hashes the files of an existing dataset like a build: in work units of a calendar year,
+with one process per core, the same frames and the same bytes. Each frame is loaded before its time starts. Writes
+TARGET/seconds.json.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from gogooku3.runtime.files import sha256_file
 def main(quotes: str, dataset: str, target: str) -> None:
     months = sorted(path.stem for path in (Path(dataset) / "features").glob("*.parquet"))
     units = [list(of_year) for _, of_year in groupby(months, lambda month: month[:4])]
-    os.environ["POLARS_MAX_THREADS"] = "1"  # in the processes, as a build leaves them one thread each
+    os.environ["POLARS_MAX_THREADS"] = "1"  # one thread per process, as in a build
     context, cores = multiprocessing.get_context("spawn"), len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(min(cores, len(units)), context) as pool:
-        took = list(pool.map(partial(_write, Path(quotes), Path(dataset), Path(target)), units))
+        timings = list(pool.map(partial(_write, Path(quotes), Path(dataset), Path(target)), units))
     of_process: dict[int, float] = {}
-    for process, wall, _ in took:
+    for process, wall, _ in timings:
         of_process[process] = of_process.get(process, 0.0) + wall
-    seconds = {"wall": max(of_process.values()), "cpu": sum(cpu for *_, cpu in took)}
+    seconds = {"wall": max(of_process.values()), "cpu": sum(cpu for *_, cpu in timings)}
     (Path(target) / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
 
 
 def _write(quotes: Path, dataset: Path, target: Path, unit: list[str]) -> tuple[int, float, float]:
-    """Writes a unit; returns the process, and its wall and processor seconds.
+    """Writes a unit; returns the process ID, and wall and CPU seconds.
 
     Raises:
-        ValueError: a file written is not the dataset's.
+        ValueError: a written file differs from the dataset's.
     """
     wall = cpu = 0.0
 
@@ -62,13 +62,13 @@ def _write(quotes: Path, dataset: Path, target: Path, unit: list[str]) -> tuple[
         frame, copy = pl.read_parquet(source).rechunk(), target / source.relative_to(dataset)
         timed(partial(_write_file, frame, copy, hashed=source.parent.name != "targets"))
         if sha256_file(copy) != sha256_file(source):
-            raise ValueError(f"the floor's {copy.name} is not the dataset's")
+            raise ValueError(f"the rewritten {copy.name} differs from the dataset's")
         copy.unlink()
     return os.getpid(), wall, cpu
 
 
 def _write_file(frame: pl.DataFrame, path: Path, *, hashed: bool) -> None:
-    """As a build does: targets, which each run makes anew, get no hash of their file."""
+    """Like a build: the files of targets, which each run recomputes, are not hashed."""
     write_frame(frame, path)
     if hashed:
         sha256_file(path)

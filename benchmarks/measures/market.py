@@ -1,4 +1,4 @@
-"""Synthetic markets of any size, in folders of their own, and the dataset that the pipeline's stage makes of them."""
+"""Synthetic markets of any size, each in its own folder, and their datasets, built by the pipeline's stage."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _STAGE = ["-m", "gogooku3.stages"]
 
 @dataclass(frozen=True)
 class Built:
-    """A dataset that was made, and what it cost."""
+    """A built dataset: size and cost."""
 
     cost: Cost
     rows: int
-    """Of all its feature files: one per bar."""
+    """Rows of all feature files: one per bar."""
     features: int
     size: int
-    """Bytes of all its files."""
+    """Bytes of all files."""
 
     @classmethod
     def median(cls, builds: list[Built]) -> Built:
-        """The same dataset, made several times: median seconds, largest peak."""
+        """Repeated builds of the same dataset: median seconds, largest peak memory."""
         costs = [built.cost for built in builds]
         wall, cpu = (statistics.median(getattr(cost, clock) for cost in costs) for clock in ("wall", "cpu"))
         return replace(builds[0], cost=Cost(wall, cpu, max(cost.peak for cost in costs)))
 
 
 def composed(overrides: list[str]) -> str:
-    """`params.yaml` as DVC composes it from `conf/`: by Hydra alone, which is easier to bring along."""
+    """`params.yaml` as DVC composes it from `conf/`; uses only Hydra, so that DVC need not be installed."""
     with initialize_config_dir(str(_ROOT / "conf"), version_base=None):
         settings = compose("config", overrides)
     OmegaConf.resolve(settings)
@@ -59,7 +59,7 @@ class Market:
         return len(History.read(self.quotes).sessions)
 
     def build(self) -> Built:
-        """Makes the dataset as `dvc repro` would, from nothing."""
+        """Builds the dataset from scratch, as `dvc repro` does."""
         self.clear()
         cost = measured([*_STAGE, "dataset"], self.folder)
         contents = json.loads((self.dataset / "contents.json").read_text(encoding="utf-8"))
@@ -71,13 +71,13 @@ class Market:
         )
 
     def profile(self) -> Path:
-        """Makes the dataset in one process on one core; returns what cProfile saw of it."""
+        """Builds the dataset in one process on one core; returns the cProfile file."""
         self.clear()
-        found = self.folder / "dataset.profile"
-        measured(["-m", "cProfile", "-o", str(found), *_STAGE, "dataset"], self.folder, cores=1)
-        return found
+        profile = self.folder / "dataset.profile"
+        measured(["-m", "cProfile", "-o", str(profile), *_STAGE, "dataset"], self.folder, cores=1)
+        return profile
 
     def clear(self) -> None:
-        """Removes the dataset and what a build keeps of it."""
+        """Removes the dataset and the month cache."""
         for folder in (self.dataset, self.dataset.with_name(".dataset.partial")):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The exactness matrix: its rows, and the document that shows them."""
+"""The exactness matrix: its rows, and the document."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _VERSIONS = ("torch", "numpy", "scipy", "polars", "lightgbm", "dvc")
 
 @dataclass(frozen=True)
 class Row:
-    """One circumstance and what came out under it."""
+    """A condition and the outcome of its run."""
 
     row: str
     outcome: str
     domain: str
-    """On what equal bytes are promised, as the history states it, or why they are not."""
+    """Numerics domain in which equal bytes are promised, as in the history, or why they are not."""
     promised: bool
     """Whether the domain promises equal bytes."""
     held: bool | None
-    """Whether they were equal; None where the row could not be run."""
+    """Whether they were equal; None if the row could not run."""
 
     @property
     def failed(self) -> bool:
@@ -32,7 +32,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """In a word."""
+        """Short verdict."""
         if self.held is None:
             return "not run"
         if self.held:
@@ -41,30 +41,30 @@ class Row:
 
 
 def markdown(rows: list[Row], seconds: dict[str, float], commit: str, emulator: str) -> str:
-    """The whole document.
+    """The document.
 
     Args:
-        seconds: of a training step by instruction set; empty where they were not measured.
-        emulator: what stands behind the emulated processors.
+        seconds: of a training step by instruction set; empty if not measured.
+        emulator: name and version of the CPU emulator.
     """
     system = {"Python": platform.python_version()} | dict([platform.libc_ver()])
     versions = system | {name: version(name) for name in _VERSIONS}
-    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    version_list = ", ".join(f"{name} {number}" for name, number in versions.items())
     parts = [
         f"# Exactness, {date.today()}",
         paragraph(
             f"By `benchmarks/exactness.py` at commit {commit}, on {len(os.sched_getaffinity(0))} cores ({processor()});"
-            f" emulated processors by {emulator}; {told}. A small market; every file that comes out is compared with"
-            " that of an undisturbed run here. *Excluded* is what the domain does not promise, run to show why."
+            f" emulated processors by {emulator}; {version_list}. A small market; every output file is compared with"
+            " that of an undisturbed run here. *Excluded* conditions are outside the domain, run to show why."
         ),
-        table(("circumstance", "", "what came out", "domain"), [_cells(row) for row in rows]),
+        table(("condition", "", "outcome", "domain"), [_cells(row) for row in rows]),
     ]
     if seconds:
         parts += [
-            "## What it costs",
+            "## Cost",
             paragraph(
                 "Median time of a training step: hidden size 64, 99 features, windows of 20, 16 sessions of 64 stocks,"
-                " 2 threads, in turn."
+                " 2 threads, interleaved."
             ),
             table(("instruction set", "seconds", "× native"), [_cost(name, seconds) for name in seconds]),
         ]

@@ -1,4 +1,4 @@
-"""A command as a tree of processes: how long it takes, how much of the processors, and how much memory at once."""
+"""Wall time, CPU time and peak memory of a command, including its child processes."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from pathlib import Path
 
 import psutil
 
-_EVERY = 0.1
-"""Seconds between two looks at the memory."""
+_INTERVAL = 0.1
+"""Seconds between two samples of the memory."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took, its children's share included."""
+    """Cost of a command, including its child processes."""
 
     wall: float
     """Seconds."""
     cpu: float
-    """Seconds of a processor, the kernel's work for it included."""
+    """CPU seconds, user and system."""
     peak: int
-    """Largest sum of the resident memory of all processes at one look, in bytes; shared pages count for each."""
+    """Peak of the summed resident memory (RSS) of all processes, in bytes; shared pages count for each process."""
 
 
 def environment() -> dict[str, str]:
-    """Of a process of ours: with the project's code and the benchmarks' helpers."""
+    """Environment variables of a subprocess with the project's code and the benchmarks' modules on its path."""
     return os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT / 'benchmarks'}"}
 
 
 def measured(command: list[str], folder: Path, cores: int | None = None) -> Cost:
-    """Runs this Python with a command in a folder, on the first `cores` of the cores that there are.
+    """Runs this Python with a command in a folder, on the first `cores` available cores.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the command failed.
     """
     allowed = sorted(os.sched_getaffinity(0))[:cores]
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
             env=environment(),
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             preexec_fn=lambda: os.sched_setaffinity(0, allowed),
         )
         peak = 0
@@ -57,17 +57,17 @@ def measured(command: list[str], folder: Path, cores: int | None = None) -> Cost
             if ended:
                 break
             peak = max(peak, _resident(process.pid))
-            time.sleep(_EVERY)
+            time.sleep(_INTERVAL)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()}")
+            output.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output.read()}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, peak)
 
 
 def _resident(root: int) -> int:
-    """Resident memory of a process and its descendants, of those that still live."""
+    """Summed resident memory (RSS) of a process and its running descendants."""
     total = 0
     try:
         processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]

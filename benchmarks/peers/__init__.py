@@ -1,5 +1,5 @@
-"""Features of ours beside the same ones in pandas and in qlib: the same panel, the same values, one core each.
+"""Our features against the same ones in pandas and qlib: same panel, same values, one core each.
 
-`definitions` says each feature in the words of all three; `panel` is what they read and write; `ours`, `rolling_pandas`
-and `expressions_qlib` each do the work in a process of its own; `comparison` runs them in turn and compares.
+`definitions` defines each feature for all three engines; `panel` is their input and output format; `ours`,
+`rolling_pandas` and `expressions_qlib` run in separate processes; `comparison` runs them interleaved and compares.
 """

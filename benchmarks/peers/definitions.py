@@ -1,7 +1,7 @@
-"""Features of ours that pandas and qlib can say too: most families of qlib's Alpha158, a window or two of each.
+"""Our features that pandas and qlib can express too: most families of qlib's Alpha158, with one or two windows each.
 
-qlib's words are operators of its expression engine. Where Alpha158 itself takes a price and ours its logarithm, the
-expression takes the logarithm: the values must be the same. The name of Alpha158's family stands above each.
+qlib's definitions are strings of its expression engine. If Alpha158 uses a price and our feature its logarithm, the
+expression uses the logarithm, so that the values are the same. Alpha158's family is in the comment above each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Definition:
     """One feature."""
 
     name: str
-    """Ours."""
+    """Our name of the feature."""
     pandas: Callable[[Bars], pd.Series]
     qlib: str
 

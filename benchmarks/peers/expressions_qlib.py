@@ -1,8 +1,8 @@
-"""The definitions in qlib's expression engine: `python -m peers.expressions_qlib PANEL RESULT`.
+"""The definitions with qlib's expression engine: `python -m peers.expressions_qlib PANEL RESULT`.
 
-Run by an interpreter that has `pyqlib`; it needs nothing of this project. Only the engine is timed: its operators on
-series that its memory cache holds, one stock after the other, as its workers do. Reading its store and joining the
-stocks to one frame are not.
+Runs in an interpreter with `pyqlib`; does not import this project. Only the engine is timed: its operators on series in
+its memory cache, stock by stock, as in its workers. Reading its store and joining the stocks to one frame are not
+timed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from peers.panel import FIELDS, Panel, Result
 
 
 def store(panel: Panel, folder: Path) -> None:
-    """Writes a panel as qlib keeps it: a calendar, a list of instruments, a file of float32 for each series."""
+    """Writes a panel in qlib's store format: a calendar, a list of instruments, a float32 file per series."""
     days = [str(day) for day in panel.sessions]
     for name, lines in {
         "calendars/day.txt": days,
@@ -34,29 +34,29 @@ def store(panel: Panel, folder: Path) -> None:
         (folder / name).parent.mkdir()
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     for column, code in enumerate(panel.codes):
-        place = folder / "features" / code.lower()
-        place.mkdir(parents=True)
+        target = folder / "features" / code.lower()
+        target.mkdir(parents=True)
         for name, x_TS in zip(FIELDS, panel.fields_FTS, strict=True):
-            # The first number says with which session of the calendar the series begins.
-            np.concatenate([[0], x_TS[:, column]]).astype("<f4").tofile(place / f"{name}.day.bin")
+            # The first number is the index of the series' first session in the calendar.
+            np.concatenate([[0], x_TS[:, column]]).astype("<f4").tofile(target / f"{name}.day.bin")
 
 
 def computed(panel: Panel, expressions: list[Expression]) -> tuple[npt.NDArray[np.float64], float]:
-    """[D, T, S] values, and the seconds that they took."""
+    """[D, T, S] values, and their CPU seconds."""
     fields = [ExpressionD.get_expression_instance(f"${name}") for name in FIELDS]
     span = (0, len(panel.sessions) - 1, "day")
     values_DTS = np.empty((len(expressions), *panel.fields_FTS.shape[1:]))
-    took = 0.0
+    seconds = 0.0
     for column, code in enumerate(panel.codes):
         H["f"].clear()
         for field in fields:
             field.load(code, *span)
         began = time.process_time()
-        found = [expression.load(code, *span) for expression in expressions]
-        took += time.process_time() - began
-        for values_TS, values in zip(values_DTS, found, strict=True):
+        series = [expression.load(code, *span) for expression in expressions]
+        seconds += time.process_time() - began
+        for values_TS, values in zip(values_DTS, series, strict=True):
             values_TS[:, column] = values.to_numpy()
-    return values_DTS, took
+    return values_DTS, seconds
 
 
 def main(panel: str, result: str) -> None:

@@ -1,4 +1,4 @@
-"""Our own features of a panel: `python -m peers.ours PANEL RESULT`."""
+"""Our features of a panel: `python -m peers.ours PANEL RESULT`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from peers.panel import FIELDS, Panel, Result
 
 
 def market_of(panel: Panel) -> Market:
-    """Without sectors and index, which no definition here needs."""
+    """The market without sectors and index, which no definition needs."""
     fields = {f"{name}_TS": x_TS.astype(np.float64) for name, x_TS in zip(FIELDS, panel.fields_FTS, strict=True)}
     unknown = ("",) * len(panel.codes)
     return Market(
@@ -33,8 +33,8 @@ def market_of(panel: Panel) -> Market:
 
 
 def computed(market: Market, features: list[Feature]) -> tuple[Floats, float]:
-    """[F, T, S] values on tiles of as many stocks as the dataset computes at once, and the seconds that they took."""
-    _ = market.sector_return_TS  # of the whole market, ready before a tile is cut
+    """[F, T, S] values, computed on tiles of stocks as in the dataset build, and their CPU seconds."""
+    _ = market.sector_return_TS  # cached for the full market before it is split into tiles
     began = time.process_time()
     values_FTS = np.empty((len(features), *market.close_TS.shape))
     for first in range(0, len(market.codes), STOCKS_AT_ONCE):

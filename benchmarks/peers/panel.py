@@ -1,6 +1,6 @@
-"""What the processes of a comparison hand to each other: bars in, values and seconds out, as plain NumPy files.
+"""Data exchange between the benchmark's processes: bars as input, values and seconds as output, as NumPy files.
 
-Seconds are those of a processor, from memory to memory: reading, writing and laying out are not counted.
+Seconds are CPU seconds from memory to memory: reading, writing and reshaping are not counted.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ FIELDS = ("open", "high", "low", "close", "volume", "turnover")
 
 @dataclass(frozen=True)
 class Panel:
-    """Bars adjusted for splits on the whole grid of sessions and stocks, NaN where there is none."""
+    """Split-adjusted bars on the full grid of sessions and stocks; NaN if there is no bar."""
 
     sessions: npt.NDArray[np.datetime64]
     codes: npt.NDArray[np.str_]
     fields_FTS: npt.NDArray[np.float32]
-    """In the order of `FIELDS`, in the one width that qlib's store knows."""
+    """In the order of `FIELDS`; float32 is the only dtype of qlib's store."""
     whole_DTS: npt.NDArray[np.bool_]
-    """True where the whole lookback of a definition has bars. Elsewhere each engine has its own rule for windows with
-    holes, and values are not compared."""
+    """True if all sessions of a definition's lookback have bars. Other values are not compared: each engine treats
+    windows with missing bars differently."""
 
     @classmethod
     def read(cls, folder: Path) -> Panel:
@@ -38,14 +38,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Result:
-    """What one engine made of a panel."""
+    """Values and timings of one engine."""
 
     values_DTS: npt.NDArray[np.floating]
     """In the order of `DEFINITIONS`, not normalised."""
     alone: list[float]
-    """Seconds of each definition by itself."""
+    """Seconds of each definition computed separately."""
     together: float
-    """Seconds of all definitions in one go: what they share may be computed once."""
+    """Seconds of all definitions computed together, with shared intermediate results."""
     versions: dict[str, str]
 
     @classmethod

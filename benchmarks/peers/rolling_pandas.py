@@ -1,8 +1,8 @@
-"""The definitions in pandas' `groupby.rolling`: `python -m peers.rolling_pandas PANEL RESULT [sorted]`.
+"""The definitions with pandas' `groupby.rolling`: `python -m peers.rolling_pandas PANEL RESULT [sorted]`.
 
-The frame has a row for each session of each stock, so that a window counts sessions. It lies as bars are stored, by
-date and then by code, with codes as strings; or, `sorted`, by code and then by date, with codes as categories: what
-pandas is fastest with, and what every step before and after must then keep.
+The frame has a row for each session of each stock, so that a window counts sessions. Its rows are in the order of
+stored bars, by date and code, with string codes; or, `sorted`, by code and date, with categorical codes: the fastest
+layout for pandas, which all other steps would then have to use.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from peers.panel import Panel, Result
 
 
 class Bars:
-    """Columns of bars; a series that many definitions need is computed once."""
+    """Columns of bars; series shared by definitions are cached."""
 
     def __init__(self, panel: Panel, *, by_code: bool) -> None:
         self._shape_TS, self._by_code = panel.fields_FTS.shape[1:], by_code
-        columns = (pd.Series(self.laid(x_TS)) for x_TS in panel.fields_FTS.astype(np.float64))
+        columns = (pd.Series(self.column(x_TS)) for x_TS in panel.fields_FTS.astype(np.float64))
         self.open, self.high, self.low, self.close, self.volume, self.turnover = columns
         number_TS = np.broadcast_to(np.arange(len(panel.codes)), self._shape_TS)
-        codes = pd.Categorical.from_codes(self.laid(number_TS), panel.codes)
+        codes = pd.Categorical.from_codes(self.column(number_TS), panel.codes)
         self.code = pd.Series(codes if by_code else codes.astype("str"))
-        self.time = pd.Series(self.laid(np.broadcast_to(np.arange(self._shape_TS[0])[:, None] * 1.0, self._shape_TS)))
+        self.time = pd.Series(self.column(np.broadcast_to(np.arange(self._shape_TS[0])[:, None] * 1.0, self._shape_TS)))
 
-    def laid(self, x_TS: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """A matrix as a column."""
+    def column(self, x_TS: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """A [T, S] matrix as a column."""
         return (x_TS.T if self._by_code else x_TS).ravel()
 
     def matrix(self, column: pd.Series) -> npt.NDArray[np.float64]:
@@ -45,7 +45,7 @@ class Bars:
         return values.reshape(self._shape_TS[::-1]).T if self._by_code else values.reshape(self._shape_TS)
 
     def last(self, x: pd.Series, sessions: int = 1) -> pd.Series:
-        """The value of so many sessions earlier."""
+        """The value some sessions earlier."""
         return x.groupby(self.code, observed=True).shift(sessions)
 
     def over(self, window: int, x: pd.Series, statistic: str, *args: float) -> pd.Series:
@@ -56,8 +56,8 @@ class Bars:
     def pairs(self, window: int, x: pd.Series, y: pd.Series, statistic: str) -> pd.Series:
         """A statistic of two series over the window, stock by stock.
 
-        `groupby.rolling.corr` and `.cov` with another series answer a row for each row and each stock, hundreds of
-        times what is asked for; this is what their users write instead.
+        `groupby.rolling.corr` and `.cov` with another series return a row for each pair of row and stock, hundreds of
+        times more than needed; this is the usual workaround.
         """
 
         def of_stock(part: pd.DataFrame) -> pd.Series:
@@ -93,10 +93,10 @@ class Bars:
         return np.abs(self.r) * self.volume
 
 
-def computed(bars: Bars, words: list[Callable[[Bars], pd.Series]]) -> tuple[list[pd.Series], float]:
-    """The values as columns beside the bars, and the seconds that they took."""
+def computed(bars: Bars, formulas: list[Callable[[Bars], pd.Series]]) -> tuple[list[pd.Series], float]:
+    """The values as columns aligned with the bars, and their CPU seconds."""
     began = time.process_time()
-    columns = [word(bars).reindex(bars.close.index) for word in words]
+    columns = [formula(bars).reindex(bars.close.index) for formula in formulas]
     return columns, time.process_time() - began
 
 
@@ -107,10 +107,10 @@ def _required(window: int) -> int:
 def main(panel: str, result: str, order: str = "") -> None:
     read = Panel.read(Path(panel))
     by_code = order == "sorted"
-    words = [definition.pandas for definition in DEFINITIONS]
-    alone = [computed(Bars(read, by_code=by_code), [word])[1] for word in words]
+    formulas = [definition.pandas for definition in DEFINITIONS]
+    alone = [computed(Bars(read, by_code=by_code), [formula])[1] for formula in formulas]
     bars = Bars(read, by_code=by_code)
-    columns, together = computed(bars, words)
+    columns, together = computed(bars, formulas)
     values_DTS = np.stack([bars.matrix(column) for column in columns])
     Result(values_DTS, alone, together, {"pandas": version("pandas")}).write(Path(result))
 

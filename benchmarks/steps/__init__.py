@@ -1,6 +1,6 @@
-"""Training steps of our network beside those of others: the same shapes, the same batch, the same threads.
+"""Training steps of our network against those of other libraries: same shapes, same batch, same threads.
 
-`shape` is what is asked for, `timing` how it is measured; `ours`, `feature_loop`, `tft_pytorch_forecasting` and
-`tft_neuralforecast` each take the steps of one network in a process of its own; `inputs` takes ours with blocks cut
-from a panel on disk; `comparison` runs them in turn, `operations` counts what ours must compute, `report` tells.
+`shape` defines batch and network, `timing` the measurement; `ours`, `feature_loop`, `tft_pytorch_forecasting` and
+`tft_neuralforecast` run the steps of one network each, in separate processes; `inputs` runs ours with blocks read from
+a panel on disk (data loading); `comparison` runs them interleaved, `operations` counts FLOPs, `report` writes Markdown.
 """

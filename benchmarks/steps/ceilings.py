@@ -1,7 +1,7 @@
-"""What a device can do at most: `python -m steps.ceilings DEVICE RESULT`.
+"""Peak rates of a device: `python -m steps.ceilings DEVICE RESULT`.
 
-The rate of one large matrix product in each precision, and that of a large copy, bytes read and written; the best of
-several. TF32 is off, as in training.
+FLOP/s of one large matrix product in each precision, and memory bandwidth (bytes read and written) of a large copy; the
+best of several runs. TF32 is off, as in training.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ _SIZES = {"cuda": (8192, 1 << 30), "cpu": (2048, 1 << 26)}
 
 
 def synchronised() -> float:
-    """The time at which all that was asked for is done."""
+    """The time after all queued GPU work has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def best(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """Shortest run time in seconds, after a warm-up run."""
     work()
-    taken = []
+    seconds = []
     for _ in range(_RUNS):
         began = synchronised()
         work()
-        taken.append(synchronised() - began)
-    return min(taken)
+        seconds.append(synchronised() - began)
+    return min(seconds)
 
 
 def ceilings(device: str) -> dict[str, float]:
-    """Operations a second by precision, and bytes a second."""
+    """FLOP/s by precision, and bytes per second of a copy."""
     torch.backends.cuda.matmul.allow_tf32 = False
     rows, numbers = _SIZES[device]
-    found = {}
+    rates = {}
     for precision, dtype in _PRECISIONS.items():
-        one, other = torch.randn(2, rows, rows, device=device).to(dtype)
-        found[precision] = 2 * rows**3 / best(lambda one=one, other=other: torch.mm(one, other))
+        left, right = torch.randn(2, rows, rows, device=device).to(dtype)
+        rates[precision] = 2 * rows**3 / best(lambda left=left, right=right: torch.mm(left, right))
     source = torch.zeros(numbers, device=device)
     target = torch.empty_like(source)
-    found["copy"] = 2 * source.nbytes / best(lambda: target.copy_(source))
-    return found
+    rates["copy"] = 2 * source.nbytes / best(lambda: target.copy_(source))
+    return rates
 
 
 def main(device: str, result: str) -> None:

@@ -1,4 +1,4 @@
-"""Takes steps of every network in turn, each in a process of its own, and keeps how long each part took."""
+"""Runs the steps of every network, interleaved, each in a separate process, and collects the timings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Network:
-    """Whose steps are taken, and how its process is told to."""
+    """A network to measure, and the command line of its process."""
 
     module: str
-    words: tuple[str, ...] = ()
-    """What the module is told after shape, result and runs."""
+    arguments: tuple[str, ...] = ()
+    """Arguments of the module after shape, result and runs."""
     instruction_set: str | None = None
-    """Ours are pinned; a peer runs as it comes, with every instruction and library that torch has."""
+    """Instruction set of our networks; None for a peer, which runs with PyTorch's defaults."""
 
 
 OURS = {
@@ -42,38 +42,38 @@ PHASES = {f"ours, phase {phase}": Network("steps.ours", (phase,), "native") for 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a network took for the steps of one shape: medians over the runs."""
+    """Timings and memory of a network's steps at one shape: medians over the runs."""
 
     shape: Shape
     seconds: dict[str, float]
-    """Of each part."""
+    """By part of the step."""
     windows: int
-    """That were taken at once."""
+    """Windows per forward pass (micro-batch)."""
     growth: int
-    """Of the peak of resident memory in a piece, in bytes; the smallest of the runs."""
+    """Growth of peak resident memory (RSS) in a micro-batch, in bytes; the smallest of the runs."""
     versions: dict[str, str]
 
     @property
     def step(self) -> float:
-        """Seconds of a step over the whole batch."""
+        """Seconds of a step over the full batch."""
         return self.seconds["piece"] * self.shape.windows / self.windows + self.seconds["update"]
 
     @property
     def per_second(self) -> float:
-        """Samples."""
+        """Samples per second."""
         return self.shape.windows / self.step
 
     @property
     def memory(self) -> float:
-        """Bytes for each window taken at once."""
+        """Bytes per window."""
         return self.growth / self.windows
 
 
 def compare(shape: Shape, networks: dict[str, Network], runs: int, python: Path | None) -> dict[str, Measured]:
-    """Steps of every network at one shape, `runs` times in turn; the peers' where an interpreter has them.
+    """Measures every network at one shape, `runs` times interleaved; peers only if their interpreter is given.
 
     Raises:
-        SystemExit: one failed, or the loop over features has other scores than ours.
+        SystemExit: a process failed, or the loop over features gives other scores than ours.
     """
     results: dict[str, list[Result]] = {name: [] for name in networks}
     for run in range(runs):
@@ -81,14 +81,14 @@ def compare(shape: Shape, networks: dict[str, Network], runs: int, python: Path 
             interpreter = Path(sys.executable) if network.instruction_set else python
             if interpreter is not None:
                 results[name].append(_run(network, interpreter, shape))
-                taken = _median(shape, results[name][-1:])
-                where = f"{shape.features} features, {shape.window} sessions, run {run + 1} of {runs}"
-                print(f"{where}: {name}: {taken.per_second:,.1f} samples a second", file=sys.stderr, flush=True)
-    return {name: _median(shape, found) for name, found in results.items() if found}
+                measured = _median(shape, results[name][-1:])
+                setting = f"{shape.features} features, {shape.window} sessions, run {run + 1} of {runs}"
+                print(f"{setting}: {name}: {measured.per_second:,.1f} samples a second", file=sys.stderr, flush=True)
+    return {name: _median(shape, results_of) for name, results_of in results.items() if results_of}
 
 
 def fed(shape: Shape, runs: int, stocks: int) -> Measured:
-    """Steps of ours in turn with the cutting of blocks from a panel of so many stocks on disk."""
+    """Measures our steps, interleaved with reading blocks from a panel on disk (data loading)."""
     with tempfile.TemporaryDirectory() as folder:
         network = Network("steps.inputs", (str(stocks), folder), "native")
         return _median(shape, [_run(network, Path(sys.executable), shape, 4 * runs)])
@@ -101,7 +101,7 @@ def _run(network: Network, interpreter: Path, shape: Shape, runs: int = 3) -> Re
     pinned = ["steps.pinned", network.instruction_set, str(shape.threads)] if network.instruction_set else []
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
-        command = [interpreter, "-m", *pinned, network.module, str(shape), result, str(runs), *network.words]
+        command = [interpreter, "-m", *pinned, network.module, str(shape), result, str(runs), *network.arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{network.module} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -123,4 +123,4 @@ def _median(shape: Shape, results: list[Result]) -> Measured:
 
 
 def _all(lists: Iterable[list[float]]) -> list[float]:
-    return [each for one in lists for each in one]
+    return [value for values in lists for value in values]

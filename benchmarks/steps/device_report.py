@@ -1,4 +1,4 @@
-"""The figures of the GPU benchmark as Markdown, of the parts that are made."""
+"""The GPU benchmark as Markdown, for the finished parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MINUTE = 60.0
 
 
 def markdown(found: Mapping[str, Any], overrides: list[str]) -> str:
-    """The whole document."""
+    """The document."""
     parts = [_head(found, overrides), _aims(found)]
     if "data" in found:
         parts.append(_data(found["data"]))
@@ -27,20 +27,20 @@ def markdown(found: Mapping[str, Any], overrides: list[str]) -> str:
 
 
 _TIERS = {"Tier 1": "", "Tier 2": "tier2-"}
-"""With what the names of its parts begin."""
+"""Prefix of the names of each tier's parts."""
 
 
 def _head(found: Mapping[str, Any], overrides: list[str]) -> str:
-    device = found.get("ceilings", {}).get("device", "a device that was not asked for its name")
+    device = found.get("ceilings", {}).get("device", "an unknown device")
     return f"# Training on one device, {date.today()}\n\n" + paragraph(
-        f"By `benchmarks/gpu.py` at commit {commit()}, on {device} beside {machine()}; Python"
+        f"By `benchmarks/gpu.py` at commit {commit()}, on {device} with {machine()}; Python"
         f" {platform.python_version()}, torch {found.get('ceilings', {}).get('torch', '?')}. Parameters:"
         f" `{' '.join(overrides)}`. Numerics probe: {', '.join(sorted(_probes(found))) or 'not run'}."
     )
 
 
 def _probes(found: Mapping[str, Any]) -> set[str]:
-    """Its values by precision; `known_probes.json` is to hold them."""
+    """Values of the numerics probe by precision, for `known_probes.json`."""
     parts = [found[f"{prefix}steps"] for prefix in _TIERS.values() if f"{prefix}steps" in found]
     return {f"{steps['probe']} ({steps['precision']})" for part in parts for steps in part.values()}
 
@@ -50,23 +50,23 @@ def _aims(found: Mapping[str, Any]) -> str:
     if "train" in found:
         phases = found["train"].values()
         seconds, epochs = (sum(phase[each] for phase in phases) for each in ("seconds", "epochs"))
-        what = f"all {epochs} epochs of tier 1 on {_size(found.get('data'))}"
-        rows.append((what, "< 5 min", f"{seconds / _MINUTE:.1f} min", seconds < 5 * _MINUTE))
-    for part, what in (
+        label = f"all {epochs} epochs of tier 1 on {_size(found.get('data'))}"
+        rows.append((label, "< 5 min", f"{seconds / _MINUTE:.1f} min", seconds < 5 * _MINUTE))
+    for part, label in (
         ("again", "tier 1 trained twice"),
-        ("resume", "a phase killed and taken up again from a state that it had saved"),
+        ("resume", "a phase killed and resumed from its checkpoint"),
         ("tier2-again", "tier 2 trained twice"),
     ):
         if part in found:
-            rows.append((what, "the same bytes", *_bytes(found[part])))
+            rows.append((label, "the same bytes", *_bytes(found[part])))
     return aims(rows)
 
 
 def _bytes(part: Mapping[str, Any]) -> tuple[str, bool]:
-    """What was found of a second training, and whether that is what was aimed at."""
+    """Result of a second training, and whether it meets the target."""
     differ, resumed = part["differ"], part.get("state", True)
-    told = f"{len(differ)} files differ: {', '.join(differ[:3])}" if differ else "the same bytes"
-    return told + ("" if resumed else ", but no state was there: it began anew"), resumed and not differ
+    result = f"{len(differ)} files differ: {', '.join(differ[:3])}" if differ else "the same bytes"
+    return result + ("" if resumed else ", but there was no checkpoint: it restarted"), resumed and not differ
 
 
 def _size(data: Mapping[str, Any] | None) -> str:
@@ -76,10 +76,9 @@ def _size(data: Mapping[str, Any] | None) -> str:
 
 
 def _data(data: Mapping[str, Any]) -> str:
-    took = ", ".join(f"`{stage}` took {seconds:.0f} s" for stage, seconds in data["seconds"].items())
+    timings = ", ".join(f"`{stage}` took {seconds:.0f} s" for stage, seconds in data["seconds"].items())
     return "## Data\n\n" + paragraph(
-        f"{_size(data)} over {data['sessions']:,} sessions, with {data['features']} features, as the files of the"
-        f" dataset hold them. {took}."
+        f"{_size(data)} over {data['sessions']:,} sessions, with {data['features']} features. {timings}."
     )
 
 
@@ -96,10 +95,10 @@ def _training(tier: str, first: Mapping[str, Any], again: Mapping[str, Any] | No
     ]
     seconds = sum(taken["seconds"] for taken in first.values())
     text = paragraph(
-        "Wall seconds of each phase's stage: starting, reading the panel, training, validating, writing. Where a phase"
-        f" took more than one call, each started and read anew. All together {seconds / _MINUTE:.1f} min."
+        "Wall seconds of each phase's stage: start, reading the panel, training, validation, writing. If a phase took"
+        f" more than one call, each includes start and reading. Total: {seconds / _MINUTE:.1f} min."
     )
-    return f"## {tier} trained\n\n{text}\n\n{table(('phase', 'epochs', 'seconds', 'seconds, again', 'calls'), rows)}"
+    return f"## {tier}: training\n\n{text}\n\n{table(('phase', 'epochs', 'seconds', 'seconds, again', 'calls'), rows)}"
 
 
 def _steps(tier: str, phases: Mapping[str, Any], ceilings: Mapping[str, Any]) -> str:
@@ -123,21 +122,21 @@ def _steps(tier: str, phases: Mapping[str, Any], ceilings: Mapping[str, Any]) ->
     head = (
         "phase",
         "stocks",
-        "ms a step",
+        "ms per step",
         "input",
         "gradient",
         "update",
-        "samples a second",
-        "TFLOP/s (of the ceiling)",
-        "GB/s (of the ceiling)",
+        "samples per second",
+        "TFLOP/s (of the peak)",
+        "GB/s (of the peak)",
         "peak GiB",
     )
     text = paragraph(
-        f"Medians of single steps with a stop after each part, {first['parameters'] / 1e6:.2f} million parameters in"
-        f" the first phase, {first['steps']:,} steps to its epoch. `stocks` are those of a batch with the neighbours"
-        " that join it. TFLOP/s are the operations that the step's matrix products need, against a large product in"
-        f" the same precision ({first['precision']}: {ceiling / 1e12:.1f} TFLOP/s); GB/s are what its operations read"
-        " and write, as if nothing stayed in a cache, against a large copy"
+        f"Medians of single steps, synchronised after each part; {first['parameters'] / 1e6:.2f} million parameters in"
+        f" the first phase, {first['steps']:,} steps per epoch. `stocks` includes the neighbours of the batch. TFLOP/s"
+        " counts the step's matrix products, against a large product in"
+        f" the same precision ({first['precision']}: {ceiling / 1e12:.1f} TFLOP/s); GB/s counts the bytes that its"
+        " operations read and write, without any cache, against a large copy"
         f" ({ceilings['copy'] / 1e9:,.0f} GB/s)."
     )
-    return f"## {tier}'s steps\n\n{text}\n\n{table(head, rows)}"
+    return f"## {tier}: steps\n\n{text}\n\n{table(head, rows)}"

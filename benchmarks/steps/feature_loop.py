@@ -1,7 +1,4 @@
-"""Our network with its features one after the other: the same function, written as one would without thought of speed.
-
-Each feature has modules of its own, run in a Python loop; autograd keeps what it needs of each.
-"""
+"""Naive reference of our network: the same function with a Python loop over separate modules per feature."""
 
 from __future__ import annotations
 
@@ -15,11 +12,11 @@ from gogooku3.model.feature_networks import FeatureNetworks
 from gogooku3.model.network import Network
 
 TOLERANCE = 1e-4
-"""Largest difference of a score, beside scores whose mean square is about 1."""
+"""Largest difference of a score, relative to the root mean square score."""
 
 
 class FeatureNetwork(nn.Module):
-    """Embedding, hidden layer, ELU, GLU, residual, norm: of one feature."""
+    """Embedding, hidden layer, ELU, GLU, residual and layer norm of one feature."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -34,19 +31,19 @@ class FeatureNetwork(nn.Module):
 
 
 class FeatureLoop(nn.Module):
-    """What `FeatureNetworks` computes."""
+    """Computes the same as `FeatureNetworks`."""
 
     def __init__(self, networks: FeatureNetworks) -> None:
         super().__init__()
         features, size = networks.hidden_bias_FH.shape
         self.networks = nn.ModuleList(FeatureNetwork(size) for _ in range(features))
         with torch.no_grad():
-            for f, made in enumerate(self.networks):
-                made.embedding.weight.copy_(networks.embedding_F3H[f].T)
-                made.hidden.weight.copy_(networks.hidden_FHH[f].T)
-                made.hidden.bias.copy_(networks.hidden_bias_FH[f])
-                made.gate.weight.copy_(networks.gate_FHG[f].T)
-                made.gate.bias.copy_(networks.gate_bias_FG[f])
+            for f, module in enumerate(self.networks):
+                module.embedding.weight.copy_(networks.embedding_F3H[f].T)
+                module.hidden.weight.copy_(networks.hidden_FHH[f].T)
+                module.hidden.bias.copy_(networks.hidden_bias_FH[f])
+                module.gate.weight.copy_(networks.gate_FHG[f].T)
+                module.gate.bias.copy_(networks.gate_bias_FG[f])
 
     def forward(self, input_FM3: Tensor, weight_FM: Tensor) -> Tensor:
         weighted = (
@@ -57,23 +54,23 @@ class FeatureLoop(nn.Module):
 
 
 def looped(network: Network) -> Network:
-    """A copy of a network that goes through its features one by one."""
-    made = copy.deepcopy(network)
-    made.selection.networks = FeatureLoop(network.selection.networks)
-    return made
+    """A copy of a network with a loop over features."""
+    looped_network = copy.deepcopy(network)
+    looped_network.selection.networks = FeatureLoop(network.selection.networks)
+    return looped_network
 
 
 @torch.no_grad()
 def difference(network: Network, batch: tuple[Tensor, ...]) -> float:
-    """Between the scores of a network and of its copy with a loop, without dropout.
+    """Difference between the scores of a network and of its looped copy, without dropout.
 
     Raises:
-        SystemExit: it is more than rounding.
+        SystemExit: it is larger than rounding errors.
     """
     was_training = network.training
     ours, theirs = network.eval()(*batch), looped(network).eval()(*batch)
     network.train(was_training)
-    found = float((ours - theirs).abs().max() / ours.square().mean().sqrt())
-    if not found <= TOLERANCE:
-        raise SystemExit(f"the loop over features and our network differ by {found:.1e} of a typical score")
-    return found
+    relative = float((ours - theirs).abs().max() / ours.square().mean().sqrt())
+    if not relative <= TOLERANCE:
+        raise SystemExit(f"the loop over features and our network differ by {relative:.1e} of a typical score")
+    return relative

@@ -1,9 +1,9 @@
-"""What cutting a block costs beside the step it is for.
+"""Cost of data loading: reading a block from the panel, relative to the training step.
 
     python -m steps.pinned INSTRUCTION_SET THREADS steps.inputs SHAPE RESULT RUNS STOCKS FOLDER
 
-The panel lies in FOLDER as the dataset's layout leaves it: a file that is mapped, and in the system's cache as after a
-first epoch. Each block is of other sessions and other stocks, as in training.
+The panel is a memory-mapped file in FOLDER, in the page cache as after a first epoch. Each block has other random
+sessions and stocks, as in training.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from steps.shape import HORIZONS, NEIGHBOURS, Result, Shape
 from steps.timing import Engine, measured
 
 _LENGTH = 4
-"""The panel's sessions as a multiple of those that one block reads."""
+"""Sessions of the panel as a multiple of those of one block."""
 
 
 def panel_of(shape: Shape, stocks: int, folder: Path) -> Panel:
-    """A panel of random values, its features in a file."""
+    """A panel of random values, with memory-mapped features."""
     sessions, random = _LENGTH * (shape.sessions + shape.window), generator("panel")
     file = folder / "x_TSF.npy"
     written_TSF = np.lib.format.open_memmap(file, "w+", np.float32, (sessions, stocks, shape.features))
@@ -35,8 +35,8 @@ def panel_of(shape: Shape, stocks: int, folder: Path) -> Panel:
     neighbours_GSK = random.integers(stocks, size=(1, stocks, NEIGHBOURS), dtype=np.int32)
     return Panel(
         sessions=np.datetime64("2024-01-01") + np.arange(sessions),
-        codes=tuple(f"{place:05}" for place in range(stocks)),
-        features=tuple(f"feature_{place}" for place in range(shape.features)),
+        codes=tuple(f"{stock:05}" for stock in range(stocks)),
+        features=tuple(f"feature_{index}" for index in range(shape.features)),
         abi="",
         x_TSF=np.load(file, mmap_mode="c"),
         present_TS=np.ones((sessions, stocks), bool),
@@ -65,5 +65,5 @@ def run(shape: Shape, runs: int, stocks: int, folder: Path) -> Result:
 
 
 if __name__ == "__main__":
-    told, result, runs, stocks, folder = sys.argv[1:]
-    run(Shape.parse(told), int(runs), int(stocks), Path(folder)).write(Path(result))
+    shape, result, runs, stocks, folder = sys.argv[1:]
+    run(Shape.parse(shape), int(runs), int(stocks), Path(folder)).write(Path(result))

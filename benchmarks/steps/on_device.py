@@ -1,7 +1,7 @@
-"""Some steps of a phase on the device that the parameters name: `python -m steps.on_device PHASE STEPS RESULT`.
+"""Measures training steps of a phase on the device of the parameters: `python -m steps.on_device PHASE STEPS RESULT`.
 
-In a folder with `params.yaml` and `data/dataset`: the batches, loss, clipping and optimizer of the pipeline's training,
-with the time between the parts of a step, which a training does not stop for.
+Runs in a folder with `params.yaml` and `data/dataset`, with the batches, loss, gradient clipping and optimizer of the
+pipeline's training. Unlike training, it synchronises the device after each part of a step.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from steps.ceilings import synchronised  # noqa: E402
 from steps.operations import step as operations_of  # noqa: E402
 from steps.shape import Shape  # noqa: E402
 
-_WARM = 3
-"""Steps before those that count."""
+_WARM_UP = 3
+"""Warm-up steps, not measured."""
 
 
 class Bytes(TorchDispatchMode):
-    """Counts what operations read and write, as if nothing stayed in a cache; views move nothing."""
+    """Counts the bytes that operations read and write, without any cache; views count zero."""
 
     def __init__(self) -> None:
         super().__init__()
         self.total = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {id(leaf): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+        inputs = {id(leaf): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
         result = function(*args, **(kwargs or {}))
         if not function.is_view:
-            made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-            self.total += sum(leaf.nbytes for leaf in (*given.values(), *made))
+            outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+            self.total += sum(leaf.nbytes for leaf in (*inputs.values(), *outputs))
         return result
 
 
@@ -73,7 +73,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
 
     seconds: dict[str, list[float]] = {"input": [], "gradient": [], "update": []}
     members, samples = [], []
-    for batch in plan(panel, recipe, phase, 0)[: _WARM + steps]:
+    for batch in plan(panel, recipe, phase, 0)[: _WARM_UP + steps]:
         times = [synchronised()]
         block = inputs.block(
             batch.first, batch.sessions, batch.stocks_S, with_neighbours=architecture.graph is not None
@@ -87,7 +87,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
             part.append(ended - began)
         members.append(block.x_ZSF.shape[1])
         samples.append(batch.samples)
-    with Bytes() as moved:
+    with Bytes() as counter:
         gradient(block)
         update()
     shape = Shape(
@@ -104,11 +104,11 @@ def run(phase: str, steps: int) -> dict[str, Any]:
     return {
         "probe": probe(PARAMS.numerics),
         "precision": PARAMS.numerics.precision,
-        "seconds": {part: statistics.median(taken[_WARM:]) for part, taken in seconds.items()},
-        "samples": statistics.mean(samples[_WARM:]),
-        "stocks": statistics.mean(members[_WARM:]),
+        "seconds": {part: statistics.median(times_of[_WARM_UP:]) for part, times_of in seconds.items()},
+        "samples": statistics.mean(samples[_WARM_UP:]),
+        "stocks": statistics.mean(members[_WARM_UP:]),
         "operations": operations_of(shape, phase),
-        "bytes": moved.total,
+        "bytes": counter.total,
         "peak": torch.cuda.max_memory_allocated() if device.type == "cuda" else 0,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "steps": len(plan(panel, recipe, phase, 0)),

@@ -1,7 +1,7 @@
 """Our network: `python -m steps.pinned INSTRUCTION_SET THREADS steps.ours SHAPE RESULT RUNS PHASE [loop]`.
 
-Beside the step it times, in turn with it, the selection block's forward and backward pass alone, and one large matrix
-product of float32: the ceiling.
+In addition to the step it times, interleaved, the forward and backward pass of the selection block alone, and one large
+float32 matrix product as the peak rate.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def network_of(shape: Shape, phase: str) -> Network:
 
 
 def batch_of(shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
-    """Values of which one in twenty is missing, neighbours among the stocks of the batch, and their edges."""
+    """Values with 5 % missing, neighbours within the batch, and their edges."""
     x_ZSF = torch.randn(shape.sessions + shape.window - 1, shape.stocks, shape.features)
     x_ZSF[torch.rand(x_ZSF.shape) < 0.05] = torch.nan
     neighbours_DSK = torch.randint(shape.stocks, (shape.sessions, shape.stocks, NEIGHBOURS))
@@ -46,15 +46,15 @@ def run(shape: Shape, runs: int, phase: str, *, loop: bool) -> Result:
     engine = Engine(network, shape.windows, lambda: network(*batch), {"numpy": version("numpy")})
     x_MF = batch[0].flatten(0, 1)
     upstream_MH = torch.randn(len(x_MF), shape.hidden)
-    one, other = torch.randn(2, shape.product, shape.product)
+    left, right = torch.randn(2, shape.product, shape.product)
 
     def selection() -> None:
         network.selection(x_MF)[0].backward(upstream_MH)
 
-    return measured(engine, runs, selection=selection, product=lambda: torch.mm(one, other))
+    return measured(engine, runs, selection=selection, product=lambda: torch.mm(left, right))
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    told, result, runs, phase, *loop = sys.argv[1:]
-    run(Shape.parse(told), int(runs), phase, loop=bool(loop)).write(Path(result))
+    shape, result, runs, phase, *loop = sys.argv[1:]
+    run(Shape.parse(shape), int(runs), phase, loop=bool(loop)).write(Path(result))

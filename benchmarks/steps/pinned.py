@@ -1,6 +1,6 @@
-"""Runs a module as the pipeline runs its stages: `python -m steps.pinned INSTRUCTION_SET THREADS MODULE ARGUMENT …`.
+"""Runs a module with pinned numerics: `python -m steps.pinned INSTRUCTION_SET THREADS MODULE ARGUMENT …`.
 
-The numerics are pinned before torch loads, and torch made deterministic before the module starts.
+As in the pipeline's stages, the numerics are pinned before PyTorch loads, and PyTorch is made deterministic before the module starts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The figures of the training benchmark as Markdown: first what was aimed at, then each measurement."""
+"""The training benchmark as Markdown: targets first, then each measurement."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Figures:
-    """All that was measured."""
+    """All measurements."""
 
     runs: int
     compared: dict[Shape, dict[str, Measured]]
     """Every network at every shape."""
     fed: Measured
-    """Ours at the largest shape, with blocks from disk."""
+    """Our network at the largest shape, with blocks from disk."""
     stocks: int
-    """Of the panel on disk."""
+    """Stocks of the panel on disk."""
 
     @property
     def largest(self) -> Shape:
@@ -33,7 +33,7 @@ class Figures:
 
 
 def markdown(figures: Figures) -> str:
-    """The whole document."""
+    """The document."""
     parts = (_head(figures), _aims(figures), _networks(figures), _ceiling(figures), _inputs(figures))
     return "\n\n".join(parts) + "\n"
 
@@ -47,8 +47,8 @@ def _head(figures: Figures) -> str:
     return f"# Training steps, {date.today()}\n\n" + paragraph(
         f"By `benchmarks/training.py` at commit {commit()}, on {machine()};"
         f" {', '.join(f'{name} {number}' for name, number in versions.items())}. A batch is {shape.sessions} sessions"
-        f" of {shape.stocks} stocks, hidden size {shape.hidden}, {shape.threads} threads, float32. Every network in"
-        f" turn, each in a process of its own, {figures.runs} processes each; medians."
+        f" of {shape.stocks} stocks, hidden size {shape.hidden}, {shape.threads} threads, float32. Networks are"
+        f" measured interleaved, in separate processes, {figures.runs} processes each; medians."
     )
 
 
@@ -58,13 +58,15 @@ def _aims(figures: Figures) -> str:
         peers = [found[name].per_second for name in PEERS if name in found]
         if peers:
             ratio = found["ours"].per_second / max(peers)
-            what = f"a sample against the best peer's, {shape.features} features, {shape.window} sessions"
-            rows.append((what, "≥ 20 ×", f"{ratio:.1f} ×", ratio >= 20))
+            label = f"time per sample against the best peer's, {shape.features} features, {shape.window} sessions"
+            rows.append((label, "≥ 20 ×", f"{ratio:.1f} ×", ratio >= 20))
     for name in ("ours", "ours, portable"):
         share = _achieved(figures.compared[figures.largest][name])["selection"]
-        rows.append((f"selection block, of the matrix product's rate: {name}", "≥ 40 %", f"{share:.0%}", share >= 0.4))
+        rows.append(
+            (f"selection block, share of the matrix product's FLOP/s: {name}", "≥ 40 %", f"{share:.0%}", share >= 0.4)
+        )
     share = _input_share(figures)
-    rows.append(("input pipeline, of a step", "< 5 %", f"{share:.1%}", share < 0.05))
+    rows.append(("data loading, share of a step", "< 5 %", f"{share:.1%}", share < 0.05))
     return aims(rows)
 
 
@@ -82,17 +84,25 @@ def _networks(figures: Figures) -> str:
         for shape, found in figures.compared.items()
         for name, measured in found.items()
     ]
-    head = ("features", "sessions", "network", "samples a second", "time, of ours", "windows at once", "MiB a window")
+    head = (
+        "features",
+        "sessions",
+        "network",
+        "samples per second",
+        "time, relative to ours",
+        "windows per micro-batch",
+        "MiB per window",
+    )
     text = paragraph(
-        "Forward, backward and optimizer step, dropout 0.1, the network's input in memory. A sample is a window: the"
-        " last sessions of one stock. `ours` is the first phase's network with `numerics.instruction_set: native`, and"
-        " `ours, portable` the same with `portable`; later phases add their blocks, neighbours being among the stocks"
-        " of the batch. `ours, features in a loop` is the same function with an own module for each feature, checked to"
-        " give the same scores. The peers' temporal fusion transformers have the same hidden size, heads and variables"
-        " to a session, a decoder of one session with one known variable, and what they do not share with ours: every"
-        " window's sessions embedded for that window alone. They run as they come, with every library and instruction"
-        " of torch's, on pieces of the batch whose gradients add up, for the whole does not fit; memory is the growth"
-        " of the resident set's peak in the first forward and backward pass."
+        "Forward, backward and optimizer step, dropout 0.1, input in memory. A sample is a window: the last sessions"
+        " of one stock. `ours` is the first phase's network with `numerics.instruction_set: native`, and"
+        " `ours, portable` the same with `portable`; later phases add their blocks, with neighbours within the"
+        " batch. `ours, features in a loop` is the same function with a separate module per feature, checked to give"
+        " the same scores. The peers' temporal fusion transformers have the same hidden size, heads and variables per"
+        " session, and a decoder of one session with one known variable; unlike ours, they embed the sessions of every"
+        " window separately. They run with PyTorch's defaults, with gradient accumulation over micro-batches because"
+        " the full batch does not fit; memory is the growth of peak resident memory in the first forward and backward"
+        " pass."
     )
     return f"## Networks\n\n{text}\n\n{table(head, rows)}"
 
@@ -112,24 +122,31 @@ def _ceiling(figures: Figures) -> str:
                     f"{measured.seconds['selection'] / measured.step:.0%}",
                 )
             )
-    head = ("features", "sessions", "", "matrix product, GFLOP/s", "step", "selection", "selection's share of the step")
-    text = paragraph(
-        "Operations of the matrix products that a step needs, in relation to the time that it takes, as a share of what"
-        f" one product of two matrices of {figures.largest.product:,} rows and columns reaches in the same process."
-        " What is computed twice to save memory counts once, and all that is no matrix product counts as nothing but"
-        " time."
+    head = (
+        "features",
+        "sessions",
+        "",
+        "matrix product, GFLOP/s",
+        "step",
+        "selection",
+        "share of selection in the step",
     )
-    return f"## Beside the ceiling\n\n{text}\n\n{table(head, rows)}"
+    text = paragraph(
+        "FLOP/s of a step, counting only matrix products, as a share of the FLOP/s of one product of two matrices with"
+        f" {figures.largest.product:,} rows and columns in the same process. Recomputation to save memory is not"
+        " counted."
+    )
+    return f"## Compared with peak FLOP/s\n\n{text}\n\n{table(head, rows)}"
 
 
 def _inputs(figures: Figures) -> str:
     measured = figures.fed
     shape = measured.shape
-    return "## Input pipeline\n\n" + paragraph(
+    return "## Data loading\n\n" + paragraph(
         f"A block of {shape.sessions} sessions and the {shape.window - 1} before them, {shape.stocks} stocks out of"
-        f" {figures.stocks:,} and {shape.features} features, cut from a panel on disk that the system has in memory:"
-        f" {measured.seconds['cut'] * 1e3:.1f} ms, beside {measured.step * 1e3:,.0f} ms for the step that it is for:"
-        f" {_input_share(figures):.1%} of both."
+        f" {figures.stocks:,} and {shape.features} features, read from a memory-mapped panel in the page cache:"
+        f" {measured.seconds['cut'] * 1e3:.1f} ms, plus {measured.step * 1e3:,.0f} ms for the training step:"
+        f" {_input_share(figures):.1%} of the sum."
     )
 
 
@@ -139,7 +156,7 @@ def _input_share(figures: Figures) -> float:
 
 
 def _achieved(measured: Measured) -> dict[str, float]:
-    """Rates as shares of the matrix product's."""
+    """FLOP/s as shares of the matrix product's."""
     ceiling = _rate(operations.product(measured.shape), measured.seconds["product"])
     step = _rate(operations.step(measured.shape), measured.step)
     selection = _rate(operations.selection(measured.shape), measured.seconds["selection"])
@@ -147,5 +164,5 @@ def _achieved(measured: Measured) -> dict[str, float]:
 
 
 def _rate(number: int, seconds: float) -> float:
-    """Billions of operations a second."""
+    """GFLOP/s."""
     return number / seconds / 1e9

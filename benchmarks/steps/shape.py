@@ -1,4 +1,4 @@
-"""What the processes of the comparison hand to each other: the shape of a step in, seconds and bytes out."""
+"""Data exchange between the benchmark's processes: the shape of a step as input, seconds and bytes as output."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class Shape:
-    """A batch, and the network that it is for."""
+    """Sizes of a batch and its network."""
 
     features: int
     window: int
-    """Sessions that one score looks back on."""
+    """Sessions of a window (lookback of one score)."""
     sessions: int
-    """Consecutive sessions that are scored."""
+    """Consecutive scored sessions."""
     stocks: int
     hidden: int
     heads: int
     piece: int
-    """Windows that a network takes at once where a batch does not fit: the gradients of the pieces add up."""
+    """Windows per micro-batch if a batch does not fit in memory (gradient accumulation)."""
     threads: int
     product: int
-    """Rows and columns of the square matrices whose product is the ceiling."""
+    """Rows and columns of the matrices of the peak FLOP/s measurement."""
 
     @property
     def windows(self) -> int:
@@ -35,7 +35,7 @@ class Shape:
 
     @property
     def rows(self) -> int:
-        """Stocks in all sessions that are read, those before the scored ones too."""
+        """Stock-sessions that are read, including those before the scored ones."""
         return (self.sessions + self.window - 1) * self.stocks
 
     @classmethod
@@ -48,14 +48,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Result:
-    """What one process found."""
+    """Measurements of one process."""
 
     windows: int
-    """That were taken at once."""
+    """Windows per micro-batch."""
     seconds: dict[str, list[float]]
-    """Of each part, as often as it was run: `piece` is forward and backward, `update` the optimizer."""
+    """Times of each part by run: `piece` is forward and backward of a micro-batch, `update` the optimizer."""
     growth: int
-    """Of the peak of resident memory in the first piece, in bytes."""
+    """Growth of peak resident memory (RSS) in the first micro-batch, in bytes."""
     versions: dict[str, str]
 
     @classmethod

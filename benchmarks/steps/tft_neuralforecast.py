@@ -1,6 +1,6 @@
 """neuralforecast's temporal fusion transformer: `python -m steps.tft_neuralforecast SHAPE RESULT RUNS`.
 
-Run by an interpreter that has it; it needs nothing of this project. The network is given tensors, not its data loader:
+Runs in an interpreter with the library; does not import this project. The network gets tensors, without data loader:
 L sessions of F variables (the target, one known in advance, F − 2 others), one session with the known variable to
 decode, nothing static, one number out.
 """

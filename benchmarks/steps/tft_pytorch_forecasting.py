@@ -1,6 +1,6 @@
 """pytorch-forecasting's temporal fusion transformer: `python -m steps.tft_pytorch_forecasting SHAPE RESULT RUNS`.
 
-Run by an interpreter that has it; it needs nothing of this project. The network is given tensors, not its data loader:
+Runs in an interpreter with the library; does not import this project. The network gets tensors, without data loader:
 L sessions of F real-valued variables to encode, one session with one known variable to decode, no categories, nothing
 static, four numbers out.
 """
@@ -19,7 +19,7 @@ from steps.timing import Engine, main
 
 
 def prediction(scaled: dict[str, Tensor]) -> Tensor:
-    """The network's way of leaving an output as it is."""
+    """Identity output transformation."""
     return scaled["prediction"]
 
 

@@ -1,4 +1,4 @@
-"""How the steps of a network are measured, the same way for every network; needs torch and nothing of this project."""
+"""Measurement of training steps, the same for every network; needs PyTorch, does not import this project."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from steps.shape import Result, Shape
 
 @dataclass(frozen=True)
 class Engine:
-    """A network with a batch, or a piece of one."""
+    """A network with a batch or micro-batch."""
 
     network: nn.Module
     windows: int
-    """That `scores` gives scores of."""
+    """Windows that `scores` computes."""
     scores: Callable[[], Tensor]
     versions: dict[str, str]
 
 
 def measured(engine: Engine, runs: int, **others: Callable[[], object]) -> Result:
-    """Steps of an engine, its parts in turn, and with them in turn whatever else is to be timed.
+    """Times the parts of an engine's steps and other functions, interleaved.
 
-    The loss is the mean square of the scores, the optimizer AdamW's fused kernel: both cost next to nothing.
+    The loss is the mean square of the scores, the optimizer is fused AdamW: both have negligible cost.
     """
     optimizer = torch.optim.AdamW(engine.network.parameters(), lr=1e-4, fused=True)
 
@@ -42,7 +42,7 @@ def measured(engine: Engine, runs: int, **others: Callable[[], object]) -> Resul
         optimizer.zero_grad()
 
     parts: dict[str, Callable[[], object]] = {"piece": piece, "update": update, **others}
-    growth = grown(piece)
+    growth = memory_growth(piece)
     for name, part in parts.items():
         if name != "piece":
             part()
@@ -55,8 +55,8 @@ def measured(engine: Engine, runs: int, **others: Callable[[], object]) -> Resul
     return Result(engine.windows, seconds, growth, {"torch": torch.__version__} | engine.versions)
 
 
-def grown(work: Callable[[], object]) -> int:
-    """Bytes by which the resident memory of this process rises at most while it works."""
+def memory_growth(work: Callable[[], object]) -> int:
+    """Peak growth of this process's resident memory (RSS) during a call, in bytes."""
     process, ended, peak = psutil.Process(), threading.Event(), 0
 
     def watch() -> None:
@@ -74,7 +74,7 @@ def grown(work: Callable[[], object]) -> int:
 
 
 def main(make: Callable[[Shape], Engine]) -> None:
-    """`python -m steps.NAME SHAPE RESULT RUNS`, for a peer."""
+    """Entry point of a peer: `python -m steps.NAME SHAPE RESULT RUNS`."""
     shape, result, runs = Shape.parse(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(shape.threads)
     torch.manual_seed(0)

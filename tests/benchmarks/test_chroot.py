@@ -1,4 +1,4 @@
-"""Chroots with other C libraries: what a machine lacks for them is said, and nothing is left of what ran in one."""
+"""Chroots with other C libraries: missing prerequisites are reported, and commands leave no files or mounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIRROR = "http://mirror.example/debian/"
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the programs given the only ones that are found, each a shell script."""
+    """Replaces all programs on the path by the given shell scripts."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -28,41 +28,41 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     return install
 
 
-def test_what_a_machine_lacks_for_a_chroot_is_said(programs: Callable[..., None], tmp_path: Path) -> None:
+def test_missing_prerequisites_of_a_chroot_are_reported(programs: Callable[..., None], tmp_path: Path) -> None:
     chroot = Chroot("trixie", tmp_path / "chroots")
-    assert chroot.prepare() == "no right to mount here (`unshare --mount`); root may"
+    assert chroot.prepare() == "no permission to mount (`unshare --mount`); run as root"
     programs(unshare="echo 'Operation not permitted' >&2; exit 1")
-    assert chroot.prepare() == "no right to mount here (`unshare --mount`); root may"
+    assert chroot.prepare() == "no permission to mount (`unshare --mount`); run as root"
     programs(unshare='shift; [ "$1" = true ] || exec "$@"')
     assert chroot.prepare() == "no debootstrap"
     programs(debootstrap="echo 'E: no such release'; exit 7")
-    assert chroot.prepare() == "apt knows no mirror of Debian; `apt-get update` asks its sources"
+    assert chroot.prepare() == "apt has no Debian mirror; run `apt-get update`"
     programs(apt_get="exit 0")
-    assert chroot.prepare() == "apt knows no mirror of Debian; `apt-get update` asks its sources"
+    assert chroot.prepare() == "apt has no Debian mirror; run `apt-get update`"
     programs(apt_get=f"echo {MIRROR}; echo {MIRROR}")
     assert chroot.prepare() == "debootstrap ended with 7: E: no such release"
     assert not chroot.root.exists()
 
 
-def test_a_chroot_is_made_once_from_the_mirror_of_apt_and_only_whole(
+def test_a_chroot_is_created_once_from_the_mirror_of_apt_and_atomically(
     programs: Callable[..., None], tmp_path: Path
 ) -> None:
-    """Of a debootstrap that was stopped nothing is taken for a chroot."""
-    chroot, told = Chroot("sid", tmp_path / "chroots"), tmp_path / "told"
+    """A partial folder of an interrupted debootstrap is not a chroot."""
+    chroot, calls = Chroot("sid", tmp_path / "chroots"), tmp_path / "calls"
     programs(
         unshare='shift; case "$1" in true) ;; sh) echo "no such file"; exit 127 ;; *) exec "$@" ;; esac',
         apt_get=f"echo {MIRROR}",
-        debootstrap=f'echo "$@" >> "{told}"; /bin/mkdir "$5"',
+        debootstrap=f'echo "$@" >> "{calls}"; /bin/mkdir "$5"',
     )
     (chroot.root.parent / ".sid.partial" / "usr").mkdir(parents=True)
     for _ in range(2):
         assert chroot.prepare() == "Python does not start in it: no such file"
-    (once,) = told.read_text().splitlines()
+    (once,) = calls.read_text().splitlines()
     assert once.endswith(f" sid {chroot.root.parent / '.sid.partial'} {MIRROR}")
     assert chroot.root.is_dir()
 
 
-def test_a_command_in_a_chroot_works_where_it_is_told_to_and_leaves_neither_files_nor_mounts(tmp_path: Path) -> None:
+def test_a_command_in_a_chroot_works_in_its_folder_and_leaves_no_files_or_mounts(tmp_path: Path) -> None:
     """The chroot is an empty folder here; this system's own programs are mounted there."""
     alone = ("unshare", "--map-root-user")
     if subprocess.run((*alone, "--mount", "true"), capture_output=True, check=False).returncode:

@@ -1,4 +1,4 @@
-"""The exactness matrix tells what held, what did not, and what was never promised."""
+"""The exactness matrix: promised rows that are equal, that differ, and excluded rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gogooku3.training.phases import PHASES
 
 ROWS = [
     Row("rerun", "20 files, the same bytes", "x86-64-v3", True, True),
-    Row("avx2 on EPYC", "4 of 4 differ", "not promised: another maker", False, False),
+    Row("avx2 on EPYC", "4 of 4 differ", "not promised: another vendor", False, False),
     Row("2 cores", "1 of 20 differ: dvc.lock", "x86-64-v3", True, False),
     Row("GPU rerun", "no CUDA device", "the model of the GPU", True, None),
 ]
@@ -28,13 +28,13 @@ def test_the_document_has_a_line_for_each_row_and_the_cost_of_each_instruction_s
     document = markdown(ROWS, {"native": 0.5, "portable": 0.75}, "c0ffee", "qemu 8")
     assert "| rerun | same bytes | 20 files, the same bytes | x86-64-v3 |" in document
     assert "| 2 cores | **DIFFERS** | 1 of 20 differ: dvc.lock | x86-64-v3 |" in document
-    assert "| avx2 on EPYC | excluded | 4 of 4 differ | not promised: another maker |" in document
+    assert "| avx2 on EPYC | excluded | 4 of 4 differ | not promised: another vendor |" in document
     assert "| GPU rerun | not run | no CUDA device | the model of the GPU |" in document
     assert "| `portable` | 0.750 | 1.50 |" in document
-    assert "## What it costs" not in markdown(ROWS, {}, "c0ffee", "qemu 8")
+    assert "## Cost" not in markdown(ROWS, {}, "c0ffee", "qemu 8")
 
 
-def test_the_benchmarks_know_the_rate_of_every_precision() -> None:
+def test_the_benchmarks_measure_the_rate_of_every_precision() -> None:
     assert ceilings._PRECISIONS.keys() == {*get_args(Precision)}
 
 

@@ -13,7 +13,7 @@ import pytest
 from .conftest import exactness
 
 KILLS = 10
-"""The benchmark has 25; with this many, each phase most likely has states to resume from."""
+"""The benchmark has 25; with this many, each phase most likely has checkpoints to resume from."""
 
 
 @pytest.mark.slow
@@ -26,10 +26,10 @@ def test_every_row_of_the_matrix_that_this_machine_can_run_holds(tmp_path: Path)
     somebody = ("unshare", "--user", "--map-user=1234", "--map-group=1234", "true")
     if shutil.which("unshare") and subprocess.run(somebody, capture_output=True, check=False).returncode == 0:
         runnable.add("another user")
-    disturbed = (f"killed {KILLS} times", "killed, and the newest state cut off", "out of disk in the middle")
+    disturbed = (f"killed {KILLS} times", "killed, newest checkpoint truncated", "out of disk in the middle")
     for name in (*runnable, *disturbed):
         assert (rows[name]["promised"], rows[name]["held"]) == (True, True), rows[name]
     for name in disturbed:
-        states = re.search(r"with a state to go on from: (\d+)$", rows[name]["outcome"])
+        states = re.search(r"resumed from a checkpoint: (\d+)$", rows[name]["outcome"])
         assert states is not None
         assert int(states[1]) > 0, rows[name]
