@@ -116,7 +116,7 @@ def built(folder: Path, stocks: int, runs: int, peers: Comparison) -> Figures:
         stocks=stocks,
         sessions=full.sessions,
         scales=scales,
-        whole=scales[FULL],
+        full=scales[FULL],
         floor={clock: statistics.median(seconds[clock] for seconds in floors) for clock in floors[0]},
         shares=shares(Profile(full.profile())),
         peers=peers,

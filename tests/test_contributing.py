@@ -63,8 +63,8 @@ def test_every_folder_of_the_source_is_in_the_list() -> None:
 
 @pytest.mark.parametrize("folder", LAYOUT)
 def test_a_folder_is_hashed_by_the_stages_that_the_list_names(folder: str) -> None:
-    told, named = LAYOUT[folder], set(re.findall(r"`(\w+)`", LAYOUT[folder]))
-    if told.startswith("every stage"):
+    description, named = LAYOUT[folder], set(re.findall(r"`(\w+)`", LAYOUT[folder]))
+    if description.startswith("every stage"):
         named = stages().keys() - named
     place = f"src/gogooku3/{folder}"
     assert named == {

@@ -74,9 +74,11 @@ def test_an_environment_whose_python_is_missing_is_recreated(clone: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("script", "told"), [("echo Python 3.10.13; exit 1", "Python 3.10.13"), (None, "not one")], ids=["old", "absent"]
+    ("script", "description"),
+    [("echo Python 3.10.13; exit 1", "Python 3.10.13"), (None, "not one")],
+    ids=["old", "absent"],
 )
-def test_an_old_python_fails_before_anything_is_created(clone: Path, script: str | None, told: str) -> None:
+def test_an_old_python_fails_before_anything_is_created(clone: Path, script: str | None, description: str) -> None:
     python = clone.parent / "python"
     if script is not None:
         python.write_text(f"#!/bin/sh\n{script}\n")
@@ -84,7 +86,7 @@ def test_an_old_python_fails_before_anything_is_created(clone: Path, script: str
     done = make(clone, "repro", f"PYTHON={python}")
     assert done.returncode == 2
     error, hint, _ = done.stderr.splitlines()
-    assert error == f"error: Python 3.11, 3.12 or 3.13 is needed, and `{python}` is {told}"
+    assert error == f"error: Python 3.11, 3.12 or 3.13 is needed, and `{python}` is {description}"
     assert hint == "hint: name one of them, as in `make repro PYTHON=python3.12`"
     assert not (clone / ".venv").exists()
 

@@ -77,15 +77,15 @@ def spelled(source: str) -> set[str]:
     nodes = [*ast.walk(tree)]
     docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     used = {id(part) for node in nodes for part in _joined(node)}
-    whole = {str(path) for path in CONSTANTS.values() if path.parent != Path() or path.suffix}
-    words = {str(path) for path in CONSTANTS.values()} - whole
+    full_paths = {str(path) for path in CONSTANTS.values() if path.parent != Path() or path.suffix}
+    words = {str(path) for path in CONSTANTS.values()} - full_paths
     return {
         node.value
         for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
-        if node.value in whole
+        if node.value in full_paths
         or (node.value in words and id(node) in used)
-        or node.value.startswith(tuple(f"{path}/" for path in whole | words))
+        or node.value.startswith(tuple(f"{path}/" for path in full_paths | words))
     }
 
 

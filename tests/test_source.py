@@ -19,7 +19,7 @@ from gogooku3.errors import MachineError
 
 ROOT = Path(__file__).parents[1]
 
-TOLD = '''
+ORIGIN = '''
 """Prints which source runs: in this process, in a subprocess of its command, and in a spawned process."""
 
 import subprocess
@@ -27,7 +27,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from gogooku3 import source, told
+from gogooku3 import source, origin
 
 def where():
     return source.FOLDER
@@ -35,10 +35,10 @@ def where():
 if __name__ == "__main__":
     print(where())
     if len(sys.argv) == 1:
-        started = [*source.command("told"), "alone"]
+        started = [*source.command("origin"), "alone"]
         print(subprocess.run(started, capture_output=True, text=True, check=True).stdout.strip())
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            print(pool.submit(told.where).result())
+            print(pool.submit(origin.where).result())
 '''
 
 IMPORTED = "import gogooku3.source"
@@ -62,7 +62,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     made = folder / "one/src", folder / "two/src"
     for each in made:
         shutil.copytree(ROOT / "src", each, ignore=shutil.ignore_patterns("__pycache__"))
-        (each / "gogooku3/told.py").write_text(TOLD)
+        (each / "gogooku3/origin.py").write_text(ORIGIN)
     return made
 
 
@@ -94,7 +94,7 @@ def test_a_source_run_by_its_path_runs_and_so_do_the_processes_that_it_starts(
         "PYTHONPATH": str(two),
         "an import before all others": os.pathsep.join((customized(tmp_path, IMPORTED), str(two))),
     }
-    done = run(*options, str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=paths[leads])
+    done = run(*options, str(one / "gogooku3"), "origin", folder=tmp_path, PYTHONPATH=paths[leads])
     assert done.stdout.split() == [str(one)] * 3, done.stderr
 
 
@@ -109,7 +109,7 @@ def test_its_folder_is_not_on_the_path_of_others(sources: tuple[Path, Path], tmp
 def test_an_import_hook_that_redirects_elsewhere_is_refused_by_name(sources: tuple[Path, Path], tmp_path: Path) -> None:
     one, two = sources
     hooked = customized(tmp_path, HOOKED.format(other=str(two)))
-    done = run(str(one / "gogooku3"), "told", folder=tmp_path, PYTHONPATH=hooked)
+    done = run(str(one / "gogooku3"), "origin", folder=tmp_path, PYTHONPATH=hooked)
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith(
         f"error: `import gogooku3` imports `{two / 'gogooku3'}` instead of `{one / 'gogooku3'}`"

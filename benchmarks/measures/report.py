@@ -24,7 +24,7 @@ class Figures:
     sessions: int
     scales: dict[str, Built]
     """By scale."""
-    whole: Built
+    full: Built
     """The build at full size."""
     floor: dict[str, float]
     """`wall` and `cpu` seconds."""
@@ -35,8 +35,8 @@ class Figures:
     @property
     def per_row(self) -> dict[str, float]:
         """CPU seconds per row at each scale, relative to full size."""
-        of_whole = self.whole.cost.cpu / self.whole.rows
-        return {name: built.cost.cpu / built.rows / of_whole for name, built in self.scales.items()}
+        full_cost = self.full.cost.cpu / self.full.rows
+        return {name: built.cost.cpu / built.rows / full_cost for name, built in self.scales.items()}
 
 
 def markdown(figures: Figures, commit: str) -> str:
@@ -56,40 +56,40 @@ def _head(figures: Figures, commit: str) -> str:
 
 
 def _aims(figures: Figures) -> str:
-    whole, rows = figures.whole, []
+    full, rows = figures.full, []
     for peer, aim in (("pandas", 20), ("pandas, sorted", 20), ("qlib", 3)):
         if peer in figures.peers.alone:
             speedup = statistics.geometric_mean(figures.peers.ratios(peer))
             rows.append(
                 (f"a feature against {peer}, each on one core", f"≥ {aim} ×", f"{speedup:.1f} ×", speedup >= aim)
             )
-    ratio = whole.cost.wall / figures.floor["wall"]
+    ratio = full.cost.wall / figures.floor["wall"]
     rows.append(("wall time, relative to the floor", "≤ 4 ×", f"{ratio:.2f} ×", ratio <= 4))
     deviation = max(abs(relative - 1) for relative in figures.per_row.values())
     rows.append(("cost per row at other sizes, largest difference", "≤ 15 %", f"{deviation:.0%}", deviation <= 0.15))
     peak = max(built.cost.peak for built in figures.scales.values()) / GIB
     rows.append(("peak memory at any size", "< 6 GiB", f"{peak:.2f} GiB", peak < 6))
     largest = max(figures.scales.values(), key=lambda built: built.rows)
-    grown = largest.cost.peak / whole.cost.peak
+    grown = largest.cost.peak / full.cost.peak
     rows.append(
-        (f"peak memory of {largest.rows / whole.rows:.1f} times the rows", "≤ 1.15 ×", f"{grown:.2f} ×", grown <= 1.15)
+        (f"peak memory of {largest.rows / full.rows:.1f} times the rows", "≤ 1.15 ×", f"{grown:.2f} ×", grown <= 1.15)
     )
     return aims(rows)
 
 
 def _size(figures: Figures) -> str:
-    whole, floor = figures.whole, figures.floor
-    values = whole.rows * whole.features
+    full, floor = figures.full, figures.floor
+    values = full.rows * full.features
     rows = (
-        ("bars", f"{whole.rows:,} of {figures.stocks:,} stocks in {figures.sessions:,} sessions"),
-        ("features", f"{whole.features}"),
-        ("wall time", f"{whole.cost.wall:.1f} s"),
-        ("CPU time", f"{whole.cost.cpu:.1f} s, {whole.cost.cpu / values * 1e9:.0f} ns per value"),
-        ("peak memory of all processes", f"{whole.cost.peak / GIB:.2f} GiB"),
-        ("rows × features per second", f"{values / whole.cost.wall / 1e6:.1f} million"),
-        ("bytes written", f"{whole.size:,}"),
-        ("wall time of the floor", f"{floor['wall']:.1f} s; {whole.cost.wall / floor['wall']:.2f} × as long"),
-        ("CPU time of the floor", f"{floor['cpu']:.1f} s; {whole.cost.cpu / floor['cpu']:.2f} × as long"),
+        ("bars", f"{full.rows:,} of {figures.stocks:,} stocks in {figures.sessions:,} sessions"),
+        ("features", f"{full.features}"),
+        ("wall time", f"{full.cost.wall:.1f} s"),
+        ("CPU time", f"{full.cost.cpu:.1f} s, {full.cost.cpu / values * 1e9:.0f} ns per value"),
+        ("peak memory of all processes", f"{full.cost.peak / GIB:.2f} GiB"),
+        ("rows × features per second", f"{values / full.cost.wall / 1e6:.1f} million"),
+        ("bytes written", f"{full.size:,}"),
+        ("wall time of the floor", f"{floor['wall']:.1f} s; {full.cost.wall / floor['wall']:.2f} × as long"),
+        ("CPU time of the floor", f"{floor['cpu']:.1f} s; {full.cost.cpu / floor['cpu']:.2f} × as long"),
     )
     text = paragraph(
         "The stage `dataset` from start to end. The floor reads the bars, and writes and hashes the same bytes with the"

@@ -106,16 +106,16 @@ def _steps(tier: str, phases: Mapping[str, Any], ceilings: Mapping[str, Any]) ->
     ceiling = ceilings[first["precision"]]
     for phase, step in phases.items():
         seconds = step["seconds"]
-        whole = sum(seconds.values())
+        total = sum(seconds.values())
         rows.append(
             (
                 phase,
                 f"{step['stocks']:.0f}",
-                f"{whole * 1e3:.2f}",
-                *(f"{seconds[each] / whole:.1%}" for each in ("input", "gradient", "update")),
-                f"{step['samples'] / whole:,.0f}",
-                f"{step['operations'] / whole / 1e12:.2f} ({step['operations'] / whole / ceiling:.0%})",
-                f"{step['bytes'] / whole / 1e9:,.0f} ({step['bytes'] / whole / ceilings['copy']:.0%})",
+                f"{total * 1e3:.2f}",
+                *(f"{seconds[each] / total:.1%}" for each in ("input", "gradient", "update")),
+                f"{step['samples'] / total:,.0f}",
+                f"{step['operations'] / total / 1e12:.2f} ({step['operations'] / total / ceiling:.0%})",
+                f"{step['bytes'] / total / 1e9:,.0f} ({step['bytes'] / total / ceilings['copy']:.0%})",
                 f"{step['peak'] / GIB:.2f}",
             )
         )

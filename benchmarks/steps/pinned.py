@@ -1,6 +1,7 @@
 """Runs a module with pinned numerics: `python -m steps.pinned INSTRUCTION_SET THREADS MODULE ARGUMENT …`.
 
-As in the pipeline's stages, the numerics are pinned before PyTorch loads, and PyTorch is made deterministic before the module starts.
+As in the pipeline's stages, the numerics are pinned before PyTorch loads, and PyTorch is made deterministic before the
+module starts.
 """
 
 from __future__ import annotations

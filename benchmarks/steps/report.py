@@ -58,7 +58,7 @@ def _aims(figures: Figures) -> str:
         peers = [found[name].per_second for name in PEERS if name in found]
         if peers:
             ratio = found["ours"].per_second / max(peers)
-            label = f"time per sample against the best peer's, {shape.features} features, {shape.window} sessions"
+            label = f"samples per second, relative to the best peer, {shape.features} features, {shape.window} sessions"
             rows.append((label, "≥ 20 ×", f"{ratio:.1f} ×", ratio >= 20))
     for name in ("ours", "ours, portable"):
         share = _achieved(figures.compared[figures.largest][name])["selection"]

@@ -40,7 +40,7 @@ def reproduce(
 ) -> None:
     """Retrain a release and compare every output.
 
-    Runs the whole pipeline in a clean clone at the tag of TIER (its best version) or TIER@VERSION, with the tag's code,
+    Runs the full pipeline in a clean clone at the tag of TIER (its best version) or TIER@VERSION, with the tag's code,
     parameters and libraries and without the run cache. If an output differs from the release, the first divergence is
     reported: stage, file, and in it phase, epoch and step, tensor, month and column, or key. A stage whose input is
     neither in Git nor on this machine is not run: its recorded outputs are fetched, and marked as not reproduced.
