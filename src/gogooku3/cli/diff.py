@@ -75,7 +75,7 @@ def _tables(result: Diff, old: str, new: str) -> list[Table]:
             tables.append(table)
     if result.code:
         table = _titled("Code", "package", "files", "lines added", "lines removed")
-        for package in found.code:
+        for package in result.code:
             added, removed = f"[green]+{package.added}[/green]", f"[red]-{package.removed}[/red]"
             table.add_row(package.room, str(package.files), added, removed)
         tables.append(table)
