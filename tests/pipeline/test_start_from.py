@@ -117,7 +117,7 @@ def test_a_release_that_does_not_exist_is_refused_and_the_models_come_back(tuned
     before = workspace.bytes_of("models")
     workspace.compose(TUNE | {"train.start_from": "demo@v2.0.0"})
     done = workspace.run("dvc", "repro", check=False)
-    assert f"error: `demo@v2.0.0` was never released\nhint: versions of `demo`: {TAG}" in done.stderr
+    assert f"error: `demo@v2.0.0` was never released\nhint: name one of the versions of `demo`: {TAG}" in done.stderr
     assert "Traceback" not in done.stderr
     assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of("models") == before
