@@ -15,6 +15,7 @@ code  meaning
 7     the bucket is unreachable or denies a request (`StoreError`)
 8     a Git command failed (`GitError`)
 9     J-Quants is unreachable or denies a request (`SourceError`)
+10    nothing was compared: the tag has no readable record (`NOT_COMPARED`)
 130   a signal stopped the process (`InterruptionError`)
 ====  ==========================================================================
 """
@@ -24,6 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
+
+NOT_COMPARED = 10
+"""Exit code of a recovery whose package is intact, but which has no record to compare the model with."""
 
 
 class UserError(Exception):

@@ -20,6 +20,13 @@ BAD = Rehearsal(
 )
 
 
+UNRECORDED = Rehearsal(
+    "tier3@v1.0.0",
+    "0123456789abcdef",
+    (Step("clone", "passed", "commit 0123456789", 1.25), Step("package", "noted", "NOT compared", 2.0)),
+)
+
+
 def drilled(*rehearsals: Rehearsal) -> Drill:
     return Drill("https://example.com/gogooku3.git", "2024-01-02T03:04:05+00:00", "Linux, Python 3.11", rehearsals)
 
@@ -28,6 +35,17 @@ def test_the_verdict_comes_first() -> None:
     assert as_markdown(drilled(GOOD)).splitlines()[0] == "# Drill: the release was recovered"
     assert as_markdown(drilled(GOOD, GOOD)).splitlines()[0] == "# Drill: all 2 releases were recovered"
     assert as_markdown(drilled(GOOD, BAD)).splitlines()[0] == "# Drill: 1 of 2 releases FAILED: tier2@v1.0.0"
+
+
+def test_a_release_without_a_record_is_recovered_and_not_called_good() -> None:
+    drill = drilled(GOOD, UNRECORDED)
+    assert (drill.good, drill.recovered) == (False, True)
+    lines = as_markdown(drill).splitlines()
+    assert lines[0] == (
+        "# Drill: all 2 releases were recovered, NOT compared, because the tag has no readable record: tier3@v1.0.0"
+    )
+    assert "| tier3@v1.0.0 | 1.2 | NOTED | 3.2 | NOT compared |" in lines
+    assert as_markdown(drilled(BAD, UNRECORDED)).splitlines()[0] == "# Drill: 1 of 2 releases FAILED: tier2@v1.0.0"
 
 
 def test_a_row_has_the_seconds_of_each_step_and_the_failed_step() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,14 +155,75 @@ def test_without_its_bucket_a_model_comes_from_elsewhere_or_the_bucket_is_named(
     assert delivery.recover("tier1", "--also", str(delivery.place / "moved"))["good"]
 
 
-def test_a_model_with_another_hash_than_the_tag_s_is_refused(delivery: Delivery) -> None:
+def from_a_newer_version(text: str) -> str:
+    return text.replace('record: {"tier"', 'record: {"a_field_of_a_newer_version": {"x": 1}, "tier"')
+
+
+MESSAGES = {
+    "as it was": lambda text: text,
+    "with a field of a newer version": from_a_newer_version,
+    "with line ends of Windows": lambda text: text.replace("\n", "\r\n"),
+    "with lines after it": lambda text: f"{text}\nReviewed-by: A <a@example.com>\n",
+}
+"""Messages of tags whose record is readable."""
+
+
+def tag_again(lab: Any, change: Callable[[str], str], key: Path | None = None) -> None:
+    """Makes the tag of the version again at HEAD, with a changed message, and signs it with an SSH key."""
+    text = lab.run("git", "for-each-ref", "--format=%(contents)", "refs/tags/tier1@v1.0.0").stdout
+    how = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={key}", "tag", "--sign"] if key else ["tag", "--annotate"]
+    lab.run("git", *how, "--force", "--cleanup=verbatim", "--message", change(text), "tier1@v1.0.0")
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("keys") / "signer"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return file
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("how", MESSAGES)
+def test_a_model_with_another_hash_than_the_tag_s_is_refused(
+    delivery: Delivery, key: Path, how: str, signed: bool
+) -> None:
     lab = delivery.lab
     lab.train(5, 0.07)
-    text = lab.run("git", "for-each-ref", "--format=%(contents)", "refs/tags/tier1@v1.0.0").stdout
-    lab.run("git", "tag", "--force", "--annotate", "--cleanup=verbatim", "--message", text, "tier1@v1.0.0")
+    tag_again(lab, MESSAGES[how], key if signed else None)
     lab.run("dvc", "push", "--quiet")
     said = delivery.refused("tier1@v1.0.0", code=5)
     assert "records a model with SHA-256" in said
+
+
+@pytest.mark.parametrize("how", MESSAGES)
+def test_the_record_of_a_signed_tag_is_compared(delivery: Delivery, key: Path, how: str) -> None:
+    tag_again(delivery.lab, MESSAGES[how], key)
+    found = delivery.recover("tier1@v1.0.0")
+    assert (found["good"], found["recorded"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: "Registering artifact tier1 version v1.0.0\n",
+        lambda text: text.replace('"model_sha256": "', '"model": "'),
+        lambda text: text[: text.rindex("}")],
+    ],
+    ids=["a tag of gto", "a record without a model", "a record that is cut off"],
+)
+def test_without_a_readable_record_nothing_is_called_verified(delivery: Delivery, change: Callable[[str], str]) -> None:
+    tag_again(delivery.lab, change)
+    done = delivery.command("tier1@v1.0.0", check=False)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["good"], found["recorded"]) == (10, True, False)
+    for_people = delivery.lab.run(
+        *("gogooku3", "recover", "tier1@v1.0.0", "--from", str(delivery.lab.folder), "--to", "back"),
+        *("--settings", str(delivery.settings)),
+        cwd=delivery.place,
+        check=False,
+    )
+    assert (for_people.returncode, "NOT compared" in for_people.stdout) == (10, True)
+    assert "verified" not in for_people.stdout
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from gogooku3.recovery.diff import diff
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.locate import locate
 from gogooku3.recovery.promote import finish_stage_tags
-from gogooku3.recovery.recover import require_recorded
+from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
 from gogooku3.recovery.releases.provenance import Provenance, dataset_hint, provenance
@@ -237,7 +237,7 @@ def test_it_is_cloned_and_its_objects_come_from_the_archive(
         fetched = fetch(cache, sources, outs, lambda _what, _done, _total: None)
     fetched.require_complete()
     assert fetched.brought[str(kept.archive)] == len(unpacked.manifest.objects)
-    require_recorded(clone.root, release)
+    assert compare_with_record(clone.root, release)
 
 
 # The repository of a release.

@@ -10,6 +10,7 @@ import click
 
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.errors import NOT_COMPARED
 
 
 @click.command()
@@ -41,7 +42,8 @@ def drill(
       gogooku3 drill tier1
       gogooku3 drill --all-tags --report logs/drills
 
-    Exit codes: 0 every release was recovered; 1 a release was not; 3 there is no such version; 8 Git failed.
+    Exit codes: 0 every release was recovered; 1 a release was not; 3 there is no such version; 8 Git failed; 10 every
+    release was recovered, but the tag of one has no readable record to compare its model with.
     """
     from gogooku3.recovery.drill import drill as run
     from gogooku3.recovery.drill_report import as_json as as_tree
@@ -59,4 +61,6 @@ def drill(
         from rich.markdown import Markdown
 
         Console().print(Markdown(as_markdown(result)))
-    sys.exit(0 if result.good else 1)
+    if not result.recovered:
+        sys.exit(1)
+    sys.exit(0 if result.good else NOT_COMPARED)

@@ -14,13 +14,24 @@ from gogooku3.recovery.checks.verdict import Check
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
 
 
-def print_verdict(verdict: Mapping[str, Any]) -> bool:
-    """Prints the result of `verify --json` in a few lines; returns True if no check failed."""
+def print_verdict(verdict: Mapping[str, Any], *, recorded: bool = True) -> bool:
+    """Prints the findings of `verify --json` for a release in a few lines; returns whether the package is intact.
+
+    Args:
+        recorded: whether the model was compared with the record in the tag.
+    """
     for check in verdict["checks"]:
         if check["outcome"] in ("failed", "noted"):
             click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
-    if verdict["good"]:
+    if verdict["good"] and recorded:
         click.secho("verified: this is the model that was released", fg="green")
+    elif verdict["good"]:
+        click.secho(
+            "NOT compared: the package is intact, but the tag has no readable record of its model. Nothing shows that"
+            " this is the model that was released",
+            fg="yellow",
+            bold=True,
+        )
     else:
         click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
     return bool(verdict["good"])

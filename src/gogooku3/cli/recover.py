@@ -14,6 +14,7 @@ import click
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option
 from gogooku3.cli.findings import print_verdict
+from gogooku3.errors import NOT_COMPARED
 from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def recover(
 
     Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder has other content; 2 the
     settings file is wrong; 3 there is no such version, or no intact copy of an object is found; 4 the folder cannot be
-    written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed.
+    written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed; 10 the
+    package is intact, but the tag has no readable record to compare the model with.
     """
     from gogooku3.recovery.recover import recover as run
 
@@ -68,7 +70,9 @@ def recover(
         click.echo(json.dumps(asdict(result) | {"good": result.good}, indent=2, ensure_ascii=False))
     else:
         _print(result)
-    sys.exit(0 if result.good else 1)
+    if not result.good:
+        sys.exit(1)
+    sys.exit(0 if result.recorded else NOT_COMPARED)
 
 
 def _print(result: Recovery) -> None:
@@ -77,7 +81,7 @@ def _print(result: Recovery) -> None:
     already_present = result.fetched.objects - sum(result.fetched.brought.values())
     counts += [f"{already_present} already present"] if already_present else []
     click.echo(f"objects: {', '.join(counts)}")
-    if not print_verdict(result.verdict):
+    if not print_verdict(result.verdict, recorded=result.recorded):
         return
     dataset = paths.DATASET if result.data else "DATASET"
     click.echo(

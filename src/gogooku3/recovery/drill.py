@@ -21,7 +21,7 @@ from gogooku3.errors import DataError, MachineError, MismatchError, UserError
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.pull import pull
-from gogooku3.recovery.recover import require_recorded
+from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.sandbox.environment import Environment, Environments
@@ -32,6 +32,8 @@ from gogooku3.recovery.storage.settings import without_password
 from gogooku3.runtime.files import sha256_frame
 
 Log = Callable[[str], None]
+
+_NOT_DONE = ("failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Rehearsal:
         """Whether every step passed."""
         return all(step.outcome == "passed" for step in self.steps)
 
+    @property
+    def recovered(self) -> bool:
+        """Whether no step failed: the release is intact, compared with the record in its tag or not."""
+        return not any(step.outcome in _NOT_DONE for step in self.steps)
+
 
 @dataclass(frozen=True)
 class Drill:
@@ -70,8 +77,13 @@ class Drill:
 
     @property
     def good(self) -> bool:
-        """Whether every release was recovered."""
+        """Whether every release was recovered and compared with the record in its tag."""
         return all(rehearsal.good for rehearsal in self.rehearsals)
+
+    @property
+    def recovered(self) -> bool:
+        """Whether every release was recovered."""
+        return all(rehearsal.recovered for rehearsal in self.rehearsals)
 
 
 def drill(
@@ -120,6 +132,10 @@ def _releases(registry: tags.Registry, names: Sequence[str], all_tags: bool) -> 
     return list(releases)
 
 
+class _NotComparedError(Exception):
+    """A step is done, but had nothing to compare its result with."""
+
+
 @dataclass
 class _Context:
     """Inputs of one rehearsal, and the results of its steps that later steps use."""
@@ -151,7 +167,7 @@ def _rehearse(context: _Context, log: Log) -> Rehearsal:
     steps: dict[str, Step] = {}
     for name, (work, needs) in _STEPS.items():
         log(f"{context.release.tag.name}: {name}")
-        failed = [need for need in needs if steps[need].outcome != "passed"]
+        failed = [need for need in needs if steps[need].outcome in _NOT_DONE]
         steps[name] = (
             Step(name, "skipped", f"did not pass: {', '.join(failed)}", 0.0) if failed else _step(name, work, context)
         )
@@ -164,6 +180,8 @@ def _step(name: str, work: Callable[[_Context], str], context: _Context) -> Step
     outcome: Outcome = "passed"
     try:
         found = work(context)
+    except _NotComparedError as error:
+        outcome, found = "noted", str(error)
     except UserError as error:
         outcome, found = "failed", f"{error.message} (hint: {error.hint})"
     except Exception as error:  # after any error the next release still runs, and the report is written
@@ -184,7 +202,8 @@ def _environment(context: _Context) -> str:
 
 def _package(context: _Context) -> str:
     pulled = _pull(context, [paths.PACKAGE])
-    require_recorded(context.clone, context.release)
+    if not compare_with_record(context.clone, context.release):
+        raise _NotComparedError(f"{pulled}; the weights were NOT compared: the tag has no readable record of its model")
     return f"{pulled}; the weights have the SHA-256 in the tag"
 
 

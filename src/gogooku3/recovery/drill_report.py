@@ -35,17 +35,23 @@ def as_markdown(drill: Drill) -> str:
 
 def verdict(drill: Drill) -> str:
     """The verdict on all releases in one line."""
-    failed = [rehearsal.tag for rehearsal in drill.rehearsals if not rehearsal.good]
+    failed = [rehearsal.tag for rehearsal in drill.rehearsals if not rehearsal.recovered]
+    unrecorded = [each.tag for each in drill.rehearsals if each.recovered and not each.good]
     count = len(drill.rehearsals)
     if failed:
         return f"{len(failed)} of {count} releases FAILED: {', '.join(failed)}"
-    return "the release was recovered" if count == 1 else f"all {count} releases were recovered"
+    recovered = "the release was recovered" if count == 1 else f"all {count} releases were recovered"
+    if unrecorded:
+        return f"{recovered}, NOT compared, because the tag has no readable record: {', '.join(unrecorded)}"
+    return recovered
 
 
 def result(rehearsal: Rehearsal) -> str:
     """The outcome of a rehearsal: the first step that failed, if one did."""
     failed = [step.name for step in rehearsal.steps if step.outcome == "failed"]
-    return f"FAILED: {failed[0]}" if failed else "passed"
+    if failed:
+        return f"FAILED: {failed[0]}"
+    return "passed" if rehearsal.good else "NOT compared"
 
 
 def _cells(rehearsal: Rehearsal) -> list[str]:

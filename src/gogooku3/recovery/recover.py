@@ -29,6 +29,8 @@ class Recovery:
     data: bool
     """Whether quotes, dataset and predictions were fetched too."""
     fetched: FetchResult
+    recorded: bool
+    """Whether the tag records the model's SHA-256. Without it nothing shows that this is the released model."""
     verdict: dict[str, Any]
     """The output of `verify --json` for the package."""
 
@@ -70,12 +72,18 @@ def recover(
     release = clone(url, name, target, settings)
     outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(paths.DATA)]
     fetched = pull(target, outs, also, progress)
-    require_recorded(target, release)
+    recorded = compare_with_record(target, release)
     progress("verifying", 0, 1)
-    return Recovery(str(target), release.tag.name, release.commit, data, fetched, run_verify(target / paths.PACKAGE))
+    verdict = run_verify(target / paths.PACKAGE)
+    return Recovery(str(target), release.tag.name, release.commit, data, fetched, recorded, verdict)
 
 
-def require_recorded(root: Path, release: tags.Release) -> None:
-    """Raises `MismatchError` if the package's weights do not have the SHA-256 that the tag records, if it has one."""
-    if record := parse(release.tag.message):
+def compare_with_record(root: Path, release: tags.Release) -> bool:
+    """Compares the package's weights with the tag's record; False if the tag has no readable record.
+
+    Raises `MismatchError` if the weights do not have the SHA-256 in the record.
+    """
+    record = parse(release.tag.message)
+    if record is not None:
         require_model(release.tag.name, record.model_sha256, sha256_file(root / paths.PACKAGED_WEIGHTS))
+    return record is not None

@@ -161,7 +161,14 @@ def test_a_message_without_a_complete_record_has_none() -> None:
     assert parse("Registering artifact tier1 version v1.0.0") is None
     assert parse(text[: len(text) // 2]) is None
     assert parse(text.replace('"tier": "tier1", ', "")) is None
-    assert parse(text + "a line after it\n") is None
+
+
+def test_a_record_is_read_with_fields_of_a_newer_version_other_line_ends_and_lines_after_it() -> None:
+    text = message(EXAMPLE)
+    newer = text.replace('"sharpe": {', '"newer": [1], "sharpe": {').replace('{"tier"', '{"newer": {}, "tier"')
+    for changed in (newer, text.replace("\n", "\r\n"), f"{text}a line after it\n", f"{text}\n \n"):
+        assert changed != text
+        assert parse(changed) == EXAMPLE
 
 
 def test_the_mean_is_undefined_where_one_horizon_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ _REPOSITORY_VARIABLES = frozenset(
 """Variables that Git sets for hooks and `rebase --exec`: with them it would use that repository, in any folder."""
 
 
+_SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class AnnotatedTag:
     """A tag object and its commit."""
@@ -36,6 +40,9 @@ class AnnotatedTag:
     """Hash of the tag object itself."""
     commit: str
     message: str
+    """Without the signature."""
+    signature: str = ""
+    """OpenPGP, X.509 or SSH signature of the object; not checked here."""
 
 
 def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = False) -> str:
@@ -123,10 +130,19 @@ def annotated_tags(root: Path) -> list[AnnotatedTag]:
     cells = run(root, "for-each-ref", "refs/tags", f"--format={form}").split("\0")[:-1]
     rows = [cells[start : start + len(fields)] for start in range(0, len(cells), len(fields))]
     return [
-        AnnotatedTag(name.lstrip("\n"), object_hash, commit, message)
-        for name, kind, object_hash, commit, message in rows
+        AnnotatedTag(name.lstrip("\n"), object_hash, commit, *_split_signature(contents))
+        for name, kind, object_hash, commit, contents in rows
         if kind == "tag"
     ]
+
+
+def _split_signature(contents: str) -> tuple[str, str]:
+    """Message and signature of a tag, split at the last line that begins a signature, as Git does.
+
+    Git before 2.34 does not know SSH signatures, so `%(contents:signature)` would leave them in the message.
+    """
+    begins = [match.start() for match in _SIGNATURE.finditer(contents)]
+    return (contents[: begins[-1]], contents[begins[-1] :]) if begins else (contents, "")
 
 
 def tag_names(root: Path) -> list[str]:

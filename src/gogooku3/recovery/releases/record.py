@@ -23,7 +23,7 @@ from gogooku3.recovery.releases import metrics
 
 SPLITS = ("validation", "test")
 
-_RECORD = re.compile(r"^record: (?P<json>\{.*\})\s*\Z", re.MULTILINE)
+_RECORD = re.compile(r"^record: (?P<json>\{.*\})[ \t\r]*$", re.MULTILINE)
 _WIDTH = 100
 
 
@@ -87,9 +87,9 @@ class Readings:
     """Of its tier."""
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@checked_dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class Record:
-    """All facts about a model in its version tag."""
+    """All facts about a model in its version tag; fields that a newer version added are ignored."""
 
     tier: str
     version: str
@@ -194,12 +194,12 @@ def require_model(tag: str, recorded: str, found: str | None) -> None:
 
 
 def parse(text: str) -> Record | None:
-    """The record at the end of a tag's message; None if there is none, or it is not valid."""
-    match = _RECORD.search(text)
-    if match is None:
+    """The record in a tag's message, its last `record:` line; None if there is none, or it is not valid."""
+    lines = _RECORD.findall(text)
+    if not lines:
         return None
     try:
-        return TypeAdapter(Record).validate_json(match["json"])
+        return TypeAdapter(Record).validate_json(lines[-1])
     except ValidationError:
         return None
 
