@@ -22,7 +22,7 @@ from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import finish_stage_tags, promote
-from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.git import run
 from gogooku3.recovery.releases.record import Readings, message, parse
 from gogooku3.runtime.files import sha256_file
@@ -266,6 +266,68 @@ def test_invalid_releases_are_refused_with_a_hint(lab: Any, spoil: Callable[[Any
     assert refused.value.exit_code == 1
     assert not lab.tags()
     assert not list(lab.bucket.rglob("*"))
+
+
+def hidden(lab: Any, flag: str, path: str, content: str) -> None:
+    """Changes a file, of which Git reports no change, and makes the model with it."""
+    lab.run("git", "update-index", flag, path)
+    (lab.folder / path).write_text(content)
+    lab.reproduce()
+    assert git.changes(lab.folder) == []
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
+@pytest.mark.parametrize("path", ["params.yaml", "made/quotes/bars.txt"])
+def test_a_change_that_git_hides_is_not_released(lab: Any, flag: str, path: str) -> None:
+    lab.make(lab.folder / "made", 3, 0.06)
+    hidden(lab, flag, path, (lab.folder / path).read_text() + "# other\n")
+    with pytest.raises(RefusedError, match="is not what was run: `") as refused:
+        promote(lab.folder, "tier1")
+    assert (path if path == "params.yaml" else "made/quotes") in refused.value.message
+    assert "git ls-files -v" in refused.value.hint
+    assert not lab.tags()
+
+
+def test_a_lock_file_that_git_hides_is_not_released(lab: Any) -> None:
+    lab.run("git", "update-index", "--skip-worktree", "dvc.lock")
+    lab.train(3, 0.06)
+    assert git.changes(lab.folder) == []
+    with pytest.raises(RefusedError, match=r"is not what was run: .*`dvc\.lock`"):
+        promote(lab.folder, "tier1")
+    assert not lab.tags()
+
+
+def test_a_file_that_git_ignores_and_dvc_hashes_is_not_released(lab: Any) -> None:
+    (lab.folder / ".git/info/exclude").write_text("extra.txt\n")
+    (lab.folder / "made/quotes/extra.txt").write_text("not committed\n")
+    lab.reproduce()
+    assert git.changes(lab.folder) == []
+    with pytest.raises(RefusedError, match="is not what was run: `made/quotes`"):
+        promote(lab.folder, "tier1")
+    assert not lab.tags()
+
+
+def test_a_shallow_clone_does_not_release(lab: Any, tmp_path: Path) -> None:
+    lab.train(3, 0.06)
+    shallow = tmp_path / "shallow"
+    lab.run("git", "clone", "--quiet", "--depth", "1", lab.folder.as_uri(), str(shallow))
+    with pytest.raises(RefusedError, match="shallow clone") as refused:
+        promote(shallow, "tier1")
+    assert "git fetch --unshallow" in refused.value.hint
+
+
+def test_trials_that_were_deleted_still_count(lab: Any) -> None:
+    """An experiment is a reference that `dvc exp remove` deletes."""
+    commit = lab.run("git", "rev-parse", "HEAD").stdout.strip()
+    for seed in (3, 4, 5):
+        lab.run("git", "update-ref", f"refs/exps/{seed}", lab.train(seed, seed / 200))
+        lab.run("git", "reset", "--quiet", "--hard", commit)
+    lab.run("dvc", "checkout", "--quiet", "--force")
+    assert promote(lab.folder, "tier1").record.trials == 4
+    for seed in (3, 4, 5):
+        lab.run("git", "update-ref", "-d", f"refs/exps/{seed}")
+    lab.train(6, 0.06)
+    assert promote(lab.folder, "tier1").record.trials == 4
 
 
 def test_metrics_without_the_compared_values_are_named(lab: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvc.exceptions import DvcException
@@ -19,6 +19,7 @@ from gogooku3 import config, paths
 from gogooku3.errors import RefusedError, abbreviate
 from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
+from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
@@ -35,6 +36,8 @@ from gogooku3.recovery.releases.record import (
     parse,
 )
 from gogooku3.recovery.releases.results import track_record
+from gogooku3.recovery.reproduction.pipeline import overlap
+from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
 from gogooku3.recovery.trials import count, readings
 from gogooku3.recovery.verify import verify
 from gogooku3.runtime.files import sha256_file
@@ -75,6 +78,7 @@ def promote(
     tags.check_tier(tier)
     progress("tree, parameters and tags")
     commit = git.commit_of(root, "HEAD")
+    _require_history(root)
     _require_clean(root)
     _require_tier(root, tier)
     finish_stage_tags(root, tier)
@@ -83,6 +87,7 @@ def promote(
     _require_unreleased(registry, tier, version, commit)
     progress("`dvc status`")
     _require_reproduced(root)
+    _require_committed(root, commit)
     progress("metrics")
     record = _record(root, registry, tier, version, commit, despite_worse)
     progress("package")
@@ -112,6 +117,15 @@ def finish_stage_tags(root: Path, tier: str) -> list[str]:
             root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in missing.items()}
         )
     return list(missing)
+
+
+def _require_history(root: Path) -> None:
+    """Refuses a shallow clone: trials whose commits are missing would not be counted."""
+    if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise RefusedError(
+            "this is a shallow clone: the trials that the model was chosen from cannot be counted",
+            hint="get the full history with `git fetch --unshallow --tags`",
+        )
 
 
 def _require_clean(root: Path) -> None:
@@ -187,7 +201,8 @@ def _record(
             hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
             ' `--despite-worse "REASON"` releases it without making it the best',
         )
-    trials, track = count(root, tier, commit), track_record(root, commit, "validation")
+    trials = _at_least_recorded(count(root, tier, commit), registry, tier)
+    track = track_record(root, commit, "validation")
     deflated = math.nan if track is None else track.deflated(trials)
     return Record(
         tier=tier,
@@ -206,6 +221,12 @@ def _record(
         test_readings=readings(root, tier, commit),
         software=software(),
     )
+
+
+def _at_least_recorded(trials: Trials, registry: tags.Registry, tier: str) -> Trials:
+    """The trials, but no fewer than an earlier tag of the tier records: deleted experiments were trials too."""
+    records = (parse(release.tag.message) for release in registry.of(tier))
+    return replace(trials, count=max([trials.count, *(record.trials or 0 for record in records if record)]))
 
 
 def _parent(root: Path, registry: tags.Registry) -> Parent | None:
@@ -270,6 +291,39 @@ def _require_reproduced(root: Path) -> None:
             hint="`dvc status` shows what changed; run `dvc repro` and commit `dvc.lock`, or, if outputs are only"
             " missing here, `dvc pull`",
         )
+
+
+def _require_committed(root: Path, commit: str) -> None:
+    """Checks in a clone that the commit contains what `dvc.lock` records of parameters, code and raw data.
+
+    `git status` reports neither changes of files that are marked `skip-worktree` or `assume-unchanged` nor ignored
+    files, and DVC hashes both in the working tree.
+    """
+    with temporary_folder("gogooku3-promote-") as folder:
+        clone = folder / "clone"
+        git.run(root, "clone", "--quiet", "--shared", "--no-checkout", "--", str(root.absolute()), str(clone))
+        git.run(clone, "checkout", "--quiet", "--detach", commit)
+        isolate(clone)
+        different = [path for path in (paths.LOCK, paths.PARAMS) if not _same(root / path, clone / path)]
+        with Repo(str(clone)) as repo:
+            outputs = [out.fs_path for out in repo.index.outs]
+            for stage in repo.index.stages:
+                for dep in stage.deps:
+                    made = any(overlap(dep.fs_path, output) for output in outputs)
+                    if dep.is_in_repo and not made and dep.status():
+                        different.append(Path(dep.fs_path).relative_to(clone.resolve()))
+    if different:
+        names = (f"`{path}`" for path in sorted(set(different)))
+        raise RefusedError(
+            f"commit {commit[:10]} is not what was run: {abbreviate(names)} differ from the working tree or from"
+            f" `{paths.LOCK}`",
+            hint="`git ls-files -v | grep ^[a-zS]` lists files whose changes Git hides, `git status --ignored` the"
+            " ignored ones; commit what belongs to the model, and run `dvc repro`",
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def _require_verified(root: Path) -> None:
