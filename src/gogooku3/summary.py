@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from gogooku3 import config, paths
 from gogooku3.errors import DataError, MismatchError, abbreviate
+from gogooku3.recovery.untrusted import load_yaml
 from gogooku3.report.results import read_results
 from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import md5_file
@@ -80,7 +81,7 @@ def _recorded(lock: Path) -> dict[str, Any]:
     if not lock.is_file():
         raise no_run
     try:
-        run: dict[str, Any] | None = yaml.safe_load(lock.read_bytes())["stages"].get(_STAGE)
+        run: dict[str, Any] | None = load_yaml(lock.read_bytes())["stages"].get(_STAGE)
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(
             f"`{lock.name}` is not a DVC lock file: {error}", hint="restore it with `git checkout dvc.lock`"

@@ -20,6 +20,7 @@ from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Readings
+from gogooku3.recovery.untrusted import load_yaml
 
 _Result = tuple[float | None, ...] | str
 """Sharpe ratio and RankIC of a split; the whole text if it is not in the evaluation's format."""
@@ -83,7 +84,7 @@ def _results(root: Path, runs: list[str], split: str) -> set[_Result]:
 
 def _tier(text: str) -> str | None:
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
     except yaml.YAMLError:
         return None
     return str(content.get("tier")) if isinstance(content, dict) else None
@@ -95,5 +96,5 @@ def _measured(text: str) -> _Result:
         table = json.loads(text)
         values = (table["sharpe"]["value"], *(cell["value"] for cell in table["rank_ic"].values()))
         return values if all(value is None or math.isfinite(value) for value in values) else text
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return text

@@ -106,7 +106,7 @@ def child(path: str) -> Callable[[Any, Any], None]:
     [
         (link("data"), "'data' of commit .* is a link"),
         (link("models/package"), "'models/package' of commit .* is a link"),
-        (link(".dvc/cache"), r"'\.dvc/cache' of commit .* is a link"),
+        (link(".dvc/cache"), r"contains `\.dvc/cache`, which is never committed"),
         (committed(".dvc/cache/files/x"), r"contains `\.dvc/cache`, which is never committed"),
         (committed(".dvc/config.local"), r"contains `\.dvc/config\.local`, which is never committed"),
         (committed(".dvc/tmp/x"), r"contains `\.dvc/tmp`, which is never committed"),

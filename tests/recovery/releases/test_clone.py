@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 
 from gogooku3.errors import ConfigError, DataError, RefusedError
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, clone
-from gogooku3.recovery.storage.open import open_remote
+from gogooku3.recovery.storage.open import open_cache, open_remote
 
 
 @pytest.fixture
@@ -83,8 +87,81 @@ def test_a_clone_may_be_given_its_own_settings(released: Any, tmp_path: Path) ->
     settings.write_text(f"['remote \"store\"']\n    url = {released.bucket}\n")
     clone(str(released.folder), "tier1", tmp_path / "clone", settings)
     own = tmp_path / "clone" / LOCAL_SETTINGS
+    before = own.read_text()
     clone(str(released.folder), "tier1", tmp_path / "clone", own)
-    assert own.read_text() == settings.read_text()
+    assert own.read_text() == before
+    assert f"url = {released.bucket}\n" in before
+
+
+def test_a_clone_has_a_private_site_cache(released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC's default is one folder for all users, with pickles in it."""
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR")
+    target = tmp_path / "clone"
+    for _ in ("made", "kept"):
+        clone(str(released.folder), "tier1", target)
+        with Repo(str(target)) as repo:
+            assert Path(repo.site_cache_dir).is_relative_to(target)
+            assert Path(repo.cache.local.path).is_relative_to(target)
+
+
+def linked(place: str) -> Callable[[Path, Path], None]:
+    def commit(folder: Path, victim: Path) -> None:
+        (folder / place).symlink_to(victim)
+
+    return commit
+
+
+def file_in(place: str) -> Callable[[Path, Path], None]:
+    def commit(folder: Path, victim: Path) -> None:
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text("theirs")
+
+    return commit
+
+
+@pytest.mark.parametrize(
+    ("state", "commit"),
+    [
+        (".dvc/config.local", linked(".dvc/config.local")),
+        (".dvc/cache", linked(".dvc/cache")),
+        (".dvc/tmp", linked(".dvc/tmp")),
+        (".dvc/config.local", file_in(".dvc/config.local")),
+        (".dvc/cache", file_in(".dvc/cache/files/md5/00/00")),
+        (".dvc/tmp", file_in(".dvc/tmp/lock")),
+        (".dvc/plots", linked(".dvc/plots")),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True], ids=["", "with settings"])
+def test_a_commit_with_the_state_of_dvc_is_refused_and_nothing_is_written(
+    released: Any, tmp_path: Path, state: str, commit: Callable[[Path, Path], None], given: bool
+) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "mine").write_text("mine")
+    settings = tmp_path / "settings"
+    settings.write_text("[core]\n    checksum_jobs = 1\n")
+    for name in ("config.local", "cache", "tmp"):
+        path = released.folder / ".dvc" / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    commit(released.folder, victim)
+    released.run("git", "add", "--force", "--all")
+    released.run("git", "commit", "--quiet", "--message", "Hostile")
+    released.run("git", "tag", "--annotate", "--message", "hostile", "tier1@v2.0.0")
+    with pytest.raises(DataError, match=rf"contains `{re.escape(state)}`, which is never committed"):
+        clone(str(released.folder), "tier1@v2.0.0", tmp_path / "out/clone", settings if given else None)
+    assert [path.read_text() for path in victim.iterdir()] == ["mine"]
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_committed_cache_folder_is_not_used(released: Any, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    released.run("dvc", "cache", "dir", str(outside))
+    released.run("git", "commit", "--quiet", "--all", "--message", "Their cache")
+    released.run("git", "tag", "--annotate", "--message", "theirs", "tier1@v2.0.0")
+    released.run("dvc", "push", "--quiet")
+    clone(str(released.folder), "tier1@v2.0.0", tmp_path / "clone")
+    assert Path(open_cache(tmp_path / "clone").name).is_relative_to(tmp_path / "clone")
+    assert not (tmp_path / "clone").joinpath(".dvc/config.local").is_symlink()
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[remote\n", b"[core]\n    no_such_thing = 1\n"])

@@ -143,3 +143,10 @@ def test_a_lightweight_tag_is_ignored_and_its_name_is_not_reused(history: Histor
     assert registry.best("tier1") is None
     assert "tier1@v1.1.0" in registry.names
     assert registry.next_stage_tag("tier1") == "tier1#best#5"
+
+
+def test_a_number_of_thousands_of_digits_is_not_a_version_and_hides_no_other(history: History) -> None:
+    history.add("tier1@v1.0.0", "tier1#best#1", f"tier1@v1.0.{'9' * 200}", f"tier1#best#{'9' * 200}")
+    assert VERSION_TAG.fullmatch(f"tier1@v1.0.{'9' * 5000}") is None
+    assert history.best() == "v1.0.0"
+    assert [str(release.version) for release in tags.read(history.root).releases] == ["v1.0.0"]

@@ -14,7 +14,7 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.asyn import get_loop, sync
 
-from gogooku3.errors import StoreError
+from gogooku3.errors import ConfigError, StoreError
 from gogooku3.recovery.storage import store as stores
 from gogooku3.recovery.storage.open import open_cache, open_remote
 from gogooku3.recovery.storage.repair import copy_object
@@ -216,6 +216,40 @@ def test_a_refusal_or_timeout_is_one_line_in_time(toy, monkeypatch, status, body
         assert time.monotonic() - started < 10
     assert "\n" not in refused.value.message
     assert "credentials" in refused.value.hint
+
+
+def test_credentials_are_not_sent_to_an_address_that_only_the_repository_names(toy, tmp_path, monkeypatch):
+    """Nothing is asked at that address; with the user's own confirmation, or without credentials, it is used."""
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+    (toy.folder / ".dvc/config.local").unlink()
+    with answering(403, "{}") as endpoint:
+        committed = {"url": "gs://bucket/store", "endpointurl": endpoint}
+        for option, value in committed.items():
+            toy.run("dvc", "remote", "modify", "store", option, value)
+        toy.run("dvc", "remote", "modify", "--local", "store", "credentialpath", str(key))
+        with pytest.raises(ConfigError, match=f"sends requests of remote `store` to `{endpoint}`") as refused:
+            open_remote(toy.folder)
+        assert f"`dvc remote modify --local store endpointurl {endpoint}`" in refused.value.hint
+        toy.run("dvc", "remote", "modify", "store", "allow_anonymous_login", "true")
+        with pytest.raises(StoreError, match="Forbidden"):
+            open_remote(toy.folder)
+        toy.run("dvc", "remote", "modify", "--unset", "store", "allow_anonymous_login")
+        toy.run("dvc", "remote", "modify", "--local", "store", "endpointurl", endpoint)
+        with pytest.raises(StoreError):  # the key file is no key
+            open_remote(toy.folder)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "no-such-host.invalid"])
+def test_a_web_server_that_cannot_be_reached_is_one_line_without_the_password(toy, address):
+    """Its client takes every object there for missing."""
+    use(toy, "other", url=f"http://user:secret@{address}/store")
+    with pytest.raises(StoreError, match=f"`http://{address}/store` cannot be used") as refused:
+        open_remote(toy.folder)
+    assert "secret" not in str(refused.value)
+    done = toy.run("gogooku3", "audit", check=False)
+    assert (done.returncode, "secret" in done.stdout + done.stderr) == (7, False)
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_key_file_is_never_sent(pushed, tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3 import paths
-from gogooku3.errors import DataError
 from gogooku3.recovery.archive.contents import inconsistent, objects, require_released
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, open_archive
@@ -60,7 +59,6 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         manifest = archive.manifest
         progress("cloning")
         clone_release(archive, folder)
-        _require_no_dvc_state(folder)
         progress("objects")
         archive.extract(manifest.objects.values(), folder / CACHE, within=STORE)
         (folder / LOCAL_SETTINGS).write_text(_OWN_CACHE, encoding="utf-8")
@@ -71,16 +69,6 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         progress("verifying")
         verdict = _with_path(run_verify(folder / paths.PACKAGE), folder, target)
     return Restored(str(target), manifest.tag, manifest.commit, len(manifest.objects), verdict)
-
-
-def _require_no_dvc_state(folder: Path) -> None:
-    """Refuses a repository with committed files that only DVC on this machine should write."""
-    for path in (CACHE, LOCAL_SETTINGS, Path(".dvc/tmp")):
-        if (folder / path).exists():
-            raise DataError(
-                f"the archive's repository contains `{path}`, which is never committed",
-                hint="use another copy: `gogooku3 archive create` did not make this one",
-            )
 
 
 def _require_same_lock(archive: Archive, folder: Path) -> None:

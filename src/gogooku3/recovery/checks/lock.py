@@ -14,6 +14,7 @@ from gogooku3.errors import DataError, MismatchError
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
+from gogooku3.recovery.untrusted import load_yaml
 
 TRAINED = paths.model_of(LAST_PHASE)
 """The folder of the trained model that the pipeline then packages."""
@@ -61,7 +62,7 @@ def lock(files: PackageFiles) -> Finding:
 def _outputs(path: Path) -> dict[str, str]:
     """MD5 of every output in a lock file, by path."""
     try:
-        stages = yaml.safe_load(path.read_bytes())["stages"].values()
+        stages = load_yaml(path.read_bytes())["stages"].values()
         return {str(out["path"]): str(out["md5"]) for stage in stages for out in stage.get("outs", ())}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise DataError(

@@ -17,6 +17,12 @@ from gogooku3.runtime.files import replaced
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
 
+_DVC_STATE = (Path(".dvc/cache"), LOCAL_SETTINGS, Path(".dvc/tmp"))
+"""Written by DVC on one machine; DVC's own `.gitignore` lists them."""
+
+_LINKS = ("120000", "160000")
+"""Modes of symbolic links and submodules in Git's trees."""
+
 
 def clone(url: str, name: str, target: Path, settings: Path | None = None) -> tags.Release:
     """Clones a repository at the release that `TIER` or `TIER@VERSION` names.
@@ -30,17 +36,21 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
         ConfigError: `settings` is not a DVC configuration.
         RefusedError: `target` contains something else; nothing was changed.
         GitError: there is no repository, or it cannot be read.
-        DataError: there is no such release, or it is older than the pipeline.
+        DataError: there is no such release, it is older than the pipeline, or its commit contains files that DVC would
+            follow or overwrite outside of the clone.
     """
     config = _read_settings(settings)
     url = _absolute(url)
     if target.is_dir() and any(target.iterdir()):
         release = _existing_clone(url, name, target)
         _write_settings(settings, config, target.resolve())
+        _keep_inside(target.resolve(), target.resolve())
     else:
-        with replaced(require_vacant(target)) as folder:
+        target = require_vacant(target)
+        with replaced(target) as folder:
             git.run(folder, "clone", "--quiet", "--no-checkout", "--", url, ".")
             release = tags.find(folder, name)
+            _require_no_dvc_state(folder, release.commit)
             git.run(folder, "checkout", "--quiet", "--detach", release.commit)
             if not (folder / ".dvc").is_dir():
                 raise DataError(
@@ -48,6 +58,7 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
                     hint="name a version that `gogooku3 promote` made",
                 )
             _write_settings(settings, config, folder)
+            _keep_inside(folder, target)
     return release
 
 
@@ -64,6 +75,37 @@ def require_vacant(target: Path) -> Path:
     if folder == Path.cwd():
         raise RefusedError(f"`{target}` is the current folder", hint="name another folder, or `cd` out of this one")
     return folder
+
+
+def _require_no_dvc_state(folder: Path, commit: str) -> None:
+    """Refuses a commit with files that only DVC on this machine writes, or with links in their place."""
+    for line in git.run(folder, "ls-tree", "-r", "-z", commit, "--", ".dvc").split("\0")[:-1]:
+        fields, _, name = line.partition("\t")
+        path = Path(name)
+        state = next((each for each in _DVC_STATE if path.is_relative_to(each)), None)
+        if state is not None or fields.startswith(_LINKS):
+            raise DataError(
+                f"commit {commit[:10]} contains `{state or path}`, which is never committed",
+                hint="do not trust this repository or archive: DVC would follow it out of the clone",
+            )
+
+
+def _keep_inside(folder: Path, target: Path) -> None:
+    """Gives a new clone its own site cache, and its own cache if the commit names one.
+
+    DVC's default site cache is shared by all users of a machine, world-writable, and contains pickles (CVE-2025-69872);
+    a cache in the committed configuration is a folder of this machine that the repository's author chose.
+
+    Args:
+        folder: the clone.
+        target: its final path.
+    """
+    dvc = folder / ".dvc"
+    committed = Config(str(dvc), validate=False).load_one("repo").get("cache", {})
+    with Config(str(dvc), validate=False).edit("local") as local:
+        local.setdefault("core", {}).setdefault("site_cache_dir", str(target / ".dvc/tmp/site"))
+        if "dir" in committed:
+            local.setdefault("cache", {}).setdefault("dir", str(target / ".dvc/cache"))
 
 
 def _existing_clone(url: str, name: str, target: Path) -> tags.Release:

@@ -16,6 +16,7 @@ from gogooku3.config import renames
 from gogooku3.errors import DataError
 from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.untrusted import load_yaml
 
 PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
 """Sections of the parameters, those that most often explain a different result first."""
@@ -56,7 +57,7 @@ def _parameters(root: Path, side: str | None) -> dict[str, Any]:
     """Parameters by their current names: two versions of gogooku3 with the same parameters compare as equal."""
     content = text(root, side, paths.PARAMS)
     with read_errors(side, paths.PARAMS):
-        return flat(renames.current(OmegaConf.to_container(OmegaConf.create(content)))) if content else {}
+        return flat(renames.current(OmegaConf.to_container(OmegaConf.create(load_yaml(content))))) if content else {}
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:

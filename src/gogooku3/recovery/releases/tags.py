@@ -16,10 +16,10 @@ from gogooku3.recovery.releases import git
 
 BEST = "best"
 
-_NUMBER = r"0|[1-9][0-9]*"
+_NUMBER = r"0|[1-9][0-9]{0,8}"  # Python refuses to parse integers of thousands of digits
 _TIER = r"(?P<tier>[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?)"
 _VERSION = rf"v(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER})"
-_COUNTER = r"(?:#(?P<counter>[0-9]+))?"
+_COUNTER = r"(?:#(?P<counter>[0-9]{1,9}))?"
 
 TIER = re.compile(_TIER)
 VERSION = re.compile(_VERSION)

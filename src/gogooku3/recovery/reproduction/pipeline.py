@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from gogooku3.errors import DataError
+from gogooku3.recovery.untrusted import load_yaml
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def stages(text: str) -> list[Stage]:
     try:
         recorded = [
             Stage(name, _hashes(content.get("deps", [])), _hashes(content.get("outs", [])))
-            for name, content in yaml.safe_load(text)["stages"].items()
+            for name, content in load_yaml(text)["stages"].items()
         ]
         return _in_order(recorded)
     except (yaml.YAMLError, CycleError, AttributeError, KeyError, TypeError) as error:

@@ -29,7 +29,7 @@ def entries(oid: str, content: bytes | None) -> list[Entry] | None:
         return None
     try:
         listing = [Entry(item["relpath"], item["md5"]) for item in json.loads(content)]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     valid = all(re.fullmatch(OBJECT, str(entry.md5)) and is_inside(str(entry.path)) for entry in listing)
     return listing if valid else None

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dvc.config import ConfigError
+from dvc.config import ConfigError as DvcConfigError
 from dvc.exceptions import DvcException
 from dvc.fs import LocalFileSystem
 from dvc.repo import Repo
 from dvc_data.hashfile.db import get_odb
 
-from gogooku3.errors import DataError, StoreError, UserError
+from gogooku3.errors import ConfigError, DataError, StoreError, UserError
+from gogooku3.recovery.storage.settings import committed_endpoint, without_password
 from gogooku3.recovery.storage.store import Store, client_error
 
 
@@ -25,15 +26,16 @@ def open_remote(root: Path, remote: str | None = None) -> Store:
     with _repo(root) as repo:
         try:
             _require_credentials(repo, remote)
+            _require_own_endpoint(root, repo, remote)
             config = repo.cloud.get_remote(remote)
-            name = str(config.fs.unstrip_protocol(config.path))
+            name = without_password(str(config.fs.unstrip_protocol(config.path)))
             store = Store(repo.cloud.get_remote_odb(remote), name)
             if config.fs.protocol == "local" and not Path(config.path).is_dir():
                 raise FileNotFoundError(config.path)
             store.connect()
         except UserError:
             raise
-        except ConfigError as error:
+        except DvcConfigError as error:
             raise StoreError(
                 f"no remote to use in `{root}`: {str(error).splitlines()[0]}",
                 hint="run `dvc remote add -d store gs://BUCKET/PATH`",
@@ -80,6 +82,20 @@ def _require_credentials(repo: Repo, remote: str | None) -> None:
         raise StoreError(
             f"the credentials of remote `{name}`, `{file}`, do not exist",
             hint=f"`dvc remote modify --local {name} credentialpath FILE`",
+        )
+
+
+def _require_own_endpoint(root: Path, repo: Repo, remote: str | None) -> None:
+    """Refuses to send the user's credentials to an address that the repository alone names."""
+    name = remote or repo.config["core"].get("remote")
+    settings = repo.config["remote"].get(name, {})
+    address = None if settings.get("allow_anonymous_login") else committed_endpoint(root, name)
+    if address is not None:
+        raise ConfigError(
+            f"the committed `.dvc/config` sends requests of remote `{name}` to `{without_password(address)}`, and your"
+            " credentials with them",
+            hint=f"if you trust that address, confirm it: `dvc remote modify --local {name} endpointurl {address}`, or"
+            " in the file of `--settings`",
         )
 
 

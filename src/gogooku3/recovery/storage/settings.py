@@ -9,6 +9,9 @@ from typing import Any
 
 from dvc.config import Config
 
+_ENDPOINTS = ("endpointurl", "oss_endpoint")
+"""Options that send requests, with the user's credentials, to another host than the provider's."""
+
 LEVELS = ("local", "repo", "global", "system")
 """DVC's configuration files, in order of precedence, highest first."""
 
@@ -36,6 +39,20 @@ def set_by(root: Path, remote: str, option: str) -> Path:
     setting = (level for level in LEVELS if option in config.load_one(level).get("remote", {}).get(remote, {}))
     file = Path(config.files[next(setting)])
     return file.relative_to(root) if file.is_relative_to(root) else file
+
+
+def committed_endpoint(root: Path, remote: str) -> str | None:
+    """The address that the committed configuration gives a remote, and that no configuration of the user confirms."""
+    config = Config(str(root / ".dvc"))
+
+    def endpoint(level: str) -> str | None:
+        settings = config.load_one(level).get("remote", {}).get(remote, {})
+        return next((str(settings[option]) for option in _ENDPOINTS if option in settings), None)
+
+    committed = endpoint("repo")
+    if endpoint("local") is not None or committed in (endpoint("global"), endpoint("system")):
+        return None
+    return committed
 
 
 def without_password(text: str) -> str:

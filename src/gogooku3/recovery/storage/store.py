@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import ClientTimeout
 from dvc_data.hashfile.db import HashFileDB
@@ -21,6 +23,7 @@ from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.callbacks import Callback
 
 from gogooku3.errors import StoreError, UserError
+from gogooku3.recovery.storage.settings import without_password
 from gogooku3.recovery.storage.timeouts import STALL_TIMEOUT, TOTAL_TIMEOUT, Requests, StallError, capture_client_log
 
 CONNECT_TIMEOUT = 10
@@ -62,8 +65,10 @@ class Store:
             odb.fs.fs_args["requests_timeout"] = ClientTimeout(sock_connect=STALL_TIMEOUT, sock_read=STALL_TIMEOUT)
 
     def connect(self) -> None:
-        """Raises `StoreError` if a bucket does not respond within `CONNECT_TIMEOUT` seconds, or does not exist."""
+        """Raises `StoreError` if a remote does not respond within `CONNECT_TIMEOUT` seconds, or a bucket is missing."""
         if not self._is_bucket:
+            with self._client_errors():
+                self._require_listening()
             return
         with self._client_errors():
             try:
@@ -76,6 +81,13 @@ class Store:
                 ) from error
             # A missing folder is fine if its bucket exists.
             self._requests.call(lambda _: self._fs.fs._find(f"{self._odb.path}/00/"), CONNECT_TIMEOUT)
+
+    def _require_listening(self) -> None:
+        """Connects to the host of a web server: its client reports an unreachable host as a missing object."""
+        address = urlsplit(self.name)
+        port = {"http": 80, "https": 443, "webdav": 80, "webdavs": 443}.get(address.scheme)
+        if port is not None and address.hostname:
+            socket.create_connection((address.hostname, address.port or port), CONNECT_TIMEOUT).close()
 
     def look_up(self, oids: Collection[str]) -> dict[str, StoredObject]:
         """Size and MD5, as the store reports them, of each object that exists; nothing is downloaded."""
@@ -220,7 +232,7 @@ def _stored(info: dict[str, Any]) -> StoredObject:
 
 def client_error(name: str, error: Exception) -> StoreError:
     """An exception of a remote's client as a one-line `StoreError`."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = without_password(" ".join(str(error).split())) or type(error).__name__
     return StoreError(
         f"`{name}` cannot be used: {text}",
         hint="check the remote's `url` and `endpointurl`, that your credentials are valid "
