@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -49,6 +51,44 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise RuntimeError
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+WRITER = """
+import sys
+import time
+from pathlib import Path
+from gogooku3.runtime.files import replaced, replaced_file
+
+kind, target, word, seconds = sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+with (replaced_file if kind == "file" else replaced)(target) as partial:
+    print("writing", flush=True)
+    for number in range(20):
+        with (partial if kind == "file" else partial / word).open("a") as file:
+            file.write(word)
+        time.sleep(seconds / 20)
+"""
+
+
+def writer(kind: str, target: Path, word: str, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, kind, str(target), word, str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_two_writers_of_one_target_write_one_after_the_other(tmp_path: Path, kind: str, killed: bool) -> None:
+    target = tmp_path / "target"
+    with writer(kind, target, "first", 2.0) as first:
+        assert first.stdout.readline() == "writing\n"
+        with writer(kind, target, "second", 0.0) as second:
+            if killed:
+                first.kill()
+            assert second.wait() == 0
+            assert first.wait() == (-9 if killed else 0), "the second waited for the first"
+    content = target.read_text() if kind == "file" else {path.name: path.read_text() for path in target.iterdir()}
+    whole = "second" * 20
+    assert content == (whole if kind == "file" else {"second": whole})
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ A folder or file under its final name is complete. A failure while writing leave
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +25,66 @@ _PARTIAL = ".partial"
 
 @contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """Context manager: a new folder that replaces `target` when the block ends without an error."""
+    """Context manager: a new folder that replaces `target` when the block ends without an error.
+
+    Of two processes with the same target, the second waits for the first and then replaces its result.
+    """
     partial = target.with_name(f".{target.name}{_PARTIAL}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    with _locked(partial, _open_folder):
+        for leftover in partial.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
 
 
 @contextmanager
 def replaced_file(target: Path) -> Iterator[Path]:
-    """Context manager: path of a new file that atomically replaces `target` when the block ends without an error."""
+    """Context manager: path of a new file that atomically replaces `target` when the block ends without an error.
+
+    Of two processes with the same target, the second waits for the first and then replaces its result.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}{_PARTIAL}")
+    with _locked(partial, _open_file):
+        try:
+            os.truncate(partial, 0)  # of a process that was killed
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(partial: Path, create: Callable[[Path], int]) -> Iterator[None]:
+    """Holds the system's lock on a partial file or folder; the system releases it when the process ends."""
+    while True:
+        descriptor = create(partial)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # While this process waited, another one may have renamed or removed what it has opened.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), partial.stat()):
+                break
+        os.close(descriptor)
     try:
-        yield partial
-        partial.replace(target)
+        yield
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _open_file(partial: Path) -> int:
+    return os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _open_folder(partial: Path) -> int:
+    while True:
+        partial.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def write_parquet(frame: pl.DataFrame, target: Path) -> None:

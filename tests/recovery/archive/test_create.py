@@ -249,6 +249,23 @@ create(Path("."), "tier1", Path(sys.argv[1]), progress=lambda *step: print(*step
 """
 
 
+def test_of_two_at_once_one_writes_the_file_and_the_other_is_refused(
+    released: Any, archived: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "it.tar"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", SCRIPT, str(target)]
+    both = [
+        subprocess.Popen(command, cwd=released.folder, env=environment, stdout=-3, stderr=-1, text=True)
+        for _ in range(2)
+    ]
+    errors = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    assert f"`{target}` exists" in "".join(errors)
+    assert target.read_bytes() == archived.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["it.tar"]
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_file_and_the_next_run_completes(
     released: Any, archived: Path, tmp_path: Path

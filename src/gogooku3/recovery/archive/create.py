@@ -73,8 +73,7 @@ def create(
     release = tags.find(root, name)
     record = _record(release)
     target = target or Path(file_name(release.tag.name))
-    if target.exists():
-        raise DataError(f"`{target}` exists", hint="remove it, or name another file with `--output`")
+    _require_new(target)
     require_regular_files(root, release.commit)
     outs = lock.outputs(root, release.commit)
     cache = open_cache(root)
@@ -97,10 +96,17 @@ def create(
     )
     require_released(manifest)
     with replaced_file(target) as partial:
+        _require_new(target)
         with partial.open("wb") as file:
             _write(file, manifest, documents, cache, progress)
         size, sha256 = partial.stat().st_size, standalone.digest(partial, "sha256")
     return CreatedArchive(str(target), size, sha256, manifest)
+
+
+def _require_new(target: Path) -> None:
+    """Another process may write the same archive at the same time: this is checked before and after the wait."""
+    if target.exists():
+        raise DataError(f"`{target}` exists", hint="remove it, or name another file with `--output`")
 
 
 def _record(release: tags.Release) -> Record:
