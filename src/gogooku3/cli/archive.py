@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from gogooku3.cli.clone_options import trusted_keys_option
 from gogooku3.cli.findings import print_verdict
 from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
@@ -57,8 +58,8 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
       gogooku3 archive create tier1
       gogooku3 archive create tier1@v1.0.0 --output /backup/tier1.tar
 
-    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 5
-    the model is not the one that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
+    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 5 the
+    model is not the one that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.archive.create import create as run
 
@@ -76,8 +77,9 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
 @archive.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
+@trusted_keys_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def restore(file: Path, target: Path, as_json: bool) -> None:
+def restore(file: Path, target: Path, trusted_keys: Path | None, as_json: bool) -> None:
     """Restore the release in FILE without a network; verify it.
 
     FILE is not trusted: only the files in its manifest are extracted, their sizes, hashes and paths are checked, and
@@ -87,12 +89,15 @@ def restore(file: Path, target: Path, as_json: bool) -> None:
     Examples:
       gogooku3 archive restore tier1@v1.0.0.tar --to restored
 
-    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 3 FILE is not an
-    archive, or was modified; 4 the folder cannot be written; 5 its parts belong to different releases.
+    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 2 the list of
+    trusted keys is wrong; 3 FILE is not an archive, or was modified; 4 the folder cannot be written; 5 its parts belong
+    to different releases, or the tag's signature is not valid or not trusted.
     """
     from gogooku3.recovery.archive.restore import restore as run
 
-    restored = run(file, target, progress=lambda step: click.echo(f"restoring: {step}", err=True))
+    restored = run(
+        file, target, trusted_keys=trusted_keys, progress=lambda step: click.echo(f"restoring: {step}", err=True)
+    )
     if as_json:
         click.echo(json.dumps(asdict(restored) | {"good": restored.good}, indent=2, ensure_ascii=False))
     else:

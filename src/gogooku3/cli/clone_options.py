@@ -20,6 +20,13 @@ settings_option = click.option(
     " current repository.",
 )
 
+trusted_keys_option = click.option(
+    "--trusted-keys",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Refuse a release whose tag no SSH key in FILE signed (Git's allowed-signers format).",
+)
+
 
 @dataclass(frozen=True)
 class CloneOptions:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
-from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.errors import NOT_COMPARED
 
 
@@ -18,6 +18,7 @@ from gogooku3.errors import NOT_COMPARED
 @click.option("--all-tags", is_flag=True, help="Rehearse every version of every tier.")
 @from_option
 @settings_option
+@trusted_keys_option
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
@@ -27,7 +28,13 @@ from gogooku3.errors import NOT_COMPARED
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def drill(
-    names: tuple[str, ...], all_tags: bool, url: str | None, settings: Path | None, report: Path, as_json: bool
+    names: tuple[str, ...],
+    all_tags: bool,
+    url: str | None,
+    settings: Path | None,
+    trusted_keys: Path | None,
+    report: Path,
+    as_json: bool,
 ) -> None:
     """Rehearse the recovery of releases in new environments.
 
@@ -42,8 +49,9 @@ def drill(
       gogooku3 drill tier1
       gogooku3 drill --all-tags --report logs/drills
 
-    Exit codes: 0 every release was recovered; 1 a release was not; 3 there is no such version; 8 Git failed; 10 every
-    release was recovered, but the tag of one has no readable record to compare its model with.
+    Exit codes: 0 every release was recovered; 1 a release was not; 2 the list of trusted keys is wrong; 3 there is no
+    such version; 8 Git failed; 10 every release was recovered, but the tag of one has no readable record to compare its
+    model with.
     """
     from gogooku3.recovery.drill import drill as run
     from gogooku3.recovery.drill_report import as_json as as_tree
@@ -51,7 +59,12 @@ def drill(
 
     options = clone_options(url, settings)
     result = run(
-        options.url, names, all_tags=all_tags, settings=options.settings, log=lambda line: click.echo(line, err=True)
+        options.url,
+        names,
+        all_tags=all_tags,
+        settings=options.settings,
+        trusted_keys=trusted_keys,
+        log=lambda line: click.echo(line, err=True),
     )
     write(result, report)
     if as_json:

@@ -17,8 +17,9 @@ from gogooku3.recovery.releases.git import toplevel
 @click.argument("tier")
 @click.option("--version", metavar="vX.Y.Z", help="Version; by default the next minor one after the tier's newest.")
 @click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best, with a reason.")
+@click.option("--sign", is_flag=True, help="Sign the tags, as Git does by itself if `tag.gpgSign` is set.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags and their record as JSON.")
-def promote(tier: str, version: str | None, despite_worse: str | None, as_json: bool) -> None:
+def promote(tier: str, version: str | None, despite_worse: str | None, sign: bool, as_json: bool) -> None:
     """Release this commit's package as a version of its tier.
 
     Checks the working tree, the lock file and the package, pushes to the bucket and audits it. Then creates the
@@ -52,7 +53,7 @@ def promote(tier: str, version: str | None, despite_worse: str | None, as_json: 
     from gogooku3.recovery.releases.tags import Version
 
     requested = None if version is None else Version.parse(version)
-    released = run(root, tier, version=requested, despite_worse=despite_worse, progress=_print_step)
+    released = run(root, tier, version=requested, despite_worse=despite_worse, sign=sign, progress=_print_step)
     if as_json:
         click.echo(json.dumps({"tags": released.tags, "record": asdict(released.record)}, indent=2, ensure_ascii=False))
         return

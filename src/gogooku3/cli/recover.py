@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gogooku3 import paths
-from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.cli.findings import print_verdict
 from gogooku3.errors import NOT_COMPARED
 from gogooku3.progress import progress_bar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The new clone's folder.")
 @click.option("--data", is_flag=True, help="Fetch quotes, dataset and predictions too.")
 @settings_option
+@trusted_keys_option
 @click.option(
     "--also",
     multiple=True,
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def recover(
-    name: str, url: str | None, target: Path, data: bool, settings: Path | None, also: tuple[Path, ...], as_json: bool
+    name: str,
+    url: str | None,
+    target: Path,
+    data: bool,
+    settings: Path | None,
+    trusted_keys: Path | None,
+    also: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Recover a released model from a Git URL and the bucket.
 
@@ -47,11 +55,13 @@ def recover(
     Examples:
       gogooku3 recover tier1 --from https://example.com/team/gogooku3.git --to tier1
       gogooku3 recover tier1@v1.0.0 --to tier1 --data --also /backup/tier1.tar
+      gogooku3 recover tier1 --to tier1 --trusted-keys team.keys
 
-    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder has other content; 2 the
-    settings file is wrong; 3 there is no such version, or no intact copy of an object is found; 4 the folder cannot be
-    written; 5 the model is not the one that the tag records; 7 the bucket cannot be reached; 8 Git failed; 10 the
-    package is intact, but the tag has no readable record to compare the model with.
+    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder has other content; 2 the settings
+    file or the list of trusted keys is wrong; 3 there is no such version, or no intact copy of an object is found; 4
+    the folder cannot be written; 5 the model is not the one that the tag records, or the tag's signature is not valid
+    or not trusted; 7 the bucket cannot be reached; 8 Git failed; 10 the package is intact, but the tag has no readable
+    record to compare the model with.
     """
     from gogooku3.recovery.recover import recover as run
 
@@ -63,6 +73,7 @@ def recover(
             target,
             data=data,
             settings=options.settings,
+            trusted_keys=trusted_keys,
             also=[*options.caches, *also],
             progress=progress,
         )

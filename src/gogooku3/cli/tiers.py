@@ -60,7 +60,10 @@ def _table(rows: list[Tier]) -> Table:
     )
     for row in rows:
         table.add_section()
-        table.add_row(_identity(row), *(_metrics(row.record) if row.record else ("not recorded",)))
+        if row.object_of is not None:
+            table.add_row(_identity(row), Text(f"NOT a release: object of {row.object_of}", style="bold red"))
+        else:
+            table.add_row(_identity(row), *(_metrics(row.record) if row.record else ("not recorded",)))
     return table
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gogooku3 import paths
+from gogooku3.cli.clone_options import trusted_keys_option
 from gogooku3.cli.findings import table
 from gogooku3.errors import DataError
 
@@ -33,21 +34,23 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Lock file that recorded the package; by default `dvc.lock` of the repository of PACKAGE.",
 )
+@trusted_keys_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool) -> None:
+def verify(package: Path, dataset: Path | None, lock: Path | None, trusted_keys: Path | None, as_json: bool) -> None:
     """Verify the integrity of a model package.
 
     Checks the files of PACKAGE (models/package) against its manifest and `dvc.lock`, its tensors against its
     configuration, its features against its own schema and the dataset's, and its golden predictions: bitwise if
-    `environment.json` guarantees that for this machine, within a tolerance otherwise. Checks that cannot run are
-    skipped, with the reason.
+    `environment.json` guarantees that for this machine, within a tolerance otherwise. If a release of the repository of
+    PACKAGE recorded it, checks the signature of its tag. Checks that cannot run are skipped, with the reason.
 
     \b
     Examples:
       gogooku3 verify
       gogooku3 verify models/package --dataset data/dataset --json
 
-    Exit codes: 0 no check failed; 1 a check failed; 3 there is no such package, dataset or lock file.
+    Exit codes: 0 no check failed; 1 a check failed; 2 the list of trusted keys is wrong; 3 there is no such package,
+    dataset or lock file.
     """
     from gogooku3.runtime import numerics
 
@@ -61,7 +64,13 @@ def verify(package: Path, dataset: Path | None, lock: Path | None, as_json: bool
     from gogooku3.recovery.verify import verify as run
 
     default_dataset, default_lock = default_inputs(package)
-    verdict = run(package, dataset=dataset or default_dataset, lock=lock or default_lock, variables=sorted(os.environ))
+    verdict = run(
+        package,
+        dataset=dataset or default_dataset,
+        lock=lock or default_lock,
+        variables=sorted(os.environ),
+        trusted_keys=trusted_keys,
+    )
     if as_json:
         click.echo(json.dumps(verdict.as_json(), indent=2))
     else:

@@ -24,6 +24,7 @@ from gogooku3.recovery.pull import pull
 from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.signatures import check_release, check_trusted_keys
 from gogooku3.recovery.sandbox.environment import Environment, Environments
 from gogooku3.recovery.sandbox.program import run, run_verify
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
@@ -92,6 +93,7 @@ def drill(
     *,
     all_tags: bool = False,
     settings: Path | None = None,
+    trusted_keys: Path | None = None,
     log: Log = lambda _step: None,
 ) -> Drill:
     """Rehearses the recovery of releases, one after the other; after a failure the next release still runs.
@@ -101,35 +103,41 @@ def drill(
         names: `TIER` (its best version) or `TIER@VERSION`; if empty, the best version of every tier.
         all_tags: every version of every tier.
         settings: DVC settings for the clones: another bucket, credentials.
+        trusted_keys: SSH keys in Git's allowed-signers format, one of which must have signed each release.
         log: callback with the name of each step before it starts.
 
     Raises:
+        ConfigError: `trusted_keys` is not a list of trusted signers.
         DataError: no such release.
         GitError: the repository cannot be reached.
     """
+    check_trusted_keys(trusted_keys)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     with temporary_folder("gogooku3-drill-") as folder:
         git.run(Path(), "clone", "--quiet", "--bare", "--", url, str(folder / "tags"))
         releases = _releases(tags.read(folder / "tags"), names, all_tags)
         environments = Environments(folder / "environments")
         rehearsals = tuple(
-            _rehearse(_Context(url, release, folder / f"release-{number}", settings, environments), log)
-            for number, release in enumerate(releases)
+            _rehearse(
+                _Context(url, release, as_best, folder / f"release-{number}", settings, trusted_keys, environments), log
+            )
+            for number, (release, as_best) in enumerate(releases)
         )
     machine = f"{platform.platform()}, Python {platform.python_version()}"
     return Drill(without_password(url), began, machine, rehearsals)
 
 
-def _releases(registry: tags.Registry, names: Sequence[str], all_tags: bool) -> list[tags.Release]:
+def _releases(registry: tags.Registry, names: Sequence[str], all_tags: bool) -> list[tuple[tags.Release, bool]]:
+    """The releases to rehearse, and whether each was chosen as the best of its tier."""
     if names:
-        return [registry.find(name) for name in names]
+        return [(registry.find(name), "@" not in name) for name in names]
     tiers = sorted({release.tier for release in registry.releases})
     releases = registry.releases if all_tags else [best for tier in tiers if (best := registry.best(tier))]
     if not releases:
         raise DataError(
             "there is no release to rehearse", hint="make one with `gogooku3 promote`; `gogooku3 tiers` lists them"
         )
-    return list(releases)
+    return [(release, not all_tags) for release in releases]
 
 
 class _NotComparedError(Exception):
@@ -142,8 +150,11 @@ class _Context:
 
     url: str
     release: tags.Release
+    as_best: bool
+    """Whether the release was chosen as the best of its tier."""
     folder: Path
     settings: Path | None
+    trusted_keys: Path | None
     environments: Environments
     environment: Environment = field(init=False)
     exact: bool = field(init=False)
@@ -192,7 +203,8 @@ def _step(name: str, work: Callable[[_Context], str], context: _Context) -> Step
 def _clone(context: _Context) -> str:
     clone(context.url, context.release.tag.name, context.clone, context.settings)
     isolate(context.clone)
-    return f"commit {context.release.commit[:10]}"
+    signature = check_release(context.clone, context.release, context.trusted_keys, as_best=context.as_best)
+    return f"commit {context.release.commit[:10]}; the tag is {signature}"
 
 
 def _environment(context: _Context) -> str:

@@ -61,6 +61,7 @@ def promote(
     *,
     version: tags.Version | None = None,
     despite_worse: str | None = None,
+    sign: bool = False,
     progress: Progress = lambda step: None,
 ) -> Promotion:
     """Releases the package of the commit at HEAD as a version of a tier.
@@ -69,11 +70,13 @@ def promote(
         root: the working tree's root.
         version: None for the next minor version after the tier's newest.
         despite_worse: the reason to release a model that is worse than the best.
+        sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
         progress: callback with the name of each step before it starts.
 
     Raises:
         RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
             not verified, the model worse, or the bucket incomplete. No tag was made.
+        GitError: Git fails, or the tags cannot be signed. No tag was made.
     """
     tags.check_tier(tier)
     progress("tree, parameters and tags")
@@ -92,19 +95,22 @@ def promote(
     record = _record(root, registry, tier, version, commit, despite_worse)
     progress("package")
     _require_verified(root)
+    new_tags = _new_tags(root, record, commit, sign=sign or git.signs_tags(root))
     progress("push")
     _push(root)
     progress("bucket")
     _require_stored(root, commit)
     _require_unchanged(root, commit)
-    return Promotion(_tag(root, record, commit), record)
+    git.create_tags(root, new_tags)
+    return Promotion(tuple(new_tags), record)
 
 
 def finish_stage_tags(root: Path, tier: str) -> list[str]:
     """Creates missing stage tags that version tags of the tier name in their messages.
 
     A stage tag is missing after a crash between two references of one transaction, or after a `git fetch` of the
-    version tag alone. The created tag object is byte-identical to the lost one.
+    version tag alone. The created tag object is byte-identical to the lost one, unless that was signed: then the user
+    signs the created one.
     """
     registry = tags.read(root)
     missing = {
@@ -113,10 +119,15 @@ def finish_stage_tags(root: Path, tier: str) -> list[str]:
         if (record := parse(release.tag.message)) and record.stage_tag and record.stage_tag not in registry.names
     }
     if missing:
-        git.create_tags(
-            root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in missing.items()}
-        )
+        git.create_tags(root, {name: _stage_tag(root, name, tag) for name, tag in missing.items()})
     return list(missing)
+
+
+def _stage_tag(root: Path, name: str, version_tag: git.AnnotatedTag) -> str:
+    """Content of the stage tag that belongs to a version tag."""
+    if version_tag.signature:
+        return git.signed_tag_object(root, name, version_tag.commit, version_tag.message)
+    return git.renamed(git.read_tag_object(root, version_tag), name)
 
 
 def _require_history(root: Path) -> None:
@@ -354,12 +365,16 @@ def _require_stored(root: Path, commit: str) -> None:
         )
 
 
-def _tag(root: Path, record: Record, commit: str) -> tuple[str, ...]:
-    """Makes the version tag and, as a renamed copy of its object, the stage tag."""
-    name = f"{record.tier}@{record.version}"
-    content = git.tag_object(root, name, commit, message(record))
-    contents = {name: content}
+def _new_tags(root: Path, record: Record, commit: str, *, sign: bool) -> dict[str, str]:
+    """Contents of the version tag's object and, if the model is the best of its tier, of the stage tag's, by name.
+
+    Without a signature the stage tag is a renamed copy.
+    """
+    name, text = f"{record.tier}@{record.version}", message(record)
+    if sign:
+        names = filter(None, (name, record.stage_tag))
+        return {each: git.signed_tag_object(root, each, commit, text) for each in names}
+    contents = {name: git.tag_object(root, name, commit, text)}
     if record.stage_tag:
-        contents[record.stage_tag] = git.renamed(content, record.stage_tag)
-    git.create_tags(root, contents)
-    return tuple(contents)
+        contents[record.stage_tag] = git.renamed(contents[name], record.stage_tag)
+    return contents

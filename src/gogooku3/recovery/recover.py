@@ -47,6 +47,7 @@ def recover(
     *,
     data: bool = False,
     settings: Path | None = None,
+    trusted_keys: Path | None = None,
     also: Sequence[Path] = (),
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Recovery:
@@ -60,21 +61,23 @@ def recover(
         target: the new clone.
         data: fetch quotes, dataset and predictions too.
         settings: DVC settings for the clone: another bucket, credentials.
+        trusted_keys: SSH keys in Git's allowed-signers format, one of which must have signed the tag.
         also: additional sources for objects that the remotes lack: clones, caches, archives.
 
     Raises:
         DataError: no such release, or no source has an intact copy of an object; clone and fetched objects stay.
-        MismatchError: the model's SHA-256 is not the one that the tag records.
+        MismatchError: the model's SHA-256 is not the one that the tag records, the tag's signature is not valid, or no
+            trusted key signed it.
         RefusedError: `target` contains something else.
         StoreError, GitError: the bucket or the repository cannot be reached.
     """
     progress("cloning", 0, 1)
-    release = clone(url, name, target, settings)
+    release = clone(url, name, target, settings, trusted_keys)
     outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(paths.DATA)]
     fetched = pull(target, outs, also, progress)
     recorded = compare_with_record(target, release)
     progress("verifying", 0, 1)
-    verdict = run_verify(target / paths.PACKAGE)
+    verdict = run_verify(target / paths.PACKAGE, trusted_keys=trusted_keys)
     return Recovery(str(target), release.tag.name, release.commit, data, fetched, recorded, verdict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,12 @@ class Tier:
     """None for a tag that `promote` did not make."""
     in_bucket: bool | None
     """Whether the bucket has all its objects; None if this was not checked."""
+    object_of: str | None = None
+    """The tag whose object this is, if it was put under another name: not a release."""
 
 
 def tiers(root: Path, *, check: bool = False) -> list[Tier]:
-    """Every version of every tier, by tier and version; empty if nothing was released.
+    """Every version of every tier, by tier and version, then tags that are objects of other tags; empty without tags.
 
     Args:
         root: the working tree's root.
@@ -40,7 +43,7 @@ def tiers(root: Path, *, check: bool = False) -> list[Tier]:
     records = {release: parse(release.tag.message) for release in registry.releases}
     promoted = [release.commit for release, record in records.items() if record] if check else []
     damaged = {problem.rev for problem in audit(root, promoted).problems} if promoted else set()
-    return [
+    released = [
         Tier(
             tier=release.tier,
             version=str(release.version),
@@ -52,3 +55,18 @@ def tiers(root: Path, *, check: bool = False) -> list[Tier]:
         )
         for release, record in records.items()
     ]
+    renamed = [
+        Tier(
+            tier=match["tier"],
+            version=match["version"],
+            tag=tag.name,
+            best=False,
+            commit=tag.commit,
+            record=None,
+            in_bucket=None,
+            object_of=tag.recorded_name,
+        )
+        for tag in registry.renamed
+        if (match := re.fullmatch(r"(?P<tier>.*?)[@#](?P<version>.*)", tag.name))
+    ]
+    return released + renamed

@@ -16,8 +16,10 @@ from gogooku3.recovery.checks.golden import golden
 from gogooku3.recovery.checks.legacy_env import legacy_env as check_legacy_env
 from gogooku3.recovery.checks.lock import lock as check_lock
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
+from gogooku3.recovery.checks.signature import signature
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
+from gogooku3.recovery.releases.signatures import check_trusted_keys
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ _RULES = {
     "contents": _Rule(contents),
     "manifest": _Rule(manifest),
     "lock": _Rule(check_lock),
+    "signature": _Rule(signature, ("contents", "manifest")),
     "weights": _Rule(weights),
     "finite": _Rule(finite, ("weights",)),
     "configuration": _Rule(configuration),
@@ -45,7 +48,14 @@ _RULES = {
 }
 
 
-def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables: Collection[str] = ()) -> Verdict:
+def verify(
+    package: Path,
+    *,
+    dataset: Path | None,
+    lock: Path | None,
+    variables: Collection[str] = (),
+    trusted_keys: Path | None = None,
+) -> Verdict:
     """Checks a package against its own manifest and schema, and against a dataset and a lock file.
 
     Golden predictions can be bitwise identical only if `numerics.pin` was called with the package's numerics before
@@ -56,16 +66,19 @@ def verify(package: Path, *, dataset: Path | None, lock: Path | None, variables:
         dataset: a dataset for the model to score; None skips that check.
         lock: the `dvc.lock` that recorded the package; None skips that check.
         variables: names of environment variables, to report legacy options; they never affect the verdict.
+        trusted_keys: SSH keys in Git's allowed-signers format; one of them must have signed the package's release.
 
     Raises:
-        DataError: one of the three does not exist.
+        ConfigError: `trusted_keys` is not a list of trusted signers.
+        DataError: package, dataset or lock file does not exist.
     """
     for folder in (package, *([] if dataset is None else [dataset])):
         if not folder.is_dir():
             raise DataError(f"`{folder}` is not a folder", hint=f"run `gogooku3 locate {folder}` to find a copy")
     if lock is not None and not lock.is_file():
         raise DataError(f"`{lock}` is not a file", hint="name the `dvc.lock` that recorded the package")
-    files = PackageFiles(package, dataset, lock, variables)
+    check_trusted_keys(trusted_keys)
+    files = PackageFiles(package, dataset, lock, variables, trusted_keys)
     findings: dict[str, Finding] = {}
     for name, rule in _RULES.items():
         missing = [need for need in rule.needs if findings[need].outcome in ("failed", "skipped")]

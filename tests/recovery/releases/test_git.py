@@ -74,8 +74,8 @@ def test_annotated_tags_are_read_completely_and_lightweight_ones_left_out(reposi
     git.create_tags(repository, {"a": git.tag_object(repository, "a", commit, "A\n")})
     git.run(repository, "tag", "light")
     assert git.annotated_tags(repository) == [
-        git.AnnotatedTag("a", refs(repository)["a"], commit, "A\n"),
-        git.AnnotatedTag("b", refs(repository)["b"], commit, message),
+        git.AnnotatedTag("a", refs(repository)["a"], commit, "A\n", "a"),
+        git.AnnotatedTag("b", refs(repository)["b"], commit, message, "b"),
     ]
 
 

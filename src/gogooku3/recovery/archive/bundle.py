@@ -43,10 +43,10 @@ _CANONICAL = """
 def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
     """Writes a bundle of a version tag, its stage tag, and their history.
 
-    The bundle is made from a freshly packed repository with nothing else in it. The stage tag is made as a renamed copy
-    of the version tag, so a clone without the stage tag makes the same bundle.
+    The bundle is made from a freshly packed repository with nothing else in it. If the version tag is not signed, the
+    stage tag is made as a renamed copy of it, so a clone without the stage tag makes the same bundle.
 
-    Raises `GitError` if the history is incomplete (a shallow clone).
+    Raises `GitError` if the history is incomplete (a shallow clone), or a signed stage tag is missing.
     """
     if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise GitError(f"`{root}` is a shallow clone", hint="get its full history with `git fetch --unshallow`")
@@ -55,15 +55,24 @@ def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
         git.run(bare, "init", "--quiet", "--bare", "--template=")
         with (bare / "config").open("a", encoding="utf-8") as config:
             config.write(_CANONICAL)
-        ref = f"refs/tags/{tag}"
-        git.run(bare, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root.absolute()), f"{ref}:{ref}")
-        refs = [ref]
+        _fetch(root, bare, tag)
         if stage_tag is not None:
             version_tag = next(each for each in git.annotated_tags(bare) if each.name == tag)
-            git.create_tags(bare, {stage_tag: git.renamed(git.read_tag_object(bare, version_tag), stage_tag)})
-            refs.append(f"refs/tags/{stage_tag}")
+            if version_tag.signature:
+                _fetch(root, bare, stage_tag)
+            else:
+                git.create_tags(bare, {stage_tag: git.renamed(git.read_tag_object(bare, version_tag), stage_tag)})
+        refs = [f"refs/tags/{name}" for name in (tag, stage_tag) if name is not None]
         git.run(bare, "repack", "--quiet", "-a", "-d", "-f", "-F")
         git.run(bare, "bundle", "create", "--quiet", str(target.absolute()), *refs)
+
+
+def _fetch(root: Path, bare: Path, tag: str) -> None:
+    ref = f"refs/tags/{tag}"
+    try:
+        git.run(bare, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root.absolute()), f"{ref}:{ref}")
+    except GitError as error:
+        raise GitError(error.message, hint=f"get the tag `{tag}` with `git fetch --tags`") from None
 
 
 def tags_in(file: Path) -> set[str]:

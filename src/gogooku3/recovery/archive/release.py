@@ -55,11 +55,11 @@ def listing(file: Path, *, check: bool = False) -> Listing:
         return Listing(archive.size, check, archive.manifest, record, outputs)
 
 
-def clone_release(archive: Archive, target: Path) -> Record:
+def clone_release(archive: Archive, target: Path, trusted_keys: Path | None = None) -> Record:
     """Clones the repository of an archive at its release, and returns the record in its tag.
 
     Raises `DataError` if the bundle cannot be read or its commit contains links, `MismatchError` if its tags are not
-    those in the manifest.
+    those in the manifest, or no key in `trusted_keys` signed the version's.
     """
     manifest = archive.manifest
     expected = {manifest.tag, *filter(None, [manifest.stage_tag])}
@@ -71,7 +71,7 @@ def clone_release(archive: Archive, target: Path) -> Record:
                 f"its Git bundle has {_listed(sorted(found))}, its manifest names {_listed(sorted(expected))}"
             )
         try:
-            release = clone(str(bundle), manifest.tag, target)
+            release = clone(str(bundle), manifest.tag, target, trusted_keys=trusted_keys)
         except GitError as error:
             raise unreadable(error) from None
     git.run(target, "remote", "remove", "origin")  # the bundle, which no longer exists

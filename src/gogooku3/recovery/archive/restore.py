@@ -44,21 +44,28 @@ class Restored:
         return bool(self.verdict["good"])
 
 
-def restore(file: Path, target: Path, *, progress: Progress = lambda step: None) -> Restored:
+def restore(
+    file: Path, target: Path, *, trusted_keys: Path | None = None, progress: Progress = lambda step: None
+) -> Restored:
     """Makes a clone at an archive's release, with all objects in its cache and all outputs in the working tree.
 
     It is atomic: the clone is complete or does not exist.
 
+    Args:
+        trusted_keys: SSH keys in Git's allowed-signers format, one of which must have signed the tag.
+
     Raises:
+        ConfigError: `trusted_keys` is not a list of trusted signers.
         DataError: the file is not an archive, was altered, or has paths outside the folder.
-        MismatchError: its parts are not from one release.
+        MismatchError: its parts are not from one release, the tag's signature is not valid, or no trusted key signed
+            it.
         RefusedError: `target` is not empty, or is the current folder.
     """
     target = require_vacant(target)
     with open_archive(file) as archive, replaced(target) as folder:
         manifest = archive.manifest
         progress("cloning")
-        clone_release(archive, folder)
+        clone_release(archive, folder, trusted_keys)
         progress("objects")
         archive.extract(manifest.objects.values(), folder / CACHE, within=STORE)
         (folder / LOCAL_SETTINGS).write_text(_OWN_CACHE, encoding="utf-8")
@@ -67,7 +74,7 @@ def restore(file: Path, target: Path, *, progress: Progress = lambda step: None)
         progress("outputs")
         checkout(folder, outs)
         progress("verifying")
-        verdict = _with_path(run_verify(folder / paths.PACKAGE), folder, target)
+        verdict = _with_path(run_verify(folder / paths.PACKAGE, trusted_keys=trusted_keys), folder, target)
     return Restored(str(target), manifest.tag, manifest.commit, len(manifest.objects), verdict)
 
 

@@ -30,6 +30,8 @@ class PackageFiles:
     lock: Path | None
     variables: Collection[str]
     """Names of environment variables."""
+    trusted_keys: Path | None = None
+    """SSH keys in Git's allowed-signers format, one of which must have signed the release; None to accept any."""
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from dvc.config import ConfigError as DvcConfigError
 
 from gogooku3.errors import ConfigError, DataError, RefusedError
 from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.signatures import check_release, check_trusted_keys
 from gogooku3.runtime.files import replaced
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
@@ -24,25 +25,31 @@ _LINKS = ("120000", "160000")
 """Modes of symbolic links and submodules in Git's trees."""
 
 
-def clone(url: str, name: str, target: Path, settings: Path | None = None) -> tags.Release:
+def clone(
+    url: str, name: str, target: Path, settings: Path | None = None, trusted_keys: Path | None = None
+) -> tags.Release:
     """Clones a repository at the release that `TIER` or `TIER@VERSION` names.
 
     Args:
         url: anything that `git clone` takes.
         target: a folder that does not exist, is empty, or is an unchanged clone at this release, which is reused.
         settings: a DVC configuration (another bucket, credentials) for the clone's `.dvc/config.local`.
+        trusted_keys: refuse a release that no key in this file signed, before anything is checked out.
 
     Raises:
-        ConfigError: `settings` is not a DVC configuration.
+        ConfigError: `settings` is not a DVC configuration, or `trusted_keys` not a list of trusted signers.
+        MismatchError: the tag's signature is not valid, or no key in `trusted_keys` signed it.
         RefusedError: `target` contains something else; nothing was changed.
         GitError: there is no repository, or it cannot be read.
         DataError: there is no such release, it is older than the pipeline, or its commit contains files that DVC would
             follow or overwrite outside of the clone.
     """
     config = _read_settings(settings)
+    check_trusted_keys(trusted_keys)
     url = _absolute(url)
     if target.is_dir() and any(target.iterdir()):
         release = _existing_clone(url, name, target)
+        check_release(target, release, trusted_keys, as_best="@" not in name)
         _write_settings(settings, config, target.resolve())
         _keep_inside(target.resolve(), target.resolve())
     else:
@@ -50,6 +57,7 @@ def clone(url: str, name: str, target: Path, settings: Path | None = None) -> ta
         with replaced(target) as folder:
             git.run(folder, "clone", "--quiet", "--no-checkout", "--", url, ".")
             release = tags.find(folder, name)
+            check_release(folder, release, trusted_keys, as_best="@" not in name)
             _require_no_dvc_state(folder, release.commit)
             git.run(folder, "checkout", "--quiet", "--detach", release.commit)
             if not (folder / ".dvc").is_dir():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +43,15 @@ class AnnotatedTag:
     commit: str
     message: str
     """Without the signature."""
+    recorded_name: str
+    """The name inside of the object, which a signature covers. It differs if the object was put under another name."""
     signature: str = ""
-    """OpenPGP, X.509 or SSH signature of the object; not checked here."""
+    """OpenPGP, X.509 or SSH signature of the object; `signatures` checks it."""
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether this is the object of another tag."""
+        return self.recorded_name != self.name
 
 
 def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = False) -> str:
@@ -55,9 +64,20 @@ def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = 
     Raises:
         GitError: Git is not installed, or fails.
     """
+    done = _completed(root, arguments, stdin, detached)
+    if done.returncode:
+        reason = done.stderr.strip() or f"exit code {done.returncode}"
+        raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
+    return done.stdout
+
+
+def _completed(
+    root: Path, arguments: Sequence[str], stdin: str | None = None, detached: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Runs `git` whether it fails or not."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
     try:
-        done = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
+        return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
             command,
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES},
@@ -70,10 +90,6 @@ def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = 
         )
     except FileNotFoundError:
         raise GitError("`git` is not installed", hint="install Git 2.30 or newer") from None
-    if done.returncode:
-        reason = done.stderr.strip() or f"exit code {done.returncode}"
-        raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
-    return done.stdout
 
 
 def toplevel(folder: Path) -> Path:
@@ -125,13 +141,14 @@ def read_blob(root: Path, blob: str) -> str:
 
 def annotated_tags(root: Path) -> list[AnnotatedTag]:
     """Every annotated tag, sorted by name; lightweight tags are left out, as in GTO."""
-    fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "contents")
+    fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "contents", "tag")
     form = "".join(f"%({field})%00" for field in fields)
     cells = run(root, "for-each-ref", "refs/tags", f"--format={form}").split("\0")[:-1]
     rows = [cells[start : start + len(fields)] for start in range(0, len(cells), len(fields))]
     return [
-        AnnotatedTag(name.lstrip("\n"), object_hash, commit, *_split_signature(contents))
-        for name, kind, object_hash, commit, contents in rows
+        AnnotatedTag(name.lstrip("\n"), object_hash, commit, message, recorded_name, signature)
+        for name, kind, object_hash, commit, contents, recorded_name in rows
+        for message, signature in (_split_signature(contents),)
         if kind == "tag"
     ]
 
@@ -162,14 +179,69 @@ def tag_object(root: Path, name: str, commit: str, message: str) -> str:
     return f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}"
 
 
+def signed_tag_object(root: Path, name: str, commit: str, message: str) -> str:
+    """Content of a new annotated tag, signed as the user's Git settings say; the repository does not change.
+
+    `git tag` always writes a reference, so it runs in a temporary repository that shares the objects.
+
+    Raises `GitError` if it cannot be signed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
+        objects = root / run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
+        (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
+        settings = [argument for setting in _signing_settings(root) for argument in ("-c", setting)]
+        git = (f"--git-dir={folder}", *settings)
+        done = _completed(root, [*git, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", name, commit], message)
+        content = "" if done.returncode else run(root, *git, "cat-file", "tag", name)
+        if not _split_signature(content)[1]:  # Git can fail to sign, and succeed
+            raise GitError(
+                f"`{name}` cannot be signed: {' '.join(done.stderr.split())}",
+                hint="name a key with `git config user.signingKey KEY`, and its kind with `git config gpg.format ssh`",
+            )
+        return content
+
+
+def _signing_settings(root: Path) -> list[str]:
+    """The settings of a repository that decide on who signs a tag, and how, as `NAME=VALUE`."""
+    lines = run(root, "config", "--list", "--null").split("\0")
+    return [line.replace("\n", "=", 1) for line in lines if line.startswith(("user.", "committer.", "gpg."))]
+
+
+def signs_tags(root: Path) -> bool:
+    """Whether the user's Git settings say that tags are signed."""
+    return run(root, "config", "--type=bool", "--default=false", "--get", "tag.gpgSign").strip() == "true"
+
+
+def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> tuple[bool, str]:
+    """Checks the signature of a tag object with `git verify-tag`.
+
+    Args:
+        allowed_signers: trusted SSH keys; None for those in the user's settings, if there are any.
+
+    Returns:
+        Whether the signature is good and its signer known, and the output of the program that checked it.
+    """
+    if allowed_signers is None and run(root, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip():
+        settings = []
+    else:
+        # Git needs a file to check an SSH signature, even against no signers.
+        settings = ["-c", f"gpg.ssh.allowedSignersFile={(allowed_signers or Path(os.devnull)).absolute()}"]
+    done = _completed(root, [*settings, "verify-tag", "--raw", tag.object])
+    return done.returncode == 0, done.stderr
+
+
 def read_tag_object(root: Path, tag: AnnotatedTag) -> str:
     """Content of an existing tag's object."""
     return run(root, "cat-file", "tag", tag.object)
 
 
 def renamed(content: str, name: str) -> str:
-    """Content of a tag object with another name and the same commit, tagger, time and message."""
-    target, kind, _, rest = content.split("\n", 3)
+    """Content of a tag object with another name and the same commit, tagger, time and message.
+
+    A signature is left out: it does not cover the new name.
+    """
+    target, kind, _, rest = _split_signature(content)[0].split("\n", 3)
     return "\n".join((target, kind, f"tag {name}", rest))
 
 

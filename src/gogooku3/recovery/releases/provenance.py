@@ -38,12 +38,28 @@ def provenance(package: Path, *nearby: Path) -> Provenance | None:
     manifest = package / MANIFEST
     if not manifest.is_file():
         return None
-    digest = hashlib.md5(manifest.read_bytes(), usedforsecurity=False).hexdigest()
+    digest = _digest(manifest)
     for folder in (package, *nearby):
         with suppress(GitError):
             root = git.toplevel(folder)
             if (commit := _recording(root, digest)) is not None:
                 return commit
+    return None
+
+
+def release_of(package: Path) -> tuple[Path, tags.Release] | None:
+    """The release that recorded a package, and its repository, which contains the package; None if there is none.
+
+    Of several releases with the same package, the one at HEAD, otherwise the newest version.
+    """
+    manifest = package / MANIFEST
+    if not manifest.is_file():
+        return None
+    with suppress(GitError):
+        root = git.toplevel(package)
+        releases = _releases_with(root, _digest(manifest))
+        head = [release for release in releases if release.commit == git.commit_of(root, "HEAD")]
+        return (root, (head or releases)[-1]) if releases else None
     return None
 
 
@@ -63,12 +79,24 @@ def dataset_hint(made: Provenance, dataset: Path) -> str:
 
 def _recording(root: Path, digest: str) -> Provenance | None:
     """The newest release whose lock file contains a hash, or the first commit whose lock file did."""
-    for release in reversed(tags.read(root).releases):
-        if digest in (git.show(root, release.commit, paths.LOCK) or ""):
-            return Provenance(root, release.commit, release.tag.name)
+    if releases := _releases_with(root, digest):
+        return Provenance(root, releases[-1].commit, releases[-1].tag.name)
     # `git log -S` lists the commits that added or removed it, the newest first.
     commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)).split()
     return Provenance(root, commits[-1], commits[-1][:10]) if commits else None
+
+
+def _releases_with(root: Path, digest: str) -> list[tags.Release]:
+    """Releases whose lock file contains a hash."""
+    releases = tags.read(root).releases
+    blobs = git.blobs(root, [release.commit for release in releases], paths.LOCK)
+    matching = {blob for blob in set(blobs.values()) if digest in git.read_blob(root, blob)}
+    return [release for release in releases if blobs.get(release.commit) in matching]
+
+
+def _digest(manifest: Path) -> str:
+    """MD5, by which `dvc.lock` records the manifest."""
+    return hashlib.md5(manifest.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _value(value: Any) -> str:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.errors import ConfigError, DataError
+from gogooku3.errors import ConfigError, DataError, MismatchError
 from gogooku3.recovery.releases import git
 
 BEST = "best"
@@ -80,6 +80,8 @@ class Registry:
     """Matches of `STAGE_TAG` and their commits, in the order of their counters."""
     names: frozenset[str]
     """Every tag, including lightweight ones: the names in use."""
+    renamed: tuple[git.AnnotatedTag, ...] = ()
+    """Tags of versions and stages that are the objects of other tags; they are neither releases nor stages."""
 
     def of(self, tier: str) -> list[Release]:
         """Releases of a tier, oldest version first."""
@@ -100,6 +102,12 @@ class Registry:
     def find(self, name: str) -> Release:
         """The release of `TIER@VERSION`, or the best one of `TIER`; raises `DataError` if there is none."""
         tier, at, version = name.partition("@")
+        for tag in self.renamed:
+            if tag.name == name or (not at and (mark := STAGE_TAG.fullmatch(tag.name)) and mark["tier"] == tier):
+                raise MismatchError(
+                    f"`{tag.name}` is the object of the tag `{tag.recorded_name}`",
+                    hint="do not trust the tag, it was put under another name: ask for it where the tags are made",
+                )
         releases = self.of(tier)
         if not releases:
             tiers = ", ".join(sorted({release.tier for release in self.releases})) or "none"
@@ -148,7 +156,8 @@ def check_tier(tier: str) -> None:
 
 def read(root: Path) -> Registry:
     """Reads the annotated tags of a repository; a revoked version is not among the releases."""
-    tags = git.annotated_tags(root)
+    annotated = git.annotated_tags(root)
+    tags = [tag for tag in annotated if not tag.is_renamed]
     versions = [(match, tag) for tag in tags if (match := VERSION_TAG.fullmatch(tag.name))]
     stages = [(match, tag.commit) for tag in tags if (match := STAGE_TAG.fullmatch(tag.name))]
     cancelled = {(match["tier"], _version(match)) for match, _ in versions if match["cancel"]}
@@ -162,6 +171,11 @@ def read(root: Path) -> Registry:
         frozenset((match["tier"], _version(match)) for match, _ in versions),
         tuple(sorted(stages, key=lambda stage: int(stage[0]["counter"] or 0))),
         frozenset(git.tag_names(root)),
+        tuple(
+            tag
+            for tag in annotated
+            if tag.is_renamed and (VERSION_TAG.fullmatch(tag.name) or STAGE_TAG.fullmatch(tag.name))
+        ),
     )
 
 

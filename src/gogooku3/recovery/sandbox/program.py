@@ -28,12 +28,21 @@ def run(
     )
 
 
-def run_verify(package: Path, python: str | None = None, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+def run_verify(
+    package: Path,
+    python: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    trusted_keys: Path | None = None,
+) -> dict[str, Any]:
     """The output of `gogooku3 verify --json` for a package.
+
+    Args:
+        trusted_keys: for `--trusted-keys`, which old releases do not have.
 
     Raises `MachineError` if the command ends without a verdict.
     """
-    done = run("verify", str(package.absolute()), "--json", python=python, variables=variables)
+    keys = [] if trusted_keys is None else ["--trusted-keys", str(trusted_keys.absolute())]
+    done = run("verify", str(package.absolute()), "--json", *keys, python=python, variables=variables)
     if done.returncode not in (0, 1) or not done.stdout:
         raise MachineError(
             f"`gogooku3 verify {package}` ended with {done.returncode}: {done.stderr.strip()}",
