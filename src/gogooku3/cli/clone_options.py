@@ -22,7 +22,7 @@ settings_option = click.option(
 
 trusted_keys_option = click.option(
     "--trusted-keys",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Refuse a release whose tag no SSH key in FILE signed (Git's allowed-signers format).",
 )

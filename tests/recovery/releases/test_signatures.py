@@ -208,6 +208,12 @@ def test_a_file_that_lists_no_signers_is_refused(tmp_path: Path, text: str, reas
     assert "ssh-ed25519" in error.value.hint
 
 
+def test_a_file_of_signers_that_is_absent_or_a_folder_is_refused(tmp_path: Path) -> None:
+    for file in (tmp_path / "absent", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            check_trusted_keys(file)
+
+
 def test_a_list_of_signers_is_accepted(alice: Signer) -> None:
     check_trusted_keys(alice.trusted)
     check_trusted_keys(None)
