@@ -64,20 +64,29 @@ def test_a_stale_page_is_found(released: Any) -> None:
     assert [row[1] for row in rows(released)] == ["", "**best**", ""]
 
 
-def test_a_metric_that_the_version_lacks_is_a_dash_and_damaged_metrics_are_an_error(released: Any) -> None:
+@pytest.mark.parametrize(("text", "cell"), [('{"sessions": 100}', "–"), ("{", "`metrics/validation.json` is damaged")])
+def test_a_version_with_lacking_or_damaged_metrics_is_a_row_beside_the_others(
+    released: Any, text: str, cell: str
+) -> None:
     message = tags.read(released.folder).find("tier1@v1.1.0").tag.message
-    for name, text in (("tier1@v1.2.0", '{"sessions": 100}'), ("tier1@v1.3.0", "{")):
-        (released.folder / "metrics/validation.json").write_text(text)
-        commit = released.commit("Other metrics")
-        create_tags(released.folder, {name: tag_object(released.folder, name, commit, message)})
-        done = CliRunner().invoke(main, ["leaderboard"])
-        if text == "{":
-            assert done.exit_code == 3
-            assert f"error: `metrics/validation.json` of `{commit}` is not JSON" in done.stderr
-            assert "hint: find the change with `git log" in done.stderr
-        else:
-            (row,) = (row for row in rows(released) if row[0] == f"`{name}`")
-            assert (row[2], row[5]) == ("–", "0.050 [-0.050, 0.150]")
+    assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
+    before = rows(released)
+    (released.folder / "metrics/validation.json").write_text(text)
+    commit = released.commit("Other metrics")
+    create_tags(released.folder, {"tier1@v1.2.0": tag_object(released.folder, "tier1@v1.2.0", commit, message)})
+    assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
+    after = {row[0]: row for row in rows(released)}
+    assert (after["`tier1@v1.2.0`"][2], after["`tier1@v1.2.0`"][5]) == (cell, "0.050 [-0.050, 0.150]")
+    assert len(after) == len(before) + 1
+    assert [after[row[0]] for row in before] == before
+
+
+def test_a_tag_object_under_another_name_has_no_row(released: Any) -> None:
+    assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
+    before = rows(released)
+    released.run("git", "update-ref", "refs/tags/tier1@v9.0.0", "refs/tags/tier1@v1.1.0")
+    assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
+    assert rows(released) == before
 
 
 def test_without_a_release_the_page_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,7 @@ def leaderboard(check: bool) -> None:
       gogooku3 leaderboard
       gogooku3 leaderboard --check
 
-    Exit codes: 0 written, or up to date with --check; 1 not up to date with --check; 3 the metrics of a version are
-    damaged; 8 Git failed.
+    Exit codes: 0 written, or up to date with --check; 1 not up to date with --check; 8 Git failed.
     """
     from gogooku3.recovery.leaderboard import leaderboard as render
     from gogooku3.runtime.files import replaced_file

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gogooku3 import paths
+from gogooku3.errors import DataError
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.record import Record
 from gogooku3.recovery.releases.results import mean_rank_ic
@@ -28,12 +30,8 @@ _COLUMNS = (
 
 
 def leaderboard(root: Path) -> str:
-    """The page in Markdown; deterministic for the same tags.
-
-    Raises:
-        DataError: the metrics of a version are damaged.
-    """
-    rows = sorted(tiers(root), key=_rank)
+    """The page in Markdown; deterministic for the same tags."""
+    rows = sorted((row for row in tiers(root) if row.object_of is None), key=_rank)
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
     table = "\n".join([*head, *(_row(root, row) for row in rows)])
     return _TEMPLATE.format(rows=table if rows else _NONE)
@@ -66,5 +64,8 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
 
 
 def _rank_ic(root: Path, row: Tier, split: str) -> str:
-    mean = mean_rank_ic(root, row.commit, split)
+    try:
+        mean = mean_rank_ic(root, row.commit, split)
+    except DataError:
+        return f"`{paths.metrics_of(split)}` is damaged"
     return ABSENT if mean is None else str(mean)
