@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from gogooku3 import config
 from gogooku3.config import renames
+from gogooku3.config.card import Card
 from gogooku3.errors import ConfigError
 from gogooku3.recovery.releases import tags
 
@@ -31,6 +32,11 @@ def tree() -> dict[str, Any]:
     content = OmegaConf.to_container(OmegaConf.load(ROOT / "params.yaml"))
     assert isinstance(content, dict)
     return content
+
+
+def own(name: str, link: str | None = None) -> dict[str, str | None]:
+    """Section `card` with a licence that is on no list."""
+    return {"license": "other", "license_name": name, "license_link": link}
 
 
 def change(tree: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -164,6 +170,21 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("evaluation.walk_forward.folds", [], "`evaluation.walk_forward.folds` is []"),
         ("evaluation.walk_forward.folds", [2, 1], "from 1, in ascending order"),
         ("evaluation.walk_forward.folds", [0, 1], "from 1, in ascending order"),
+        ("card", {}, "`card.license`: Field required"),
+        ("card.license", "Apache-2.0", "is it `apache-2.0`? Otherwise use an identifier of https://huggingface.co/"),
+        ("card.license", "Apache 2.0", "is it `apache-2.0`?"),
+        ("card.license", "proprietary", "`card.license` is 'proprietary', which is not an identifier"),
+        ("card.license", "", "hint: use an identifier of https://huggingface.co/"),
+        ("card.license", "mit\n---", "`card.license` is 'mit\\n---'"),
+        ("card.license", ["mit"], "`card.license`: Input should be a valid string"),
+        ("card.license", "other", "`card.license` is `other`, and `card.license_name` is None"),
+        ("card.license_name", "own", "`card.license_name` is 'own' and `card.license_link` None, but `card.license`"),
+        ("card.license_link", "https://example.com", "but `card.license` is None"),
+        ("card", own("Own licence"), "`card.license_name` is 'Own licence'"),
+        ("card", own("own\n---\n"), "`card.license_name` is 'own\\n---\\n'"),
+        ("card", own("own", "LICENSE"), "`card.license_link` is 'LICENSE'"),
+        ("card", own("own", "javascript:alert(1)"), "use the URL of the licence's text"),
+        ("card", own("own", "https://example.com/a) [b](c"), "without spaces, quotes or brackets"),
         ("baselines.rows", 0, "`baselines.rows` is 0"),
         ("baselines.ridge.penalty", 0.0, "`baselines.ridge.penalty` is 0.0"),
         ("baselines.lightgbm.leaves", 1, "`baselines.lightgbm.leaves` is 1"),
@@ -204,6 +225,33 @@ def test_a_released_file_with_an_old_name_is_read(tmp_path: Path, tree: dict[str
 @pytest.mark.parametrize("tree", [None, [], "core99", {"dataset": "core99"}, {"dataset": {"features": ["core99"]}}])
 def test_a_tree_without_an_old_name_is_unchanged(tree: object) -> None:
     assert renames.current(tree) == tree
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"license": None, "license_name": None, "license_link": None},
+        {"license": "apache-2.0", "license_name": None, "license_link": None},
+        own("my-licence-1.0"),
+        own("own", "https://example.com/licences/own?version=1#terms"),
+    ],
+)
+def test_a_licence_is_stated_or_not(tree: dict[str, Any], card: dict[str, Any]) -> None:
+    assert asdict(config.parse(change(tree, "card", card)).card) == card
+
+
+def test_the_demo_states_no_licence(tree: dict[str, Any]) -> None:
+    assert {*tree["card"].values()} == {None}
+
+
+def test_a_released_file_without_a_licence_is_read_as_what_its_card_states(
+    tmp_path: Path, tree: dict[str, Any]
+) -> None:
+    del tree["card"]
+    OmegaConf.save(tree, tmp_path / "released.yaml")
+    assert config.load_released(tmp_path / "released.yaml").card == Card("apache-2.0", None, None)
+    with pytest.raises(ConfigError, match="`card`: Field required"):
+        config.load(tmp_path / "released.yaml")
 
 
 def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[str, Any]) -> None:

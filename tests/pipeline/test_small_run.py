@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -48,8 +49,20 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
     (named,) = yaml.safe_load(card.split("---")[1])["model-index"]
     values = {metric["type"]: metric["value"] for metric in named["results"][0]["metrics"]}
     assert values["sharpe"] == pytest.approx(metrics["sharpe"]["value"], abs=1e-6)
+    contents = hashlib.sha256((small_run.folder / "data/dataset/contents.json").read_bytes()).hexdigest()
+    assert named["results"][0]["dataset"]["revision"] == contents
     sections = [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
-    assert sections == ["Intended use", "Recipe", "Data", "Results", "Limits", "Lineage", "Verify", "Predict"]
+    assert sections == [
+        "Intended use",
+        "Recipe",
+        "Data",
+        "Results",
+        "Limits",
+        "Licence",
+        "Lineage",
+        "Verify",
+        "Predict",
+    ]
 
 
 def test_every_file_that_was_written_is_an_output_of_a_stage(small_run: Workspace) -> None:

@@ -16,6 +16,7 @@ from grimp import ImportGraph
 from omegaconf import OmegaConf
 from packaging.utils import canonicalize_name
 
+from gogooku3.config import Params
 from gogooku3.config.model import Model
 from gogooku3.stages.__main__ import STAGES as RUNNABLE
 from gogooku3.training.phases import PHASES
@@ -137,6 +138,24 @@ def test_every_stage_depends_on_the_libraries_that_it_computes_with_and_on_no_ot
     assert "requirements.lock" not in definition["deps"]
 
 
+def depends(stage: str, section: str) -> bool:
+    """Whether a stage depends on parameters of a section: by name, or on the whole of `params.yaml`."""
+    names = [
+        name
+        for entry in STAGES[stage].get("do", STAGES[stage]).get("params", [])
+        for name in (entry if isinstance(entry, dict) else [entry])
+    ]
+    return "params.yaml" in names or any(name.split(".")[0] == section for name in names)
+
+
+def test_only_the_package_depends_on_the_facts_of_the_card() -> None:
+    assert [stage for stage in STAGES if depends(stage, "card")] == ["package"]
+
+
+def test_the_page_depends_on_every_other_section() -> None:
+    assert {field.name for field in fields(Params) if not depends("report", field.name)} == {"card"}
+
+
 def test_the_versions_that_stages_depend_on_are_the_locked_ones() -> None:
     locked = dict(re.findall(r"^([^#=\s]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert OmegaConf.to_container(OmegaConf.load(ROOT / LIBRARIES)) == locked
@@ -163,3 +182,14 @@ def test_another_version_of_a_library_makes_stages_stale_that_compute_with_it(
     assert changed == (
         trained | {"evaluate", "attribution", "package"} if stale else {"Data and pipelines are up to date."}
     )
+
+
+@pytest.mark.slow
+def test_another_licence_makes_only_the_package_stale(small_run: Workspace, tmp_path: Path) -> None:
+    workspace = small_run.copy(tmp_path / "gogooku3")
+    path = workspace.folder / "params.yaml"
+    text, changes = re.subn("^  license: null$", "  license: mit", path.read_text(), flags=re.MULTILINE)
+    assert changes == 1
+    path.write_text(text)
+    status = workspace.run("dvc", "status").stdout
+    assert [line for line in status.splitlines() if line and not line.startswith("\t")] == ["package:"]

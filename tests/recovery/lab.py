@@ -124,6 +124,7 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         (made / "quotes/bars.txt").write_text("bars\n")
         write_json(schema.as_json(), made / "dataset/schema.json")
         write_json({"abi": schema.abi, "clip": 5.0, "session": {}}, made / "dataset/preprocess.json")
+        write_json({}, made / "dataset/contents.json")
         write_parquet(pl.DataFrame(schema=schema.feature_columns), made / "dataset/features/2024-01.parquet")
         device = prepare_torch(NATIVE)
         network = Network(architecture, seed=seed).eval()

@@ -18,6 +18,7 @@ from yaml import YAMLError
 from gogooku3 import paths
 from gogooku3.config import renames
 from gogooku3.config.baselines import Baselines
+from gogooku3.config.card import Card
 from gogooku3.config.dataset import Dataset
 from gogooku3.config.evaluation import Evaluation
 from gogooku3.config.model import Model
@@ -35,6 +36,7 @@ class Params:
     """One experiment: the whole of `params.yaml`."""
 
     tier: str
+    card: Card
     numerics: Numerics
     quotes: Quotes
     dataset: Dataset

@@ -1,4 +1,4 @@
-"""Old names of parameter values: maps the parameter file of an earlier release to the current names."""
+"""Old names of parameter values, and later parameters: maps the parameter file of an earlier release to the schema."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any
 FEATURE_SETS = {"core99": "core", "extended220": "extended", "full395": "full"}
 """`dataset.features`: names up to version 0.1.0, and current names."""
 
+_CARD = {"license": "apache-2.0", "license_name": None, "license_link": None}
+"""What every model card stated before section `card` existed."""
+
 
 def current(tree: Any) -> Any:
-    """The parameters with current names; a tree without old names is unchanged."""
+    """The parameters with current names and sections; a tree that has them is unchanged."""
     match tree:
         case {"dataset": {"features": str(name)} as dataset} if name in FEATURE_SETS:
-            return tree | {"dataset": dataset | {"features": FEATURE_SETS[name]}}
+            tree = tree | {"dataset": dataset | {"features": FEATURE_SETS[name]}}
+    match tree:
+        case {"tier": str()} if "card" not in tree:
+            tree = tree | {"card": _CARD}
     return tree

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gogooku3.config import Params
+from gogooku3.dataset.contents import CONTENTS
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.probe import current_domain
@@ -17,7 +18,7 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.golden import write_golden
 from gogooku3.package.lineage import Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
-from gogooku3.runtime.files import write_json
+from gogooku3.runtime.files import sha256_file, write_json
 
 METRICS = ("validation", "test", "baselines")
 
@@ -38,7 +39,7 @@ def build(
         network: the network in `trained`, on the device named in the numerics.
         inputs: the panel from which the golden inputs are cut.
         trained: folder of the last phase: `config.json`, `model.safetensors`.
-        dataset: folder of the dataset: `schema.json`, `preprocess.json`.
+        dataset: folder of the dataset: `schema.json`, `preprocess.json`, `contents.json`.
         metrics: folder of the evaluation's metrics.
         parent: the release that training started from; None if trained from scratch.
     """
@@ -51,5 +52,6 @@ def build(
     write_json(domain, folder / ENVIRONMENT)
     write_lineage(parent, folder)
     write_golden(network, inputs, folder)
-    write_card(asdict(params), domain, parent, network, inputs.panel, results, folder / "README.md")
+    contents = sha256_file(dataset / CONTENTS)
+    write_card(asdict(params), domain, parent, network, inputs.panel, contents, results, folder / "README.md")
     write_manifest(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
-from gogooku3.package.metadata import front_matter
+from gogooku3.package.metadata import DatasetIdentity, front_matter
 from gogooku3.package.results import results_section
 from gogooku3.package.walk_forward import walk_forward_section
 from gogooku3.panel.panel import Panel
@@ -48,6 +48,8 @@ has the rest of that environment, and `gogooku3 verify` checks whether a machine
 
 Source `{source}`, {stocks} stocks, sessions {first} to {last}. Every feature is known at the
 session's close (no look-ahead). Feature ABI `{abi}`.
+The SHA-256 of the dataset's `contents.json`, which has the checksum of each of its files, is
+`{dataset_sha256}`.
 
 | split | first session | last session |
 |---|---|---|
@@ -62,6 +64,10 @@ This is a backtest on one history. The intervals cover chance, but neither chang
 models tried before this one. Trades are filled at the close without market impact, which is less realistic the closer
 capital is to the capacity; stocks are assumed to be available for borrowing. Whatever the quotes lack, such as delisted
 stocks or suspensions, the results lack too. The scores are not advice.
+
+## Licence
+
+{licence}
 
 ## Lineage
 
@@ -94,14 +100,21 @@ def write_card(
     parent: Parent | None,
     network: Network,
     panel: Panel,
+    contents_sha256: str,
     results: dict[str, Any],
     target: Path,
 ) -> None:
-    """Writes the card as Markdown with YAML front matter for model hubs."""
+    """Writes the card as Markdown with YAML front matter for model hubs.
+
+    Args:
+        contents_sha256: SHA-256 of the dataset's `contents.json`.
+    """
     recipe = params["train"]["recipe"]
     backbone = network.architecture.backbone
     text = _TEMPLATE.format(
-        metadata=front_matter(params, len(panel.codes), results["test"]),
+        metadata=front_matter(
+            params, DatasetIdentity(len(panel.codes), panel.abi, contents_sha256), parent, results["test"]
+        ),
         tier=params["tier"],
         horizons=_listed(panel.horizons),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -121,6 +134,8 @@ def write_card(
         source=params["quotes"]["source"],
         stocks=len(panel.codes),
         abi=panel.abi,
+        dataset_sha256=contents_sha256,
+        licence=_licence(**params["card"]),
         first=panel.sessions[0],
         last=panel.sessions[-1],
         splits="\n".join(
@@ -136,6 +151,15 @@ def write_card(
 def _started_from(parent: Parent) -> str:
     return f"""Started from `{parent.tag}`, commit {parent.commit}, whose model has the SHA-256
 `{parent.model_sha256}`. A phase with 0 epochs passes its weights on unchanged."""
+
+
+def _licence(license: str | None, license_name: str | None, license_link: str | None) -> str:
+    """The licence in words; the names of the arguments are those of `params.yaml`."""
+    if license is None:
+        return "None is stated: no licence to use, copy or distribute this model was granted with this card."
+    if license_name is None:
+        return f"`{license}`, as in https://huggingface.co/docs/hub/repositories-licenses."
+    return f"`{license_name}`" + (f": <{license_link}>." if license_link else "; no link to its text is stated.")
 
 
 def _listed(horizons: tuple[int, ...]) -> str:

@@ -37,7 +37,7 @@ class Results:
     """The outputs of a run."""
 
     params: dict[str, Any]
-    """All of `params.yaml`."""
+    """`params.yaml` without section `card`."""
     validation: dict[str, Any]
     """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
     test: dict[str, Any]
@@ -93,19 +93,19 @@ def read_results(root: Path, params: Params) -> Results:
         DataError: an output is missing or cannot be read.
         MismatchError: the dataset does not match its schema or table of contents.
     """
-    phases = asdict(params)["train"]["phases"]
+    parameters = {name: values for name, values in asdict(params).items() if name != "card"}
     trained = root / paths.model_of(LAST_PHASE)
     attribution = root / paths.ATTRIBUTION
     hashed = (paths.DATASET / "contents.json", paths.PREDICTIONS)
     return Results(
-        params=asdict(params),
+        params=parameters,
         validation=_json(root / paths.metrics_of("validation")),
         test=_json(root / paths.metrics_of(SPLIT)),
         baselines=_json(root / paths.BASELINE_METRICS)[SPLIT],
         sessions=_csv(root / paths.sessions_of(SPLIT)),
         tracks=_csv(root / paths.plot_of("baselines")),
         rank_ic=_csv(root / paths.plot_of("rank_ic")),
-        training={phase: _csv(root / paths.learning_curve(phase)) for phase in phases},
+        training={phase: _csv(root / paths.learning_curve(phase)) for phase in parameters["train"]["phases"]},
         predictions=read_predictions(root, SPLIT),
         quality=_json(root / paths.QUALITY_SUMMARY),
         split=_json(root / paths.DATASET / "split.json"),

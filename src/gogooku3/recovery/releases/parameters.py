@@ -18,7 +18,7 @@ from gogooku3.recovery.changes import Change, changes
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.untrusted import load_yaml
 
-PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier")
+PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluation", "baselines", "tier", "card")
 """Sections of the parameters, those that most often explain a different result first."""
 
 
