@@ -134,7 +134,7 @@ def test_recover_gives_every_package_back_verified(released: Released) -> None:
 @pytest.mark.slow
 def test_a_drill_in_a_new_environment_passes(released: Released) -> None:
     source = ("--from", released.url, "--settings", str(released.settings))
-    report = json.loads(released.run("gogooku3", "drill", "--all-tags", *source, "--json"))
+    report = json.loads(released.run("gogooku3", "drill", "--all-tags", *source, "--yes", "--json"))
     assert {rehearsal["tag"] for rehearsal in report["rehearsals"]} == released.packages.keys()
     assert "tier2@v1.0.0" in (released.elsewhere.folder / "logs/drill.md").read_text()
 
@@ -143,6 +143,8 @@ def test_a_drill_in_a_new_environment_passes(released: Released) -> None:
 def test_every_release_is_reproduced_to_the_same_hashes(released: Released) -> None:
     source = ("--from", released.url, "--settings", str(released.settings))
     for tag, package in released.packages.items():
-        found = json.loads(released.run("gogooku3", "reproduce", tag, *source, "--to", f"again-{tag}", "--json"))
+        found = json.loads(
+            released.run("gogooku3", "reproduce", tag, *source, "--yes", "--to", f"again-{tag}", "--json")
+        )
         assert (found["tag"], found["same"]) == (tag, True)
         assert hashes(released.elsewhere.folder / f"again-{tag}/models/package") == package

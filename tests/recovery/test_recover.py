@@ -16,7 +16,7 @@ import pytest
 from gogooku3.errors import DataError
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.storage import lock
 
 from ..conftest import KINDS
@@ -299,3 +299,24 @@ def test_a_recovery_prints_the_next_commands(delivery: Delivery) -> None:
         "gogooku3 reproduce",
     ):
         assert command in shown
+
+
+def test_recover_and_verify_run_no_code_of_the_repository(delivery: Delivery) -> None:
+    """Its source, its modules where Python would look first, its build, and the commands of its stages."""
+    lab, ran = delivery.lab, delivery.place / "ran"
+    modules = ("gogooku3", "dvc", "src/gogooku3", "src/gogooku3/cli", "src/gogooku3/recovery")
+    for name in (*(f"{module}/__init__.py" for module in modules), "src/gogooku3/__main__.py", "sitecustomize.py"):
+        (lab.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab.folder / name).write_text(f"open({str(ran)!r}, 'a').write('code')\n")
+    shutil.copyfile(lab.folder / "sitecustomize.py", lab.folder / "setup.py")
+    pipeline = (lab.folder / "dvc.yaml").read_text()
+    (lab.folder / "dvc.yaml").write_text(pipeline.replace("cmd: mkdir", f"cmd: touch {ran}; mkdir"))
+    commit = lab.commit("A repository that would run something")
+    tag = tags.find(lab.folder, "tier1").tag
+    content = git.tag_object(lab.folder, tag.name, commit, tag.message)
+    git.run(lab.folder, "tag", "--delete", tag.name, "tier1#best#1")
+    git.create_tags(lab.folder, {tag.name: content, "tier1#best#1": git.renamed(content, "tier1#best#1")})
+    found = delivery.recover()
+    assert (found["commit"], found["good"]) == (commit, True)
+    lab.run("gogooku3", "verify", cwd=delivery.back)
+    assert not ran.exists()

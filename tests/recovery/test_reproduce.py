@@ -231,6 +231,6 @@ def test_from_elsewhere_the_repository_is_named(release: Release, tmp_path: Path
     assert done.returncode == 8
     assert "`--from URL`" in done.stderr
     settings = release.lab.folder / ".dvc/config.local"
-    done = release.command("--from", str(release.lab.folder), "--settings", str(settings), cwd=elsewhere)
+    done = release.command("--from", str(release.lab.folder), "--settings", str(settings), "--yes", cwd=elsewhere)
     assert done.returncode == 0, done.stderr
     assert "was reproduced, bitwise identical" in done.stdout

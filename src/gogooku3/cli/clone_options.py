@@ -33,6 +33,8 @@ class CloneOptions:
     """URL to clone, settings file and local caches for the clone."""
 
     url: str
+    foreign: bool
+    """Whether the URL is another repository than the current folder's."""
     settings: Path | None
     caches: tuple[Path, ...]
 
@@ -50,10 +52,19 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
     except GitError as error:
         if url is None:
             raise GitError(error.message, hint="name the repository: `--from URL`") from None
-        return CloneOptions(url, settings, ())
+        return CloneOptions(url, True, settings, ())
     local = root / LOCAL_SETTINGS  # these credentials must not be used for another repository
     return CloneOptions(
         url or str(root),
+        url is not None and not _is_at(url, root),
         settings or (local if url is None and local.is_file() else None),
         (root,) if (root / ".dvc").is_dir() else (),
     )
+
+
+def _is_at(url: str, root: Path) -> bool:
+    """Whether a URL is the path of the working tree at `root`, or of a folder in it."""
+    try:
+        return Path(url).is_dir() and git.toplevel(Path(url)).samefile(root)
+    except GitError:
+        return False

@@ -10,6 +10,7 @@ import click
 
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
+from gogooku3.cli.foreign_code import confirm, yes_option
 from gogooku3.errors import NOT_COMPARED
 
 
@@ -26,6 +27,7 @@ from gogooku3.errors import NOT_COMPARED
     show_default=True,
     help="Folder for drill.md and drill.json.",
 )
+@yes_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def drill(
     names: tuple[str, ...],
@@ -34,6 +36,7 @@ def drill(
     settings: Path | None,
     trusted_keys: Path | None,
     report: Path,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Rehearse the recovery of releases in new environments.
@@ -44,20 +47,24 @@ def drill(
     scores the evaluated sessions again. Every step is timed. After a failure, the drill continues with the next
     release. Temporary folders are removed; those of a killed drill by the next one.
 
+    This installs the libraries of each release and runs its code with your permissions. If --from names another
+    repository than the one in the current folder, it asks first; without a terminal it refuses, unless --yes is given.
+
     \b
     Examples:
       gogooku3 drill tier1
       gogooku3 drill --all-tags --report logs/drills
 
-    Exit codes: 0 every release was recovered; 1 a release was not; 2 the list of trusted keys is wrong; 3 there is no
-    such version; 8 Git failed; 10 every release was recovered, but the tag of one has no readable record to compare its
-    model with.
+    Exit codes: 0 every release was recovered; 1 a release was not, or nobody agreed to run another repository's code;
+    2 the list of trusted keys is wrong; 3 there is no such version; 8 Git failed; 10 every release was recovered, but
+    the tag of one has no readable record to compare its model with.
     """
     from gogooku3.recovery.drill import drill as run
     from gogooku3.recovery.drill_report import as_json as as_tree
     from gogooku3.recovery.drill_report import as_markdown, write
 
     options = clone_options(url, settings)
+    confirm("drill", "its build, its `verify` and `predict`, and the libraries of its lock file", options, yes)
     result = run(
         options.url,
         names,

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.cli.foreign_code import confirm, yes_option
 
 if TYPE_CHECKING:
     from gogooku3.recovery.reproduce import Reproduction
@@ -34,9 +35,16 @@ if TYPE_CHECKING:
     help="Train with a new environment from the release's requirements.lock, in `.venv` of the clone.",
 )
 @settings_option
+@yes_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def reproduce(
-    name: str, url: str | None, target: Path | None, new_environment: bool, settings: Path | None, as_json: bool
+    name: str,
+    url: str | None,
+    target: Path | None,
+    new_environment: bool,
+    settings: Path | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Retrain a release and compare every output.
 
@@ -45,18 +53,24 @@ def reproduce(
     reported: stage, file, and in it phase, epoch and step, tensor, month and column, or key. A stage whose input is
     neither in Git nor on this machine is not run: its recorded outputs are fetched, and marked as not reproduced.
 
+    This runs the code of the repository with your permissions. If --from names another repository than the one in the
+    current folder, it asks first; without a terminal it refuses, unless --yes is given.
+
     \b
     Examples:
       gogooku3 reproduce tier1@v1.0.0
       gogooku3 reproduce tier1 --new-environment --to retrained
+      gogooku3 reproduce tier1 --from https://example.com/team/gogooku3.git --yes
 
-    Exit codes: 0 all outputs are identical; 1 an output differs, or the folder has other content; 3 there is no such
+    Exit codes: 0 all outputs are identical; 1 an output differs, the folder has other content, or nobody agreed to run
+    another repository's code; 3 there is no such
     version, or no intact copy of an output is found; 4 other libraries are installed, or the pipeline fails; 7 the
     bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.reproduce import reproduce as run
 
     options = clone_options(url, settings)
+    confirm("reproduce", "its pipeline, its `verify`, and with --new-environment its lock file", options, yes)
     result = run(
         options.url,
         name,

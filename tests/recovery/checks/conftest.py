@@ -126,6 +126,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     """Model and package as built, with a lock file from a real `dvc repro`."""
     root = tmp_path_factory.mktemp("delivered")
     Delivery(root).write_dataset(SCHEMA)
+    write_json({}, root / "data/dataset/contents.json")
     trained, package = root / f"made/{LAST_PHASE}", root / "made/package"
     architecture = PHASES[LAST_PHASE].architecture(SCHEMA.abi, len(SCHEMA.features), list(SCHEMA.horizons), small)
     device = prepare_torch(NATIVE)
