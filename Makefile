@@ -16,7 +16,7 @@ endif
 # Many tests wait for subprocesses; the tests of a file share fixtures.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: repro test test-slow lint format lock clean
+.PHONY: repro test test-slow lint format lock sbom clean
 
 repro: .venv/.ready  ## run the pipeline with params.yaml: train, evaluate, package
 	$(WITH_VENV) dvc repro
@@ -50,6 +50,11 @@ lock: .venv/.ready-dev  ## update the lock files after an edit of pyproject.toml
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) $(CUDA:%=--no-emit-package %) pyproject.toml --output-file requirements.lock
 	$(WITH_VENV) $(COMPILE) $(UPGRADE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	sed -nE "s/^([a-z0-9-]+)==([^ ]+).*/\1: '\2'/p" requirements.lock > locks/libs.yaml
+
+sbom: .venv/.ready-dev  ## build/sbom.json: the locked libraries as a CycloneDX SBOM, for scanners; needs no network
+	mkdir -p build
+	$(WITH_VENV) cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json
 
 clean:
 	rm -rf .venv build

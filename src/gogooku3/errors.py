@@ -79,7 +79,7 @@ class DivergenceError(UserError):
 
 
 class RefusedError(UserError):
-    """A check failed, or a release, promotion or overwrite is refused."""
+    """A check failed, or a release, promotion, overwrite or foreign code is refused."""
 
     exit_code = 1
 
