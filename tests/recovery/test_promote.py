@@ -386,7 +386,7 @@ def test_an_object_without_an_intact_copy_is_found_after_the_push(lab: Any) -> N
     cached.chmod(0o644)
     cached.write_bytes(b"altered")
     cached.chmod(0o444)  # DVC takes a read-only cache file for intact
-    with pytest.raises(RefusedError, match=r"bucket is incomplete .* `data/dataset/features/.*` is missing") as refused:
+    with pytest.raises(RefusedError, match=r"bucket is incomplete .* `data/dataset/.*` is missing") as refused:
         promote(lab.folder, "tier1")
     assert "gogooku3 audit --repair" in refused.value.hint
     assert not lab.tags()
