@@ -152,6 +152,7 @@ def test_a_list_of_bare_keys_is_refused_by_every_verb(team: Team, keys: Path, tm
         ("recover", "tier1", "--from", str(lab.folder), "--to", str(tmp_path / "back")),
         ("verify",),
         ("drill", "--report", str(tmp_path / "report")),
+        ("reproduce", "tier1"),
     ):
         done = team.run(*command, *bare)
         assert (done.returncode, "has no signer before a key" in done.stderr) == (2, True), command
@@ -206,6 +207,12 @@ def test_a_drill_of_a_release_without_a_trusted_signature_fails(team: Team, tmp_
     steps = {step["name"]: step for step in json.loads(done.stdout)["rehearsals"][0]["steps"]}
     assert (done.returncode, steps["clone"]["outcome"], steps["package"]["outcome"]) == (1, "failed", "skipped")
     assert "no key in" in steps["clone"]["found"]
+
+
+def test_code_of_a_release_without_a_trusted_signature_does_not_run(team: Team, tmp_path: Path) -> None:
+    done = team.run("reproduce", "tier1", "--to", str(tmp_path / "back"), "--trusted-keys", str(team.others))
+    assert (done.returncode, "no key in" in done.stderr) == (5, True), done.stderr
+    assert not (tmp_path / "back").exists()
 
 
 def test_a_tag_object_under_another_name_is_listed_and_is_no_release(team: Team) -> None:

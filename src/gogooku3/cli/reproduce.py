@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3.cli.clone_options import clone_options, from_option, settings_option
+from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.cli.foreign_code import confirm, yes_option
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     help="Train with a new environment from the release's requirements.lock, in `.venv` of the clone.",
 )
 @settings_option
+@trusted_keys_option
 @yes_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def reproduce(
@@ -43,6 +44,7 @@ def reproduce(
     target: Path | None,
     new_environment: bool,
     settings: Path | None,
+    trusted_keys: Path | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -63,9 +65,9 @@ def reproduce(
       gogooku3 reproduce tier1 --from https://example.com/team/gogooku3.git --yes
 
     Exit codes: 0 all outputs are identical; 1 an output differs, the folder has other content, or nobody agreed to run
-    another repository's code; 3 there is no such
-    version, or no intact copy of an output is found; 4 other libraries are installed, or the pipeline fails; 7 the
-    bucket cannot be reached; 8 Git failed.
+    another repository's code; 2 the list of trusted keys is wrong; 3 there is no such version, or no intact copy of an
+    output is found; 4 other libraries are installed, or the pipeline fails; 5 the tag's signature is not valid or not
+    trusted; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.reproduce import reproduce as run
 
@@ -77,6 +79,7 @@ def reproduce(
         target,
         new_environment=new_environment,
         settings=options.settings,
+        trusted_keys=trusted_keys,
         also=options.caches,
         log=lambda line: click.echo(line, err=True),
     )

@@ -66,6 +66,7 @@ def reproduce(
     *,
     new_environment: bool = False,
     settings: Path | None = None,
+    trusted_keys: Path | None = None,
     also: Sequence[Path] = (),
     log: Log = lambda _message: None,
 ) -> Reproduction:
@@ -77,10 +78,13 @@ def reproduce(
         target: the clone; None for a temporary folder that is removed if everything is the same.
         new_environment: install the tag's `requirements.lock` into `.venv` of the clone and use that.
         settings: DVC settings for the clone: another bucket, credentials.
+        trusted_keys: SSH keys in Git's allowed-signers format, one of which must have signed the tag.
         also: additional sources of recorded objects: clones, caches, archives.
         log: callback with each step before it starts, and with the limits of the comparison.
 
     Raises:
+        ConfigError: `trusted_keys` is not a list of trusted signers.
+        MismatchError: the tag's signature is not valid, or no trusted key signed it. Nothing was run.
         MachineError: the installed libraries are not the locked ones, or the pipeline fails.
         DataError: no such release, or a stage whose inputs are missing and whose outputs no source has.
         RefusedError: `target` contains something else.
@@ -89,7 +93,7 @@ def reproduce(
     with ExitStack() as cleanup:
         folder = (target or _temporary(cleanup)).absolute()
         log(f"cloning {without_password(url)}")
-        release = clone(url, name, folder, settings)
+        release = clone(url, name, folder, settings, trusted_keys)
         isolate(folder)
         environment = _environment(folder, new_environment, log)
         missing = _missing_inputs(folder)
