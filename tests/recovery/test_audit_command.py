@@ -63,7 +63,7 @@ def test_json_has_the_problems(run, pushed, bucket):
             "output": MODEL,
             "path": MODEL,
             "object": oid,
-            "damage": {"kind": "missing", "expected_size": 240, "found_size": None},
+            "damage": {"kind": "missing", "expected_size": 240, "found_size": None, "reason": "", "hint": ""},
             "note": "",
         }
     ]

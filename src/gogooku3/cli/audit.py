@@ -37,7 +37,8 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
 
     Audits the objects of every REV (tag, branch or commit); without REV, those of `dvc.lock` in the working tree. Sizes
     and MD5s come from the remote's own listings; only directory listings and objects without a known MD5 are
-    downloaded. --repair uses only copies whose hash is correct, and deletes nothing.
+    downloaded. --repair uses only copies whose hash is correct, and deletes nothing. An object that cannot be read or
+    replaced is reported with the reason and a remedy, and the rest is done.
 
     With --local, DVC's run cache is checked too. Two records of one run with different outputs prove that a stage is
     not deterministic; --repair does not change them.
@@ -48,8 +49,9 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
       gogooku3 audit tier1@v1.0.0 --deep
       gogooku3 audit --local --repair
 
-    Exit codes: 0 nothing is damaged, or --repair replaced every damaged object; 1 an object is missing, truncated or
-    corrupted, or a run is recorded with two results; 3 a revision cannot be read; 7 the remote cannot be used.
+    Exit codes: 0 nothing is damaged, or --repair replaced every damaged object; 1 an object is missing, truncated,
+    corrupted or unreadable, or a run is recorded with two results; 3 a revision cannot be read; 4 a disk is full; 7 the
+    remote as a whole cannot be used.
     """
     from gogooku3.recovery.audit import audit as run
     from gogooku3.recovery.storage.lock import locked_tags
@@ -77,9 +79,12 @@ def _print(result: Audit) -> None:
             console.print(_table(title, problems))
     if result.run_cache is not None:
         _print_findings(result.run_cache)
-    damaged = len({problem.object for problem in result.problems})
+    _print_hints(result.problems)
+    unreadable = len({problem.object for problem in result.problems if problem.damage.kind == "unreadable"})
+    damaged = len({problem.object for problem in result.problems}) - unreadable
     repaired = len({problem.object for problem in result.repaired})
-    verdict = f"{damaged:,} damaged" if damaged else "all intact"
+    counts = {"damaged": damaged, "unreadable": unreadable}
+    verdict = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "all intact"
     click.echo(
         f"{result.store}: {result.objects:,} objects of {len(result.revs)} revision{'s' * (len(result.revs) != 1)}, "
         f"{result.hashed:,} of them read and hashed: {verdict}" + (f", {repaired:,} repaired" if repaired else "")
@@ -98,6 +103,13 @@ def _table(title: str, problems: tuple[Problem, ...]) -> Table:
         of = " of ".join("?" if size is None else f"{size:,}" for size in sizes) if any(sizes) else ""
         table.add_row(problem.rev, problem.path, damage.kind, of, problem.object, problem.note)
     return table
+
+
+def _print_hints(problems: tuple[Problem, ...]) -> None:
+    """Prints why an object cannot be read or replaced, and what to do, once for all revisions that share it."""
+    for problem in {problem.object: problem for problem in problems if problem.damage.hint}.values():
+        reason = "; ".join(filter(None, (problem.damage.reason, problem.note)))
+        click.echo(f"`{problem.path}` ({problem.object}): {reason}\nhint: {problem.damage.hint}")
 
 
 def _print_findings(run_cache: RunCache) -> None:

@@ -16,13 +16,13 @@ from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.run_cache_audit import RunCache, audit_runs
 from gogooku3.recovery.storage.lock import Output, outputs
 from gogooku3.recovery.storage.open import open_cache, open_remote
-from gogooku3.recovery.storage.repair import repair_objects
+from gogooku3.recovery.storage.repair import Repair, repair_objects
 from gogooku3.recovery.storage.scan import Damage, Progress, Scan, scan
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A damaged object of one revision: the file at `path`, or the listing of the directory at `path`."""
+    """A damaged or unreadable object of one revision: the file at `path`, or the listing of the directory at `path`."""
 
     rev: str
     stage: str
@@ -88,10 +88,10 @@ def audit(
     problems = _problems(recorded, scanned)
     repaired: list[Problem] = []
     if problems and repair and other is not None:
-        repair_objects(store, other, scanned, progress)
+        result = repair_objects(store, other, scanned, progress)
         before = problems
         scanned = scan(store, others, all_outputs, deep=deep, progress=progress)
-        problems = [_with_reason(problem, other.name) for problem in _problems(recorded, scanned)]
+        problems = [_with_reason(problem, result, other.name) for problem in _problems(recorded, scanned)]
         repaired = [problem for problem in before if problem.object not in scanned.damage]
     run_cache = audit_runs(root, revs, progress) if local else None
     return Audit(
@@ -126,8 +126,16 @@ def _problems(recorded: dict[str, list[Output]], scanned: Scan) -> list[Problem]
     return problems
 
 
-def _with_reason(problem: Problem, other: str) -> Problem:
-    """The problem with a note on why the repair did not fix it."""
-    blocked = problem.object.endswith(".dir") and not problem.note
-    reason = "not copied until all its files are intact" if blocked else f"no intact copy in {other}"
-    return replace(problem, note="; ".join(filter(None, (problem.note, reason))))
+def _with_reason(problem: Problem, repair: Repair, other: str) -> Problem:
+    """The problem with a note on why the repair did not fix it, and what to do about that."""
+    damage, error = problem.damage, repair.failed.get(problem.object)
+    if problem.object in repair.repaired:
+        reason = "it was replaced, and is damaged again"
+    elif error is not None:
+        reason = f"not replaced: {error.reason}" if error.writing else f"unreadable in {other}: {error.reason}"
+        damage = replace(damage, hint=error.hint)
+    elif problem.object.endswith(".dir") and not problem.note:
+        reason = "not copied until all its files are intact"
+    else:
+        reason = f"no intact copy in {other}"
+    return replace(problem, damage=damage, note="; ".join(filter(None, (problem.note, reason))))

@@ -171,19 +171,25 @@ def _tree_location(root: Path, outs: Iterable[Output], paths: Mapping[str, str])
         files = {path: oid for path, oid in paths.items() if PurePosixPath(output.path) in PurePosixPath(path).parents}
         if not output.is_dir:
             files[output.path] = output.md5
-        elif not files:
-            files = {} if _listing_hash(root / output.path) == output.md5 else {output.path: output.md5}
-        bad = {path: _kind(root / path) for path, oid in files.items() if _hash(root / path) != oid}
-        damage |= {output.path: _kind(root / output.path), **bad} if bad else {}
+        bad = {path: kind for path, oid in files.items() if (kind := _damage(root / path, oid))}
+        if output.is_dir and not files and (kind := _damage(root / output.path, output.md5)):
+            bad[output.path] = kind
+        if bad:
+            damage |= {output.path: "altered" if os.path.lexists(root / output.path) else "missing"} | bad
     return Location(TREE, str(root), frozenset(oid for path, oid in paths.items() if path not in damage), damage)
 
 
-def _kind(path: Path) -> str:
-    return "altered" if path.exists() else "missing"
+def _damage(path: Path, oid: str) -> str:
+    """`missing`, `altered` or `unreadable`; empty if a file, or a folder's listing, has the hash of an object."""
+    try:
+        intact = (_listing_hash(path) if oid.endswith(".dir") else _hash(path)) == oid
+    except OSError:
+        return "unreadable"
+    return "" if intact else "altered" if os.path.lexists(path) else "missing"
 
 
 def _listing_hash(folder: Path) -> str:
-    """The name of the object that DVC would make for a folder's listing."""
+    """The name of the object that DVC would make for a folder's listing; raises `OSError` if a file is unreadable."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     listing = [{"md5": _hash(file), "relpath": file.relative_to(folder).as_posix()} for file in files]
     content = json.dumps(sorted(listing, key=lambda entry: str(entry["relpath"])), sort_keys=True)
@@ -191,6 +197,7 @@ def _listing_hash(folder: Path) -> str:
 
 
 def _hash(file: Path) -> str | None:
+    """The MD5 of a file; None if there is no file. Raises `OSError` if it cannot be read."""
     if not file.is_file():
         return None
     with file.open("rb") as stream:

@@ -24,7 +24,7 @@ class Location:
     intact: frozenset[str]
     """Objects that exist with the right bytes."""
     damage: dict[str, str]
-    """`missing`, `truncated` or `altered`, by path."""
+    """`missing`, `truncated`, `altered` or `unreadable`, by path."""
     unreachable: str = ""
     """Why it could not be accessed."""
 
@@ -35,8 +35,13 @@ class Location:
 
     @property
     def corrupt(self) -> list[str]:
-        """Paths whose object exists with wrong bytes: DVC would use these."""
+        """Paths whose object exists with wrong or unreadable bytes: DVC would use these."""
         return [path for path, kind in self.damage.items() if kind != "missing"]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Paths whose object cannot be read: it may be intact."""
+        return [path for path, kind in self.damage.items() if kind == "unreadable"]
 
     def __str__(self) -> str:
         if not self.damage:
@@ -77,11 +82,11 @@ def restore_command(
     if not missing and sources == [default] and cache.corrupt:
         steps += [f"gogooku3 audit{tag} --local --repair", f"dvc checkout --force {path}"]
         return True, " && ".join(steps)
+    if missing and (diagnosis := _diagnosis(missing, paths, cache, default, remotes, tag, path)):
+        return False, diagnosis
     steps += _remove_corrupt(cache, paths)
     if missing:
-        unreachable = any(remote.unreachable for remote in remotes)
-        steps.append(f"dvc repro {stages}")
-        return False, "gogooku3 doctor" if unreachable else " && ".join(steps)
+        return False, " && ".join([*steps, f"dvc repro {stages}"])
     if not sources:
         steps.append(f"dvc checkout {force}{path}")
     elif len(sources) == 1:
@@ -91,6 +96,26 @@ def restore_command(
         fetches = (f"dvc fetch --remote {shlex.quote(source.name)} {path}" for source in sources)
         steps.append("; ".join((*fetches, f"dvc checkout {force}{path}")))
     return True, " && ".join(steps)
+
+
+def _diagnosis(
+    missing: set[str],
+    paths: Mapping[str, str],
+    cache: Location,
+    default: Location | None,
+    remotes: Iterable[Location],
+    tag: str,
+    path: str,
+) -> str:
+    """The command that shows why a location which may have a missing object cannot be read; empty if there is none."""
+    if any(remote.unreachable for remote in remotes):
+        return "gogooku3 doctor"
+    for location in (cache, *remotes):
+        if not missing.isdisjoint(paths[each] for each in location.unreadable):
+            if location is cache:
+                return f"gogooku3 audit{tag} --local"
+            return f"gogooku3 audit{tag}" if location is default else f"dvc fetch --remote {location.name} {path}"
+    return ""
 
 
 def _backup_command(stages: str, paths: Mapping[str, str], cache: Location, default: Location | None) -> str:
@@ -118,4 +143,5 @@ def _remove_corrupt(cache: Location, paths: Mapping[str, str]) -> list[str]:
     """The command that removes corrupt cache files: DVC does not replace them in a fetch or after a new run."""
     oids = dict.fromkeys(paths[path] for path in cache.corrupt)
     files = [os.path.relpath(Path(cache.where) / oid[:2] / oid[2:]) for oid in oids]
-    return [f"rm -f {shlex.join(files)}"] if files else []
+    force = "-rf" if cache.unreadable else "-f"  # a folder may be in the place of an unreadable file
+    return [f"rm {force} {shlex.join(files)}"] if files else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from gogooku3.errors import DataError, StoreError
@@ -17,8 +18,8 @@ def open_sources(root: Path, also: Sequence[Path] = ()) -> Iterator[Iterator[Sto
     """Yields an iterator over stores, each opened when it is reached: the default remote, other remotes, then `also`.
 
     In `also`, a file is an archive, a folder with `.dvc` is a clone (its cache is used), and any other folder is a
-    cache or a remote. After the last store, the iterator raises the first remote's `StoreError`, if a remote was
-    unreachable: objects that are still missing may be there.
+    cache or a remote. After the last store, the iterator raises the first error of a remote or of one of `also` that
+    could not be opened, if there is one: objects that are still missing may be there.
 
     Raises:
         DataError: a path in `also` is none of these; no store was opened.
@@ -30,19 +31,24 @@ def open_sources(root: Path, also: Sequence[Path] = ()) -> Iterator[Iterator[Sto
 
 
 def _each(root: Path, also: Sequence[Path], stack: ExitStack) -> Iterator[Store]:
-    unreachable: list[StoreError] = []
-    for remote in remotes(root):
+    unusable: list[StoreError | DataError] = []
+    openers = [partial(open_remote, root, remote) for remote in remotes(root)]
+    openers += [partial(_open_also, path, stack) for path in also]
+    for open_store in openers:
         try:
-            yield open_remote(root, remote)
-        except StoreError as error:
-            unreachable.append(error)
-    for path in also:
-        if path.is_file():
-            yield open_folder(stack.enter_context(extracted_store(path)), name=str(path))
+            store = open_store()
+        except (StoreError, DataError) as error:
+            unusable.append(error)
         else:
-            yield open_cache(path) if (path / ".dvc").is_dir() else open_folder(path)
-    if unreachable:
-        raise unreachable[0]
+            yield store
+    if unusable:
+        raise unusable[0]
+
+
+def _open_also(path: Path, stack: ExitStack) -> Store:
+    if path.is_file():
+        return open_folder(stack.enter_context(extracted_store(path)), name=str(path))
+    return open_cache(path) if (path / ".dvc").is_dir() else open_folder(path)
 
 
 def _require_source(path: Path) -> None:

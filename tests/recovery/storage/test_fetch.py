@@ -43,15 +43,19 @@ def test_a_listing_of_a_later_source_names_files_of_an_earlier_one(toy_source, c
     assert all(found.brought.values())
 
 
-def test_a_source_that_fails_is_skipped(toy_source, copies, tmp_path: Path):
+def test_an_unreadable_copy_is_skipped_and_the_other_objects_of_its_source_are_used(toy_source, copies, tmp_path: Path):
     first, second = copies
-    broken = placed(first, toy_source.object_of("models/package/model.bin"))
-    broken.unlink()
-    broken.mkdir()
-    with pytest.raises(StoreError, match=f"`{first}` cannot be used: .*directory"):
-        fetched(toy_source, tmp_path / "alone", first)
-    found = fetched(toy_source, tmp_path / "cache", first, second)
-    assert (found.lost, list(found.brought)) == ((), [str(second)])
+    oid = toy_source.object_of("models/package/model.bin")
+    placed(first, oid).unlink()
+    placed(first, oid).mkdir()
+    alone = fetched(toy_source, tmp_path / "alone", first)
+    found = rf"1 of 6 objects: `models/package/model\.bin` \({oid}\): unreadable in {first} \(it is a folder\)"
+    with pytest.raises(StoreError, match=f"no source has a readable, intact copy of {found}") as refused:
+        alone.require_complete()
+    assert "ls -ld" in refused.value.hint
+    assert "train again" not in refused.value.hint
+    both = fetched(toy_source, tmp_path / "cache", first, second)
+    assert (both.lost, both.brought) == ((), {str(first): 5, str(second): 1})
     assert fetched(toy_source, tmp_path / "cache").lost == ()
 
 

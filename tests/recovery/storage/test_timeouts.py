@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from gogooku3.recovery.storage import timeouts
 from gogooku3.recovery.storage.timeouts import Requests, StallError
 
 
@@ -28,12 +30,28 @@ def pieces(count: int, pause: float = 0.1, *, again: bool = False):
     return work
 
 
-def test_a_slow_transfer_with_progress_does_not_time_out():
+def test_a_slow_transfer_with_progress_does_not_time_out(monkeypatch):
+    monkeypatch.setattr(timeouts, "MIN_RATE", 4)
     assert Requests().call(pieces(12), timeout=0.5) == 12
 
 
-def test_retransmitted_bytes_are_no_progress():
-    with pytest.raises(StallError, match="no answer in 0 s"):
+def test_a_transfer_below_the_lowest_rate_times_out(monkeypatch):
+    monkeypatch.setattr(timeouts, "MIN_RATE", 100)
+    with pytest.raises(StallError, match="less than 100 bytes/s for 0 s"):
+        Requests().call(pieces(50), timeout=0.4)
+
+
+def test_transfers_in_parallel_share_the_lowest_rate(monkeypatch):
+    """Six transfers over one slow line are each below it."""
+    monkeypatch.setattr(timeouts, "MIN_RATE", 20)
+    requests = Requests()
+    with ThreadPoolExecutor(6) as pool:
+        assert [*pool.map(lambda _: requests.call(pieces(20), timeout=0.5), range(6))] == [20] * 6
+
+
+def test_retransmitted_bytes_are_no_progress(monkeypatch):
+    monkeypatch.setattr(timeouts, "MIN_RATE", 1)
+    with pytest.raises(StallError, match="less than 1 bytes/s for 0 s"):
         Requests().call(pieces(50, again=True), timeout=0.4)
 
 

@@ -14,6 +14,7 @@ from gogooku3.errors import DataError, GitError
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.sandbox.workspace import temporary_folder
 from gogooku3.recovery.sources import open_sources
+from gogooku3.recovery.storage.failures import ObjectError
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.recovery.storage.lock import outputs
 from gogooku3.recovery.storage.open import open_cache
@@ -88,14 +89,21 @@ class Stores:
 
         Raises:
             DataError: no store has one.
-            StoreError: a remote that may have one cannot be reached.
+            StoreError: a copy that may be intact cannot be read, or a remote cannot be reached.
         """
+        unreadable: list[ObjectError] = []
         for store in self._each():
-            with path.open("wb") as sink:
-                stored = store.digest(oid, sink)
+            try:
+                with path.open("wb") as sink:
+                    stored = store.digest(oid, sink)
+            except ObjectError as error:
+                unreadable.append(error)
+                continue
             if stored is not None and stored.md5 == oid.removesuffix(".dir"):
                 return
         path.unlink()
+        if unreadable:
+            raise unreadable[0]
         raise DataError(
             f"neither the local cache nor a remote has an intact copy of object {oid} of the dataset",
             hint="upload it from a clone that has it: `gogooku3 audit --repair`",

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from gogooku3.errors import DataError, StoreError, abbreviate
+from gogooku3.errors import DataError, StoreError, UserError, abbreviate
+from gogooku3.recovery.storage.failures import ObjectError
 from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.repair import repair_objects
 from gogooku3.recovery.storage.scan import Progress, Scan, scan
@@ -21,6 +22,8 @@ class MissingObject:
     object: str
     found: tuple[str, ...]
     """What each source has instead."""
+    hint: str = ""
+    """What to do about a copy that cannot be read; empty if there is none."""
 
 
 @dataclass(frozen=True)
@@ -33,66 +36,82 @@ class FetchResult:
     lost: tuple[MissingObject, ...]
 
     def require_complete(self) -> None:
-        """Raises `DataError` that lists the missing objects and what every source has instead."""
-        if self.lost:
-            missing = (f"`{each.path}` ({each.object}): {', '.join(each.found)}" for each in self.lost)
-            raise DataError(
-                f"no source has an intact copy of {len(self.lost)} of {self.objects} objects:"
-                f" {abbreviate(missing, separator='; ')}",
-                hint="add a source (`--also FOLDER|ARCHIVE`), ask a colleague who has them to run"
-                " `gogooku3 audit --repair`, or train again in a fresh clone (`dvc repro`)",
+        """Raises an error that lists the missing objects and what every source has instead.
+
+        It is a `StoreError` if a copy cannot be read, which may be intact, and otherwise a `DataError`.
+        """
+        if not self.lost:
+            return
+        missing = abbreviate(
+            (f"`{each.path}` ({each.object}): {', '.join(each.found)}" for each in self.lost), separator="; "
+        )
+        number = f"{len(self.lost)} of {self.objects} objects"
+        hint = next((each.hint for each in self.lost if each.hint), None)
+        if hint is not None:
+            raise StoreError(
+                f"no source has a readable, intact copy of {number}: {missing}",
+                hint=f"{hint}; or add a source (`--also FOLDER|ARCHIVE`)",
             )
+        raise DataError(
+            f"no source has an intact copy of {number}: {missing}",
+            hint="add a source (`--also FOLDER|ARCHIVE`), ask a colleague who has them to run"
+            " `gogooku3 audit --repair`, or train again in a fresh clone (`dvc repro`)",
+        )
 
 
 def fetch(cache: Store, sources: Iterable[Store], outs: Sequence[Output], progress: Progress) -> FetchResult:
     """Fetches every object of the outputs, files inside directories included, into a cache.
 
     Intact objects stay, so an interrupted fetch resumes. Each other object comes from the first source with an intact
-    copy, hashed on the way; a directory's listing is written after its files. A source that fails is skipped.
+    copy, hashed on the way; a directory's listing is written after its files. A source that fails is skipped, and so is
+    a copy that cannot be read.
 
-    Raises the first `StoreError` if objects are missing that a failed source may have; objects already fetched stay.
+    Raises the error of the first object that could not be written to the cache, or else that of the first failed source
+    if objects are missing that it may have; objects already fetched stay.
     """
     scanned = scan(cache, (), outs, deep=True, progress=progress)
     paths = _paths(outs, scanned)
     bad = set(scanned.damage)
     incomplete = _outputs_with(outs, scanned, bad)
     used: list[Store] = []
-    failures: list[StoreError] = []
+    failures: list[UserError] = []
+    unwritten: dict[str, ObjectError] = {}
     counts: Counter[str] = Counter()
     for source in _two_passes(sources, used, failures) if incomplete else ():
         try:
             scanned = scan(cache, (source, *used), incomplete, deep=True, progress=progress)
-            repaired = repair_objects(cache, source, scanned, progress)
+            failures += scanned.failures
+            repair = repair_objects(cache, source, scanned, progress)
         except StoreError as error:
             failures.append(error)
             continue
         paths |= _paths(incomplete, scanned)
-        bad = scanned.damage.keys() - repaired
+        unwritten |= {oid: error for oid, error in repair.failed.items() if error.writing}
+        bad = scanned.damage.keys() - repair.repaired
         incomplete = _outputs_with(incomplete, scanned, bad)
-        counts[source.name] += len(repaired)
+        counts[source.name] += len(repair.repaired)
         if source not in used:
             used.append(source)
         if not incomplete:
             break
-    if incomplete and failures:
-        raise failures[0]
+    if incomplete and (errors := [*(unwritten[oid] for oid in sorted(bad & unwritten.keys())), *failures]):
+        raise errors[0]
     stores = (cache, *used)
     final = used if incomplete else []
     damages = [(each, scan(each, stores, incomplete, deep=True, progress=progress).damage) for each in final]
-    missing = [
-        MissingObject(
-            paths[oid], oid, tuple(f"{damage[oid].kind} in {each.name}" for each, damage in damages if oid in damage)
-        )
-        for oid in sorted(bad, key=paths.__getitem__)
-    ]
+    missing = []
+    for oid in sorted(bad, key=paths.__getitem__):
+        found = [(store.name, damage[oid]) for store, damage in damages if oid in damage]
+        texts = (f"{each.kind} in {name}{f' ({each.reason})' if each.reason else ''}" for name, each in found)
+        missing.append(MissingObject(paths[oid], oid, tuple(texts), next((e.hint for _, e in found if e.hint), "")))
     return FetchResult(len(paths), dict(counts), tuple(missing))
 
 
-def _two_passes(sources: Iterable[Store], used: Sequence[Store], failures: list[StoreError]) -> Iterator[Store]:
+def _two_passes(sources: Iterable[Store], used: Sequence[Store], failures: list[UserError]) -> Iterator[Store]:
     """Every source, then all again: a listing from one of the last sources names files that the first may have."""
     try:
         yield from sources
-    except StoreError as error:
+    except (StoreError, DataError) as error:
         failures.append(error)
     yield from tuple(used) if len(used) > 1 else ()
 

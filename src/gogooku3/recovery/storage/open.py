@@ -13,8 +13,9 @@ from dvc.repo import Repo
 from dvc_data.hashfile.db import get_odb
 
 from gogooku3.errors import ConfigError, DataError, StoreError, UserError
+from gogooku3.recovery.storage.failures import store_error
 from gogooku3.recovery.storage.settings import committed_endpoint, without_password
-from gogooku3.recovery.storage.store import Store, client_error
+from gogooku3.recovery.storage.store import Store
 
 
 def open_remote(root: Path, remote: str | None = None) -> Store:
@@ -29,9 +30,8 @@ def open_remote(root: Path, remote: str | None = None) -> Store:
             _require_own_endpoint(root, repo, remote)
             config = repo.cloud.get_remote(remote)
             name = without_password(str(config.fs.unstrip_protocol(config.path)))
-            store = Store(repo.cloud.get_remote_odb(remote), name)
-            if config.fs.protocol == "local" and not Path(config.path).is_dir():
-                raise FileNotFoundError(config.path)
+            folder = Path(config.path) if config.fs.protocol == "local" else None
+            store = Store(repo.cloud.get_remote_odb(remote), name, folder)
             store.connect()
         except UserError:
             raise
@@ -40,12 +40,8 @@ def open_remote(root: Path, remote: str | None = None) -> Store:
                 f"no remote to use in `{root}`: {str(error).splitlines()[0]}",
                 hint="run `dvc remote add -d store gs://BUCKET/PATH`",
             ) from error
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"`{name}` does not exist", hint="create it, or correct the remote's `url` in `.dvc/config`"
-            ) from error
         except Exception as error:  # the client's own exception types; it also reads the credentials
-            raise client_error(name, error) from error
+            raise store_error(name, error) from error
     return store
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceResponseChunkReceivedParams
 from fsspec.asyn import get_loop
 from fsspec.callbacks import Callback
 
@@ -18,6 +21,10 @@ STALL_TIMEOUT = 6
 TOTAL_TIMEOUT = 16
 """Seconds without progress after which the whole call fails, whatever the number of retries."""
 
+MIN_RATE = 1 << 10
+"""Lowest accepted rate of downloads in bytes per second, of all transfers of a store together: fewer bytes in the
+timeout are no progress."""
+
 _T = TypeVar("_T")
 
 
@@ -26,37 +33,68 @@ class StallError(Exception):
 
 
 class Requests:
-    """Requests of several threads to one bucket; a response to any of them resets the timeout of all."""
+    """Requests of several threads to one bucket; a response to any of them resets the timeout of all.
+
+    So do bytes of any transfer, at `MIN_RATE` or faster.
+    """
 
     def __init__(self) -> None:
-        self._last_response = 0.0
+        self._last_progress = 0.0
+        self._bytes = 0  # since the last progress
+        self._lock = threading.Lock()
 
     def call(self, work: Callable[[Callback], Coroutine[Any, Any, _T]], timeout: float) -> _T:
         """Runs a client's coroutine, which reports transferred bytes to a callback, and returns its result.
 
         The coroutine's exceptions pass through. Raises `StallError` after `timeout` seconds without progress.
         """
-        transfer = _Transfer()
-        start = transfer.last_progress
+        start = time.monotonic()
+        transfer = _Transfer(lambda count: self._received(count, timeout))
         future = asyncio.run_coroutine_threadsafe(work(transfer), get_loop())
         while not future.done():
-            remaining = max(transfer.last_progress, self._last_response) + timeout - time.monotonic()
+            remaining = max(start, self._last_progress) + timeout - time.monotonic()
             if remaining <= 0:
                 future.cancel()
-                raise StallError(f"no answer in {timeout:.0f} s{_retry_log.since(start)}")
+                slow = f"less than {MIN_RATE:,} bytes/s for" if transfer.max_bytes else "no answer in"
+                raise StallError(f"{slow} {timeout:.0f} s{_retry_log.since(start)}")
             concurrent.futures.wait([future], timeout=remaining)
         if future.exception() is None or isinstance(future.exception(), FileNotFoundError):
-            self._last_response = time.monotonic()
+            self._responded()
         return future.result()
+
+    def page_trace(self) -> TraceConfig:
+        """Configuration of a session in which each page of a listing of Google's bucket is a response."""
+
+        async def headers(_: ClientSession, request: SimpleNamespace, params: TraceRequestEndParams) -> None:
+            request.is_page = params.method == "GET" and params.url.path.endswith("/o") and params.response.ok
+
+        async def body(_: ClientSession, request: SimpleNamespace, _params: TraceResponseChunkReceivedParams) -> None:
+            if request.is_page:
+                self._responded()
+
+        trace = TraceConfig()
+        trace.on_request_end.append(headers)
+        trace.on_response_chunk_received.append(body)
+        return trace
+
+    def _responded(self) -> None:
+        self._last_progress = time.monotonic()
+
+    def _received(self, count: int, timeout: float) -> None:
+        with self._lock:
+            self._bytes += count
+            if self._bytes >= MIN_RATE * timeout:
+                self._bytes = 0
+                self._responded()
 
 
 class _Transfer(Callback):  # type: ignore[misc]
-    """The time of a transfer's last progress; bytes that are sent again after a restart are no progress."""
+    """Reports the bytes of a transfer as they arrive; bytes that are sent again after a restart are not new."""
 
-    def __init__(self) -> None:
+    def __init__(self, received: Callable[[int], None]) -> None:
         super().__init__()
-        self.last_progress = time.monotonic()
-        self._max_bytes = 0
+        self.max_bytes = 0
+        self._received = received
 
     def set_size(self, size: int | None) -> None:
         """Starts the transfer, or restarts it, from the first byte."""
@@ -64,8 +102,9 @@ class _Transfer(Callback):  # type: ignore[misc]
 
     def call(self, hook_name: str | None = None, **_: Any) -> None:
         """Called by the client after `value` bytes were transferred."""
-        if self.value > self._max_bytes:
-            self._max_bytes, self.last_progress = self.value, time.monotonic()
+        if self.value > self.max_bytes:
+            self._received(self.value - self.max_bytes)
+            self.max_bytes = self.value
 
 
 class _RetryLog(logging.Handler):
