@@ -8,7 +8,8 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, StoreError
+from gogooku3.recovery.moved import with_present_remote
 from gogooku3.recovery.sources import open_sources
 from gogooku3.recovery.storage.fetch import FetchResult, fetch
 from gogooku3.recovery.storage.lock import Output
@@ -32,8 +33,11 @@ def pull(
             is not changed.
         StoreError: a remote cannot be used, and no other source has the missing objects.
     """
-    with open_sources(root, also) as sources:
-        fetched = fetch(open_cache(root), sources, outs, progress)
+    try:
+        with open_sources(root, also) as sources:
+            fetched = fetch(open_cache(root), sources, outs, progress)
+    except StoreError as error:
+        raise with_present_remote(root, error) from error
     fetched.require_complete()
     checkout(root, outs)
     return fetched

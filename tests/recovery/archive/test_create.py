@@ -63,6 +63,18 @@ def elsewhere(lab: Any, name: str, *options: str) -> Any:
     return clone
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, lambda file: file.symlink_to("/proc/self/mem")], ids=["folder", "EIO"])
+def test_an_object_that_the_cache_does_not_give_comes_from_the_remote(
+    released: Any, archived: Path, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    lab = released.copy(tmp_path)
+    oid = {output.path: output.md5 for output in lock.outputs(lab.folder, TAG)}["models/package/model.safetensors"]
+    file = lab.folder / ".dvc/cache/files/md5" / oid[:2] / oid[2:]
+    file.unlink()
+    make(file)
+    assert create(lab.folder, "tier1", tmp_path / "archive.tar").sha256 == sha256_file(archived)
+
+
 def packed(lab: Any) -> Any:
     clone = elsewhere(lab, "packed")
     clone.run("git", "gc", "--quiet", "--aggressive")

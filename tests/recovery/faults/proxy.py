@@ -27,6 +27,7 @@ class Request:
     attempt: int
     method: str
     path: str
+    body: bytes = b""
 
     @property
     def lists(self) -> bool:
@@ -55,6 +56,8 @@ class Effect:
     """`close` or `reset` the connection after the sent part, or `stall`."""
     stall: float | None = None
     """Seconds before the response continues; None is forever."""
+    pace: tuple[int, float] | None = None
+    """Bytes of the response's body that are sent at a time, and the seconds between."""
     flip: str = "nothing"
     """One byte of the `answer`'s or of the `request`'s body is changed."""
 
@@ -112,7 +115,7 @@ class Proxy:
         """Counts a request and returns its effect."""
         with self._lock:
             self._attempts[method, path, body] += 1
-            request = Request(len(self.requests) + 1, self._attempts[method, path, body], method, path)
+            request = Request(len(self.requests) + 1, self._attempts[method, path, body], method, path, body)
             self.requests.append(request)
             decided = next((effect for fault in self.faults if (effect := fault(request))), None)
             self.befallen += decided is not None
@@ -184,8 +187,7 @@ def between(upstream: str) -> Iterator[Proxy]:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: int(len(content) * effect.sent)])
-                self.wfile.flush()
+                self._send(content[: int(len(content) * effect.sent)], effect.pace or (len(content) + 1, 0))
             if effect.then == "nothing":
                 return
             self.close_connection = True
@@ -193,6 +195,14 @@ def between(upstream: str) -> Iterator[Proxy]:
                 proxy.wait(effect.stall)
             elif effect.then == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        def _send(self, content: bytes, pace: tuple[int, float]) -> None:
+            size, seconds = pace
+            for begin in range(0, len(content), size):
+                self.wfile.write(content[begin : begin + size])
+                self.wfile.flush()
+                if begin + size < len(content):
+                    proxy.wait(seconds)
 
         def log_message(self, *_: object) -> None:
             pass

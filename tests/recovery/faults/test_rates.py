@@ -1,0 +1,71 @@
+"""A transfer below the lowest rate is given up in time; a slow one above it is not, however long it takes."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+
+import pytest
+
+from gogooku3.errors import StoreError
+from gogooku3.recovery.storage import store as stores
+from gogooku3.recovery.storage import timeouts
+from gogooku3.recovery.storage.failures import ObjectError
+from gogooku3.recovery.storage.open import open_remote
+from gogooku3.recovery.storage.store import Store, StoredObject
+
+from ..conftest import Bucket, Toy
+from .proxy import Effect, Proxy, always
+
+CONTENT = random.Random(1).randbytes(6000)
+OID = hashlib.md5(CONTENT).hexdigest()
+TRICKLE = Effect(pace=(1, 0.05))
+LIVING = Effect(pace=(600, 0.2))
+"""Twice the lowest rate: an object takes two seconds, twice the timeout."""
+
+
+@pytest.fixture
+def store(sender: Toy, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A bucket behind the proxy with one object; the timeouts are a second, and the lowest rate 1,500 bytes/s."""
+    bucket.write(bucket.at(OID), CONTENT)
+    opened = open_remote(sender.folder)
+    monkeypatch.setattr(timeouts, "MIN_RATE", 1500)
+    monkeypatch.setattr(stores, "TOTAL_TIMEOUT", 1)
+    return opened
+
+
+def test_an_object_at_twenty_bytes_a_second_is_given_up_in_time(store: Store, proxy: Proxy) -> None:
+    """No byte is later than the timeout of a read: only the rate shows it."""
+    proxy.faults = [always(TRICKLE, lambda request: request.downloads)]
+    began = time.monotonic()
+    with pytest.raises(ObjectError, match="less than 1,500 bytes/s for 1 s"):
+        store.digest(OID)
+    assert time.monotonic() - began < 8
+
+
+def test_a_slow_object_above_the_lowest_rate_is_read(store: Store, proxy: Proxy) -> None:
+    proxy.faults = [always(LIVING, lambda request: request.downloads)]
+    began = time.monotonic()
+    assert store.digest(OID) == StoredObject(len(CONTENT), OID)
+    assert time.monotonic() - began > 1.5
+
+
+def test_a_listing_whose_pages_come_slowly_is_read(store: Store, proxy: Proxy, bucket: Bucket) -> None:
+    """Each page takes longer than a third of the timeout; all of them together, several times as long."""
+    names = {bucket.at(hashlib.md5(str(i).encode()).hexdigest()) for i in range(6)} | {bucket.at(OID)}
+    for name in names:
+        bucket.write(name, b"content")
+    proxy.page = 1
+    proxy.faults = [always(Effect(stall=0.8), lambda request: request.lists)]
+    began = time.monotonic()
+    assert {f"{bucket.name}/{name}" for name in names} == store._list("").keys()
+    assert time.monotonic() - began > 3
+
+
+def test_a_listing_at_twenty_bytes_a_second_is_given_up_in_time(store: Store, proxy: Proxy) -> None:
+    proxy.faults = [always(TRICKLE, lambda request: request.lists)]
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="gives no answer in 2 s"):
+        store.look_up([OID])
+    assert time.monotonic() - began < 8
