@@ -30,6 +30,8 @@ from gogooku3.runtime.numerics import software
 
 COMMAND = [sys.executable, "-c", "from gogooku3.cli.promote import promote; promote()", "tier1"]
 
+PUBLISH = "git push --atomic origin refs/tags/tier1@v1.0.0 'refs/tags/tier1#best#1'"
+
 
 def edit_json(path: Path, edit: Callable[[Any], object]) -> None:
     content = json.loads(path.read_text())
@@ -343,7 +345,7 @@ def test_a_version_is_never_released_twice(lab: Any) -> None:
     before = run(lab.folder, "for-each-ref")
     with pytest.raises(RefusedError, match=r"already released as `tier1@v1\.0\.0`") as refused:
         promote(lab.folder, "tier1")
-    assert "git push origin tier1@v1.0.0 tier1#best#1" in refused.value.hint
+    assert f"`git remote add origin URL && {PUBLISH}`" in refused.value.hint
     lab.train(2, 0.07)
     with pytest.raises(RefusedError, match=r"`tier1@v1\.0\.0` exists") as refused:
         promote(lab.folder, "tier1", version=tags.Version(1, 0, 0))
@@ -460,7 +462,7 @@ def test_killed_before_any_step_it_leaves_no_tag_and_the_next_run_completes(lab:
     with start(lab) as process:
         printed, stderr = process.communicate()
     assert process.returncode == 0, stderr
-    assert "git push origin tier1@v1.0.0 tier1#best#1" in printed
+    assert f"no Git remote: tags stay local; publish: `git remote add origin URL && {PUBLISH}`" in printed
     assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import GitError
-from gogooku3.recovery.promote import finish_stage_tags, promote
+from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases.new_tags import finish_stage_tags
 from gogooku3.recovery.releases.signatures import check_release
 
 

@@ -18,24 +18,32 @@ from gogooku3.recovery.releases.git import toplevel
 @click.option("--version", metavar="vX.Y.Z", help="Version; by default the next minor one after the tier's newest.")
 @click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best, with a reason.")
 @click.option("--sign", is_flag=True, help="Sign the tags, as Git does by itself if `tag.gpgSign` is set.")
-@click.option("--json", "as_json", is_flag=True, help="Print the tags and their record as JSON.")
-def promote(tier: str, version: str | None, despite_worse: str | None, sign: bool, as_json: bool) -> None:
+@click.option("--no-push", is_flag=True, help="Keep the tags local, and print the command that publishes them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the tags, the Git remote and the record as JSON.")
+def promote(
+    tier: str, version: str | None, despite_worse: str | None, sign: bool, no_push: bool, as_json: bool
+) -> None:
     """Release this commit's package as a version of its tier.
 
     Checks the working tree, the lock file and the package, pushes to the bucket and audits it. Then creates the
     annotated tag TIER@VERSION and, if the validation RankIC (mean over the horizons) beats that of the tier's best
     version, the tag TIER#best#N; both or neither. No tag is ever moved. The tag records, and the command prints, the
     gain with its 95 % interval and whether that excludes zero, the number of different results of the tier (trials),
-    the deflated Sharpe ratio for this number of trials, and how many test results had been seen. The tags stay local;
-    the last line is the command that publishes them.
+    the deflated Sharpe ratio for this number of trials, and how many test results had been seen.
+
+    The version and N follow those on the Git remote (of the branch's upstream, else `origin`), and the tags are pushed
+    there in one atomic push. If another clone takes the same number first, or the remote refuses the tags, no tag is
+    made here or there. Without a Git remote the tags stay local.
 
     \b
     Examples:
       gogooku3 promote tier1
       gogooku3 promote tier1 --version v2.0.0 --despite-worse "corrected splits"
+      gogooku3 promote tier1 --no-push
 
-    Exit codes: 0 released; 1 refused, with what to do; 2 wrong name, version or parameters; 3 files are missing; 4
-    another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed.
+    Exit codes: 0 released; 1 refused, or another clone was faster, with what to do; 2 wrong name, version or
+    parameters; 3 files are missing; 4 another clone's source is installed; 7 the bucket cannot be reached; 8 Git
+    failed, or the Git remote cannot be reached or refuses the tags.
     """
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
@@ -48,14 +56,23 @@ def promote(tier: str, version: str | None, despite_worse: str | None, sign: boo
     # The libraries that verify the package read the pinned settings when they load.
     numerics.pin(read_numerics(root / paths.PACKAGE))
     from gogooku3.recovery.promote import promote as run
-    from gogooku3.recovery.promote import publish
+    from gogooku3.recovery.releases.publish import command
     from gogooku3.recovery.releases.record import comparison, readings, trials
     from gogooku3.recovery.releases.tags import Version
 
     requested = None if version is None else Version.parse(version)
-    released = run(root, tier, version=requested, despite_worse=despite_worse, sign=sign, progress=_print_step)
+    released = run(
+        root,
+        tier,
+        version=requested,
+        despite_worse=despite_worse,
+        sign=sign,
+        push=not no_push,
+        progress=_print_step,
+    )
     if as_json:
-        click.echo(json.dumps({"tags": released.tags, "record": asdict(released.record)}, indent=2, ensure_ascii=False))
+        content = {"tags": released.tags, "remote": released.remote, "record": asdict(released.record)}
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False)
     console.print(f"[bold]{released.tags[0]}[/bold]{', best of its tier' if released.record.stage_tag else ''}")
@@ -65,7 +82,11 @@ def promote(tier: str, version: str | None, despite_worse: str | None, sign: boo
     console.print(f"compared with {comparison(released.record)}", soft_wrap=True)
     console.print(f"chosen from {trials(released.record)}", soft_wrap=True)
     console.print(f"test: {readings(released.record)}", soft_wrap=True)
-    console.print(f"publish: {publish(released.tags)}", soft_wrap=True)
+    if released.remote is not None:
+        console.print(f"published on `{released.remote}`: {' '.join(released.tags)}", soft_wrap=True)
+    else:
+        reason = "" if no_push else "no Git remote: tags stay local; "
+        console.print(f"{reason}publish: `{command(root, released.tags)}`", soft_wrap=True)
 
 
 def _print_step(step: str) -> None:

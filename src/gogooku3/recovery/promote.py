@@ -1,7 +1,7 @@
 """`promote`: releases a commit's package as a version of its tier, by Git tags, after all checks have passed.
 
 The checks cover one commit: a clean working tree with an up-to-date lock file, a package that verifies, and a bucket
-with every object. Only then are the tags made, in one transaction.
+with every object. Only then are the tags made, in one transaction, on the Git remote and in this repository.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.releases import git, sessions, tags
+from gogooku3.recovery.releases import git, publish, sessions, tags
+from gogooku3.recovery.releases.new_tags import finish_stage_tags, new_tags
 from gogooku3.recovery.releases.record import (
     Comparison,
     Estimate,
@@ -32,7 +33,6 @@ from gogooku3.recovery.releases.record import (
     compared,
     gain,
     measured,
-    message,
     parse,
 )
 from gogooku3.recovery.releases.results import track_record
@@ -53,6 +53,8 @@ class Promotion:
     tags: tuple[str, ...]
     """The version tag, then, if the model is the best of its tier, the stage tag."""
     record: Record
+    remote: str | None
+    """The Git remote that has the tags; None if they are local."""
 
 
 def promote(
@@ -62,6 +64,7 @@ def promote(
     version: tags.Version | None = None,
     despite_worse: str | None = None,
     sign: bool = False,
+    push: bool = True,
     progress: Progress = lambda step: None,
 ) -> Promotion:
     """Releases the package of the commit at HEAD as a version of a tier.
@@ -71,12 +74,14 @@ def promote(
         version: None for the next minor version after the tier's newest.
         despite_worse: the reason to release a model that is worse than the best.
         sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
+        push: publish the tags on the Git remote, if the repository has one, and take their numbers from there.
         progress: callback with the name of each step before it starts.
 
     Raises:
         RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
             not verified, the model worse, or the bucket incomplete. No tag was made.
-        GitError: Git fails, or the tags cannot be signed. No tag was made.
+        GitError: Git fails, the tags cannot be signed, or the Git remote cannot be reached or refuses them. No tag was
+            made.
     """
     tags.check_tier(tier)
     progress("tree, parameters and tags")
@@ -84,10 +89,11 @@ def promote(
     _require_history(root)
     _require_clean(root)
     _require_tier(root, tier)
-    finish_stage_tags(root, tier)
+    remote = publish.remote_of(root) if push else None
+    published = _fetch_and_finish(root, tier, remote, progress)
     registry = tags.read(root)
     version = version or registry.next_version(tier)
-    _require_unreleased(registry, tier, version, commit)
+    _require_unreleased(root, registry, tier, version, commit, published)
     progress("`dvc status`")
     _require_reproduced(root)
     _require_committed(root, commit)
@@ -95,39 +101,31 @@ def promote(
     record = _record(root, registry, tier, version, commit, despite_worse)
     progress("package")
     _require_verified(root)
-    new_tags = _new_tags(root, record, commit, sign=sign or git.signs_tags(root))
+    # GTO and DVC order a tier's tags by their times, and another machine's clock may have been ahead of this one's.
+    later_than = registry.newest.get(tier, 0)
+    contents = new_tags(root, record, commit, later_than=later_than, sign=sign or git.signs_tags(root))
     progress("push")
     _push(root)
     progress("bucket")
     _require_stored(root, commit)
     _require_unchanged(root, commit)
-    git.create_tags(root, new_tags)
-    return Promotion(tuple(new_tags), record)
+    if remote is None:
+        git.create_tags(root, contents)
+    else:
+        publish.publish(root, remote, contents)
+    return Promotion(tuple(contents), record, remote)
 
 
-def finish_stage_tags(root: Path, tier: str) -> list[str]:
-    """Creates missing stage tags that version tags of the tier name in their messages.
-
-    A stage tag is missing after a crash between two references of one transaction, or after a `git fetch` of the
-    version tag alone. The created tag object is byte-identical to the lost one, unless that was signed: then the user
-    signs the created one.
-    """
-    registry = tags.read(root)
-    missing = {
-        record.stage_tag: release.tag
-        for release in registry.of(tier)
-        if (record := parse(release.tag.message)) and record.stage_tag and record.stage_tag not in registry.names
-    }
-    if missing:
-        git.create_tags(root, {name: _stage_tag(root, name, tag) for name, tag in missing.items()})
-    return list(missing)
-
-
-def _stage_tag(root: Path, name: str, version_tag: git.AnnotatedTag) -> str:
-    """Content of the stage tag that belongs to a version tag."""
-    if version_tag.signature:
-        return git.signed_tag_object(root, name, version_tag.commit, version_tag.message)
-    return git.renamed(git.read_tag_object(root, version_tag), name)
+def _fetch_and_finish(root: Path, tier: str, remote: str | None, progress: Progress) -> frozenset[str]:
+    """Fetches the remote's release tags and completes releases that lack their stage tag; the names on the remote."""
+    published: frozenset[str] = frozenset()
+    if remote is not None:
+        progress(f"tags of the Git remote `{remote}`")
+        published = publish.fetch_tags(root, remote)
+    finish_stage_tags(root, tier)
+    if remote is not None and (stages := publish.unpublished_stages(root, tier, published)):
+        publish.push_tags(root, remote, stages)
+    return published
 
 
 def _require_history(root: Path) -> None:
@@ -167,26 +165,33 @@ def _require_tier(root: Path, tier: str) -> None:
         )
 
 
-def _require_unreleased(registry: tags.Registry, tier: str, version: tags.Version, commit: str) -> None:
+def _require_unreleased(
+    root: Path,
+    registry: tags.Registry,
+    tier: str,
+    version: tags.Version,
+    commit: str,
+    published: frozenset[str],
+) -> None:
+    for release in registry.ever(tier):
+        if release.commit == commit:
+            record = parse(release.tag.message)
+            names = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
+            hint = f"publish it: `{publish.command(root, names)}`"
+            if release not in registry.of(tier):
+                hint = "that version was revoked; release another commit, such as of `git commit --allow-empty`"
+            elif published.issuperset(names):
+                hint = "it is published; `gogooku3 tiers` lists it"
+            raise RefusedError(
+                f"this commit is already released as `{names[0]}`, and GTO allows one version of a tier per commit",
+                hint=hint,
+            )
     name = tags.version_tag(tier, version)
     if name in registry.names:
         raise RefusedError(
             f"`{name}` exists, and a tag is never moved",
             hint=f"leave `--version` out for {registry.next_version(tier)}, or name another",
         )
-    for release in registry.of(tier):
-        if release.commit == commit:
-            record = parse(release.tag.message)
-            names = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
-            raise RefusedError(
-                f"this commit is already released as `{names[0]}`, and GTO allows one version of a tier per commit",
-                hint=f"publish it: {publish(names)}",
-            )
-
-
-def publish(names: list[str] | tuple[str, ...]) -> str:
-    """The command that pushes tags to the repository from which the clone was made."""
-    return f"`git push origin {' '.join(names)}`"
 
 
 def _record(
@@ -236,7 +241,7 @@ def _record(
 
 def _at_least_recorded(trials: Trials, registry: tags.Registry, tier: str) -> Trials:
     """The trials, but no fewer than an earlier tag of the tier records: deleted experiments were trials too."""
-    records = (parse(release.tag.message) for release in registry.of(tier))
+    records = (parse(release.tag.message) for release in registry.ever(tier))
     return replace(trials, count=max([trials.count, *(record.trials or 0 for record in records if record)]))
 
 
@@ -363,18 +368,3 @@ def _require_stored(root: Path, commit: str) -> None:
             f"the bucket is incomplete after the push: {abbreviate(problems, separator='; ')}",
             hint="`gogooku3 audit --repair` uploads missing or altered objects from the local cache",
         )
-
-
-def _new_tags(root: Path, record: Record, commit: str, *, sign: bool) -> dict[str, str]:
-    """Contents of the version tag's object and, if the model is the best of its tier, of the stage tag's, by name.
-
-    Without a signature the stage tag is a renamed copy.
-    """
-    name, text = f"{record.tier}@{record.version}", message(record)
-    if sign:
-        names = filter(None, (name, record.stage_tag))
-        return {each: git.signed_tag_object(root, each, commit, text) for each in names}
-    contents = {name: git.tag_object(root, name, commit, text)}
-    if record.stage_tag:
-        contents[record.stage_tag] = git.renamed(contents[name], record.stage_tag)
-    return contents

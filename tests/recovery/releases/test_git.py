@@ -70,12 +70,13 @@ def test_a_tag_names_its_commit_not_its_own_object(repository: Path) -> None:
 def test_annotated_tags_are_read_completely_and_lightweight_ones_left_out(repository: Path) -> None:
     message = "Subject\n\n# not a comment\n  indented, \u4e2d\n\nrecord: {}\n"
     commit = git.commit_of(repository, "HEAD")
-    git.create_tags(repository, {"b": git.tag_object(repository, "b", commit, message)})
-    git.create_tags(repository, {"a": git.tag_object(repository, "a", commit, "A\n")})
+    made = int(git.run(repository, "log", "-1", "--format=%ct"))
+    git.create_tags(repository, {"b": git.tag_object(repository, "b", commit, message, later_than=made + 3600)})
+    git.create_tags(repository, {"a": f"object {commit}\ntype commit\ntag a\ntagger T <t@e> 7 +0900\n\nA\n"})
     git.run(repository, "tag", "light")
     assert git.annotated_tags(repository) == [
-        git.AnnotatedTag("a", refs(repository)["a"], commit, "A\n", "a"),
-        git.AnnotatedTag("b", refs(repository)["b"], commit, message, "b"),
+        git.AnnotatedTag("a", refs(repository)["a"], commit, "A\n", "a", "", 7, made),
+        git.AnnotatedTag("b", refs(repository)["b"], commit, message, "b", "", made + 3601, made),
     ]
 
 

@@ -228,7 +228,7 @@ def test_a_new_tag_is_signed_without_a_trace_in_the_repository(root: Path, alice
     before = git.run(root, "for-each-ref")
     head = git.commit_of(root, "HEAD")
     text = 'released\n\nrecord: {"x": "ü"}\n'
-    made = git.signed_tag_object(root, TAG, head, text)
+    made = git.sign_tag(root, git.tag_object(root, TAG, head, text))
     assert git.run(root, "for-each-ref") == before
     git.create_tags(root, {TAG: made})
     tag = git.annotated_tags(root)[0]
@@ -242,7 +242,7 @@ def test_a_tag_that_cannot_be_signed_is_one_error_with_a_hint(root: Path, key: s
     git.run(root, "config", "gpg.format", "ssh")
     git.run(root, "config", "user.signingKey", key)
     with pytest.raises(GitError, match=r"`tier1@v1.0.0` cannot be signed: .*key") as error:
-        git.signed_tag_object(root, TAG, git.commit_of(root, "HEAD"), "x")
+        git.sign_tag(root, git.tag_object(root, TAG, git.commit_of(root, "HEAD"), "x"))
     assert "user.signingKey" in error.value.hint
     assert git.tag_names(root) == []
 

@@ -59,10 +59,11 @@ def test_versions_order_by_number_and_the_next_is_the_next_minor() -> None:
 
 
 class History:
-    """Commits and annotated tags, made by name."""
+    """Commits and annotated tags, made by name, each a second later than the one before."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.clock = 1_700_000_000
         git.run(root, "init", "--quiet")
         git.run(root, "config", "user.name", "Test")
         git.run(root, "config", "user.email", "test@example.com")
@@ -74,7 +75,14 @@ class History:
 
     def tag(self, commit: str, *names: str) -> None:
         for name in names:
-            git.run(self.root, "tag", "--annotate", "--message", name, name, commit)
+            self.clock += 1
+            self.tag_at(self.clock, commit, name)
+
+    def tag_at(self, time: int, commit: str, name: str) -> None:
+        """Makes a tag by a clock that shows another time."""
+        commit = git.commit_of(self.root, commit)
+        content = f"object {commit}\ntype commit\ntag {name}\ntagger Test <test@example.com> {time} +0000\n\n{name}\n"
+        git.create_tags(self.root, {name: content})
 
     def best(self) -> str | None:
         best = tags.read(self.root).best("tier1")
@@ -103,7 +111,7 @@ def test_the_next_version_follows_the_greatest_not_the_last(history: History) ->
     assert str(registry.next_version("tier1")) == "v1.11.0"
 
 
-def test_the_last_stage_tag_by_number_counts(history: History) -> None:
+def test_the_last_stage_tag_counts(history: History) -> None:
     first = history.add("tier1@v1.0.0", "tier1#best#9")
     history.add("tier1@v1.1.0", "tier1#best#10", "tier2#best#99")
     assert history.best() == "v1.1.0"

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,10 @@ class AnnotatedTag:
     """The name inside of the object, which a signature covers. It differs if the object was put under another name."""
     signature: str = ""
     """OpenPGP, X.509 or SSH signature of the object; `signatures` checks it."""
+    time: int = 0
+    """When it was made by its tagger's clock, in seconds since 1970; 0 without a tagger."""
+    commit_time: int = 0
+    """The committer's time of its commit, in seconds since 1970."""
 
     @property
     def is_renamed(self) -> bool:
@@ -54,17 +58,20 @@ class AnnotatedTag:
         return self.recorded_name != self.name
 
 
-def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = False) -> str:
+def run(
+    root: Path, *arguments: str, stdin: str | None = None, detached: bool = False, settings: tuple[str, ...] = ()
+) -> str:
     """Runs `git` in a folder and returns its standard output.
 
     Args:
         stdin: text for its standard input.
         detached: run in a new session, so that a signal to this process group does not kill Git.
+        settings: values of Git's configuration for this command, each as `NAME=VALUE`.
 
     Raises:
         GitError: Git is not installed, or fails.
     """
-    done = _completed(root, arguments, stdin, detached)
+    done = _completed(root, arguments, stdin, detached=detached, settings=settings)
     if done.returncode:
         reason = done.stderr.strip() or f"exit code {done.returncode}"
         raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
@@ -72,15 +79,23 @@ def run(root: Path, *arguments: str, stdin: str | None = None, detached: bool = 
 
 
 def _completed(
-    root: Path, arguments: Sequence[str], stdin: str | None = None, detached: bool = False
+    root: Path,
+    arguments: Sequence[str],
+    stdin: str | None = None,
+    *,
+    detached: bool = False,
+    settings: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `git` whether it fails or not."""
-    command = ["git", "-c", "core.quotePath=false", *arguments]
+    """Runs `git` whether it fails or not, with environment variables in addition to the caller's."""
+    configuration = [word for setting in ("core.quotePath=false", *settings) for word in ("-c", setting)]
+    command = ["git", *configuration, *arguments]
     try:
         return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
             command,
             cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES},
+            env={name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
+            | dict(variables or {}),
             input=stdin,
             capture_output=True,
             encoding="utf-8",
@@ -141,16 +156,24 @@ def read_blob(root: Path, blob: str) -> str:
 
 def annotated_tags(root: Path) -> list[AnnotatedTag]:
     """Every annotated tag, sorted by name; lightweight tags are left out, as in GTO."""
-    fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "contents", "tag")
+    times = ("taggerdate:unix", "*committerdate:unix")
+    fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "tag", *times, "contents")
     form = "".join(f"%({field})%00" for field in fields)
     cells = run(root, "for-each-ref", "refs/tags", f"--format={form}").split("\0")[:-1]
     rows = [cells[start : start + len(fields)] for start in range(0, len(cells), len(fields))]
     return [
-        AnnotatedTag(name.lstrip("\n"), object_hash, commit, message, recorded_name, signature)
-        for name, kind, object_hash, commit, contents, recorded_name in rows
+        AnnotatedTag(
+            name.lstrip("\n"), object_hash, commit, message, recorded, signature, _seconds(time), _seconds(made)
+        )
+        for name, kind, object_hash, commit, recorded, time, made, contents in rows
         for message, signature in (_split_signature(contents),)
         if kind == "tag"
     ]
+
+
+def _seconds(text: str) -> int:
+    """A time as Git prints it; 0 for the empty text of an object without one."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else 0
 
 
 def _split_signature(contents: str) -> tuple[str, str]:
@@ -167,8 +190,15 @@ def tag_names(root: Path) -> list[str]:
     return run(root, "tag", "--list").splitlines()
 
 
-def tag_object(root: Path, name: str, commit: str, message: str) -> str:
-    """Content of a new annotated tag in the committer's name; raises `GitError` if none is configured."""
+def tag_object(root: Path, name: str, commit: str, message: str, *, later_than: int = 0) -> str:
+    """Content of a new annotated tag in the committer's name.
+
+    Args:
+        later_than: a time that the tag's is later than, in seconds since 1970, even if this machine's clock is behind.
+
+    Raises:
+        GitError: no committer is configured.
+    """
     try:
         tagger = run(root, "var", "GIT_COMMITTER_IDENT").strip()
     except GitError as error:
@@ -176,30 +206,39 @@ def tag_object(root: Path, name: str, commit: str, message: str) -> str:
             f"Git has no name and address for the tag: {error.message}",
             hint="set them with `git config user.name NAME` and `git config user.email ADDRESS`",
         ) from None
+    identity, seconds, zone = tagger.rsplit(" ", 2)
+    tagger = f"{identity} {max(int(seconds), later_than + 1)} {zone}"
     return f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}"
 
 
-def signed_tag_object(root: Path, name: str, commit: str, message: str) -> str:
-    """Content of a new annotated tag, signed as the user's Git settings say; the repository does not change.
+def sign_tag(root: Path, content: str) -> str:
+    """Content of a tag object, signed as the user's Git settings say: same name, commit, time and message.
 
     `git tag` always writes a reference, so it runs in a temporary repository that shares the objects.
 
     Raises `GitError` if it cannot be signed.
     """
+    head, message = content.split("\n\n", 1)
+    target, _, tag, tagger = (line.split(" ", 1)[1] for line in head.split("\n"))
     with tempfile.TemporaryDirectory() as folder:
         run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
         objects = root / run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
         (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
-        settings = [argument for setting in _signing_settings(root) for argument in ("-c", setting)]
-        git = (f"--git-dir={folder}", *settings)
-        done = _completed(root, [*git, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", name, commit], message)
-        content = "" if done.returncode else run(root, *git, "cat-file", "tag", name)
-        if not _split_signature(content)[1]:  # Git can fail to sign, and succeed
-            raise GitError(
-                f"`{name}` cannot be signed: {' '.join(done.stderr.split())}",
-                hint="name a key with `git config user.signingKey KEY`, and its kind with `git config gpg.format ssh`",
-            )
-        return content
+        repository = f"--git-dir={folder}"
+        done = _completed(
+            root,
+            (repository, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", tag, target),
+            message,
+            settings=_signing_settings(root),
+            variables={"GIT_COMMITTER_DATE": "@" + " ".join(tagger.rsplit(" ", 2)[1:])},
+        )
+        signed = "" if done.returncode else run(root, repository, "cat-file", "tag", tag)
+    if not _split_signature(signed)[1]:  # Git can fail to sign, and succeed
+        raise GitError(
+            f"`{tag}` cannot be signed: {' '.join(done.stderr.split())}",
+            hint="name a key with `git config user.signingKey KEY`, and its kind with `git config gpg.format ssh`",
+        )
+    return signed
 
 
 def _signing_settings(root: Path) -> list[str]:
@@ -245,6 +284,11 @@ def renamed(content: str, name: str) -> str:
     return "\n".join((target, kind, f"tag {name}", rest))
 
 
+def write_tag_objects(root: Path, contents: dict[str, str]) -> dict[str, str]:
+    """Stores the objects of tags, and returns their hashes by name; no reference is made."""
+    return {name: run(root, "mktag", stdin=content).strip() for name, content in contents.items()}
+
+
 def create_tags(root: Path, contents: dict[str, str]) -> None:
     """Creates tags from the contents of their objects in one atomic transaction, in the given order.
 
@@ -254,6 +298,6 @@ def create_tags(root: Path, contents: dict[str, str]) -> None:
     Raises:
         GitError: a tag exists, or another Git process has the references locked.
     """
-    objects = {name: run(root, "mktag", stdin=content).strip() for name, content in contents.items()}
+    objects = write_tag_objects(root, contents)
     lines = ["start", *(f"create refs/tags/{name} {tag}" for name, tag in objects.items()), "prepare", "commit"]
     run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True)
