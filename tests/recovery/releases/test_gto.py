@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import gto.api
@@ -11,6 +10,7 @@ import pytest
 from dvc.repo import Repo
 from gto.exceptions import GTOException
 
+from gogooku3.errors import DataError
 from gogooku3.recovery.releases import git, tags
 
 NOW = 1_700_000_000
@@ -33,8 +33,10 @@ class Registry:
 
     def date_commit(self) -> None:
         text = git.run(self.root, "cat-file", "commit", "HEAD")
-        lines = [line if not line.startswith("committer") else f"{line.rsplit(' ', 2)[0]} {self.time()} +0000"
-                 for line in text.splitlines()]
+        lines = [
+            line if not line.startswith("committer") else f"{line.rsplit(' ', 2)[0]} {self.time()} +0000"
+            for line in text.splitlines()
+        ]
         commit = git.run(self.root, "hash-object", "-t", "commit", "-w", "--stdin", stdin="\n".join(lines) + "\n")
         git.run(self.root, "reset", "--quiet", "--soft", commit.strip())
 
@@ -48,8 +50,9 @@ class Registry:
         version = f"v{self.random.randrange(1, 3)}.{self.random.randrange(2)}.0"
         stage = self.random.choice(["best", "best", "best", "production"])
         simple, force = self.random.choice([True, False]), self.random.random() < 0.4
-        operation = self.random.choices(["register", "assign", "unassign", "deregister", "deprecate", "delete", "skip"],
-                                        [5, 8, 3, 2, 1, 2, 1])[0]
+        operation = self.random.choices(
+            ["register", "assign", "unassign", "deregister", "deprecate", "delete", "skip"], [5, 8, 3, 2, 1, 2, 1]
+        )[0]
         try:
             if operation == "register":
                 gto.api.register(root, "tier1", commit, version=version, simple=simple, force=force)
@@ -96,10 +99,57 @@ def best(root: Path) -> tuple[str, str] | None:
 
 
 @pytest.mark.parametrize("spread", [3, 10_000], ids=["often the same second", "skewed clocks"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))])
 def test_after_every_operation_gto_shows_the_same_best(tmp_path: Path, seed: int, spread: int) -> None:
     registry = Registry(tmp_path, seed, spread)
     history = []
-    for _ in range(25):
+    for _ in range(20):
         history.append(registry.operate())
         assert best(tmp_path) == best_by_gto(tmp_path), "\n".join([*history, registry.state()])
+
+
+def test_dvc_gets_the_same_best_unless_the_last_mark_was_revoked(tmp_path: Path) -> None:
+    """`dvc artifacts get --stage best` reads the newest tag of the stage, also one that revokes it."""
+    registry = Registry(tmp_path, 1, 10_000)
+    first, second = registry.commits[:2]
+
+    def tag(time: int, commit: str, name: str) -> None:
+        content = f"object {commit}\ntype commit\ntag {name}\ntagger T <t@e> {time} +0000\n\n{name}\n"
+        git.create_tags(tmp_path, {name: content})
+
+    def by_dvc() -> str:
+        with Repo(str(tmp_path)) as repo:
+            return str(repo.artifacts.get_rev("tier1", stage="best"))
+
+    tag(10, first, "tier1@v1.0.0")
+    tag(20, second, "tier1@v1.1.0")
+    tag(40, first, "tier1#best#1")
+    tag(30, second, "tier1#best#2")  # by a clock that is behind: its number is greater, its time earlier
+    assert best(tmp_path) == best_by_gto(tmp_path) == ("v1.0.0", first)
+    assert by_dvc() == tags.read(tmp_path).best_for_dvc("tier1") == first
+    tag(50, first, "tier1#best!#3")
+    assert best(tmp_path) == best_by_gto(tmp_path) == ("v1.1.0", second)
+    assert by_dvc() == tags.read(tmp_path).best_for_dvc("tier1") == first
+    tag(60, second, "tier1#best#4")
+    assert by_dvc() == tags.read(tmp_path).best_for_dvc("tier1") == second
+    with Repo(str(tmp_path)) as repo:
+        assert repo.artifacts.get_rev("tier1", version="v1.0.0") == tags.read(tmp_path).find("tier1@v1.0.0").commit
+
+
+def test_gto_takes_a_deprecated_tier_for_active_after_a_commit_and_gogooku3_does_not(tmp_path: Path) -> None:
+    """GTO counts the commit at HEAD if its `dvc.yaml` declares the artifact; the tags alone decide here."""
+    registry = Registry(tmp_path, 1, 10)
+    gto.api.assign(str(tmp_path), "tier1", "best", ref=registry.commits[0])
+    gto.api.deprecate(str(tmp_path), "tier1")
+    registry.date("tier1@v0.0.1")
+    registry.date("tier1#best#1")
+    assert best(tmp_path) is best_by_gto(tmp_path) is None
+    (tmp_path / "dvc.yaml").write_text("artifacts: {tier1: {path: params.yaml}}\n")
+    git.run(tmp_path, "commit", "--quiet", "--all", "--message", "Declared", settings=("user.name=T",))
+    deprecation = next(tag for tag in git.annotated_tags(tmp_path) if tag.name == "tier1@deprecated")
+    assert deprecation.time <= int(git.run(tmp_path, "log", "-1", "--format=%ct"))
+    assert best_by_gto(tmp_path) is not None
+    assert best(tmp_path) is None
+    with pytest.raises(DataError, match=r"`tier1@v0\.0\.1` was revoked") as error:
+        tags.find(tmp_path, "tier1")
+    assert "git checkout tier1@v0.0.1" in error.value.hint

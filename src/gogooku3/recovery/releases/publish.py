@@ -69,7 +69,10 @@ def fetch_tags(root: Path, remote: str) -> frozenset[str]:
         RefusedError: a tag of the repository is another one on the remote; nothing was fetched.
         GitError: the remote cannot be read.
     """
-    published = {name: oid for name, oid in tags_of(root, remote).items() if _RELEASE.fullmatch(name)}
+    try:
+        published = {name: oid for name, oid in tags_of(root, remote).items() if _RELEASE.fullmatch(name)}
+    except GitError as error:
+        raise GitError(error.message, hint=f"{error.hint}; `--no-push` makes local tags") from None
     missing, different = unlike(root, published)
     if different:
         own = [name for name in _with_stage_tags(root, different) if name not in published or name in different]
@@ -92,10 +95,14 @@ def publish(root: Path, remote: str, contents: dict[str, str]) -> None:
         RefusedError: the remote has another tag of the same name by now; no tag was made.
         GitError: the remote refuses the tags or cannot be reached; no tag was made here.
     """
-    push_tags(root, remote, git.write_tag_objects(root, contents))
+    objects = git.write_tag_objects(root, contents)
+    push_tags(root, remote, objects)
     try:
         git.create_tags(root, contents)
     except GitError as error:
+        # Git itself makes them if it tracks the remote's tags as local ones (`remote.NAME.fetch`).
+        if objects.items() <= _local(root).items():
+            return
         raise GitError(
             f"the tags are published on `{remote}`, and cannot be made here: {error.message}",
             hint=f"`git fetch {shlex.quote(remote)} --tags` makes them, after that is solved",
