@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from gogooku3.recovery.run_cache_audit import Conflict, RunCache
 
 
+_MISSING = (
+    "hint: `--repair` copies an object from an intact copy, `gogooku3 locate PATH` searches for one; `dvc gc` deletes"
+    " the objects of tags unless its flags keep them: `gogooku3 audit --gc-flags`"
+)
+
+
 @click.command()
 @click.argument("revs", metavar="[REV]...", nargs=-1)
 @click.option("--all-tags", is_flag=True, help="Audit every tag that has a dvc.lock.")
@@ -31,8 +37,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Replace damaged objects from the local cache (with --local: from the remote), then audit again.",
 )
+@click.option("--gc-flags", is_flag=True, help="Audit every tag, and print the flags with which `dvc gc` keeps them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair: bool, as_json: bool) -> None:
+def audit(
+    revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair: bool, gc_flags: bool, as_json: bool
+) -> None:
     """Check that the bucket has every object, uncorrupted.
 
     Audits the objects of every REV (tag, branch or commit); without REV, those of `dvc.lock` in the working tree. Sizes
@@ -43,16 +52,28 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
     With --local, DVC's run cache is checked too. Two records of one run with different outputs prove that a stage is
     not deterministic; --repair does not change them.
 
+    `dvc gc` deletes the objects of every revision that its flags do not name. --gc-flags prints the flags that keep all
+    tags, branches and experiments, only if this clone has every tag of the Git remote and the bucket every object of
+    them: `dvc gc $(gogooku3 audit --gc-flags)` cleans the local cache, and with --cloud the bucket too. It copies
+    missing listings of directories into the local cache, since `dvc gc` needs them.
+
     \b
     Examples:
       gogooku3 audit --all-tags
       gogooku3 audit tier1@v1.0.0 --deep
       gogooku3 audit --local --repair
+      gogooku3 audit --gc-flags
 
     Exit codes: 0 nothing is damaged, or --repair replaced every damaged object; 1 an object is missing, truncated,
-    corrupted or unreadable, or a run is recorded with two results; 3 a revision cannot be read; 4 a disk is full; 7 the
-    remote as a whole cannot be used.
+    corrupted or unreadable, a run is recorded with two results, or the clone lacks a tag (--gc-flags); 3 a revision
+    cannot be read; 4 a disk is full; 7 the remote as a whole cannot be used; 8 the Git remote cannot be read
+    (--gc-flags).
     """
+    if gc_flags:
+        if revs or local or repair or as_json:
+            raise click.UsageError("--gc-flags audits every tag in the remote: leave out REV and all but --deep")
+        _print_gc_flags(deep)
+        return
     from gogooku3.recovery.audit import audit as run
     from gogooku3.recovery.storage.lock import locked_tags
 
@@ -72,8 +93,20 @@ def audit(revs: tuple[str, ...], all_tags: bool, deep: bool, local: bool, repair
     sys.exit(0 if result.passed else 1)
 
 
-def _print(result: Audit) -> None:
-    console = Console()
+def _print_gc_flags(deep: bool) -> None:
+    """Prints only the flags on stdout, for `dvc gc $(…)`: without any, it deletes nothing."""
+    from gogooku3.recovery.garbage import FLAGS, protect_tags
+
+    with progress_bar() as progress:
+        result = protect_tags(Path(), deep=deep, progress=progress)
+    _print(result, err=True)
+    if not result.passed:
+        sys.exit(1)
+    click.echo(" ".join(FLAGS))
+
+
+def _print(result: Audit, *, err: bool = False) -> None:
+    console = Console(stderr=err)
     for title, problems in (("Repaired", result.repaired), ("Damaged", result.problems)):
         if problems:
             console.print(_table(title, problems))
@@ -87,10 +120,13 @@ def _print(result: Audit) -> None:
     verdict = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "all intact"
     click.echo(
         f"{result.store}: {result.objects:,} objects of {len(result.revs)} revision{'s' * (len(result.revs) != 1)}, "
-        f"{result.hashed:,} of them read and hashed: {verdict}" + (f", {repaired:,} repaired" if repaired else "")
+        f"{result.hashed:,} of them read and hashed: {verdict}" + (f", {repaired:,} repaired" if repaired else ""),
+        err=err,
     )
     if result.run_cache is not None:
         click.echo(_counts(result.run_cache))
+    if any(problem.damage.kind == "missing" for problem in result.problems):
+        click.echo(_MISSING, err=True)
 
 
 def _table(title: str, problems: tuple[Problem, ...]) -> Table:

@@ -45,7 +45,8 @@ def doctor(tasks: tuple[Task, ...], as_json: bool) -> None:
     The checks: versions of Git, Python and the libraries; whether the installed source is this clone's; file modes that
     differ from Git; the default remote (timeout 9 seconds) and its credentials; secrets in Git; free disk space; the
     device of params.yaml; the numerics probe (bitwise reproducibility); stale locks and partial files of killed
-    processes; environment variables that look like old settings. Nothing is changed, and no secret is shown.
+    processes; whether DVC gets the best version of each tier; environment variables that look like old settings.
+    Nothing is changed, and no secret is shown.
 
     \b
     Examples:

@@ -302,7 +302,7 @@ def test_the_remote_is_that_of_the_upstream_or_origin_or_the_only_one(clone: Pat
     git.run(clone, "remote", "rename", "origin", "upstream")
     with pytest.raises(RefusedError, match="fork, upstream") as refused:
         publish.remote_of(clone)
-    assert "--no-push" in refused.value.hint
+    assert "--set-upstream-to" in refused.value.hint
     assert publish.command(clone, [VERSION]) == f"git push --atomic REMOTE refs/tags/{VERSION}"
     git.run(clone, "remote", "remove", "fork")
     assert publish.remote_of(clone) == "upstream"

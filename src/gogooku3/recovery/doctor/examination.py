@@ -11,6 +11,7 @@ from gogooku3.recovery.checks.legacy_env import ignored
 from gogooku3.recovery.checks.verdict import Check, Finding
 from gogooku3.recovery.doctor.leftovers import locks, partials
 from gogooku3.recovery.doctor.machine import device, disk, probe
+from gogooku3.recovery.doctor.releases import best
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
 from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, own_source, python_version
@@ -34,6 +35,7 @@ _CHECKS: dict[str, tuple[_Check, tuple[Task, ...]]] = {
     "probe": (probe, ("train",)),
     "locks": (locks, ("train", "release", "recover")),
     "leftovers": (partials, ()),
+    "best": (best, ()),
 }
 
 

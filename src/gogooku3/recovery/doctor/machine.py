@@ -44,7 +44,12 @@ def disk(root: Path) -> Finding:
         lines.append(f"{name}: needs {decimal(missing[name])} more, {decimal(free)} free")
     message = "; ".join(lines)
     if is_short:
-        return Finding("failed", message, "free disk space, or move the cache: `dvc cache dir --local FOLDER`")
+        return Finding(
+            "failed",
+            message,
+            "free disk space (`dvc gc $(gogooku3 audit --gc-flags)` keeps every tag), or move the cache:"
+            " `dvc cache dir --local FOLDER`",
+        )
     return Finding("passed", message)
 
 

@@ -36,7 +36,7 @@ def remote_of(root: Path) -> str | None:
         return "origin" if "origin" in names else next(iter(names), None)
     raise RefusedError(
         f"which Git remote has the releases is unclear: the branch has no upstream, and there are {abbreviate(names)}",
-        hint="`git branch --set-upstream-to=REMOTE/BRANCH`, or `--no-push` to keep the tags local",
+        hint="choose one with `git branch --set-upstream-to=REMOTE/BRANCH`",
     )
 
 
