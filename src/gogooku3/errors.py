@@ -13,7 +13,8 @@ code  meaning
 5     a package, a model and a dataset do not match (`MismatchError`)
 6     training diverged: NaN or infinity (`DivergenceError`)
 7     the bucket is unreachable or denies a request (`StoreError`)
-8     a Git command failed (`GitError`)
+8     a Git command failed, or the Git remote is unreachable or refuses a tag
+      (`GitError`)
 9     J-Quants is unreachable or denies a request (`SourceError`)
 10    nothing was compared: the tag has no readable record (`NOT_COMPARED`)
 130   a signal stopped the process (`InterruptionError`)
@@ -91,7 +92,7 @@ class StoreError(UserError):
 
 
 class GitError(UserError):
-    """A Git command failed."""
+    """A Git command failed, or the Git remote is unreachable or refuses a tag."""
 
     exit_code = 8
 

@@ -23,7 +23,7 @@ TAGS = ["toy@v1.0.0", "toy@v2.0.0"]
 
 @pytest.fixture(scope="module")
 def grown_source(toy_source: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The toy repository with two tags, a branch, an experiment and a commit that nothing names; a folder is its remote.
+    """The toy repository with two tags, a branch, an experiment and another commit; its remote is a folder.
 
     The working tree is at a commit without a tag, so that only the flags keep the tags' objects.
     """

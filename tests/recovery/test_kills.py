@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from gogooku3.recovery.audit import audit
+from gogooku3.recovery.releases.git import tag_names
 
 MOMENTS = 20
 """Equal parts of a command's time; it is killed at a random moment of one of them."""
@@ -152,14 +153,28 @@ def start_lab(trained: Any, new_bucket: Callable[[], Any], tmp_path: Path) -> Ca
 
 
 @at_every_moment
-def test_a_killed_promotion_leaves_no_tag_or_all(moment: int, start_lab: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "Git remote"])
+def test_a_killed_promotion_leaves_no_tag_or_all(moment: int, remote: bool, start_lab: Callable[[], Any]) -> None:
+    """With a Git remote, it has both tags or none, and the next promotion fetches or makes them."""
+
+    def start() -> tuple[Path, tuple[str, ...]]:
+        lab = start_lab()
+        if remote:
+            lab.run("git", "clone", "--quiet", "--bare", str(lab.folder), str(server))
+            lab.run("git", "remote", "add", "origin", str(server))
+        return lab.folder, ("gogooku3", "promote", *(() if remote else ("--no-push",)), "tier1")
+
     lab = start_lab()
-    _, command = kill_at(moment, lambda: (start_lab().folder, ("gogooku3", "promote", "tier1")))
+    server = lab.folder.parent / "server.git"
+    _, command = kill_at(moment, start)
     both = {"tier1@v1.0.0", "tier1#best#1"}
-    assert lab.tags() in (set(), both)
-    if not lab.tags():
-        finish(lab.folder, command)
-    assert lab.tags() == both
+    decisive = server if remote else lab.folder
+    made = set(tag_names(decisive))
+    assert made in (set(), both)
+    assert lab.tags() <= made
+    with process(lab.folder, command) as again:
+        assert again.wait() == (1 if made else 0), "a released commit is refused, after the tags were fetched"
+    assert lab.tags() == set(tag_names(decisive)) == both
     assert audit(lab.folder, ["tier1@v1.0.0"], deep=True).passed
 
 

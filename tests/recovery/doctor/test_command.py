@@ -81,6 +81,7 @@ def test_an_unreachable_bucket_is_reported_in_one_line_and_does_not_block_traini
         ("device", ["train", "predict"]),
         ("probe", ["train"]),
         ("leftovers", []),
+        ("best", []),
     ],
 )
 def test_a_failed_check_blocks_the_tasks_that_need_it(
