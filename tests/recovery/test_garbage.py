@@ -32,21 +32,19 @@ def grown_source(toy_source: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     shutil.copytree(toy_source.folder, toy.folder, symlinks=True)
     (folder / "bucket").mkdir()
     toy.local("core", site_cache_dir=str(folder / "site"))
-    toy.local("'remote \"store\"'", url="../../bucket")
-    for seed, name in (
-        ("two", "tag"),
-        ("branch", "branch"),
-        ("experiment", "experiment"),
-        ("nothing", ""),
-        ("now", ""),
-    ):
-        toy.revise(seed, tag="toy@v2.0.0" if name == "tag" else None)
+    settings = toy.folder / ".dvc/config"
+    settings.write_text(settings.read_text().replace("gs://elsewhere/store", "../../bucket"))
+    toy.run("git", "tag", "--delete", "toy@v1.0.0")
+    toy.commit("A folder is the remote", tag="toy@v1.0.0")
+    toy.run("dvc", "push", "--quiet")
+    for name in ("tag", "branch", "experiment", "nothing", "now"):
+        toy.revise(name, tag="toy@v2.0.0" if name == "tag" else None)
+        toy.run("dvc", "push", "--quiet")
         if name == "branch":
             toy.run("git", "branch", "side")
         elif name == "experiment":
             base = toy.run("git", "rev-parse", "HEAD~").stdout.strip()
             toy.run("git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/one", "HEAD")
-    toy.run("dvc", "push", "--quiet", "--all-commits")
     empty = toy.run("git", "commit-tree", "-m", "before", toy.run("git", "mktree").stdout.strip()).stdout.strip()
     toy.run("git", "tag", "before-dvc", empty)
     return toy
@@ -110,8 +108,8 @@ def test_the_command_of_the_help_cleans_the_cache_alone(grown: Any) -> None:
 
 @pytest.mark.slow
 def test_in_a_clone_with_an_empty_cache_the_listings_are_fetched_first(grown: Any) -> None:
-    """`dvc gc` forgets the files of a directory whose listing is not cached: at a tag DVC takes the relative path of a
-    remote for another folder, and cannot fetch it."""
+    """`dvc gc --force` deletes the files of a directory whose listing it cannot read or fetch: at a tag, DVC takes
+    the relative path of a committed remote for another folder."""
     spoiled = type(grown)(grown.folder.parent / "copy/toy")
     shutil.copytree(grown.folder.parent, spoiled.folder.parent, ignore=shutil.ignore_patterns("copy"), symlinks=True)
     for each in (grown, spoiled):
