@@ -14,7 +14,7 @@ def gto(toy: Any, *arguments: str, time: int) -> None:
     before = set(toy.run("git", "tag").stdout.split())
     toy.run("gto", *arguments)
     for name in set(toy.run("git", "tag").stdout.split()) - before:
-        date = f"{time} +0000"
+        date = f"{2_000_000_000 + time} +0000"
         target = toy.run("git", "rev-parse", f"{name}^{{commit}}").stdout.strip()
         toy.run("env", f"GIT_COMMITTER_DATE={date}", "git", "tag", "--force", "-am", name, name, target)
 

@@ -49,11 +49,15 @@ def test_a_file_and_the_current_folder_are_refused_and_stay(
     assert Path.cwd().samefile(tmp_path / "here")
 
 
-def test_a_clone_follows_the_repository_to_its_newer_best(released: Any, tmp_path: Path) -> None:
+def test_a_clone_follows_the_repository_to_its_newer_best(
+    released: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, target = str(released.folder), tmp_path / "clone"
     first = clone(url, "tier1", target)
     assert clone(url, "tier1", target) == first
     released.run("git", "commit", "--quiet", "--allow-empty", "--message", "Better")
+    later = int(released.run("git", "log", "-1", "--format=%ct").stdout) + 60
+    monkeypatch.setenv("GIT_COMMITTER_DATE", f"{later} +0000")
     released.run("git", "tag", "--annotate", "--message", "second", "tier1@v1.1.0")
     released.run("git", "tag", "--annotate", "--message", "best", "tier1#best#2")
     with pytest.raises(RefusedError, match=r"is a clone, but not an unchanged one at `tier1@v1\.1\.0`"):

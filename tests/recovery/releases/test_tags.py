@@ -11,7 +11,7 @@ from gto.tag import Action, parse_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gogooku3.errors import ConfigError
+from gogooku3.errors import ConfigError, DataError
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.tags import STAGE_TAG, TIER, VERSION_TAG, Version
 
@@ -63,7 +63,7 @@ class History:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.clock = 1_700_000_000
+        self.clock = 2_000_000_000  # later than the commits
         git.run(root, "init", "--quiet")
         git.run(root, "config", "user.name", "Test")
         git.run(root, "config", "user.email", "test@example.com")
@@ -149,8 +149,34 @@ def test_a_lightweight_tag_is_ignored_and_its_name_is_not_reused(history: Histor
     registry = tags.read(history.root)
     assert [str(release.version) for release in registry.of("tier1")] == ["v1.0.0"]
     assert registry.best("tier1") is None
-    assert "tier1@v1.1.0" in registry.names
+    assert str(registry.next_version("tier1")) == "v1.2.0"
     assert registry.next_stage_tag("tier1") == "tier1#best#5"
+
+
+def test_a_revoked_release_is_not_found_and_the_error_says_so(history: History) -> None:
+    history.add("tier1@v1.0.0", "tier1#best#1", "tier2@v1.0.0")
+    history.add("tier1@v1.1.0", "tier1@v1.1.0!#2", "tier2@deprecated#1", "tier1@deprecated#3", "tier1#best#4")
+    registry = tags.read(history.root)
+    assert [release.tag.name for release in registry.releases] == ["tier1@v1.0.0"], "tier1 has a later tag"
+    for name, revoked in (
+        ("tier1@v1.1.0", "tier1@v1.1.0"),
+        ("tier2", "tier2@v1.0.0"),
+        ("tier2@v1.0.0", "tier2@v1.0.0"),
+    ):
+        with pytest.raises(DataError, match=f"^`{revoked}` was revoked with `gto deprecate`") as error:
+            registry.find(name)
+        assert f"git checkout {revoked}" in error.value.hint
+    with pytest.raises(DataError, match=r"`tier1@v7\.0\.0` was never released"):
+        registry.find("tier1@v7.0.0")
+
+
+def test_a_version_that_is_registered_again_after_it_was_revoked_is_a_release(history: History) -> None:
+    commit = history.add("tier1@v1.0.0", "tier1#best#1", "tier1@v1.0.0!")
+    assert history.best() is None
+    history.tag(commit, "tier1@v1.0.0#2")
+    (release,) = tags.read(history.root).releases
+    assert release.tag.name == "tier1@v1.0.0", "the first tag has the record"
+    assert history.best() == "v1.0.0"
 
 
 def test_a_number_of_thousands_of_digits_is_not_a_version_and_hides_no_other(history: History) -> None:

@@ -172,17 +172,17 @@ class Registry:
 
     def next_version(self, tier: str) -> Version:
         """The version after the tier's newest one; the names of revoked versions are not used again."""
-        versions = [_version(match) for match in self._used(tier) if match.re is VERSION_TAG]
-        return max(versions).next_minor() if versions else FIRST
+        versions = [release.version for release in self.ever(tier)]
+        following = max(versions).next_minor() if versions else FIRST
+        while version_tag(tier, following) in self.names:  # a lightweight tag
+            following = following.next_minor()
+        return following
 
     def next_stage_tag(self, tier: str) -> str:
         """Name of the next tag that assigns `best`; GTO counts all tags of a tier together."""
-        counters = [int(match["counter"] or 0) for match in self._used(tier)]
+        matches = [match for name in self.names if (match := _parse(name)) and match["tier"] == tier]
+        counters = [int(match["counter"] or 0) for match in matches]
         return f"{tier}#{BEST}#{max(counters, default=0) + 1}"
-
-    def _used(self, tier: str) -> list[re.Match[str]]:
-        """The names in use for a tier in GTO's format, lightweight tags included."""
-        return [match for name in self.names if (match := _parse(name)) and match["tier"] == tier]
 
 
 def version_tag(tier: str, version: Version) -> str:
