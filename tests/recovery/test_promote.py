@@ -21,7 +21,7 @@ from gogooku3.errors import ConfigError, DataError, GitError, RefusedError, Stor
 from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
-from gogooku3.recovery.promote import finish_stage_tags, promote
+from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.git import run
 from gogooku3.recovery.releases.record import Readings, message, parse

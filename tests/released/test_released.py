@@ -41,10 +41,10 @@ from gogooku3.recovery.dataset_diff.compare import dataset_diff
 from gogooku3.recovery.diff import diff
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.locate import locate
-from gogooku3.recovery.promote import finish_stage_tags
 from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
+from gogooku3.recovery.releases.new_tags import finish_stage_tags
 from gogooku3.recovery.releases.provenance import Provenance, dataset_hint, provenance
 from gogooku3.recovery.releases.record import SPLITS, Record, measured, message, parse
 from gogooku3.recovery.releases.results import mean_rank_ic, track_record
