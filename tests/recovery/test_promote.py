@@ -24,6 +24,7 @@ from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.git import run
+from gogooku3.recovery.releases.new_tags import finish_stage_tags
 from gogooku3.recovery.releases.record import Readings, message, parse
 from gogooku3.runtime.files import sha256_file
 from gogooku3.runtime.numerics import software

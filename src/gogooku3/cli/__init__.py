@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from gogooku3.cli.lazy_group import LazyGroup
-from gogooku3.errors import UserError, filesystem_error
+from gogooku3.cli.output import echo, prepare, printable
+from gogooku3.errors import InterruptionError, UserError, filesystem_error
+from gogooku3.recovery.interruption import Interrupted, stoppable
 
 SECTIONS = {
     "Data": {
@@ -56,17 +60,40 @@ SECTIONS = {
 class _Group(LazyGroup):
     """Prints a user's error as one message, without a traceback."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        prepare()
+        with _printable_usage_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
+        user_error: UserError
         try:
-            return super().invoke(ctx)
+            with stoppable(), _printable_usage_errors():
+                return super().invoke(ctx)
         except UserError as error:
             user_error = error
+        except Interrupted as interrupted:
+            user_error = InterruptionError(
+                f"stopped by {interrupted.name}", hint="run the same command again; temporary files were removed"
+            )
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader closed the pipe: click exits silently
                 raise
             user_error = filesystem_error(error)
-        click.echo(f"error: {user_error}", err=True)
+        # Continuation lines are indented: a message that quotes foreign text cannot pass for another line of output.
+        message, hint = (text.replace("\n", "\n  ") for text in (user_error.message, user_error.hint))
+        echo(f"error: {message}\nhint: {hint}", err=True)
         sys.exit(user_error.exit_code)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Escapes the messages of click's own errors, which quote arguments."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]
+        raise
 
 
 @click.group(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from gogooku3.cli.clone_options import trusted_keys_option
 from gogooku3.cli.findings import print_verdict
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
@@ -66,12 +66,10 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
     with progress_bar() as progress:
         created = run(toplevel(Path.cwd()), name, output, progress=progress)
     if as_json:
-        click.echo(json.dumps(asdict(created), indent=2))
+        echo_json(asdict(created))
         return
-    click.echo(
-        f"{created.file}: {created.manifest.tag}, {len(created.manifest.objects):,} objects, {created.size:,} bytes"
-    )
-    click.echo(f"SHA-256 {created.sha256}")
+    echo(f"{created.file}: {created.manifest.tag}, {len(created.manifest.objects):,} objects, {created.size:,} bytes")
+    echo(f"SHA-256 {created.sha256}")
 
 
 @archive.command()
@@ -96,10 +94,10 @@ def restore(file: Path, target: Path, trusted_keys: Path | None, as_json: bool) 
     from gogooku3.recovery.archive.restore import restore as run
 
     restored = run(
-        file, target, trusted_keys=trusted_keys, progress=lambda step: click.echo(f"restoring: {step}", err=True)
+        file, target, trusted_keys=trusted_keys, progress=lambda step: echo(f"restoring: {step}", err=True)
     )
     if as_json:
-        click.echo(json.dumps(asdict(restored) | {"good": restored.good}, indent=2, ensure_ascii=False))
+        echo_json(asdict(restored) | {"good": restored.good})
     else:
         _print_restored(restored)
     sys.exit(0 if restored.good else 1)
@@ -125,16 +123,16 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
 
     contents = listing(file, check=check)
     if as_json:
-        click.echo(json.dumps(asdict(contents), indent=2, ensure_ascii=False))
+        echo_json(asdict(contents))
     else:
         _print_listing(contents)
 
 
 def _print_restored(restored: Restored) -> None:
-    click.echo(f"{restored.tag}, commit {restored.commit[:10]}, {restored.objects:,} objects, in {restored.folder}")
+    echo(f"{restored.tag}, commit {restored.commit[:10]}, {restored.objects:,} objects, in {restored.folder}")
     if not print_verdict(restored.verdict):
         return
-    click.echo(
+    echo(
         f"continue: cd {shlex.quote(restored.folder)}\n"
         "predict:  gogooku3 predict models/package --dataset data/dataset --output scores.parquet\n"
         "publish:  git remote add origin URL && git push origin --tags; dvc push, to your own bucket"
@@ -143,16 +141,16 @@ def _print_restored(restored: Restored) -> None:
 
 def _print_listing(contents: Listing) -> None:
     manifest, record = contents.manifest, contents.record
-    console = Console(highlight=False)
+    printer = console()
     best = f" ({manifest.stage_tag})" if manifest.stage_tag else ""
-    console.print(f"[bold]{manifest.tag}[/bold]{best}, commit {manifest.commit}", soft_wrap=True)
-    console.print(f"model SHA-256 {manifest.model_sha256}", soft_wrap=True)
+    printer.print(Text(manifest.tag, "bold") + Text(f"{best}, commit {manifest.commit}"), soft_wrap=True)
+    printer.print(f"model SHA-256 {manifest.model_sha256}", soft_wrap=True)
     for split, measured in (("validation", record.validation), ("test", record.test)):
         rank_ic = ", ".join(f"{horizon}: {estimate}" for horizon, estimate in measured.rank_ic.items())
-        console.print(f"{split}: Sharpe {measured.sharpe}; RankIC {rank_ic}", soft_wrap=True, markup=False)
+        printer.print(f"{split}: Sharpe {measured.sharpe}; RankIC {rank_ic}", soft_wrap=True)
     table = Table("output", Column("files", justify="right"), Column("bytes", justify="right"))
     for part in contents.outputs:
         table.add_row(part.path, f"{part.files:,}", f"{part.size:,}")
-    console.print(table)
+    printer.print(table)
     verdict = "every byte checked" if contents.checked else "objects not read; --check reads them"
-    click.echo(f"{contents.size:,} bytes: {verdict}")
+    echo(f"{contents.size:,} bytes: {verdict}")

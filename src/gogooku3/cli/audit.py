@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.errors import DataError
 from gogooku3.progress import progress_bar
 
@@ -87,7 +86,7 @@ def audit(
     with progress_bar() as progress:
         result = run(root, audited or [None], deep=deep, local=local, repair=repair, progress=progress)
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"passed": result.passed}, indent=2, ensure_ascii=False))
+        echo_json(asdict(result) | {"passed": result.passed})
     else:
         _print(result)
     sys.exit(0 if result.passed else 1)
@@ -102,14 +101,14 @@ def _print_gc_flags(deep: bool) -> None:
     _print(result, err=True)
     if not result.passed:
         sys.exit(1)
-    click.echo(" ".join(FLAGS))
+    echo(" ".join(FLAGS))
 
 
 def _print(result: Audit, *, err: bool = False) -> None:
-    console = Console(stderr=err)
+    printer = console(stderr=err)
     for title, problems in (("Repaired", result.repaired), ("Damaged", result.problems)):
         if problems:
-            console.print(_table(title, problems))
+            printer.print(_table(title, problems))
     if result.run_cache is not None:
         _print_findings(result.run_cache)
     _print_hints(result.problems)
@@ -118,15 +117,15 @@ def _print(result: Audit, *, err: bool = False) -> None:
     repaired = len({problem.object for problem in result.repaired})
     counts = {"damaged": damaged, "unreadable": unreadable}
     verdict = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "all intact"
-    click.echo(
+    echo(
         f"{result.store}: {result.objects:,} objects of {len(result.revs)} revision{'s' * (len(result.revs) != 1)}, "
         f"{result.hashed:,} of them read and hashed: {verdict}" + (f", {repaired:,} repaired" if repaired else ""),
         err=err,
     )
     if result.run_cache is not None:
-        click.echo(_counts(result.run_cache))
+        echo(_counts(result.run_cache))
     if any(problem.damage.kind == "missing" for problem in result.problems):
-        click.echo(_MISSING, err=True)
+        echo(_MISSING, err=True)
 
 
 def _table(title: str, problems: tuple[Problem, ...]) -> Table:
@@ -145,26 +144,26 @@ def _print_hints(problems: tuple[Problem, ...]) -> None:
     """Prints why an object cannot be read or replaced, and what to do, once for all revisions that share it."""
     for problem in {problem.object: problem for problem in problems if problem.damage.hint}.values():
         reason = "; ".join(filter(None, (problem.damage.reason, problem.note)))
-        click.echo(f"`{problem.path}` ({problem.object}): {reason}\nhint: {problem.damage.hint}")
+        echo(f"`{problem.path}` ({problem.object}): {reason}\nhint: {problem.damage.hint}")
 
 
 def _print_findings(run_cache: RunCache) -> None:
     for conflict in run_cache.conflicts:
         _print_conflict(conflict)
     for damaged in run_cache.damaged:
-        click.echo(f"`{damaged.path}` in the run cache is damaged: {damaged.reason}\nhint: {damaged.hint}")
+        echo(f"`{damaged.path}` in the run cache is damaged: {damaged.reason}\nhint: {damaged.hint}")
 
 
 def _print_conflict(conflict: Conflict) -> None:
     """Prints each path on its own line, quoted for `rm`."""
     stage = f" of stage `{conflict.stage}`" if conflict.stage else ""
     message = "gave different outputs from the same dependencies and parameters; DVC restores the newest:"
-    click.echo(f"`{conflict.command}`{stage} {message}")
+    echo(f"`{conflict.command}`{stage} {message}")
     for run in conflict.runs:
-        click.echo(f"  {shlex.quote(run.path)}\n    written {run.written}")
+        echo(f"  {shlex.quote(run.path)}\n    written {run.written}")
         for path in conflict.outputs:
-            click.echo(f"    {path}: {run.outputs.get(path, 'not recorded')}")
-    click.echo(f"hint: {conflict.hint}")
+            echo(f"    {path}: {run.outputs.get(path, 'not recorded')}")
+    echo(f"hint: {conflict.hint}")
 
 
 def _counts(run_cache: RunCache) -> str:

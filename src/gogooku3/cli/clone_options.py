@@ -43,7 +43,7 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
     """Fills in defaults from the current repository.
 
     Raises:
-        GitError: no URL is given, and the current folder is not in a repository.
+        GitError: no URL is given, and the current folder is not in a repository, or in a subfolder of one.
     """
     from gogooku3.recovery.releases.clone import LOCAL_SETTINGS
 
@@ -53,6 +53,8 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
         if url is None:
             raise GitError(error.message, hint="name the repository: `--from URL`") from None
         return CloneOptions(url, True, settings, ())
+    if url is None:
+        git.require_own_repository(root)
     local = root / LOCAL_SETTINGS  # these credentials must not be used for another repository
     return CloneOptions(
         url or str(root),

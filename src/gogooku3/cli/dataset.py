@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import paths, source
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.errors import abbreviate
 from gogooku3.progress import progress_bar
 
@@ -71,16 +70,14 @@ def diff(old: str, new: str, as_json: bool) -> None:
     with progress_bar() as progress:
         result = dataset_diff(Path.cwd(), old, new, progress)
     if as_json:
-        click.echo(
-            json.dumps({"old": old, "new": new, "same": result.same, **asdict(result)}, indent=2, ensure_ascii=False)
-        )
+        echo_json({"old": old, "new": new, "same": result.same, **asdict(result)})
         return
-    console = Console(highlight=False)
+    printer = console()
     if result.same:
-        console.print("same: columns, settings, every row of every month")
+        printer.print("same: columns, settings, every row of every month")
         return
     for table in _tables(result, old, new):
-        console.print(table)
+        printer.print(table)
 
 
 @dataset.command()
@@ -117,10 +114,10 @@ def make(share: tuple[int, int], as_json: bool) -> None:
     months = make_share(History.read(paths.QUOTES), params.dataset, months_cache, *share)
     if as_json:
         content = {"share": share[0], "shares": share[1], "months": months, "folder": str(months_cache.root)}
-        click.echo(json.dumps(content, indent=2))
+        echo_json(content)
     else:
         spans = f": {_spans(months)}" if months else ""
-        click.echo(f"share {share[0]} of {share[1]}: {len(months)} months in {months_cache.root}{spans}")
+        echo(f"share {share[0]} of {share[1]}: {len(months)} months in {months_cache.root}{spans}")
 
 
 def _tables(result: DatasetDiff, old: str, new: str) -> Iterator[Table]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3.cli.output import console, echo_json
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
 
@@ -53,15 +52,15 @@ def diff(old: str, new: str, as_json: bool) -> None:
     if as_json:
         content = asdict(result)
         content["metrics"] = [asdict(change) | {"difference": change.difference} for change in result.metrics]
-        click.echo(json.dumps({"old": old, "new": new, **content}, indent=2, ensure_ascii=False))
+        echo_json({"old": old, "new": new, **content})
         return
-    console = Console(highlight=False)
+    printer = console()
     tables = _tables(result, old, new)
     for table in tables:
-        console.print(table)
+        printer.print(table)
     same = [name for name, changes in asdict(result).items() if not changes]
     if same:
-        console.print(f"same: {', '.join(same)}")
+        printer.print(f"same: {', '.join(same)}")
 
 
 def _tables(result: Diff, old: str, new: str) -> list[Table]:
@@ -76,7 +75,7 @@ def _tables(result: Diff, old: str, new: str) -> list[Table]:
     if result.code:
         table = _titled("Code", "package", "files", "lines added", "lines removed")
         for package in result.code:
-            added, removed = f"[green]+{package.added}[/green]", f"[red]-{package.removed}[/red]"
+            added, removed = Text(f"+{package.added}", "green"), Text(f"-{package.removed}", "red")
             table.add_row(package.room, str(package.files), added, removed)
         tables.append(table)
     if result.metrics:

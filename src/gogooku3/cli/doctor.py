@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from textwrap import shorten
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from gogooku3.cli.findings import table
+from gogooku3.cli.output import console, echo_json
 from gogooku3.recovery.doctor.tasks import TASKS, WITHOUT_BUCKET, Examination, Fitness, Task
 from gogooku3.recovery.releases.git import toplevel
 
@@ -68,17 +67,17 @@ def doctor(tasks: tuple[Task, ...], as_json: bool) -> None:
             "tasks": [fitness.as_json() for fitness in examination.fitness],
             "checks": [check.as_json() for check in examination.checks],
         }
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        echo_json(content)
     else:
         _print(root, examination)
     sys.exit(0 if fit else 1)
 
 
 def _print(root: Path, examination: Examination) -> None:
-    console = Console(highlight=False)
-    console.print(table(str(root), examination.checks))
+    printer = console()
+    printer.print(table(str(root), examination.checks))
     for fitness in examination.fitness:
-        console.print(_line(fitness), soft_wrap=True)
+        printer.print(_line(fitness), soft_wrap=True)
 
 
 def _line(fitness: Fitness) -> Text:

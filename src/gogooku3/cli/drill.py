@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.cli.foreign_code import confirm, yes_option
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.errors import NOT_COMPARED
 
 
@@ -71,16 +71,15 @@ def drill(
         all_tags=all_tags,
         settings=options.settings,
         trusted_keys=trusted_keys,
-        log=lambda line: click.echo(line, err=True),
+        log=lambda line: echo(line, err=True),
     )
     write(result, report)
     if as_json:
-        click.echo(json.dumps(as_tree(result), indent=2, ensure_ascii=False))
+        echo_json(as_tree(result))
     else:
-        from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(as_markdown(result)))
+        console().print(Markdown(as_markdown(result), hyperlinks=False))
     if not result.recovered:
         sys.exit(1)
     sys.exit(0 if result.good else NOT_COMPARED)

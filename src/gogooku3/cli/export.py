@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import source
+from gogooku3.cli.output import echo
 
 
 @click.command()
@@ -40,4 +41,4 @@ def export(split: str, output: Path) -> None:
 
     rows = run(Path(), split, config.load().evaluation.quantiles, output)
     for name, count in rows.items():
-        click.echo(f"{count:>9,} rows  {output / name}")
+        echo(f"{count:>9,} rows  {output / name}")

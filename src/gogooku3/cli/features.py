@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import source
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.features.subsets import SUBSETS
 
 
@@ -39,7 +38,7 @@ def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> N
     from gogooku3.features.registry import FAMILIES, select
 
     if as_page:
-        click.echo(markdown(), nl=False)
+        echo(markdown(), nl=False)
         return
     if family is not None and family not in FAMILIES:
         raise ConfigError(f"`{family}` is not a feature family", hint=f"use one of {', '.join(FAMILIES)}")
@@ -56,11 +55,11 @@ def features(subset: str, family: str | None, as_json: bool, as_page: bool) -> N
             }
             for feature in listed
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        echo_json(rows)
         return
     table = Table("feature", "family", Column("lookback", justify="right"), Column("definition", overflow="fold"))
     for feature in listed:
         table.add_row(feature.name, feature.family, str(feature.lookback), Text(feature.definition))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f"{len(listed)} features")
+    printer = console()
+    printer.print(table)
+    printer.print(f"{len(listed)} features")

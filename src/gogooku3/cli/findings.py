@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import click
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3.cli.output import echo, one_line
 from gogooku3.recovery.checks.verdict import Check
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "noted": "yellow"}
@@ -22,18 +22,18 @@ def print_verdict(verdict: Mapping[str, Any], *, recorded: bool = True) -> bool:
     """
     for check in verdict["checks"]:
         if check["outcome"] in ("failed", "noted"):
-            click.echo(f"{check['outcome']}: {check['name']}: {check['found']}")
+            echo(one_line(f"{check['outcome']}: {check['name']}: {check['found']}"))
     if verdict["good"] and recorded:
-        click.secho("verified: this is the model that was released", fg="green")
+        echo("verified: this is the model that was released", fg="green")
     elif verdict["good"]:
-        click.secho(
+        echo(
             "NOT compared: the package is intact, but the tag has no readable record of its model. Nothing shows that"
             " this is the model that was released",
             fg="yellow",
             bold=True,
         )
     else:
-        click.secho("NOT verified: this is not the model that was released", fg="red", bold=True)
+        echo("NOT verified: this is not the model that was released", fg="red", bold=True)
     return bool(verdict["good"])
 
 

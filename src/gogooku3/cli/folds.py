@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gogooku3 import paths, source
+from gogooku3.cli.output import echo_json
 
 if TYPE_CHECKING:
     from gogooku3.config import Params
@@ -48,7 +48,7 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     sessions, walk, split = sessions_of(paths.DATASET), params.evaluation.walk_forward, params.dataset.split
     planned = plan(sessions, Schema.read(paths.DATASET / "schema.json"), walk, split)
     if as_json:
-        click.echo(json.dumps([fold.as_json(sessions) for fold in planned], indent=2))
+        echo_json([fold.as_json(sessions) for fold in planned])
     else:
         print_plan(planned, sessions, walk, split)
 

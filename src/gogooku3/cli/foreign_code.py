@@ -7,6 +7,7 @@ import sys
 import click
 
 from gogooku3.cli.clone_options import CloneOptions
+from gogooku3.cli.output import echo
 from gogooku3.errors import RefusedError
 
 yes_option = click.option("--yes", is_flag=True, help="Run the code of another repository (--from) without asking.")
@@ -35,7 +36,7 @@ def confirm(verb: str, runs: str, options: CloneOptions, yes: bool) -> None:
         raise RefusedError(
             f"{what}; without a terminal, it cannot ask you", hint=f"if you trust {url}, add `--yes`; {hint}"
         )
-    click.echo(what, err=True)
+    echo(what, err=True)
     if not yes and not click.confirm("Do you trust it?", err=True):
         raise RefusedError(f"nothing of {url} was run", hint=hint)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import paths
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def download(
             if not as_json:
                 _print_added(month)
     if as_json:
-        click.echo(json.dumps([asdict(month) for month in added], indent=2, ensure_ascii=False, default=str))
+        echo_json([asdict(month) for month in added], default=str)
     else:
         _print_end(raw, added)
 
@@ -125,13 +124,13 @@ def list_(folder: Path, as_json: bool) -> None:
     raw = RawFolder(folder)
     rows = [_month(raw, month) for month in raw.months]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        echo_json(rows)
         return
     table = Table("month", *(Column(name, justify="right") for name in ("sessions", "revisions")), "corrections")
     for row in rows:
         corrected = Text("\n".join(row["corrections"]))
         table.add_row(row["month"], str(row["sessions"]), str(row["revisions"]), corrected)
-    Console(highlight=False).print(table)
+    console().print(table)
     _print_total(raw)
 
 
@@ -155,21 +154,21 @@ def _month(raw: RawFolder, month: str) -> dict[str, Any]:
 
 def _print_added(added: Added) -> None:
     change = f"{len(added.sessions)} sessions" if added.sessions else "corrected"
-    click.echo(f"{added.month}, revision {added.revision}: {change}")
+    echo(f"{added.month}, revision {added.revision}: {change}")
     for correction in added.corrects:
-        click.echo(f"  corrected: {correction}")
+        echo(f"  corrected: {correction}")
 
 
 def _print_end(raw: RawFolder, added: list[Added]) -> None:
     _print_total(raw)
-    click.echo(f"track it: dvc add {raw.path}" if added else "nothing new")
+    echo(f"track it: dvc add {raw.path}" if added else "nothing new")
 
 
 def _print_total(raw: RawFolder) -> None:
     sessions = [day for month in raw.months for day in raw.sessions(month)]
     span = f", {sessions[0]} to {sessions[-1]}" if sessions else ""
-    click.echo(f"{raw.path}: {len(sessions):,} sessions{span}")
+    echo(f"{raw.path}: {len(sessions):,} sessions{span}")
 
 
 def _print_stderr(message: str) -> None:
-    click.echo(message, err=True)
+    echo(message, err=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
+from gogooku3.cli.output import echo
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -33,9 +34,9 @@ def leaderboard(check: bool) -> None:
     if not check:
         with replaced_file(page) as partial:
             partial.write_text(text, encoding="utf-8")
-        click.echo(page.relative_to(root))
+        echo(page.relative_to(root))
     elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        click.echo(f"`{paths.LEADERBOARD}` does not match the tags; `gogooku3 leaderboard` updates it", err=True)
+        echo(f"`{paths.LEADERBOARD}` does not match the tags; `gogooku3 leaderboard` updates it", err=True)
         raise SystemExit(1)
     else:
-        click.echo(f"`{paths.LEADERBOARD}` is up to date")
+        echo(f"`{paths.LEADERBOARD}` is up to date")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
@@ -43,7 +42,7 @@ def locate(target: str, as_json: bool) -> None:
     with progress_bar() as progress:
         located = run(toplevel(Path.cwd()), target, progress)
     if as_json:
-        click.echo(json.dumps(_content(located), indent=2, ensure_ascii=False))
+        echo_json(_content(located))
     else:
         _print(located)
     sys.exit(0 if located.somewhere else 1)
@@ -68,18 +67,18 @@ def _as_json(location: Location) -> dict[str, object]:
 
 
 def _print(located: Located) -> None:
-    console = Console(highlight=False)
+    printer = console()
     outputs = Table(Column("output", overflow="fold"), "object", "bytes", "stage")
     for output in located.wanted:
         outputs.add_row(output.path, output.md5, "?" if output.size is None else f"{output.size:,}", output.stage)
-    console.print(outputs)
+    printer.print(outputs)
     locations = Table("location", Column("path or URL", overflow="fold"), Column("found", overflow="fold"))
     for location in (located.tree, located.cache, *located.remotes):
         style = "green" if location.is_whole else "red"
         locations.add_row(location.name, location.where, Text(str(location), style=style))
-    console.print(locations)
-    click.echo(f"recorded by: {', '.join(dict.fromkeys((located.recorded_by, *located.tags)))}")
+    printer.print(locations)
+    echo(f"recorded by: {', '.join(dict.fromkeys((located.recorded_by, *located.tags)))}")
     if located.command:
-        click.echo(f"{'restore it' if located.somewhere else 'no intact copy'}: {located.command}")
+        echo(f"{'restore it' if located.somewhere else 'no intact copy'}: {located.command}")
     else:
-        click.echo("nothing to do: the working tree has it")
+        echo("nothing to do: the working tree has it")

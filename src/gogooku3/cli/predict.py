@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
+from gogooku3.cli.output import echo
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -52,11 +53,11 @@ def predict(package: Path, dataset: Path, output: Path, first: datetime | None, 
 
     predictions = run(package, dataset, domain, first and first.date(), last and last.date())
     (write_parquet if output.suffix == ".parquet" else write_csv)(predictions.frame, output)
-    click.echo(f"{len(predictions.frame):,} scores written to {output}")
+    echo(f"{len(predictions.frame):,} scores written to {output}")
     if predictions.max_golden_difference == 0:
-        click.echo("golden predictions: bitwise identical")
+        echo("golden predictions: bitwise identical")
     else:
-        click.echo(
+        echo(
             f"golden predictions: differ by up to {predictions.max_golden_difference:.3g};"
             f" `gogooku3 verify {package}` shows why"
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.text import Text
 
 from gogooku3 import paths, source
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -71,23 +71,22 @@ def promote(
         progress=_print_step,
     )
     if as_json:
-        content = {"tags": released.tags, "remote": released.remote, "record": asdict(released.record)}
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        echo_json({"tags": released.tags, "remote": released.remote, "record": asdict(released.record)})
         return
-    console = Console(highlight=False)
-    console.print(f"[bold]{released.tags[0]}[/bold]{', best of its tier' if released.record.stage_tag else ''}")
-    console.print(
+    printer = console()
+    printer.print(Text(released.tags[0], "bold") + Text(", best of its tier" * bool(released.record.stage_tag)))
+    printer.print(
         f"validation RankIC {released.record.validation.mean_rank_ic:.4f}; model {released.record.model_sha256[:16]}"
     )
-    console.print(f"compared with {comparison(released.record)}", soft_wrap=True)
-    console.print(f"chosen from {trials(released.record)}", soft_wrap=True)
-    console.print(f"test: {readings(released.record)}", soft_wrap=True)
+    printer.print(f"compared with {comparison(released.record)}", soft_wrap=True)
+    printer.print(f"chosen from {trials(released.record)}", soft_wrap=True)
+    printer.print(f"test: {readings(released.record)}", soft_wrap=True)
     if released.remote is not None:
-        console.print(f"published on `{released.remote}`: {' '.join(released.tags)}", soft_wrap=True)
+        printer.print(f"published on `{released.remote}`: {' '.join(released.tags)}", soft_wrap=True)
     else:
         reason = "" if no_push else "no Git remote: tags stay local; "
-        console.print(f"{reason}publish: `{command(root, released.tags)}`", soft_wrap=True)
+        printer.print(f"{reason}publish: `{command(root, released.tags)}`", soft_wrap=True)
 
 
 def _print_step(step: str) -> None:
-    click.echo(f"checking: {step}", err=True)
+    echo(f"checking: {step}", err=True)

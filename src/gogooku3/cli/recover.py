@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -14,6 +13,7 @@ import click
 from gogooku3 import paths
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.cli.findings import print_verdict
+from gogooku3.cli.output import echo, echo_json
 from gogooku3.errors import NOT_COMPARED
 from gogooku3.progress import progress_bar
 
@@ -78,7 +78,7 @@ def recover(
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"good": result.good}, indent=2, ensure_ascii=False))
+        echo_json(asdict(result) | {"good": result.good})
     else:
         _print(result)
     if not result.good:
@@ -87,15 +87,15 @@ def recover(
 
 
 def _print(result: Recovery) -> None:
-    click.echo(f"{result.tag}, commit {result.commit[:10]}, in {result.folder}")
+    echo(f"{result.tag}, commit {result.commit[:10]}, in {result.folder}")
     counts = [f"{count} from {source}" for source, count in result.fetched.brought.items() if count]
     already_present = result.fetched.objects - sum(result.fetched.brought.values())
     counts += [f"{already_present} already present"] if already_present else []
-    click.echo(f"objects: {', '.join(counts)}")
+    echo(f"objects: {', '.join(counts)}")
     if not print_verdict(result.verdict, recorded=result.recorded):
         return
     dataset = paths.DATASET if result.data else "DATASET"
-    click.echo(
+    echo(
         f"continue: cd {shlex.quote(result.folder)}\n"
         f"predict:  gogooku3 predict models/package --dataset {dataset} --output scores.parquet\n"
         f"resume:   dvc exp run -S train.start_from={result.tag}\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths, source
+from gogooku3.cli.output import echo
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -44,5 +45,5 @@ def report(old: str, new: str, output: Path | None) -> None:
     target = output or root / paths.COMPARISON_PAGE
     write(pair, target)
     for split in ("validation", "test"):
-        click.echo(f"{split}: {headline(pair, split)[0]}")
-    click.echo(f"page: {target}")
+        echo(f"{split}: {headline(pair, split)[0]}")
+    echo(f"page: {target}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3.cli.clone_options import clone_options, from_option, settings_option, trusted_keys_option
 from gogooku3.cli.foreign_code import confirm, yes_option
+from gogooku3.cli.output import console, echo, echo_json
 
 if TYPE_CHECKING:
     from gogooku3.recovery.reproduce import Reproduction
@@ -81,10 +80,10 @@ def reproduce(
         settings=options.settings,
         trusted_keys=trusted_keys,
         also=options.caches,
-        log=lambda line: click.echo(line, err=True),
+        log=lambda line: echo(line, err=True),
     )
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"same": result.same}, indent=2, ensure_ascii=False))
+        echo_json(asdict(result) | {"same": result.same})
     else:
         _print(result)
     sys.exit(0 if result.same else 1)
@@ -100,18 +99,18 @@ def _print(reproduction: Reproduction) -> None:
             if stage.absent:
                 result = Text("fetched, not reproduced", "yellow")
             table.add_row(stage.stage, Text(output.path), result)
-    console = Console(highlight=False)
-    console.print(table)
+    printer = console()
+    printer.print(table)
     for stage in reproduction.stages:
         if stage.absent:
-            click.echo(f"not reproduced: {stage.stage}: {', '.join(stage.absent)} is missing or has changed")
+            echo(f"not reproduced: {stage.stage}: {', '.join(stage.absent)} is missing or has changed")
     if reproduction.domain.outcome != "passed":
-        click.echo(f"bitwise identical results are not guaranteed on this machine: {reproduction.domain.found}")
+        echo(f"bitwise identical results are not guaranteed on this machine: {reproduction.domain.found}")
     if reproduction.first is None:
-        click.secho(f"{reproduction.tag} was reproduced, bitwise identical", fg="green")
+        echo(f"{reproduction.tag} was reproduced, bitwise identical", fg="green")
         return
-    click.secho(f"first divergence: {reproduction.first.stage}", fg="red", bold=True)
+    echo(f"first divergence: {reproduction.first.stage}", fg="red", bold=True)
     for difference in reproduction.differences:
         description = "; ".join(str(part) for part in (difference.first, difference.note) if part)
-        click.echo(f"  {difference.path}: {description}")
-    click.echo(f"kept for inspection: {reproduction.folder}")
+        echo(f"  {difference.path}: {description}")
+    echo(f"kept for inspection: {reproduction.folder}")

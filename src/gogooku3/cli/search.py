@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import source
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.errors import MachineError
 from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
@@ -75,36 +75,34 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
             study or file.stem,
             again=shlex.join(command),
             progress=progress,
-            say=lambda line: click.echo(line, err=True),
+            say=lambda line: echo(line, err=True),
         )
     if as_json:
-        click.echo(json.dumps(asdict(outcome), indent=2, ensure_ascii=False))
+        echo_json(asdict(outcome))
     else:
         _print(outcome)
     sys.exit(0 if outcome.best else 1)
 
 
 def _print(outcome: Outcome) -> None:
-    console = Console(highlight=False)
-    console.print(_table(outcome))
+    printer = console()
+    printer.print(_table(outcome))
     for trial in outcome.trials:
         if trial.reason:
-            console.print(Text(f"trial {trial.number} failed: {trial.reason}", "red"), soft_wrap=True)
+            printer.print(Text(f"trial {trial.number} failed: {trial.reason}", "red"), soft_wrap=True)
     best = outcome.best
     if best is None:
-        click.secho(f"no trial of {outcome.study} succeeded", fg="red", bold=True)
+        echo(f"no trial of {outcome.study} succeeded", fg="red", bold=True)
         return
-    console.print(
+    printer.print(
         f"best: [bold]{best.experiment}[/bold], {outcome.objective} {best.value} on validation", soft_wrap=True
     )
     if outcome.alike:
         others = "another is" if outcome.alike == 1 else f"{outcome.alike} others are"
-        click.echo(f"{others} in its interval: the choice among them may be chance")
+        echo(f"{others} in its interval: the choice among them may be chance")
     deflated = "undefined" if outcome.deflated_sharpe is None else f"{outcome.deflated_sharpe:.4f}"
-    click.echo(
-        f"chosen from {outcome.results} different results of {outcome.tier}; deflated Sharpe on validation {deflated}"
-    )
-    click.echo(f"apply it: dvc exp apply {best.experiment}, commit, gogooku3 promote {outcome.tier}")
+    echo(f"chosen from {outcome.results} different results of {outcome.tier}; deflated Sharpe on validation {deflated}")
+    echo(f"apply it: dvc exp apply {best.experiment}, commit, gogooku3 promote {outcome.tier}")
 
 
 def _table(outcome: Outcome) -> Table:

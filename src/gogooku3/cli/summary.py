@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from gogooku3 import source
+from gogooku3.cli.output import echo, echo_json
 from gogooku3.recovery.releases.git import toplevel
 
 
@@ -37,16 +37,16 @@ def summary(as_json: bool) -> None:
     source.require(root)
     run = summarize(root)
     if as_json:
-        click.echo(json.dumps(asdict(run), indent=2, ensure_ascii=False))
+        echo_json(asdict(run))
         return
     lines = {"page": run.page, "package": run.package}
     if (script := _activation()) is not None:
         lines["activate"] = f". {shlex.quote(str(script))}"
     lines["predict"] = f"gogooku3 predict {run.package} --output scores.csv --from {run.test_from}"
-    click.echo(f"{run.tier}: {run.verdict}\n")
-    click.echo(f"{click.wrap_text(run.figures, width=100)}\n")
+    echo(f"{run.tier}: {run.verdict}\n")
+    echo(f"{click.wrap_text(run.figures, width=100)}\n")
     for name, text in lines.items():
-        click.echo(f"{name:<10}{text}")
+        echo(f"{name:<10}{text}")
 
 
 def _activation() -> Path | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
 
@@ -45,11 +44,11 @@ def tiers(check: bool, as_json: bool) -> None:
 
     rows = read(toplevel(Path.cwd()), check=check)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        echo_json([asdict(row) for row in rows])
     elif rows:
-        Console(highlight=False).print(_table(rows))
+        console().print(_table(rows))
     else:
-        click.echo("no released version yet: `gogooku3 promote TIER` creates the first")
+        echo("no released version yet: `gogooku3 promote TIER` creates the first")
     if any(row.in_bucket is False for row in rows):
         raise SystemExit(1)
 

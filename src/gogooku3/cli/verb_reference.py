@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from gogooku3.cli import SECTIONS, main
+from gogooku3.cli.output import echo
 
 _TITLE = """# The command line
 
@@ -60,4 +61,4 @@ def _lines() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    click.echo(markdown(), nl=False)
+    echo(markdown(), nl=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from gogooku3 import paths
 from gogooku3.cli.clone_options import trusted_keys_option
 from gogooku3.cli.findings import table
+from gogooku3.cli.output import console, echo_json
 from gogooku3.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,17 +71,17 @@ def verify(package: Path, dataset: Path | None, lock: Path | None, trusted_keys:
         trusted_keys=trusted_keys,
     )
     if as_json:
-        click.echo(json.dumps(verdict.as_json(), indent=2))
+        echo_json(verdict.as_json())
     else:
         _print(verdict)
     sys.exit(0 if verdict.good else 1)
 
 
 def _print(verdict: Verdict) -> None:
-    console = Console(highlight=False)
-    console.print(table(verdict.package, verdict.checks))
+    printer = console()
+    printer.print(table(verdict.package, verdict.checks))
     if verdict.good:
-        console.print(Text(f"{verdict.package} is verified.", style="green"))
+        printer.print(Text(f"{verdict.package} is verified.", style="green"))
     else:
         failed = ", ".join(check.name for check in verdict.failed)
-        console.print(Text(f"{verdict.package} is NOT verified: {failed}.", style="bold red"))
+        printer.print(Text(f"{verdict.package} is NOT verified: {failed}.", style="bold red"))

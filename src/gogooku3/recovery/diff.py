@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gogooku3 import paths
+from gogooku3.errors import DataError
 from gogooku3.features.feature import Feature
 from gogooku3.features.registry import select
 from gogooku3.features.subsets import SUBSETS
@@ -60,9 +61,14 @@ def diff(root: Path, old: str, new: str = git.WORKSPACE) -> Diff:
 
     Raises:
         GitError: a name is not a revision.
-        DataError: a `dvc.lock`, parameters or metrics cannot be read.
+        DataError: a `dvc.lock`, parameters or metrics cannot be read, or neither side has parameters.
     """
     both = sides(root, old, new)
+    if all(text(root, side, paths.PARAMS) is None for side in both):
+        raise DataError(
+            f"neither `{old}` nor `{new}` has a `{paths.PARAMS}` in `{root}`",
+            hint="run it in the folder of the project, and name revisions of it",
+        )
     parameters = differing_parameters(root, old, new)
     objects = [_objects(root, side) for side in both]
     return Diff(
@@ -130,7 +136,8 @@ def _changed_lines(root: Path, old: str | None, new: str | None) -> list[tuple[s
     if old is None:
         return [(path, removed, added) for path, added, removed in _changed_lines(root, new, None)]
     sides = [old] if new is None else [old, new]
-    rows = git.run(root, "diff", "--numstat", "--no-renames", *sides, "--", _SOURCE).splitlines()
+    options = ("--numstat", "-z", "--relative", "--no-renames", "--no-ext-diff", "--no-textconv")
+    rows = git.run(root, "diff", *options, *sides, "--", _SOURCE).split("\0")[:-1]
     cells = [row.split("\t", 2) for row in rows]
     tracked = [(path, _count(added), _count(removed)) for added, removed, path in cells]
     return tracked + (_untracked(root) if new is None else [])
@@ -141,7 +148,9 @@ def _count(lines: str) -> int:
 
 
 def _untracked(root: Path) -> list[tuple[str, int, int]]:
-    names = git.run(root, "ls-files", "--others", "--exclude-standard", "--", _SOURCE).splitlines()
+    # Only the project's own rules say which files are no code; each user's `core.excludesFile` is another.
+    options = ("--others", "-z", "--exclude-per-directory=.gitignore")
+    names = git.run(root, "ls-files", *options, "--", _SOURCE).split("\0")[:-1]
     return [(name, (root / name).read_bytes().count(b"\n"), 0) for name in names]
 
 

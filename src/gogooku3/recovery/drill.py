@@ -114,7 +114,7 @@ def drill(
     check_trusted_keys(trusted_keys)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     with temporary_folder("gogooku3-drill-") as folder:
-        git.run(Path(), "clone", "--quiet", "--bare", "--", url, str(folder / "tags"))
+        git.clone(url, folder / "tags")
         releases = _releases(tags.read(folder / "tags"), names, all_tags)
         environments = Environments(folder / "environments")
         rehearsals = tuple(

@@ -84,6 +84,7 @@ def promote(
             made.
     """
     tags.check_tier(tier)
+    git.require_own_repository(root)
     progress("tree, parameters and tags")
     commit = git.commit_of(root, "HEAD")
     _require_history(root)
@@ -317,7 +318,7 @@ def _require_committed(root: Path, commit: str) -> None:
     """
     with temporary_folder("gogooku3-promote-") as folder:
         clone = folder / "clone"
-        git.run(root, "clone", "--quiet", "--shared", "--no-checkout", "--", str(root.absolute()), str(clone))
+        git.clone(str(root), clone, "--shared")
         git.run(clone, "checkout", "--quiet", "--detach", commit)
         isolate(clone)
         different = [path for path in (paths.LOCK, paths.PARAMS) if not _same(root / path, clone / path)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from dvc.stage import PipelineStage
 
 from gogooku3 import paths, source
 from gogooku3.errors import DataError, MachineError, UserError, abbreviate
+from gogooku3.recovery import interruption
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import git
@@ -212,9 +212,7 @@ def _run(root: Path, environment: Environment, names: Sequence[str], log: Log) -
         "--single-item",
         *names,
     ]
-    done = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
-        command, cwd=root, env=environment.variables(root), stdout=2, check=False
-    )
+    done = interruption.run(command, session=True, cwd=root, env=environment.variables(root), stdout=2)
     if done.returncode:
         raise MachineError(
             f"`dvc repro` in `{root}` ended with {done.returncode}; the stage's own message is above",

@@ -19,7 +19,7 @@ from dvc.repo import Repo
 
 from gogooku3.errors import GitError, MachineError, abbreviate
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, apply_settings
+from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, SITE_CACHE, apply_settings, make_site_cache
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.runtime.files import replaced
 from gogooku3.search.trial import MARK
@@ -46,7 +46,7 @@ class Workspace:
         new = not (self.folder / ".git").is_dir()
         if new:
             with replaced(self.folder) as clone:
-                git.run(clone, "clone", "--quiet", "--no-checkout", "--", str(self._root), ".")
+                git.clone(str(self._root), clone)
         self._unlock()
         source = (str(self._root), "HEAD")
         git.run(self.folder, "fetch", "--quiet", "--no-write-fetch-head", "--tags", "--force", "--", *source)
@@ -83,6 +83,7 @@ class Workspace:
             cache = repo.cache.local_cache_dir
         with Repo(str(self.folder)) as clone, clone.config.edit("local") as settings:
             settings.setdefault("cache", {})["dir"] = cache
+            settings.setdefault("core", {}).setdefault("site_cache_dir", str(self.folder / SITE_CACHE))
 
     def _setting(self, name: str) -> str:
         try:
@@ -95,6 +96,7 @@ class Workspace:
         for lock in (self.folder / ".git").rglob("*.lock"):
             lock.unlink()
         shutil.rmtree(self.folder / ".dvc/tmp", ignore_errors=True)
+        make_site_cache(self.folder)
 
     def _link_inputs(self) -> None:
         """Links each input that neither Git nor DVC provides to the repository's file, if it exists there."""

@@ -51,26 +51,27 @@ def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
     if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise GitError(f"`{root}` is a shallow clone", hint="get its full history with `git fetch --unshallow`")
     with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder)
-        git.run(bare, "init", "--quiet", "--bare", "--template=")
-        with (bare / "config").open("a", encoding="utf-8") as config:
+        fresh = Path(folder)
+        # Not a bare repository: `safe.bareRepository` would forbid its use.
+        git.run(fresh, "init", "--quiet", "--template=", "--object-format=sha1")
+        with (fresh / ".git/config").open("a", encoding="utf-8") as config:
             config.write(_CANONICAL)
-        _fetch(root, bare, tag)
+        _fetch(root, fresh, tag)
         if stage_tag is not None:
-            version_tag = next(each for each in git.annotated_tags(bare) if each.name == tag)
+            version_tag = next(each for each in git.annotated_tags(fresh) if each.name == tag)
             if version_tag.signature:
-                _fetch(root, bare, stage_tag)
+                _fetch(root, fresh, stage_tag)
             else:
-                git.create_tags(bare, {stage_tag: git.renamed(git.read_tag_object(bare, version_tag), stage_tag)})
+                git.create_tags(fresh, {stage_tag: git.renamed(git.read_tag_object(fresh, version_tag), stage_tag)})
         refs = [f"refs/tags/{name}" for name in (tag, stage_tag) if name is not None]
-        git.run(bare, "repack", "--quiet", "-a", "-d", "-f", "-F")
-        git.run(bare, "bundle", "create", "--quiet", str(target.absolute()), *refs)
+        git.run(fresh, "repack", "--quiet", "-a", "-d", "-f", "-F")
+        git.run(fresh, "bundle", "create", "--quiet", str(target.absolute()), *refs)
 
 
-def _fetch(root: Path, bare: Path, tag: str) -> None:
+def _fetch(root: Path, target: Path, tag: str) -> None:
     ref = f"refs/tags/{tag}"
     try:
-        git.run(bare, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root.absolute()), f"{ref}:{ref}")
+        git.run(target, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(root.absolute()), f"{ref}:{ref}")
     except GitError as error:
         raise GitError(error.message, hint=f"get the tag `{tag}` with `git fetch --tags`") from None
 

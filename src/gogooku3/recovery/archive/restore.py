@@ -15,14 +15,13 @@ from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.archive.release import clone_release
 from gogooku3.recovery.pull import checkout
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, require_vacant
+from gogooku3.recovery.releases.clone import require_vacant
 from gogooku3.recovery.sandbox.program import run_verify
+from gogooku3.recovery.sandbox.workspace import isolate
 from gogooku3.recovery.storage import lock
 from gogooku3.runtime.files import replaced
 
 CACHE = Path(".dvc/cache")
-_OWN_CACHE = "[cache]\n    dir = cache\n"
-"""Overrides any shared cache of this machine or the archived repository: the clone is self-contained."""
 
 Progress = Callable[[str], None]
 
@@ -68,13 +67,14 @@ def restore(
         clone_release(archive, folder, trusted_keys)
         progress("objects")
         archive.extract(manifest.objects.values(), folder / CACHE, within=STORE)
-        (folder / LOCAL_SETTINGS).write_text(_OWN_CACHE, encoding="utf-8")
+        isolate(folder)
         _require_same_lock(archive, folder)
         outs = _outputs(archive, folder)
         progress("outputs")
         checkout(folder, outs)
         progress("verifying")
         verdict = _with_path(run_verify(folder / paths.PACKAGE, trusted_keys=trusted_keys), folder, target)
+        isolate(folder, target)
     return Restored(str(target), manifest.tag, manifest.commit, len(manifest.objects), verdict)
 
 

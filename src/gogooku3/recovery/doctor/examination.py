@@ -14,6 +14,7 @@ from gogooku3.recovery.doctor.machine import device, disk, probe
 from gogooku3.recovery.doctor.releases import best
 from gogooku3.recovery.doctor.remote import credentials, reachable, verification
 from gogooku3.recovery.doctor.secrets import secrets
+from gogooku3.recovery.doctor.site_cache import site_cache
 from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, own_source, python_version
 from gogooku3.recovery.doctor.tasks import TASKS, Examination, Fitness, Task
 
@@ -30,6 +31,7 @@ _CHECKS: dict[str, tuple[_Check, tuple[Task, ...]]] = {
     "credentials": (credentials, ("release", "recover")),
     "verification": (verification, ("release", "recover")),
     "secrets": (secrets, ("release",)),
+    "site cache": (site_cache, ()),
     "disk": (disk, ("train", "recover")),
     "device": (device, ("train", "predict")),
     "probe": (probe, ("train",)),

@@ -18,6 +18,9 @@ from gogooku3.runtime.files import replaced
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
 
+SITE_CACHE = Path(".dvc/tmp/site")
+"""A clone's own site cache of DVC."""
+
 _DVC_STATE = (Path(".dvc/cache"), LOCAL_SETTINGS, Path(".dvc/tmp"))
 """Written by DVC on one machine; DVC's own `.gitignore` lists them."""
 
@@ -46,7 +49,7 @@ def clone(
     """
     config = _read_settings(settings)
     check_trusted_keys(trusted_keys)
-    url = _absolute(url)
+    url = git.absolute(url)
     if target.is_dir() and any(target.iterdir()):
         release = _existing_clone(url, name, target)
         check_release(target, release, trusted_keys, as_best="@" not in name)
@@ -55,7 +58,7 @@ def clone(
     else:
         target = require_vacant(target)
         with replaced(target) as folder:
-            git.run(folder, "clone", "--quiet", "--no-checkout", "--", url, ".")
+            git.clone(url, folder)
             release = tags.find(folder, name)
             check_release(folder, release, trusted_keys, as_best="@" not in name)
             _require_no_dvc_state(folder, release.commit)
@@ -98,6 +101,11 @@ def _require_no_dvc_state(folder: Path, commit: str) -> None:
             )
 
 
+def make_site_cache(root: Path) -> None:
+    """Makes a clone's own site cache, which no other user can open; DVC would let everybody write to it."""
+    (root / SITE_CACHE).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def _keep_inside(folder: Path, target: Path) -> None:
     """Gives a new clone its own site cache, and its own cache if the commit names one.
 
@@ -110,8 +118,9 @@ def _keep_inside(folder: Path, target: Path) -> None:
     """
     dvc = folder / ".dvc"
     committed = Config(str(dvc), validate=False).load_one("repo").get("cache", {})
+    make_site_cache(folder)
     with Config(str(dvc), validate=False).edit("local") as local:
-        local.setdefault("core", {}).setdefault("site_cache_dir", str(target / ".dvc/tmp/site"))
+        local.setdefault("core", {}).setdefault("site_cache_dir", str(target / SITE_CACHE))
         if "dir" in committed:
             local.setdefault("cache", {}).setdefault("dir", str(target / ".dvc/cache"))
 
@@ -168,8 +177,3 @@ def _config_errors(settings: Path) -> Iterator[None]:
             f"`{settings}` is not a DVC configuration: {' '.join(str(error).split())}",
             hint="use the format of `.dvc/config.local`, as `dvc remote modify --local` writes it",
         ) from None
-
-
-def _absolute(url: str) -> str:
-    """Makes a path absolute: it is relative to the current folder, not to the new clone."""
-    return str(Path(url).absolute()) if Path(url).exists() else url

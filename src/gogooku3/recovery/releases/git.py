@@ -1,4 +1,9 @@
-"""A typed wrapper of Git's command line: no shell, and errors with a hint."""
+"""A typed wrapper of Git's command line: no shell, fixed settings, and errors with a hint.
+
+Every Git command of the recovery runs through `run`, with settings and environment variables that keep its output and
+its effects independent of the user's configuration. Settings of the network apply (proxies, credential helpers,
+`url.*.insteadOf`, SSH), and so do those of the user's own working tree (ignored files, filters, line ends).
+"""
 
 from __future__ import annotations
 
@@ -9,26 +14,77 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from gogooku3.errors import GitError
+from gogooku3.recovery import interruption
 
 WORKSPACE = "workspace"
 """The name of the working tree where a revision is expected."""
 
-_REPOSITORY_VARIABLES = frozenset(
+_SETTINGS = {
+    "clone.defaultRemoteName": "origin",
+    "color.ui": "never",
+    "column.ui": "never",
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.quotePath": "false",
+    "diff.algorithm": "myers",
+    "diff.relative": "false",
+    "fetch.prune": "false",
+    "fetch.pruneTags": "false",
+    "fetch.recurseSubmodules": "false",
+    "log.follow": "false",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+    "protocol.file.allow": "always",
+    "submodule.recurse": "false",
+}
+"""Settings of the user that would change an output, a clone or a reference, with the value that every command has."""
+
+_CLONE_SETTINGS = {
+    "core.attributesFile": os.devnull,
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.excludesFile": os.devnull,
+}
+"""Written to the configuration of new clones: their files have the bytes of the commit, which DVC's hashes expect, and
+DVC, which passes over ignored pipeline files, sees all of them."""
+
+_VARIABLES = {
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+"""Paths are no patterns, a hash means its object, commands that only read do not write the index, and messages are in
+English."""
+
+_UNSET_VARIABLES = frozenset(
     {
+        # Git sets these for hooks and `rebase --exec`: with them it would use that repository, in any folder.
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_COMMON_DIR",
         "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
         "GIT_INDEX_FILE",
         "GIT_NAMESPACE",
         "GIT_OBJECT_DIRECTORY",
         "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
         "GIT_WORK_TREE",
+        # These change formats and outputs.
+        "GIT_DEFAULT_HASH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "LANGUAGE",
     }
 )
-"""Variables that Git sets for hooks and `rebase --exec`: with them it would use that repository, in any folder."""
-
 
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE)
 
@@ -59,21 +115,25 @@ class AnnotatedTag:
 
 
 def run(
-    root: Path, *arguments: str, stdin: str | None = None, detached: bool = False, settings: tuple[str, ...] = ()
+    root: Path,
+    *arguments: str,
+    stdin: str | None = None,
+    detached: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Runs `git` in a folder and returns its standard output.
 
     Args:
         stdin: text for its standard input.
         detached: run in a new session, so that a signal to this process group does not kill Git.
-        settings: values of Git's configuration for this command, each as `NAME=VALUE`.
+        settings: settings for this command only, in place of the fixed ones.
 
     Raises:
         GitError: Git is not installed, or fails.
     """
     done = _completed(root, arguments, stdin, detached=detached, settings=settings)
     if done.returncode:
-        reason = done.stderr.strip() or f"exit code {done.returncode}"
+        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
     return done.stdout
 
@@ -84,38 +144,77 @@ def _completed(
     stdin: str | None = None,
     *,
     detached: bool = False,
-    settings: Sequence[str] = (),
-    variables: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `git` whether it fails or not, with environment variables in addition to the caller's."""
-    configuration = [word for setting in ("core.quotePath=false", *settings) for word in ("-c", setting)]
-    command = ["git", *configuration, *arguments]
+    """Runs `git` whether it fails or not, with settings and environment variables in place of the fixed ones."""
+    command = ["git", *_options({**_SETTINGS, **settings}), *arguments]
     try:
-        return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
+        return interruption.run(
             command,
+            stdin=stdin,
+            session=detached,
             cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
-            | dict(variables or {}),
-            input=stdin,
-            capture_output=True,
+            env={name: value for name, value in os.environ.items() if name not in _UNSET_VARIABLES}
+            | {**_VARIABLES, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",
-            check=False,
-            start_new_session=detached,
         )
     except FileNotFoundError:
         raise GitError("`git` is not installed", hint="install Git 2.30 or newer") from None
 
 
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+
+def clone(url: str, target: Path, *options: str) -> None:
+    """Clones a repository into a new or empty folder, without a checkout.
+
+    Args:
+        url: anything that `git clone` takes.
+        options: further options of `git clone`.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    settings = _options(_CLONE_SETTINGS)
+    run(target, "clone", "--quiet", "--no-checkout", *settings, *options, "--", absolute(url), ".")
+
+
+def absolute(url: str) -> str:
+    """Makes a path absolute: it is relative to the current folder, not to a new clone. A URL stays."""
+    return str(Path(url).absolute()) if Path(url).exists() else url
+
+
 def toplevel(folder: Path) -> Path:
-    """Root of the working tree that contains a folder; raises `GitError` if there is none."""
+    """Root of the project that contains a folder: the nearest parent with `.dvc`, else the root of the working tree.
+
+    Raises `GitError` outside of a Git working tree, and in one that Git does not trust.
+    """
     try:
-        return Path(run(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+        root = Path(run(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
     except GitError as error:
+        untrusted = "dubious ownership" in error.message
         raise GitError(
-            f"`{folder}` is not in a Git working tree: {error.message}",
-            hint="run inside a clone of the project (`git clone URL`)",
+            f"`{folder}` is not in a Git working tree{' that Git trusts' * untrusted}: {error.message}",
+            hint="if you trust its owner, run the command that Git names"
+            if untrusted
+            else "run inside a clone of the project (`git clone URL`)",
         ) from None
+    resolved = folder.resolve()
+    parents = [each for each in (resolved, *resolved.parents) if each.is_relative_to(root)]
+    return next((each for each in parents if (each / ".dvc").is_dir()), root)
+
+
+def require_own_repository(root: Path) -> None:
+    """Raises `GitError` if a project is in a subfolder of its repository: tags and clones belong to the whole of it."""
+    subfolder = run(root, "rev-parse", "--show-prefix").rstrip("\n/")
+    if subfolder:
+        raise GitError(
+            f"this project is the subfolder `{subfolder}` of a Git repository: the repository's tags are not its own",
+            hint="releases need a repository of their own, such as `git subtree split` makes from the subfolder",
+        )
 
 
 def commit_of(root: Path, rev: str) -> str:
@@ -131,7 +230,7 @@ def commit_of(root: Path, rev: str) -> str:
 
 def changes(root: Path) -> list[str]:
     """The lines of `git status`, untracked files included; empty for a clean working tree."""
-    return run(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    return run(root, "status", "--porcelain", "--no-renames", "--untracked-files=all").splitlines()
 
 
 def show(root: Path, rev: str, path: Path | str) -> str | None:
@@ -187,7 +286,7 @@ def _split_signature(contents: str) -> tuple[str, str]:
 
 def tag_names(root: Path) -> list[str]:
     """Every tag, annotated or not."""
-    return run(root, "tag", "--list").splitlines()
+    return run(root, "for-each-ref", "refs/tags", "--format=%(refname:strip=2)").splitlines()
 
 
 def tag_object(root: Path, name: str, commit: str, message: str, *, later_than: int = 0) -> str:
@@ -241,10 +340,14 @@ def sign_tag(root: Path, content: str) -> str:
     return signed
 
 
-def _signing_settings(root: Path) -> list[str]:
-    """The settings of a repository that decide on who signs a tag, and how, as `NAME=VALUE`."""
-    lines = run(root, "config", "--list", "--null").split("\0")
-    return [line.replace("\n", "=", 1) for line in lines if line.startswith(("user.", "committer.", "gpg."))]
+def _signing_settings(root: Path) -> dict[str, str]:
+    """The settings of a repository that decide on who signs a tag, and how."""
+    settings = (line.partition("\n") for line in run(root, "config", "--list", "--null").split("\0"))
+    return {
+        name: value if has_value else "true"
+        for name, has_value, value in settings
+        if name.startswith(("user.", "committer.", "gpg."))
+    }
 
 
 def signs_tags(root: Path) -> bool:
@@ -262,11 +365,11 @@ def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> t
         Whether the signature is good and its signer known, and the output of the program that checked it.
     """
     if allowed_signers is None and run(root, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip():
-        settings = []
+        settings = {}
     else:
         # Git needs a file to check an SSH signature, even against no signers.
-        settings = ["-c", f"gpg.ssh.allowedSignersFile={(allowed_signers or Path(os.devnull)).absolute()}"]
-    done = _completed(root, [*settings, "verify-tag", "--raw", tag.object])
+        settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
+    done = _completed(root, ("verify-tag", "--raw", tag.object), settings=settings)
     return done.returncode == 0, done.stderr
 
 
@@ -293,11 +396,12 @@ def create_tags(root: Path, contents: dict[str, str]) -> None:
     """Creates tags from the contents of their objects in one atomic transaction, in the given order.
 
     Existing tags are never moved: if one exists, no tag is created. The transaction reaches Git in one write and Git
-    runs detached, so after a kill of the caller either all tags exist or none.
+    runs detached, so after a kill of the caller either all tags exist or none. An interruption waits for its end.
 
     Raises:
         GitError: a tag exists, or another Git process has the references locked.
     """
     objects = write_tag_objects(root, contents)
     lines = ["start", *(f"create refs/tags/{name} {tag}" for name, tag in objects.items()), "prepare", "commit"]
-    run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True)
+    with interruption.held():
+        run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True)

@@ -82,7 +82,9 @@ def _recording(root: Path, digest: str) -> Provenance | None:
     if releases := _releases_with(root, digest):
         return Provenance(root, releases[-1].commit, releases[-1].tag.name)
     # `git log -S` lists the commits that added or removed it, the newest first.
-    commits = git.run(root, "log", "--all", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)).split()
+    commits = git.run(
+        root, "log", "--all", "--no-textconv", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)
+    ).split()
     return Provenance(root, commits[-1], commits[-1][:10]) if commits else None
 
 

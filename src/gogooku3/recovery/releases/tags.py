@@ -205,7 +205,11 @@ def check_tier(tier: str) -> None:
 
 
 def read(root: Path) -> Registry:
-    """Reads the annotated tags of a repository."""
+    """Reads the annotated tags of a repository.
+
+    Raises `GitError` if the project is only a subfolder of the repository.
+    """
+    git.require_own_repository(root)
     annotated = [(match, tag) for tag in git.annotated_tags(root) if (match := _parse(tag.name))]
     tags = [(match, tag) for match, tag in annotated if not tag.is_renamed]
     versions, stages, deprecations = (

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError
+from gogooku3.recovery import interruption
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,14 @@ def _pip(environment: Environment, *arguments: str) -> None:
 
 def _run(command: list[str]) -> None:
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
-    done = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
-        command, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=False
+    done = interruption.run(
+        command,
+        session=True,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         reason = re.findall(r"^ERROR: (.+)$", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines()[-1:]

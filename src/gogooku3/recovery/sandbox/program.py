@@ -10,6 +10,7 @@ from typing import Any
 
 from gogooku3 import source
 from gogooku3.errors import MachineError
+from gogooku3.recovery import interruption
 
 
 def run(
@@ -23,8 +24,13 @@ def run(
     """
     # -P: a file in the current folder must not be imported as a module.
     command = source.command("cli") if python is None else [python, "-P", "-m", "gogooku3.cli"]
-    return subprocess.run(  # noqa: S603  (a list of arguments, no shell)
-        [*command, *arguments], env=variables, capture_output=True, encoding="utf-8", check=False
+    return interruption.run(
+        [*command, *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
     )
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dvc.repo import Repo
+from dvc.config import Config
+from dvc.config_schema import RelPath
+
+from gogooku3.recovery.releases.clone import SITE_CACHE, make_site_cache
 
 _IN_USE = "in-use"
 
@@ -33,14 +38,24 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def isolate(root: Path) -> None:
-    """Gives a clone its own DVC cache and site cache, overriding shared ones of the user or the machine."""
-    with Repo(str(root)) as repo, repo.config.edit("local") as local:
-        local.setdefault("cache", {})["dir"] = str(root / ".dvc" / "cache")
-        local.setdefault("core", {})["site_cache_dir"] = str(root / ".dvc" / "tmp" / "site")
+def isolate(root: Path, target: Path | None = None) -> None:
+    """Gives a clone its own DVC cache and site cache, overriding shared ones of the user or the machine.
+
+    Outputs are no links into the cache, so that a clone can be moved.
+
+    Args:
+        target: the path that the clone will have; by default the current one.
+    """
+    make_site_cache(root)
+    with Config(str(root / ".dvc"), validate=False).edit("local") as local:
+        local.setdefault("cache", {}).update(dir=RelPath(root / ".dvc/cache"), type="reflink,copy")
+        local.setdefault("core", {})["site_cache_dir"] = str((target or root) / SITE_CACHE)
 
 
 def _abandoned(folder: Path) -> bool:
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
+        return False  # of another user, who could make a link or a pipe of it
     with suppress(OSError), (folder / _IN_USE).open() as mark:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.exceptions import DvcException
+from dvc.fs import GitFileSystem, LocalFileSystem
 from dvc.output import Output as DvcOutput
 from dvc.repo import Repo
 from dvc.scm import Git, SCMError, map_scm_exception
@@ -55,7 +56,8 @@ def outputs(root: Path, rev: str | None) -> list[Output]:
     `DataError` if the revision cannot be read, or if an output was never made or was recorded by DVC 2.
     """
     label = "the working tree" if rev is None else f"`{rev}`"
-    with _read_errors(root, label), Repo(str(root), rev=rev) as repo:
+    with _read_errors(root, label), _open(root, rev) as repo:
+        _require_visible(root, repo)
         cached = [out for out in repo.index.outs if out.use_cache and out.can_push and not out.stage.is_repo_import]
         outs = [_output(out, str(repo.fs.relpath(out.fs_path, repo.root_dir)), label) for out in cached]
     return sorted(outs, key=lambda output: output.path)
@@ -68,9 +70,31 @@ def run_keys(root: Path, rev: str | None) -> dict[str, str]:
     outputs' paths. Raises `DataError` if the revision cannot be read.
     """
     label = "the working tree" if rev is None else f"`{rev}`"
-    with _read_errors(root, label), Repo(str(root), rev=rev) as repo:
+    with _read_errors(root, label), _open(root, rev) as repo:
+        _require_visible(root, repo)
         stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
         return {_run_key(stage): _address(stage, str(repo.fs.relpath(stage.path, repo.root_dir))) for stage in stages}
+
+
+def _open(root: Path, rev: str | None) -> Repo:
+    """The project in `root`, or at a revision; DVC itself opens a revision only at the root of its Git repository."""
+    project = Repo.find_root(str(root))
+    if rev is None:
+        return Repo(project)
+    scm = Git(project)
+    folder = Path("/") / Path(project).resolve().relative_to(Path(scm.root_dir).resolve())
+    return Repo(folder.as_posix(), fs=GitFileSystem(scm=scm, rev=rev), scm=scm)
+
+
+def _require_visible(root: Path, repo: Repo) -> None:
+    """Refuses a working tree whose `dvc.yaml` Git's rules ignore: DVC would read it as one without a pipeline."""
+    pipeline = root / paths.PIPELINE
+    if isinstance(repo.fs, LocalFileSystem) and pipeline.is_file() and repo.scm.is_ignored(str(pipeline)):
+        raise DataError(
+            f"Git ignores `{paths.PIPELINE}` of `{root}`, and DVC passes over ignored files",
+            hint=f"`git check-ignore -v --no-index {paths.PIPELINE}` shows the rule; for a rule of your own, run"
+            " `git config core.excludesFile /dev/null` in this clone",
+        )
 
 
 def _address(stage: PipelineStage, pipeline: str) -> str:
@@ -90,13 +114,15 @@ def locked_tags(root: Path) -> list[str]:
         scm = repo.scm
         if not isinstance(scm, Git):
             return []
-        return sorted(tag for tag in scm.list_tags() if _holds_lock(scm, tag))
+        project = Path(repo.root_dir).resolve().relative_to(Path(scm.root_dir).resolve())
+        lock = f"/{(project / paths.LOCK).as_posix()}"
+        return sorted(tag for tag in scm.list_tags() if _holds(scm, tag, lock))
 
 
-def _holds_lock(scm: Git, tag: str) -> bool:
+def _holds(scm: Git, tag: str, path: str) -> bool:
     try:
         with map_scm_exception():
-            return bool(scm.get_fs(tag).exists(f"/{paths.LOCK}"))
+            return bool(scm.get_fs(tag).exists(path))
     except SCMError:  # a tag may name a single file or a folder
         return False
 

@@ -15,6 +15,8 @@ from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceResp
 from fsspec.asyn import get_loop
 from fsspec.callbacks import Callback
 
+from gogooku3.recovery.interruption import stopped
+
 STALL_TIMEOUT = 6
 """Seconds without a byte after which the client gives up a request and retries it."""
 
@@ -24,6 +26,9 @@ TOTAL_TIMEOUT = 16
 MIN_RATE = 1 << 10
 """Lowest accepted rate of downloads in bytes per second, of all transfers of a store together: fewer bytes in the
 timeout are no progress."""
+
+_POLL_S = 0.25
+"""Seconds between two looks at whether the command was stopped."""
 
 _T = TypeVar("_T")
 
@@ -51,13 +56,18 @@ class Requests:
         start = time.monotonic()
         transfer = _Transfer(lambda count: self._received(count, timeout))
         future = asyncio.run_coroutine_threadsafe(work(transfer), get_loop())
-        while not future.done():
-            remaining = max(start, self._last_progress) + timeout - time.monotonic()
-            if remaining <= 0:
-                future.cancel()
-                slow = f"less than {MIN_RATE:,} bytes/s for" if transfer.max_bytes else "no answer in"
-                raise StallError(f"{slow} {timeout:.0f} s{_retry_log.since(start)}")
-            concurrent.futures.wait([future], timeout=remaining)
+        try:
+            while not future.done():
+                remaining = max(start, self._last_progress) + timeout - time.monotonic()
+                if remaining <= 0:
+                    slow = f"less than {MIN_RATE:,} bytes/s for" if transfer.max_bytes else "no answer in"
+                    raise StallError(f"{slow} {timeout:.0f} s{_retry_log.since(start)}")
+                if stopped.is_set():  # another thread got the signal
+                    raise StallError("no answer before the command was stopped")
+                concurrent.futures.wait([future], timeout=min(remaining, _POLL_S))
+        except BaseException:
+            future.cancel()
+            raise
         if future.exception() is None or isinstance(future.exception(), FileNotFoundError):
             self._responded()
         return future.result()
