@@ -50,7 +50,7 @@ def test_the_help_loads_no_verb_and_nothing_heavy() -> None:
     program = f"from gogooku3.cli import main\nmain(['--help'], standalone_mode=False)\n{LOADED}"
     assert run(program).endswith("\n[]\n")
     verbs = "print([name for name in sys.modules if name.startswith('gogooku3.cli.')])"
-    assert run(f"{program}\n{verbs}").endswith("\n['gogooku3.cli.lazy_group']\n")
+    assert run(f"{program}\n{verbs}").endswith("\n['gogooku3.cli.lazy_group', 'gogooku3.cli.output']\n")
 
 
 def test_the_modules_of_the_verbs_load_nothing_heavy() -> None:

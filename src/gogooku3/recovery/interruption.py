@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -106,21 +107,34 @@ def run(
     """
     if stdin is not None:
         options["stdin"] = subprocess.PIPE
-    with subprocess.Popen(command, start_new_session=session, **options) as process:  # noqa: S603  (no shell)
-        try:
-            output, errors = process.communicate(stdin)
-        except BaseException:
-            _end(process, session)
-            raise
+    process: subprocess.Popen[Any] | None = None
+    try:
+        with held():  # a process that was started is known here
+            process = subprocess.Popen(command, start_new_session=session, **options)  # noqa: S603  (no shell)
+        output, errors = process.communicate(stdin)
+    except BaseException:
+        if process is not None:
+            with process:
+                _end(process, session)
+        raise
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def _end(process: subprocess.Popen[Any], session: bool) -> None:
-    def send(number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number) if session else process.send_signal(number)
+    def send(number: int) -> bool:
+        """Sends a signal; False if no process is left."""
+        process.poll()
+        if not session:
+            process.send_signal(number)
+            return process.returncode is None
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
+    deadline = time.monotonic() + GRACE_S
     send(signal.SIGINT if session else signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
+    while send(0) and time.monotonic() < deadline:
+        time.sleep(0.05)
     send(signal.SIGKILL)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -68,6 +70,21 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     with temporary_folder("trial-"):
         pass
     assert other.is_dir()
+
+
+def test_folders_that_another_user_prepared_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe in place of the lock file would block, a link would lead elsewhere."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "in-use").touch()
+    (tmp_path / "temporary/trial-link").symlink_to(victim)
+    (tmp_path / "temporary/trial-pipe").mkdir()
+    os.mkfifo(tmp_path / "temporary/trial-pipe/in-use")
+    monkeypatch.setattr(os, "geteuid", lambda: 99999)
+    with temporary_folder("trial-") as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (victim / "in-use").is_file()
+    assert (tmp_path / "temporary/trial-pipe").is_dir()
 
 
 def test_a_clone_uses_its_own_cache_whatever_the_settings_share(toy: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Check of DVC's site cache: pickles that DVC loads, by default from a folder that all users of the machine can write to."""
+"""Check of DVC's site cache: DVC loads pickles from it, by default from a folder that all users can write to."""
 
 from __future__ import annotations
 

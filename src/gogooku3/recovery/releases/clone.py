@@ -59,6 +59,7 @@ def clone(
         target = require_vacant(target)
         with replaced(target) as folder:
             git.clone(url, folder)
+            git.require_sha1(folder)
             release = tags.find(folder, name)
             check_release(folder, release, trusted_keys, as_best="@" not in name)
             _require_no_dvc_state(folder, release.commit)

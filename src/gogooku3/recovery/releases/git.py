@@ -194,6 +194,9 @@ def toplevel(folder: Path) -> Path:
     """
     try:
         root = Path(run(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+        require_sha1(folder)
+    except _ObjectFormatError:
+        raise
     except GitError as error:
         untrusted = "dubious ownership" in error.message
         raise GitError(
@@ -205,6 +208,21 @@ def toplevel(folder: Path) -> Path:
     resolved = folder.resolve()
     parents = [each for each in (resolved, *resolved.parents) if each.is_relative_to(root)]
     return next((each for each in parents if (each / ".dvc").is_dir()), root)
+
+
+class _ObjectFormatError(GitError):
+    """A repository whose objects have other hashes than SHA-1."""
+
+
+def require_sha1(root: Path) -> None:
+    """Raises `GitError` for a repository with SHA-256 objects, which DVC cannot read."""
+    found = run(root, "rev-parse", "--show-object-format").strip()
+    if found != "sha1":
+        raise _ObjectFormatError(
+            f"the Git repository of `{root}` names objects by {found.upper().replace('SHA', 'SHA-')}; DVC reads only"
+            " SHA-1",
+            hint="make it again with `git init --object-format=sha1`",
+        )
 
 
 def require_own_repository(root: Path) -> None:
@@ -404,4 +422,9 @@ def create_tags(root: Path, contents: dict[str, str]) -> None:
     objects = write_tag_objects(root, contents)
     lines = ["start", *(f"create refs/tags/{name} {tag}" for name, tag in objects.items()), "prepare", "commit"]
     with interruption.held():
-        run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True)
+        run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True, settings=own_hooks(root))
+
+
+def own_hooks(root: Path) -> dict[str, str]:
+    """The setting for commands about a repository's tags: its own hooks decide, those of the machine do not."""
+    return {"core.hooksPath": str(root.absolute() / run(root, "rev-parse", "--git-common-dir").strip() / "hooks")}

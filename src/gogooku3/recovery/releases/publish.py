@@ -177,4 +177,4 @@ def _with_stage_tags(root: Path, names: list[str]) -> list[str]:
 def _contact(root: Path, *arguments: str, stdin: str | None = None) -> str:
     """Runs a Git command that contacts a remote and ends in time if an HTTP server is silent."""
     limits = {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(STALL_TIMEOUT)}
-    return git.run(root, *arguments, stdin=stdin, settings=limits)
+    return git.run(root, *arguments, stdin=stdin, settings=limits | git.own_hooks(root))

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -125,15 +126,17 @@ def _pip(environment: Environment, *arguments: str) -> None:
 
 def _run(command: list[str]) -> None:
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
-    done = interruption.run(
-        command,
-        session=True,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
+    # `venv` and pip leave temporary files if they are stopped.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        done = interruption.run(
+            command,
+            session=True,
+            env=variables | {"TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
     if done.returncode:
         reason = re.findall(r"^ERROR: (.+)$", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines()[-1:]
         raise MachineError(

@@ -83,7 +83,16 @@ def _open(root: Path, rev: str | None) -> Repo:
         return Repo(project)
     scm = Git(project)
     folder = Path("/") / Path(project).resolve().relative_to(Path(scm.root_dir).resolve())
-    return Repo(folder.as_posix(), fs=GitFileSystem(scm=scm, rev=rev), scm=scm)
+    return Repo(folder.as_posix(), fs=_files_at(scm, rev), scm=scm)
+
+
+def _files_at(scm: Git, rev: str) -> GitFileSystem:
+    files = GitFileSystem(scm=scm, rev=rev)
+    try:
+        _ = files.fs  # opened on first use
+    except ValueError as error:  # of libgit2, which reads no SHA-256 objects
+        raise DvcException(str(error)) from error
+    return files
 
 
 def _require_visible(root: Path, repo: Repo) -> None:
@@ -122,7 +131,7 @@ def locked_tags(root: Path) -> list[str]:
 def _holds(scm: Git, tag: str, path: str) -> bool:
     try:
         with map_scm_exception():
-            return bool(scm.get_fs(tag).exists(path))
+            return bool(_files_at(scm, tag).exists(path))
     except SCMError:  # a tag may name a single file or a folder
         return False
 

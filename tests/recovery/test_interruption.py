@@ -1,0 +1,210 @@
+"""Ctrl-C, SIGTERM and SIGHUP end every verb with 130 and one message, soon and without leftovers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gogooku3.recovery import interruption
+from gogooku3.recovery.interruption import Interrupted, held, run, stoppable
+from gogooku3.recovery.promote import promote
+
+from .faults.proxy import SILENCE, Proxy, after, always, between
+from .lab import ROOT, Lab
+
+SIGNALS = pytest.mark.parametrize("number", interruption.SIGNALS, ids=lambda number: number.name)
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts a verb with a temporary folder of its own."""
+    (tmp_path / "temporary").mkdir()
+
+    def begin(folder: Path, *verb: str) -> subprocess.Popen[str]:
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(tmp_path / "temporary")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "gogooku3.cli", *verb],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return begin
+
+
+def ends(process: subprocess.Popen[str], number: signal.Signals, tmp_path: Path, within: float = 12) -> list[str]:
+    """Sends a signal to the process alone; returns the lines on stderr before the message."""
+    began = time.monotonic()
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - began < within
+    name = "Ctrl-C" if number == signal.SIGINT else number.name
+    *steps, message, hint = stderr.splitlines()
+    assert (process.returncode, message) == (130, f"error: stopped by {name}"), stderr
+    assert hint.startswith("hint: run the same command again")
+    assert stdout == ""
+    left = [path.name for path in (tmp_path / "temporary").iterdir() if path.name != "torchinductor_root"]
+    assert left == []
+    return steps
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def proxy(emulator: str) -> Iterator[Proxy]:
+    with between(emulator) as running:
+        yield running
+
+
+@pytest.fixture
+def slow(pushed: Any, proxy: Proxy, bucket: Any) -> Any:
+    """The toy repository before a bucket that goes silent after the first requests."""
+    (pushed.folder / ".dvc/config.local").unlink()
+    pushed.point_at(type(bucket)(proxy.endpoint, bucket.name))
+    return pushed
+
+
+@SIGNALS
+def test_audit_of_a_silent_bucket(slow: Any, proxy: Proxy, start: Start, tmp_path: Path, number: Any) -> None:
+    proxy.faults = [always(SILENCE, lambda request: request.downloads)]
+    process = start(slow.folder, "audit", "--deep")
+    wait_for(lambda: any(request.downloads for request in proxy.requests))
+    assert ends(process, number, tmp_path, within=5) == []
+
+
+def test_audit_before_the_first_answer(slow: Any, proxy: Proxy, start: Start, tmp_path: Path) -> None:
+    proxy.faults = [after(0, SILENCE)]
+    process = start(slow.folder, "audit")
+    wait_for(lambda: proxy.requests)
+    assert ends(process, signal.SIGTERM, tmp_path, within=5) == []
+
+
+@pytest.fixture(scope="module")
+def released(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    lab = trained.copy(tmp_path_factory.mktemp("released"))
+    promote(lab.folder, "tier1")
+    return lab
+
+
+def after_step(process: subprocess.Popen[str], step: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.strip().endswith(step):
+            return
+    raise AssertionError("the step did not begin")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["`dvc status`", "package", "push"])
+def test_promote_makes_no_tag(trained: Lab, start: Start, tmp_path: Path, step: str) -> None:
+    lab = trained.copy(tmp_path)
+    process = start(lab.folder, "promote", "tier1")
+    after_step(process, step)
+    ends(process, signal.SIGTERM, tmp_path)
+    assert lab.tags() == set()
+    assert lab.run("git", "status", "--porcelain").stdout == ""
+    assert not list((lab.folder / ".git").rglob("*.lock"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_recover_resumes(released: Lab, start: Start, tmp_path: Path, number: signal.Signals) -> None:
+    process = start(released.folder, "recover", "tier1", "--to", str(tmp_path / "out/back"))
+    wait_for(lambda: (tmp_path / "out").exists())
+    time.sleep(0.5)
+    ends(process, number, tmp_path)
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"back"}
+    again = start(released.folder, "recover", "tier1", "--to", str(tmp_path / "out/back"))
+    assert "verified: this is the model" in again.communicate()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["objects", "verifying"])
+def test_archive_restore_leaves_nothing(released: Lab, start: Start, tmp_path: Path, step: str) -> None:
+    file = tmp_path / "tier1.tar"
+    released.run("gogooku3", "archive", "create", "tier1", "--output", str(file))
+    process = start(tmp_path, "archive", "restore", str(file), "--to", "back")
+    after_step(process, step)
+    ends(process, signal.SIGTERM, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"temporary", "tier1.tar"}
+
+
+def test_archive_create_leaves_nothing(released: Lab, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    process = start(released.folder, "archive", "create", "tier1", "--output", str(tmp_path / "kept/tier1.tar"))
+    wait_for(lambda: list((tmp_path / "temporary").iterdir()) or process.poll() is not None)
+    ends(process, signal.SIGTERM, tmp_path)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["clone", "environment"])
+def test_drill_stops_instead_of_the_next_step(released: Lab, start: Start, tmp_path: Path, step: str) -> None:
+    process = start(released.folder, "drill", "tier1", "--report", str(tmp_path / "report"))
+    after_step(process, step)
+    time.sleep(1 if step == "environment" else 0)  # the new environment is being made, by processes of its own
+    ends(process, signal.SIGTERM, tmp_path)
+    assert not (tmp_path / "report").exists()
+
+
+def test_verify(released: Lab, start: Start, tmp_path: Path) -> None:
+    process = start(released.folder, "verify")
+    wait_for(lambda: "torch" in Path(f"/proc/{process.pid}/maps").read_text())
+    ends(process, signal.SIGTERM, tmp_path)
+
+
+def test_a_signal_during_held_work_takes_effect_at_its_end() -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, stoppable():
+        with held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("work")
+        done.append("more")
+    assert (done, caught.value.name) == (["work"], "SIGTERM")
+    assert not interruption.stopped.is_set()
+
+
+def test_handlers_come_back_and_ignored_signals_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_processes_end_with_the_command(tmp_path: Path, session: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "GRACE_S", 1.0)
+    child = f"echo $$ > {tmp_path}/pid; exec sleep 60"
+    script = f"sh -c '{child}' & wait" if session else child
+    with pytest.raises(Interrupted), stoppable():
+        killer = subprocess.Popen(
+            ["sh", "-c", f"while [ ! -s {tmp_path}/pid ]; do sleep 0.05; done; kill {os.getpid()}"]
+        )
+        try:
+            run(["sh", "-c", script], session=session)
+        finally:
+            killer.wait()
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text())
