@@ -17,7 +17,7 @@ code  meaning
       (`GitError`)
 9     J-Quants is unreachable or denies a request (`SourceError`)
 10    nothing was compared: the tag has no readable record (`NOT_COMPARED`)
-130   a signal stopped the process (`InterruptionError`)
+130   a signal stopped the process: Ctrl-C, SIGTERM, SIGHUP (`InterruptionError`)
 ====  ==========================================================================
 """
 

@@ -42,10 +42,10 @@ def doctor(tasks: tuple[Task, ...], as_json: bool) -> None:
       recover  restore a release from the bucket (an archive needs none)
 
     The checks: versions of Git, Python and the libraries; whether the installed source is this clone's; file modes that
-    differ from Git; the default remote (timeout 9 seconds) and its credentials; secrets in Git; free disk space; the
-    device of params.yaml; the numerics probe (bitwise reproducibility); stale locks and partial files of killed
-    processes; whether DVC gets the best version of each tier; environment variables that look like old settings.
-    Nothing is changed, and no secret is shown.
+    differ from Git; the default remote (timeout 9 seconds) and its credentials; secrets in Git; whether other users can
+    write to DVC's site cache; free disk space; the device of params.yaml; the numerics probe (bitwise
+    reproducibility); stale locks and partial files of killed processes; whether DVC gets the best version of each tier;
+    environment variables that look like old settings. Nothing is changed, and no secret is shown.
 
     \b
     Examples:

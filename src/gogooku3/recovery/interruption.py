@@ -58,6 +58,8 @@ def stoppable() -> Iterator[None]:
     limit.daemon = True
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        if stopped.is_set():  # two signals at once
+            return
         stopped.set()
         limit.start()
         for each in previous:
