@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -57,6 +58,12 @@ GIT_SETTINGS = {
 }
 """Global settings of Git, each of which is common or breaks a careless caller."""
 
+TOGETHER = "\n".join(text for name, text in GIT_SETTINGS.items() if name != "core.autocrlf=input")
+SETTINGS = GIT_SETTINGS | {"together": TOGETHER}
+each_setting = pytest.mark.parametrize(
+    "setting", ["together", *(pytest.param(name, marks=pytest.mark.slow) for name in GIT_SETTINGS)]
+)
+
 VARIABLES = {
     "GIT_DEFAULT_HASH": "sha256",
     "GIT_EXTERNAL_DIFF": "false",
@@ -105,7 +112,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         (home / "template").mkdir()
         shutil.copytree(hooks, home / "template/hooks")
         (home / "attributes").write_text("* text eol=crlf\n*.yaml filter=upper\n*.lock filter=upper diff=upper\n")
-        (home / "excludes").write_text("*.py\n*.yaml\nmetrics\nmodels\n")
+        (home / "excludes").write_text("*.py\nmetrics\nmodels\n")
         places = {name: home / name for name in ("hooks", "template", "attributes", "excludes")}
         (home / ".gitconfig").write_text(config.format_map(places) + "\n")
         monkeypatch.setenv("HOME", str(home))
@@ -132,7 +139,7 @@ def expected(released: Lab) -> dict[tuple[str, ...], tuple[int, str]]:
         return {verb: printed(*verb) for verb in READING}
 
 
-@pytest.mark.parametrize("setting", GIT_SETTINGS)
+@each_setting
 def test_reading_verbs_print_the_same(
     setting: str,
     released: Lab,
@@ -140,27 +147,26 @@ def test_reading_verbs_print_the_same(
     machine: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    machine(GIT_SETTINGS[setting])
+    machine(SETTINGS[setting])
     monkeypatch.chdir(released.folder)
     for verb in READING:
         assert printed(*verb) == expected[verb], verb
 
 
-@pytest.mark.parametrize("setting", GIT_SETTINGS)
+@each_setting
 def test_clones_have_the_bytes_of_the_commit(
     setting: str, released: Lab, machine: Callable[[str], None], tmp_path: Path
 ) -> None:
-    names = git.run(released.folder, "ls-tree", "-r", "-z", "--name-only", "tier1@v1.0.0").split("\0")[:-1]
-    machine(GIT_SETTINGS[setting])
+    lines = git.run(released.folder, "ls-tree", "-r", "-z", "tier1@v1.0.0").split("\0")[:-1]
+    blobs = {line.partition("\t")[2]: line.split()[2] for line in lines}
+    machine(SETTINGS[setting])
     for _ in ("made", "kept"):
         clone(str(released.folder), "tier1@v1.0.0", tmp_path / "clone")
-    for name in names:
-        assert (tmp_path / "clone" / name).read_text() == git.show(released.folder, "tier1@v1.0.0", name), name
+    for name, blob in blobs.items():
+        content = (tmp_path / "clone" / name).read_bytes()
+        assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob, name
     assert git.changes(tmp_path / "clone") == []
     assert outputs(tmp_path / "clone", None) == outputs(released.folder, "tier1@v1.0.0")
-
-
-TOGETHER = "\n".join(text for name, text in GIT_SETTINGS.items() if not name.startswith("core.autocrlf=i"))
 
 
 def test_an_archive_has_the_same_bytes_and_is_restored(
@@ -193,8 +199,7 @@ def test_promote_and_the_tags_of_a_drill(
     trained: Lab, machine: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = trained.copy(tmp_path)
-    ignoring = GIT_SETTINGS["core.excludesFile"]
-    machine(TOGETHER.replace(ignoring, ""))
+    machine(TOGETHER)
     assert promote(lab.folder, "tier1").tags == ("tier1@v1.0.0", "tier1#best#1")
     git.clone(str(lab.folder), tmp_path / "tags")
     assert [release.tag.name for release in tags.read(tmp_path / "tags").releases] == ["tier1@v1.0.0"]
@@ -204,6 +209,7 @@ def test_an_ignored_pipeline_is_refused(trained: Lab, machine: Callable[[str], N
     """DVC passes over a `dvc.yaml` that a rule of the user's ignores, tracked or not."""
     lab = trained.copy(tmp_path)
     machine(GIT_SETTINGS["core.excludesFile"])
+    (tmp_path / "a home/excludes").write_text("*.yaml\n")
     for read in (lambda: outputs(lab.folder, None), lambda: run_keys(lab.folder, None)):
         with pytest.raises(DataError, match=r"Git ignores `dvc\.yaml`") as error:
             read()
@@ -352,7 +358,9 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("kind", ELSEWHERE)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in ("C", "no home") else pytest.param(kind, marks=pytest.mark.slow) for kind in ELSEWHERE]
+)
 def test_other_environments_print_the_same(
     kind: str, released: Lab, expected: dict[tuple[str, ...], tuple[int, str]], tmp_path: Path
 ) -> None:
