@@ -94,9 +94,8 @@ def _print(outcome: Outcome) -> None:
     if best is None:
         echo(f"no trial of {outcome.study} succeeded", fg="red", bold=True)
         return
-    printer.print(
-        f"best: [bold]{best.experiment}[/bold], {outcome.objective} {best.value} on validation", soft_wrap=True
-    )
+    value = f", {outcome.objective} {best.value} on validation"
+    printer.print(Text.assemble("best: ", (str(best.experiment), "bold"), value), soft_wrap=True)
     if outcome.alike:
         others = "another is" if outcome.alike == 1 else f"{outcome.alike} others are"
         echo(f"{others} in its interval: the choice among them may be chance")
