@@ -93,9 +93,7 @@ def restore(file: Path, target: Path, trusted_keys: Path | None, as_json: bool) 
     """
     from gogooku3.recovery.archive.restore import restore as run
 
-    restored = run(
-        file, target, trusted_keys=trusted_keys, progress=lambda step: echo(f"restoring: {step}", err=True)
-    )
+    restored = run(file, target, trusted_keys=trusted_keys, progress=lambda step: echo(f"restoring: {step}", err=True))
     if as_json:
         echo_json(asdict(restored) | {"good": restored.good})
     else:
