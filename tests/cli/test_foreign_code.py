@@ -101,6 +101,15 @@ def test_the_current_repository_needs_no_answer(repositories: Repositories, path
     assert "runs code of" not in done.out
 
 
+def test_a_folder_in_the_repository_is_another_repository(repositories: Repositories) -> None:
+    """Its own Git settings may say that the working tree is the current one."""
+    theirs = repositories.own / "theirs"
+    repositories.other.rename(theirs)
+    git.run(theirs, "config", "core.worktree", str(repositories.own))
+    done = repositories.run("reproduce", "demo", "--from", "theirs")
+    assert (done.code, "runs code of theirs" in done.out) == (1, True), done.out
+
+
 @pytest.mark.parametrize(
     ("answer", "code"), [(b"y\n", NO_RELEASE), (b"n\n", 1), (b"\n", 1), (b"what?\nyes\n", NO_RELEASE)]
 )

@@ -195,7 +195,7 @@ def test_a_key_that_no_stage_knows_is_refused(workspace: Workspace) -> None:
     done = workspace.run("dvc", "repro", check=False)
     assert done.returncode != 0
     assert "`surprise`: Unexpected keyword argument" in done.stderr
-    assert bring_back(workspace, done) == ["git restore"]
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of(*MADE) == before
 
 

@@ -92,11 +92,25 @@ def test_a_release_that_cannot_be_signed_makes_no_tag_and_pushes_nothing(team: T
     assert (team.lab.tags(), sorted(team.lab.bucket.rglob("*"))) == before
 
 
-def test_a_missing_stage_tag_of_a_signed_release_is_signed_again(team: Team) -> None:
+def test_no_key_signs_what_a_fetched_tag_asks_for(team: Team) -> None:
+    """One who can write tags names another tag in the record of a version, with text that looks like a signature."""
+    folder = team.lab.folder
+    text = tags.find(folder, "tier1").tag.message
+    for number, stage_tag in enumerate(("tier1@v7.0.0", "tier1@v8.0.0", "tier2#best#1", "tier1#best!#9", "v1"), 1):
+        version = f"v1.{number}.0"
+        message = text.replace('"version": "v1.0.0"', f'"version": "{version}"').replace("tier1#best#1", stage_tag)
+        signature = "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n" if number == 1 else ""
+        content = git.tag_object(folder, f"tier1@{version}", git.commit_of(folder, "HEAD"), message + signature)
+        git.create_tags(folder, {f"tier1@{version}": content})
+    before = team.lab.tags()
+    assert finish_stage_tags(folder, "tier1") == []
+    assert team.lab.tags() == before
+
+
+def test_the_stage_tag_of_a_signed_release_is_not_made_again(team: Team) -> None:
     team.lab.run("git", "tag", "--delete", "tier1#best#1")
-    assert finish_stage_tags(team.lab.folder, "tier1") == ["tier1#best#1"]
-    release = tags.find(team.lab.folder, "tier1")
-    assert check_release(team.lab.folder, release, team.trusted, as_best=True).trusted
+    assert finish_stage_tags(team.lab.folder, "tier1") == []
+    assert team.lab.tags() == {"tier1@v1.0.0"}
 
 
 @pytest.mark.parametrize("name", ["tier1", pytest.param("tier1@v1.0.0", marks=pytest.mark.slow)])

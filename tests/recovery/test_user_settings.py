@@ -198,8 +198,13 @@ def test_an_archive_has_the_same_bytes_and_is_restored(
 def test_promote_and_the_tags_of_a_drill(
     trained: Lab, machine: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Git's own setting signs tags: without a key, nothing is tagged."""
     lab = trained.copy(tmp_path)
     machine(TOGETHER)
+    with pytest.raises(git.GitError, match=r"`tier1@v1\.0\.0` cannot be signed"):
+        promote(lab.folder, "tier1")
+    assert lab.tags() == set()
+    git.run(lab.folder, "config", "tag.gpgSign", "false")
     assert promote(lab.folder, "tier1").tags == ("tier1@v1.0.0", "tier1#best#1")
     git.clone(str(lab.folder), tmp_path / "tags")
     assert [release.tag.name for release in tags.read(tmp_path / "tags").releases] == ["tier1@v1.0.0"]

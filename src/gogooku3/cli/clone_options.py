@@ -56,17 +56,15 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
     if url is None:
         git.require_own_repository(root)
     local = root / LOCAL_SETTINGS  # these credentials must not be used for another repository
+    foreign = url is not None and not _is_root(url, root)
     return CloneOptions(
-        url or str(root),
-        url is not None and not _is_at(url, root),
+        url if url is not None and foreign else str(root),
+        foreign,
         settings or (local if url is None and local.is_file() else None),
         (root,) if (root / ".dvc").is_dir() else (),
     )
 
 
-def _is_at(url: str, root: Path) -> bool:
-    """Whether a URL is the path of the working tree at `root`, or of a folder in it."""
-    try:
-        return Path(url).is_dir() and git.toplevel(Path(url)).samefile(root)
-    except GitError:
-        return False
+def _is_root(url: str, root: Path) -> bool:
+    """Whether a URL is the path of the project's root; a folder in it may be, or stand for, another repository."""
+    return Path(url).is_dir() and Path(url).samefile(root)

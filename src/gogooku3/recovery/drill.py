@@ -201,7 +201,12 @@ def _step(name: str, work: Callable[[_Context], str], context: _Context) -> Step
 
 
 def _clone(context: _Context) -> str:
-    clone(context.url, context.release.tag.name, context.clone, context.settings)
+    release = clone(context.url, context.release.tag.name, context.clone, context.settings, context.trusted_keys)
+    if release.tag.object != context.release.tag.object:
+        raise MismatchError(
+            f"`{release.tag.name}` is another tag than at the start of the drill: it was moved on the Git server",
+            hint="a tag is never moved: do not trust it, and ask where the tags are made",
+        )
     isolate(context.clone)
     signature = check_release(context.clone, context.release, context.trusted_keys, as_best=context.as_best)
     return f"commit {context.release.commit[:10]}; the tag is {signature}"

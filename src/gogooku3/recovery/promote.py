@@ -34,6 +34,7 @@ from gogooku3.recovery.releases.record import (
     gain,
     measured,
     parse,
+    stage_tag_of,
 )
 from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.reproduction.pipeline import overlap
@@ -176,8 +177,7 @@ def _require_unreleased(
 ) -> None:
     for release in registry.ever(tier):
         if release.commit == commit:
-            record = parse(release.tag.message)
-            names = [release.tag.name, *([record.stage_tag] if record and record.stage_tag else [])]
+            names = list(filter(None, (release.tag.name, stage_tag_of(release.tag))))
             hint = f"publish it: `{publish.command(root, names)}`"
             if release not in registry.of(tier):
                 hint = "that version was revoked; release another commit, such as of `git commit --allow-empty`"

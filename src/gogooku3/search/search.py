@@ -21,8 +21,8 @@ from gogooku3.search.space import Space, Values, check, leaves
 from gogooku3.search.study import FinishedTrial, Study
 from gogooku3.search.workspace import Workspace
 
-_OF_A_TRIAL = (*map(str, (paths.PARAMS, paths.PIPELINE, paths.LIBRARIES, paths.SOURCE)), ":(glob)**/*.dvc")
-"""Paths that a trial takes from the commit; data tracked by DVC are those of the commit's `*.dvc` files."""
+_OF_A_TRIAL = (paths.PARAMS, paths.PIPELINE, paths.LIBRARIES, paths.SOURCE)
+"""Paths that a trial takes from the commit, in addition to `*.dvc` files, which name the data that DVC tracks."""
 
 Progress = Callable[[str, float, int], None]
 Say = Callable[[str], None]
@@ -200,10 +200,14 @@ def _require_name(root: Path, commit: str, name: str) -> None:
 
 
 def _require_committed(root: Path) -> None:
-    changed = git.run(root, "status", "--porcelain", "--untracked-files=all", "--", *_OF_A_TRIAL).splitlines()
+    changed = [line for line in git.changes(root) if _is_of_a_trial(line[3:].strip('"'))]
     if changed:
         listed = abbreviate(map(str.strip, changed), separator="; ")
         raise RefusedError(
             f"trials run from the commit, without uncommitted changes: {listed}",
             hint="commit them (`git add`, `git commit`), or stash them (`git stash`)",
         )
+
+
+def _is_of_a_trial(path: str) -> bool:
+    return path.endswith(".dvc") or any(Path(path).is_relative_to(each) for each in _OF_A_TRIAL)

@@ -50,6 +50,16 @@ def test_the_root_is_found_from_any_folder_in_it(repository: Path) -> None:
     assert git.toplevel(repository / "notes") == repository.resolve()
 
 
+def test_a_bare_repository_in_the_tree_is_not_used(repository: Path) -> None:
+    """A commit can contain one, with settings that name programs and another working tree."""
+    git.run(repository, "init", "--quiet", "--bare", "models")
+    git.run(repository, "--git-dir=models", "config", "core.bare", "false")
+    git.run(repository, "--git-dir=models", "config", "core.worktree", ".")
+    (repository / "models/package").mkdir()
+    with pytest.raises(git.GitError, match="bare"):
+        git.toplevel(repository / "models/package")
+
+
 def test_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(git.GitError, match="is not in a Git working tree") as error:
         git.toplevel(tmp_path)

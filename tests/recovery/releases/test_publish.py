@@ -22,14 +22,19 @@ BOTH = {VERSION, STAGE}
 SOURCE = Path(__file__).parents[3] / "src"
 
 
+def run(repository: Path, *arguments: str, stdin: str | None = None) -> str:
+    """Runs Git in a clone or in the bare repository of the server."""
+    return git.run(repository, *arguments, stdin=stdin, settings={"safe.bareRepository": "all"})
+
+
 def objects(repository: Path) -> dict[str, str]:
     """The hashes of a repository's tags by name."""
     form = "--format=%(refname:strip=2) %(objectname)"
-    return dict(line.split() for line in git.run(repository, "for-each-ref", "refs/tags", form).splitlines())
+    return dict(line.split() for line in run(repository, "for-each-ref", "refs/tags", form).splitlines())
 
 
 def commit(repository: Path) -> None:
-    git.run(repository, "commit", "--quiet", "--allow-empty", "--message", f"In {repository.name}")
+    run(repository, "commit", "--quiet", "--allow-empty", "--message", f"In {repository.name}")
 
 
 def contents(repository: Path, *names: str) -> dict[str, str]:
@@ -53,15 +58,15 @@ def hook(repository: Path, name: str, script: str) -> None:
 def server(tmp_path: Path) -> Path:
     """A bare repository with one commit; both clones have it as `origin`."""
     path = tmp_path / "server.git"
-    git.run(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(path))
+    run(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(path))
     return path
 
 
 def clone_of(server: Path, name: str) -> Path:
     clone = server.parent / name
-    git.run(server.parent, "clone", "--quiet", str(server), str(clone))
-    git.run(clone, "config", "user.name", "Test")
-    git.run(clone, "config", "user.email", "test@example.com")
+    run(server.parent, "clone", "--quiet", str(server), str(clone))
+    run(clone, "config", "user.name", "Test")
+    run(clone, "config", "user.email", "test@example.com")
     commit(clone)
     return clone
 
@@ -69,7 +74,7 @@ def clone_of(server: Path, name: str) -> Path:
 @pytest.fixture
 def clone(server: Path) -> Path:
     made = clone_of(server, "clone")
-    git.run(made, "push", "--quiet", "origin", "main")
+    run(made, "push", "--quiet", "origin", "main")
     return made
 
 
@@ -84,8 +89,8 @@ def test_both_tags_and_their_commit_are_published(clone: Path, server: Path) -> 
     make(clone)
     assert set(objects(server)) == BOTH
     assert objects(server) == objects(clone)
-    assert git.commit_of(server, VERSION) == git.commit_of(clone, "HEAD")
-    assert git.run(server, "fsck", "--strict", "--no-dangling") == ""
+    assert run(server, "rev-parse", f"{VERSION}^{{commit}}").strip() == git.commit_of(clone, "HEAD")
+    assert run(server, "fsck", "--strict", "--no-dangling") == ""
 
 
 @pytest.mark.parametrize("names", [(VERSION,), (STAGE,), (VERSION, STAGE)])
@@ -121,10 +126,10 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
         "not from here",
     ),
     "no atomic push": (
-        lambda _, server: git.run(server, "config", "receive.advertiseAtomic", "false"),
+        lambda _, server: run(server, "config", "receive.advertiseAtomic", "false"),
         "does not support --atomic",
     ),
-    "hidden references": (lambda _, server: git.run(server, "config", "receive.hideRefs", "refs/tags"), "hidden ref"),
+    "hidden references": (lambda _, server: run(server, "config", "receive.hideRefs", "refs/tags"), "hidden ref"),
 }
 
 
@@ -226,7 +231,7 @@ def unreachable(kind: str, clone: Path, server: Path, silent: int) -> None:
         server.rename(server.parent / "moved.git")
         return
     port = silent if kind == "silent" else 9
-    git.run(clone, "remote", "set-url", "origin", f"http://user:secret@127.0.0.1:{port}/server.git")
+    run(clone, "remote", "set-url", "origin", f"http://user:secret@127.0.0.1:{port}/server.git")
 
 
 @pytest.mark.parametrize("kind", ["gone", "no connection", "silent"])
@@ -280,7 +285,7 @@ def test_git_settings_overwrite_and_publish_no_other_tag(
     publish.publish(rival, "origin", contents(rival, "nightly", "tier1@v0.1.0"))
     git.create_tags(clone, contents(clone, "nightly", "mine"))
     for name, value in settings.items():
-        git.run(clone, "config", name, value)
+        run(clone, "config", name, value)
     before, there = objects(clone), objects(server)
     publish.fetch_tags(clone, "origin")
     make(clone)
@@ -292,22 +297,43 @@ def test_git_settings_overwrite_and_publish_no_other_tag(
 
 def test_the_remote_is_that_of_the_upstream_or_origin_or_the_only_one(clone: Path, server: Path) -> None:
     assert publish.remote_of(clone) == "origin"
-    git.run(clone, "remote", "add", "fork", str(server))
-    git.run(clone, "push", "--quiet", "--set-upstream", "fork", "main")
+    run(clone, "remote", "add", "fork", str(server))
+    run(clone, "push", "--quiet", "--set-upstream", "fork", "main")
     assert publish.remote_of(clone) == "fork"
-    git.run(clone, "checkout", "--quiet", "--detach")
+    run(clone, "checkout", "--quiet", "--detach")
     assert publish.remote_of(clone) == "origin"
-    git.run(clone, "switch", "--quiet", "--create", "local", "--track", "main")
+    run(clone, "switch", "--quiet", "--create", "local", "--track", "main")
     assert publish.remote_of(clone) == "origin"
-    git.run(clone, "remote", "rename", "origin", "upstream")
+    run(clone, "remote", "rename", "origin", "upstream")
     with pytest.raises(RefusedError, match="fork, upstream") as refused:
         publish.remote_of(clone)
     assert "--set-upstream-to" in refused.value.hint
     assert publish.command(clone, [VERSION]) == f"git push --atomic REMOTE refs/tags/{VERSION}"
-    git.run(clone, "remote", "remove", "fork")
+    run(clone, "remote", "remove", "fork")
     assert publish.remote_of(clone) == "upstream"
-    git.run(clone, "remote", "remove", "upstream")
+    run(clone, "remote", "remove", "upstream")
     assert publish.remote_of(clone) is None
+
+
+def test_several_push_urls_are_refused_before_anything_is_fetched(clone: Path, server: Path) -> None:
+    """One of the servers could take the tags, and another refuse them."""
+    for url in (str(server), str(server.with_name("other.git"))):
+        run(clone, "remote", "set-url", "--add", "--push", "origin", url)
+    with pytest.raises(RefusedError, match="`origin` has 2 push URLs"):
+        publish.fetch_tags(clone, "origin")
+
+
+def test_what_a_failed_push_left_is_asked_of_the_url_that_was_pushed_to(clone: Path, server: Path) -> None:
+    """The URL to fetch from is another repository, which has the tags: the push did not succeed."""
+    git.create_tags(clone, contents(clone, *sorted(BOTH)))
+    mirror = server.with_name("mirror.git")
+    run(clone, "clone", "--quiet", "--mirror", str(clone), str(mirror))
+    run(clone, "remote", "set-url", "origin", str(mirror))
+    run(clone, "remote", "set-url", "--push", "origin", str(server))
+    hook(server, "pre-receive", "exit 1")
+    with pytest.raises(git.GitError, match="does not take the tags"):
+        publish.push_tags(clone, "origin", objects(clone))
+    assert objects(server) == {}
 
 
 def test_the_printed_command_publishes_both(clone: Path, server: Path) -> None:

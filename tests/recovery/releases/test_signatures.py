@@ -94,14 +94,16 @@ def test_without_a_list_a_signed_tag_is_not_called_trusted(root: Path, alice: Si
     assert str(found).startswith("signed, not checked: ED25519 key SHA256:")
 
 
-def test_the_list_in_the_user_s_git_settings_is_used(root: Path, alice: Signer, mallory: Signer) -> None:
+def test_the_list_in_the_user_s_git_settings_is_used(
+    root: Path, alice: Signer, mallory: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
     sign(root, alice)
-    git.run(root, "config", "gpg.ssh.allowedSignersFile", str(alice.trusted))
-    assert checked(root).trusted
-    git.run(root, "config", "gpg.ssh.allowedSignersFile", str(mallory.trusted))
+    git.run(root, "config", "--global", "gpg.ssh.allowedSignersFile", str(mallory.trusted))
     assert not checked(root).trusted
+    git.run(root, "config", "--global", "gpg.ssh.allowedSignersFile", str(alice.trusted))
+    assert checked(root).trusted
     with pytest.raises(MismatchError, match="no key in"):
-        git.run(root, "config", "gpg.ssh.allowedSignersFile", str(alice.trusted))
         checked(root, keys=mallory.trusted)
 
 
@@ -212,6 +214,70 @@ def test_a_file_of_signers_that_is_absent_or_a_folder_is_refused(tmp_path: Path)
     for file in (tmp_path / "absent", tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):
             check_trusted_keys(file)
+
+
+def test_settings_of_the_tag_s_own_repository_decide_nothing(root: Path, mallory: Signer, alice: Signer) -> None:
+    """A repository of somebody else, such as an unpacked archive, brings its own `.git/config`."""
+    sign(root, mallory)
+    program = root / "program"
+    good = 'Good "git" signature for alice with ED25519 key SHA256:x'
+    program.write_text(f"#!/bin/sh\ntouch {root}/ran\necho '{good}'\n")
+    program.chmod(0o755)
+    git.run(root, "config", "gpg.ssh.program", str(program))
+    git.run(root, "config", "gpg.ssh.allowedSignersFile", str(mallory.trusted))
+    with pytest.raises(MismatchError, match="no key in"):
+        checked(root, keys=alice.trusted)
+    assert not checked(root).trusted
+    assert not (root / "ran").exists()
+
+
+def test_a_program_that_brings_missing_objects_does_not_run(root: Path) -> None:
+    program = root / "program"
+    program.write_text(f"#!/bin/sh\ntouch {root}/ran\n")
+    program.chmod(0o755)
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.url", str(root)),
+        ("remote.evil.promisor", "true"),
+        ("remote.evil.uploadpack", str(program)),
+    ):
+        git.run(root, "config", name, value)
+    git.run(root, "add", "program")
+    git.run(root, "commit", "--quiet", "--message", "Two")
+    tree = git.run(root, "rev-parse", "HEAD^{tree}").strip()
+    (root / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(GitError):
+        git.run(root, "ls-tree", "HEAD")
+    assert not (root / "ran").exists()
+
+
+def test_without_the_program_a_signature_is_not_called_altered(
+    root: Path, alice: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign(root, alice)
+    found = shutil.which("git")
+    assert found is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert str(checked(root)).startswith("signed, not checked: ")
+    with pytest.raises(MismatchError, match="no key in"):
+        checked(root, keys=alice.trusted)
+
+
+def test_a_version_tag_under_a_stage_s_name_marks_nothing(root: Path, alice: Signer) -> None:
+    sign(root, alice, "tier1@v1.0.0")
+    git.run(root, "update-ref", "refs/tags/tier1#best#6", git.run(root, "rev-parse", "refs/tags/tier1@v1.0.0").strip())
+    (release,) = tags.read(root).releases
+    with pytest.raises(MismatchError, match="no trusted key marked"):
+        check_release(root, release, alice.trusted, as_best=True)
+
+
+def test_a_release_whose_tag_has_a_counter_is_found_by_both_names(root: Path) -> None:
+    sign(root, None, "tier1@v1.0.0#1")
+    registry = tags.read(root)
+    assert registry.find("tier1@v1.0.0").tag.name == registry.find("tier1@v1.0.0#1").tag.name == "tier1@v1.0.0#1"
 
 
 def test_a_list_of_signers_is_accepted(alice: Signer) -> None:

@@ -38,6 +38,7 @@ _SETTINGS = {
     "log.showSignature": "false",
     "maintenance.auto": "false",
     "protocol.file.allow": "always",
+    "safe.bareRepository": "explicit",  # a commit can contain one, with settings that name programs
     "submodule.recurse": "false",
 }
 """Settings of the user that would change an output, a clone or a reference, with the value that every command has."""
@@ -148,6 +149,9 @@ def _completed(
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
     """Runs `git` whether it fails or not, with settings and environment variables in place of the fixed ones."""
+    if not {"clone", "fetch", "ls-remote", "push"}.intersection(arguments):
+        # A repository of somebody else may declare a remote as the source of its missing objects, with a program.
+        variables = {**variables, "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
     command = ["git", *_options({**_SETTINGS, **settings}), *arguments]
     try:
         return interruption.run(
@@ -374,7 +378,10 @@ def signs_tags(root: Path) -> bool:
 
 
 def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> tuple[bool, str]:
-    """Checks the signature of a tag object with `git verify-tag`.
+    """Checks the signature of a tag object with `git verify-tag`, in a temporary repository.
+
+    Settings of the tag's own repository, which may be somebody else's, decide neither on the programs that run nor on
+    the keys.
 
     Args:
         allowed_signers: trusted SSH keys; None for those in the user's settings, if there are any.
@@ -382,13 +389,18 @@ def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> t
     Returns:
         Whether the signature is good and its signer known, and the output of the program that checked it.
     """
-    if allowed_signers is None and run(root, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip():
+    content = read_tag_object(root, tag)
+    with tempfile.TemporaryDirectory() as folder:
+        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
+        repository = f"--git-dir={folder}"
+        object_hash = run(Path(folder), repository, "hash-object", "-t", "tag", "-w", "--stdin", stdin=content).strip()
         settings = {}
-    else:
-        # Git needs a file to check an SSH signature, even against no signers.
-        settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
-    done = _completed(root, ("verify-tag", "--raw", tag.object), settings=settings)
-    return done.returncode == 0, done.stderr
+        own = run(Path(folder), repository, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip()
+        if allowed_signers is not None or not own:
+            # Git needs a file to check an SSH signature, even against no signers.
+            settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
+        done = _completed(Path(folder), (repository, "verify-tag", "--raw", object_hash), settings=settings)
+    return object_hash == tag.object and done.returncode == 0, done.stderr
 
 
 def read_tag_object(root: Path, tag: AnnotatedTag) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.releases.record import Record, message, parse
+from gogooku3.recovery.releases.record import Record, message, stage_tag_of
 
 
 def new_tags(root: Path, record: Record, commit: str, *, later_than: int, sign: bool) -> dict[str, str]:
@@ -28,26 +28,17 @@ def new_tags(root: Path, record: Record, commit: str, *, later_than: int, sign: 
 
 
 def finish_stage_tags(root: Path, tier: str) -> list[str]:
-    """Creates missing stage tags that version tags of the tier name in their messages.
+    """Creates missing stage tags that version tags of the tier name in their records.
 
     A stage tag is missing after a crash between two references of one transaction, or after a `git fetch` of the
-    version tag alone. The created tag object is byte-identical to the lost one, unless that was signed: then the user
-    signs the created one.
-
-    Raises:
-        GitError: a signed one is missing and cannot be signed.
+    version tag alone. The created tag object is byte-identical to the lost one. Those of signed version tags are left
+    out: a copy would not be signed, and no key signs what another user's tag asks for.
     """
     registry = tags.read(root)
-    missing = {
-        record.stage_tag: release.tag
-        for release in registry.of(tier)
-        if (record := parse(release.tag.message)) and record.stage_tag and record.stage_tag not in registry.names
-    }
+    unsigned = [release.tag for release in registry.of(tier) if not release.tag.signature]
+    missing = {name: tag for tag in unsigned if (name := stage_tag_of(tag)) and name not in registry.names}
     if missing:
-        git.create_tags(root, {name: _stage_tag(root, name, tag) for name, tag in missing.items()})
+        git.create_tags(
+            root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in missing.items()}
+        )
     return list(missing)
-
-
-def _stage_tag(root: Path, name: str, version_tag: git.AnnotatedTag) -> str:
-    content = git.renamed(git.read_tag_object(root, version_tag), name)
-    return git.sign_tag(root, content) if version_tag.signature else content

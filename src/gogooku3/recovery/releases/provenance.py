@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from gogooku3 import paths
 from gogooku3.errors import GitError
 from gogooku3.package.manifest import MANIFEST
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.parameters import differing_parameters
+from gogooku3.recovery.untrusted import load_yaml
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,16 @@ def provenance(package: Path, *nearby: Path) -> Provenance | None:
     return None
 
 
-def release_of(package: Path) -> tuple[Path, tags.Release] | None:
-    """The release that recorded a package, and its repository, which contains the package; None if there is none.
-
-    Of several releases with the same package, the one at HEAD, otherwise the newest version.
-    """
+def releases_of(package: Path) -> tuple[Path, list[tags.Release]]:
+    """The releases that recorded a package, those at HEAD first, and their repository, which contains the package."""
     manifest = package / MANIFEST
-    if not manifest.is_file():
-        return None
-    with suppress(GitError):
-        root = git.toplevel(package)
-        releases = _releases_with(root, _digest(manifest))
-        head = [release for release in releases if release.commit == git.commit_of(root, "HEAD")]
-        return (root, (head or releases)[-1]) if releases else None
-    return None
+    if manifest.is_file():
+        with suppress(GitError):
+            root = git.toplevel(package)
+            head = git.commit_of(root, "HEAD")
+            releases = _releases_with(root, _digest(manifest))
+            return root, sorted(releases, key=lambda release: release.commit != head)
+    return package, []
 
 
 def dataset_hint(made: Provenance, dataset: Path) -> str:
@@ -89,11 +88,22 @@ def _recording(root: Path, digest: str) -> Provenance | None:
 
 
 def _releases_with(root: Path, digest: str) -> list[tags.Release]:
-    """Releases whose lock file contains a hash."""
+    """Releases whose lock file records a hash as that of a package's manifest."""
     releases = tags.read(root).releases
     blobs = git.blobs(root, [release.commit for release in releases], paths.LOCK)
-    matching = {blob for blob in set(blobs.values()) if digest in git.read_blob(root, blob)}
+    matching = {blob for blob in set(blobs.values()) if _records(git.read_blob(root, blob), digest)}
     return [release for release in releases if blobs.get(release.commit) in matching]
+
+
+def _records(lock: str, digest: str) -> bool:
+    """Whether a lock file records a hash as that of the manifest; a hash in a comment, or of another file, is none."""
+    if digest not in lock:  # parsing takes longer
+        return False
+    try:
+        outs = [out for stage in load_yaml(lock)["stages"].values() for out in stage.get("outs", ())]
+        return (str(paths.PACKAGE / MANIFEST), digest) in {(out["path"], out.get("md5")) for out in outs}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return False
 
 
 def _digest(manifest: Path) -> str:

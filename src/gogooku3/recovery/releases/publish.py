@@ -66,9 +66,11 @@ def fetch_tags(root: Path, remote: str) -> frozenset[str]:
     Tags that the repository has are never changed.
 
     Raises:
-        RefusedError: a tag of the repository is another one on the remote; nothing was fetched.
+        RefusedError: a tag of the repository is another one on the remote, or the remote has several push URLs; nothing
+            was fetched.
         GitError: the remote cannot be read.
     """
+    _push_url(root, remote)
     try:
         published = {name: oid for name, oid in tags_of(root, remote).items() if _RELEASE.fullmatch(name)}
     except GitError as error:
@@ -121,7 +123,7 @@ def push_tags(root: Path, remote: str, objects: dict[str, str]) -> None:
         # The connection may have ended after the remote took the tags.
         reason = " ".join(error.message.split())
         try:
-            published = tags_of(root, remote)
+            published = tags_of(root, _push_url(root, remote))
         except GitError:
             raise GitError(
                 f"the push of the tags to `{remote}` failed, and whether they arrived is unknown: {reason}",
@@ -143,12 +145,22 @@ def push_tags(root: Path, remote: str, objects: dict[str, str]) -> None:
         ) from None
 
 
+def _push_url(root: Path, remote: str) -> str:
+    """The URL to which Git pushes; raises `RefusedError` for several: no push to all of them is atomic."""
+    urls = git.run(root, "remote", "get-url", "--push", "--all", remote).splitlines()
+    if len(urls) != 1:
+        raise RefusedError(
+            f"the Git remote `{remote}` has {len(urls)} push URLs, and one push cannot be atomic for all of them",
+            hint="leave one (`git remote set-url --delete --push`), or make local tags with `--no-push`",
+        )
+    return urls[0]
+
+
 def unpublished_stages(root: Path, tier: str, published: frozenset[str]) -> dict[str, str]:
     """Stage tags of a tier, with their hashes, whose version tag is published and they are not."""
     local = _local(root)
     releases = [release for release in tags.read(root).of(tier) if release.tag.name in published]
-    records = [record.parse(release.tag.message) for release in releases]
-    stages = {each.stage_tag for each in records if each and each.stage_tag} & local.keys() - published
+    stages = set(filter(None, (record.stage_tag_of(release.tag) for release in releases))) & local.keys() - published
     return {name: local[name] for name in sorted(stages)}
 
 
@@ -170,7 +182,7 @@ def _local(root: Path) -> dict[str, str]:
 def _with_stage_tags(root: Path, names: list[str]) -> list[str]:
     """Local tags with the stage tags that were made together with them."""
     made = [each for each in git.annotated_tags(root) if each.name in names]
-    stages = [written.stage_tag for tag in made if (written := record.parse(tag.message)) and written.stage_tag]
+    stages = [name for tag in made if (name := record.stage_tag_of(tag))]
     return sorted({*names, *(name for name in stages if name in _local(root))})
 
 

@@ -19,7 +19,7 @@ from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.lineage import Parent
 from gogooku3.package.results import ABSENT
-from gogooku3.recovery.releases import metrics
+from gogooku3.recovery.releases import git, metrics, tags
 
 SPLITS = ("validation", "test")
 
@@ -202,6 +202,20 @@ def parse(text: str) -> Record | None:
         return TypeAdapter(Record).validate_json(lines[-1])
     except ValidationError:
         return None
+
+
+def stage_tag_of(tag: git.AnnotatedTag) -> str | None:
+    """The tag that marks a version as the best of its tier, as the record in its version tag names it.
+
+    None if there is no record or no such mark, and if the record names anything else: whoever can write tags can write
+    any name.
+    """
+    record = parse(tag.message)
+    if record is None or record.stage_tag is None or tag.name != f"{record.tier}@{record.version}":
+        return None
+    mark = tags.STAGE_TAG.fullmatch(record.stage_tag)
+    is_mark = mark and (mark["tier"], mark["stage"], mark["cancel"]) == (record.tier, tags.BEST, "")
+    return record.stage_tag if is_mark else None
 
 
 def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:

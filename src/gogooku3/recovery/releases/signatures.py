@@ -16,6 +16,8 @@ from gogooku3.recovery.releases import git, tags
 
 _SSH = "-----BEGIN SSH SIGNATURE"
 _SSH_GOOD = re.compile(r'^Good "git" signature (?:for (?P<signer>.*) )?with (?P<key>\S+ key \S+)$', re.MULTILINE)
+_CANNOT_CHECK = re.compile(r"cannot run|no signature found|unknown option|illegal option|is needed for ssh")
+"""What Git and `ssh-keygen` print if one of them is missing or too old for SSH signatures."""
 _PGP_STATUS = re.compile(r"^\[GNUPG:\] (?P<word>[A-Z_]+)(?: (?P<key>[0-9A-Fa-f]+))?(?: (?P<signer>.*))?$", re.MULTILINE)
 _PUBLIC_KEY = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ ")
 
@@ -69,9 +71,14 @@ def _require_signed_mark(root: Path, release: tags.Release, trusted_keys: Path) 
     reasons = []
     for tag in git.annotated_tags(root):
         mark = tags.STAGE_TAG.fullmatch(tag.name)
-        if mark and (mark["tier"], mark["stage"], mark["cancel"], tag.commit) == (
-            *(release.tier, tags.BEST, ""),
-            release.commit,
+        if (
+            mark
+            and not tag.is_renamed
+            and (mark["tier"], mark["stage"], mark["cancel"], tag.commit)
+            == (
+                *(release.tier, tags.BEST, ""),
+                release.commit,
+            )
         ):
             try:
                 check_tag(root, tag, trusted_keys)
@@ -86,10 +93,12 @@ def _require_signed_mark(root: Path, release: tags.Release, trusted_keys: Path) 
 
 def _check(root: Path, tag: git.AnnotatedTag, trusted_keys: Path | None) -> Signature:
     good, output = git.verify_tag(root, tag, trusted_keys)
-    return _ssh(tag, good, output) if tag.signature.startswith(_SSH) else _pgp(tag, output)
+    return _ssh(tag, good, output) if tag.signature.startswith(_SSH) else _pgp(tag, good, output)
 
 
 def _ssh(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
+    if _CANNOT_CHECK.search(output):
+        return Signature(False, f"signed, not checked: {' '.join(output.split())}; Git 2.34 and OpenSSH 8.2 check it")
     match = _SSH_GOOD.search(output)
     if match is None:
         raise _altered(tag, output)
@@ -98,7 +107,7 @@ def _ssh(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
     return Signature(False, f"signed, not checked: {match['key']} is not among the trusted keys")
 
 
-def _pgp(tag: git.AnnotatedTag, output: str) -> Signature:
+def _pgp(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
     status = {match["word"]: match for match in _PGP_STATUS.finditer(output)}
     if "BADSIG" in status:
         raise _altered(tag, output)
@@ -107,7 +116,8 @@ def _pgp(tag: git.AnnotatedTag, output: str) -> Signature:
         reason = f"PGP key {key} is not in the keyring, or not valid" if key else "no PGP program could read it"
         return Signature(False, f"signed, not checked: {reason}")
     signer, key = status["GOODSIG"]["signer"], status["GOODSIG"]["key"]
-    if not {"TRUST_FULLY", "TRUST_ULTIMATE"} & status.keys():
+    single = len(re.findall(r"^\[GNUPG:\] NEWSIG", output, re.MULTILINE)) <= 1
+    if not (good and single and {"TRUST_FULLY", "TRUST_ULTIMATE"} & status.keys()):
         return Signature(False, f"signed by PGP key {key} of the keyring, not checked: the keyring does not trust it")
     return Signature(True, f"signed by {signer}, PGP key {key}, which the keyring trusts")
 

@@ -146,12 +146,13 @@ class Registry:
                     hint="do not trust the tag, it was put under another name: ask for it where the tags are made",
                 )
         releases = self.of(tier)
-        release = next((r for r in releases if str(r.version) == version), None) if at else self.best(tier)
+        named = (each for each in releases if version == str(each.version) or name == each.tag.name)
+        release = next(named, None) if at else self.best(tier)
         if release is None:
-            raise self._not_found(name, tier, version)
+            raise self._not_found(name, tier, version if at else None)
         return release
 
-    def _not_found(self, name: str, tier: str, version: str) -> DataError:
+    def _not_found(self, name: str, tier: str, version: str | None) -> DataError:
         releases, ever = self.of(tier), self.ever(tier)
         if not ever:
             tiers = ", ".join(sorted({release.tier for release in self.releases})) or "none"
@@ -166,7 +167,7 @@ class Registry:
                 hint=f"`git checkout {revoked[-1]}` and `dvc pull` still get it",
             )
         return DataError(
-            f"`{name}` was never released" if version else f"no version of `{tier}` is marked as its best",
+            f"`{name}` was never released" if version is not None else f"no version of `{tier}` is marked as its best",
             hint=f"name one of the versions of `{tier}`: {', '.join(each.tag.name for each in releases)}",
         )
 

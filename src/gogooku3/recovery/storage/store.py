@@ -47,7 +47,7 @@ READ_ATTEMPTS = 2
 """Downloads of an object whose MD5 is wrong before it counts as damaged: bytes may change in transfer."""
 
 _BLOCK = 1 << 20
-_MANY = 8  # failures without a success, after which no further object is requested
+_MANY = 8  # failures without a success, in as many folders, after which no further object is requested
 _ABSENT = "0" * 32  # no object has this name
 _FOLDERS = 256  # objects are in folders named by the first two digits of their hash
 
@@ -198,7 +198,9 @@ class Store:
 
         outcomes: dict[str, _R | ObjectError] = {}
         errors: list[ObjectError] = []
-        for oid, result in zip(oids, self._map_threads(outcome, oids), strict=True):
+        # By the last digits: the first of them are in different folders, so one folder that fails is not the store.
+        scattered = sorted(oids, key=lambda oid: oid.removesuffix(".dir")[::-1])
+        for oid, result in zip(scattered, self._map_threads(outcome, scattered), strict=True):
             outcomes[oid] = result
             if isinstance(result, ObjectError):
                 errors.append(result)
@@ -206,7 +208,7 @@ class Store:
                 require_store(errors, _MANY)
             progress(len(outcomes))
         require_store(errors, len(outcomes))
-        return outcomes
+        return {oid: outcomes[oid] for oid in oids}
 
     def _map_threads(self, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
         """Applies `work` to all items in a thread pool of the size that DVC uses for this store (`jobs`), in order."""
