@@ -87,14 +87,14 @@ def test_audit_of_a_silent_bucket(slow: Any, proxy: Proxy, start: Start, tmp_pat
     proxy.faults = [always(SILENCE, lambda request: request.downloads)]
     process = start(slow.folder, "audit", "--deep")
     wait_for(lambda: any(request.downloads for request in proxy.requests))
-    assert ends(process, number, tmp_path, within=5) == []
+    assert ends(process, number, tmp_path, within=20) == []
 
 
 def test_audit_before_the_first_answer(slow: Any, proxy: Proxy, start: Start, tmp_path: Path) -> None:
     proxy.faults = [after(0, SILENCE)]
     process = start(slow.folder, "audit")
     wait_for(lambda: proxy.requests)
-    assert ends(process, signal.SIGTERM, tmp_path, within=5) == []
+    assert ends(process, signal.SIGTERM, tmp_path, within=20) == []
 
 
 @pytest.fixture(scope="module")
