@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -341,11 +342,7 @@ def sign_tag(root: Path, content: str) -> str:
     """
     head, message = content.split("\n\n", 1)
     target, _, tag, tagger = (line.split(" ", 1)[1] for line in head.split("\n"))
-    with tempfile.TemporaryDirectory() as folder:
-        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
-        objects = root / run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
-        (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
-        repository = f"--git-dir={folder}"
+    with _sharing_objects(root) as repository:
         done = _completed(
             root,
             (repository, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", tag, target),
@@ -389,18 +386,27 @@ def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> t
     Returns:
         Whether the signature is good and its signer known, and the output of the program that checked it.
     """
-    content = read_tag_object(root, tag)
-    with tempfile.TemporaryDirectory() as folder:
-        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
-        repository = f"--git-dir={folder}"
-        object_hash = run(Path(folder), repository, "hash-object", "-t", "tag", "-w", "--stdin", stdin=content).strip()
+    with _sharing_objects(root) as repository:
         settings = {}
-        own = run(Path(folder), repository, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip()
-        if allowed_signers is not None or not own:
+        own_list = run(root, repository, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip()
+        if allowed_signers is not None or not own_list:
             # Git needs a file to check an SSH signature, even against no signers.
             settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
-        done = _completed(Path(folder), (repository, "verify-tag", "--raw", object_hash), settings=settings)
-    return object_hash == tag.object and done.returncode == 0, done.stderr
+        done = _completed(root, (repository, "verify-tag", "--raw", tag.object), settings=settings)
+    return done.returncode == 0, done.stderr
+
+
+@contextmanager
+def _sharing_objects(root: Path) -> Iterator[str]:
+    """Context manager: the option for Git commands in a temporary repository with a repository's objects.
+
+    It has neither its references nor its settings.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
+        objects = root / run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
+        (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
+        yield f"--git-dir={folder}"
 
 
 def read_tag_object(root: Path, tag: AnnotatedTag) -> str:
