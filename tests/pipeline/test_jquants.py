@@ -7,7 +7,7 @@ import pytest
 from gogooku3.quotes.folder import read
 
 from ..jquants import KEY, serving, small
-from .conftest import SMALL, Workspace
+from .conftest import SMALL, Workspace, bring_back
 
 FROM_J_QUANTS = {key: value for key, value in SMALL.items() if not key.startswith("quotes.")} | {
     "quotes": "jquants",
@@ -49,4 +49,5 @@ def test_what_was_downloaded_becomes_quotes_and_what_comes_later_changes_none_of
     done = workspace.run("dvc", "repro", "quotes", check=False)
     assert "bars/2024-01.1.parquet` has changed since the download" in done.stderr
     assert "exited with 3" in done.stderr
+    assert bring_back(workspace, done) == ["dvc checkout"]
     assert workspace.bytes_of("data/quotes") == first
