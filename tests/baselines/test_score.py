@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from gogooku3.baselines import ridge
+from gogooku3.baselines import ridge, trees
 from gogooku3.baselines.rows import rows_of
 from gogooku3.baselines.score import score
 from gogooku3.baselines.table import NAMES, read_scores, to_table
@@ -63,6 +63,25 @@ def test_nothing_of_the_test_split_is_learnt(market: Panel, scores: dict[str, np
     other, _ = score(without_test(market), PARAMS, threads=2)
     for name in NAMES:
         np.testing.assert_array_equal(other[name][: 100 - FIRST], scores[name][: 100 - FIRST])
+
+
+def test_models_are_fitted_on_the_training_split_alone(market: Panel, scores: dict[str, np.ndarray]):
+    """Ridge is the fit of the training rows to the bit; other targets of validation move only the trees' stopping."""
+    rows = {split: rows_of(market, split, PARAMS.rows) for split in ("train", "validation")}
+    x_SF = market.x_TSF[FIRST][market.present_TS[FIRST]]
+    for h in range(2):
+        found = {name: scores[name][0, market.present_TS[FIRST], h] for name in ("ridge", "lightgbm")}
+        np.testing.assert_array_equal(found["ridge"], ridge.fit(rows["train"], h, PARAMS.ridge)(x_SF))
+        expected = trees.fit(rows["train"], rows["validation"], h, PARAMS.lightgbm, 2)(x_SF)
+        np.testing.assert_array_equal(found["lightgbm"], expected)
+
+
+def test_targets_of_validation_stop_the_trees_and_nothing_else(market: Panel, scores: dict[str, np.ndarray]):
+    y_TSH = market.y_TSH.copy()
+    y_TSH[75:95] *= -1
+    other, _ = score(replace(market, y_TSH=y_TSH), PARAMS, threads=2)
+    np.testing.assert_array_equal(other["ridge"], scores["ridge"])
+    assert np.nanstd(other["lightgbm"]) < np.nanstd(scores["lightgbm"])
 
 
 def test_a_factor_is_its_feature_and_the_middle_where_it_is_missing(market: Panel, scores: dict[str, np.ndarray]):

@@ -57,6 +57,15 @@ def test_closes_run_through_a_split_without_a_jump(walk):
     np.testing.assert_allclose(found[1:] / found[:-1], walk[1:] / walk[:-1])
 
 
+def test_closes_run_through_two_splits_and_a_consolidation(walk):
+    as_traded, factor = walk.copy(), np.ones_like(walk)
+    for session, column, ratio in ((20, 1, 1 / 2), (45, 1, 1 / 3), (30, 2, 5.0)):
+        as_traded[session:, column] *= ratio
+        factor[session, column] = ratio
+    found = made(walk, bars=bars_of(as_traded, np.ones_like(walk), factor)).close_TS
+    np.testing.assert_allclose(found, walk)
+
+
 def test_the_usual_value_is_the_mean_over_the_bars_of_the_last_sessions(walk):
     value = np.random.default_rng(1).uniform(1e6, 1e9, walk.shape)
     close = walk.copy()

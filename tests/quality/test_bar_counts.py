@@ -48,6 +48,17 @@ def test_stocks_are_expected_from_their_first_bar_to_their_last(bar_counts: BarC
     assert (without_a.bars_T.tolist(), without_a.listed_T.tolist()) == ([2, 2, 2, 1], [2, 3, 2, 1])
 
 
+@pytest.mark.parametrize("session", [1, 2, 3])
+def test_a_gap_of_one_session_in_a_stocks_bars_shows_in_that_session(session: int) -> None:
+    """Also at the end of a month, and in the first session of the next."""
+    days = [date(2024, 1, 30), date(2024, 1, 31), date(2024, 2, 1), date(2024, 2, 2), date(2024, 2, 5)]
+    rows = [(day, code) for day in days for code in "AB" if (day, code) != (days[session], "A")]
+    counts = BarCounts(MONTHS[:2])
+    for month in (0, 1):
+        counts.add(month, keys([row for row in rows if row[0].month == month + 1]))
+    assert (counts.listed_T - counts.bars_T).tolist() == [int(t == session) for t in range(5)]
+
+
 def test_months_count_sessions_weekdays_and_stocks(bar_counts: BarCounts) -> None:
     assert bar_counts.sessions_M.tolist() == [2, 0, 2]
     assert bar_counts.weekdays_M.tolist() == [2, 21, 2]  # from the first session to the last: Tuesday to Monday

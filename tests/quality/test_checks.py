@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -189,9 +190,31 @@ def test_a_month_in_which_half_the_stocks_have_no_bars(harm: Harm) -> None:
     assert found[0].values == {"sessions": 22, "session": "2021-11-01", "share": 0.5}
 
 
+def test_a_single_session_in_which_stocks_have_no_bar_is_found_at_its_worst(harm: Harm) -> None:
+    """One session is enough; of two, the one with fewer bars is named. Nine of ten bars are enough."""
+
+    def without(day: int, share: float) -> Path:
+        lost = pl.col("Date") == date(2021, 11, day)
+        return harm(lambda frame: frame.filter(~(lost & of_codes(frame, share))), MONTH, "*")
+
+    assert judge(surveyed(without(3, 0.1)))["coverage"] == []
+    (found,) = judge(surveyed(without(9, 0.125)))["coverage"]
+    assert (found.kind, found.level, found.months) == ("few_bars", "fault", (MONTH,))
+    assert found.values == {"sessions": 1, "session": "2021-11-09", "share": 0.875}
+    (found,) = judge(surveyed(without(17, 0.2)))["coverage"]
+    assert found.values == {"sessions": 2, "session": "2021-11-17", "share": 0.8}
+
+
 def test_a_last_month_that_lacks_half_of_the_stocks(harm: Harm) -> None:
     (found,) = judge(surveyed(harm(half, LAST, "*")))["coverage"]
     assert (found.kind, found.months, found.values) == ("fewer_stocks", (LAST,), {"stocks": 20, "before": 40})
+
+
+def test_months_with_just_enough_sessions_and_stocks_are_sound(harm: Harm) -> None:
+    """12 sessions for 20 weekdays, and 36 stocks after 40."""
+    harm(lambda frame: frame.filter(pl.col("Date").dt.day() <= 16), "2021-02", "*")
+    folder = harm(lambda frame: frame.filter(~of_codes(frame, 0.1)), LAST, "*")
+    assert judge(surveyed(folder))["coverage"] == []
 
 
 def test_broken_rules_and_the_policy_applied(sound: Path) -> None:

@@ -16,12 +16,15 @@ from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError, MismatchError, RefusedError
 from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
+from gogooku3.recovery import base_model
 from gogooku3.recovery.base_model import pull_release, repository
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Record, message, parse
 from gogooku3.recovery.releases.tags import find
 from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.fetch import FetchResult, fetch
+from gogooku3.recovery.storage.store import Store
 from gogooku3.runtime.files import sha256_file
 
 TAG = "tier1@v1.0.0"
@@ -67,9 +70,9 @@ def record_of(lab: Any, tag: str) -> Record:
     return record
 
 
-def spoil(lab: Any, place: Path) -> None:
-    """Changes the released model's object in a store, without DVC noticing."""
-    oid = next(out.md5 for out in lock.outputs(lab.folder, TAG) if out.path == MODEL)
+def spoil(lab: Any, place: Path, path: str = MODEL) -> None:
+    """Changes the object of a released file in a store, without DVC noticing."""
+    oid = next(out.md5 for out in lock.outputs(lab.folder, TAG) if out.path == path)
     stored = place / "files/md5" / oid[:2] / oid[2:]
     stored.chmod(0o644)
     stored.write_bytes(stored.read_bytes()[:-1] + b"\0")
@@ -103,6 +106,23 @@ def test_a_model_without_an_intact_copy_is_refused_with_the_state_in_each_source
     with pytest.raises(DataError, match=rf"`{MODEL}` \([0-9a-f]{{32}}\): altered in .*/bucket"):
         pull_release(released.folder, TAG, PATHS, folder)
     assert files(folder) == {}
+
+
+def test_an_object_that_changes_in_the_cache_after_its_check_is_not_written(
+    released: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes to a shared cache between the check and the read."""
+    for path in PATHS:
+
+        def fetch_then_change(cache: Store, *args: Any, path: str = path) -> FetchResult:
+            result = fetch(cache, *args)
+            spoil(released, released.folder / ".dvc/cache", path)
+            return result
+
+        monkeypatch.setattr(base_model, "fetch", fetch_then_change)
+        with pytest.raises(DataError, match=rf"`{path}` \([0-9a-f]{{32}}\) changed in .* while it was read"):
+            pull_release(released.folder, TAG, PATHS, folder)
+        assert Path(path).name not in files(folder)
 
 
 def test_an_unknown_release_is_refused_with_the_known_ones(released: Any, folder: Path) -> None:

@@ -172,3 +172,16 @@ def test_the_equal_weight_index_handles_splits_and_gaps(
     second = 1000 * 49 / 51
     third = second * (1 + ((49.5 / 51 - 1) + (48 / 49 - 1)) / 2)
     assert made.index["Close"].to_list() == pytest.approx([1000, second, third], rel=1e-14)
+
+
+def test_the_equal_weight_index_runs_through_two_splits_of_a_stock(
+    bars: pl.DataFrame, file_params: Params, write_bars: Write
+) -> None:
+    split = bars.with_columns(
+        pl.Series("Close", [102.0, 51.0, 17.0, 51.0, 49.0, 48.0]), factor=pl.Series([1.0, 1 / 2, 1 / 3, 1.0, 1.0, 1.0])
+    )
+    rules = {"outside_range": "keep"}
+    made = make(file_params(write_bars(split), bar_columns={"AdjustmentFactor": "factor"}, rules=rules))
+    second = 1000 * (1 + (49 / 51 - 1) / 2)
+    third = second * (1 + (48 / 49 - 1) / 2)
+    assert made.index["Close"].to_list() == pytest.approx([1000, second, third], rel=1e-12)

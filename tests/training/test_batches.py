@@ -42,6 +42,18 @@ def test_no_sample_comes_twice_in_an_epoch_and_none_from_outside_the_train_split
         assert {t for t, _ in seen} <= set(range(40))
 
 
+@pytest.mark.parametrize("length", [39, 40, 41])
+@pytest.mark.parametrize("sessions", [2, 3, 5, 7, 8, 20, 39])
+def test_no_batch_runs_past_the_ends_of_the_train_split(panel: Panel, sessions: int, length: int) -> None:
+    """Blocks that do not divide the split start later in some epochs; the last one still ends inside it."""
+    recipe = replace(RECIPE, batch_size=12 * sessions, batch_stocks=12)
+    inner = replace(panel, split=panel.split | {"train": (3, 2 + length)})
+    plans = [plan(inner, recipe, "baseline", epoch) for epoch in range(30)]
+    assert {len(batches) for batches in plans} == {length // sessions}
+    assert min(b.first for batches in plans for b in batches) >= 3
+    assert max(b.first + b.sessions - 1 for batches in plans for b in batches) <= 2 + length
+
+
 def test_every_session_and_stock_is_seen_over_some_epochs(panel: Panel) -> None:
     seen = {sample for epoch in range(12) for sample in samples(plan(panel, RECIPE, "baseline", epoch))}
     assert {t for t, _ in seen} == set(range(40))

@@ -42,6 +42,8 @@ def test_sessions_that_no_fold_tests_are_nan_and_listed_as_gaps(market: Market, 
     days = market.panel.sessions
     assert gaps(folds, days) == [{"from": str(days[95]), "to": str(days[99]), "sessions": 5}]
     assert gaps(FOLDS, days) == []
+    one_session = Fold(3, later.spans | {"test": (96, 129)})
+    assert gaps([FOLDS[0], one_session], days) == [{"from": str(days[95]), "to": str(days[95]), "sessions": 1}]
 
 
 @pytest.mark.parametrize("kind", ["scores", "baselines"])
