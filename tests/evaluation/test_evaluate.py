@@ -13,8 +13,11 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.evaluation.evaluate import MIN_SESSIONS, Outcome, evaluate
+from gogooku3.evaluation.evaluate import MIN_SESSIONS, Outcome, _mean_metrics, evaluate
+from gogooku3.evaluation.portfolio import capacity, trade
+from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics import ranking, returns
+from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.newey_west import newey_west_t
 
 from .conftest import PARAMS, calm, market, outcome_of, sessions_of, traded_with
@@ -80,6 +83,41 @@ def test_the_table_agrees_with_its_series():
         assert entry["sessions"] == len(defined) == (T - 1 if horizon == "1" else T - 4)
     means = [table["rank_ic"][horizon]["value"] for horizon in ("1", "5")]
     assert table["mean_rank_ic"]["value"] == pytest.approx(np.mean(means), rel=1e-12)
+
+
+def test_intervals_of_overlapping_targets_are_those_of_their_horizon():
+    evaluation = run(*market())
+    for metric in ("rank_ic", "ic"):
+        for horizon in (1, 5):
+            series = evaluation.sessions[f"{metric}_{horizon}"].to_numpy()
+            bounds = interval(series, lambda resampled: resampled.mean(axis=-1), PARAMS.bootstrap, horizon)
+            entry = evaluation.metrics[metric][str(horizon)]
+            assert (entry["low"], entry["high"]) == bounds
+    net = evaluation.sessions["net"].drop_nans().to_numpy()
+    sharpe = evaluation.metrics["sharpe"]
+    assert (sharpe["low"], sharpe["high"]) == interval(net, returns.sharpe, PARAMS.bootstrap, 1)
+
+
+def test_a_rank_ic_of_zero_is_not_positive():
+    assert _mean_metrics(np.array([0.0, 0.1, -0.1, np.nan, 0.2]), 1, PARAMS.bootstrap)["positive_share"] == 0.5
+
+
+def test_a_years_rank_ic_is_that_of_the_scores_that_it_trades():
+    """Positions of a close come from scores `delay` sessions older."""
+    evaluation = run(*market(), traded_with(delay=10))
+    series = evaluation.sessions["rank_ic_5"].to_numpy()[: T - 11]
+    assert evaluation.metrics["years"]["2023"]["rank_ic"] == pytest.approx(series.mean(), rel=1e-12)
+
+
+def test_capacity_is_measured_with_the_traded_values_of_the_sessions_that_trade():
+    scores, targets = market()
+    market_state = calm(T, S)
+    market_state.traded_value_TS[:] *= np.linspace(1, 20, T)[:, None]
+    params = traded_with(delay=10)
+    found = evaluate(scores, Outcome(targets, SESSIONS, (1, 5), market_state), params).metrics["capacity"]
+    wanted = score_weights(scores[..., 1], market_state.sectors, params.portfolio)
+    portfolio = trade(wanted, targets[..., 0], SESSIONS, params.portfolio)
+    assert found == pytest.approx(capacity(portfolio, market_state.traded_value_TS[10:-1], 0.05), rel=1e-12)
 
 
 def test_years_and_regimes_are_parts_of_the_whole():

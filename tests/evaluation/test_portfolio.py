@@ -204,6 +204,11 @@ def test_a_loss_of_all_the_capital_is_refused_with_its_session():
         traded([[1, -1]] * 2, [[0.0, 0.0], [0.0, 3.0]], delay=0, cost_bps=0.0)
 
 
+def test_a_loss_of_exactly_all_the_capital_is_refused():
+    with pytest.raises(DataError, match="lost 100% of its capital"):
+        traded([[1, -1]] * 2, [[0.0, 0.0], [-1.0, 1.0]], delay=0, cost_bps=0.0)
+
+
 def test_the_break_even_cost_leaves_nothing():
     rng = np.random.default_rng(0)
     scores_TS, returns_TS = rng.standard_normal((60, 5)), 0.01 * rng.standard_normal((60, 5))

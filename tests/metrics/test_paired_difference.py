@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.errors import DataError
+from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.paired_difference import horizons_of, mean_over_horizons, paired_differences
 from gogooku3.metrics.returns import sharpe
 
@@ -39,6 +41,25 @@ def test_a_difference_is_that_of_the_values_over_the_common_sessions():
     assert table["rank_ic"]["5"]["value"] == pytest.approx(gain)
     assert table["rank_ic"]["1"]["value"] == pytest.approx(1 + gain)
     assert table["mean_rank_ic"]["value"] == pytest.approx(0.5 + gain)
+
+
+def test_intervals_are_those_of_the_longest_horizon_of_a_mean_and_of_one_session_for_the_sharpe_ratio():
+    net, other = 0.01 * noise(2, T)
+    table = paired_differences(track(net, h1=net, h20=net), track(other, h1=other, h20=other), PARAMS)
+
+    def bounds(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], horizon: int) -> list[float]:
+        return pytest.approx(interval(values, statistic, PARAMS, horizon), rel=1e-9)
+
+    def found(entry: dict[str, float]) -> tuple[float, float]:
+        return entry["low"], entry["high"]
+
+    gain = net - other
+    for horizon in (1, 20):
+        assert found(table["rank_ic"][str(horizon)]) == bounds(gain, lambda x: x.mean(axis=-1), horizon)
+    both = np.stack([gain, gain], axis=1)
+    assert found(table["mean_rank_ic"]) == bounds(both, lambda x: x.mean(axis=(1, 2)), 20)
+    pairs = np.stack([net, other], axis=1)
+    assert found(table["sharpe"]) == bounds(pairs, lambda x: sharpe(x[..., 0]) - sharpe(x[..., 1]), 1)
 
 
 def test_sessions_that_one_track_does_not_have_say_nothing():
