@@ -138,9 +138,9 @@ def test_the_universe_counts_who_joined_and_who_left():
         np.nan,
         np.nan,
     )
-    market_state.close_TS[:, 7] = np.nan
+    market_state.close_TS[:, 7] = market_state.close_TS[0, 8] = market_state.close_TS[-1, 9:11] = np.nan
     outcome = Outcome(targets, SESSIONS, (1, 5), market_state)
-    assert evaluate(scores, outcome, PARAMS).metrics["universe"] == {"stocks": S - 1, "joined": 3, "left": 2}
+    assert evaluate(scores, outcome, PARAMS).metrics["universe"] == {"stocks": S - 1, "joined": 4, "left": 4}
 
 
 def test_the_portfolio_trades_the_score_of_its_own_horizon():
