@@ -15,6 +15,8 @@ from gogooku3.panel.table import to_frame
 from gogooku3.quotes.schema import Quotes
 from gogooku3.walk_forward.plan import Fold
 
+from .dataset import write_dataset
+
 SESSIONS, STOCKS, HORIZONS = 160, 20, (1, 5)
 FOLDS = [
     Fold(1, {"train": (0, 39), "validation": (45, 59), "test": (65, 94)}),
@@ -94,3 +96,8 @@ def market() -> Market:
         for name, share in (("model", 1.0), ("ridge", 0.5), ("lightgbm", 0.5), ("reversal", 0.0), ("momentum", 0.0))
     }
     return Market(panel, Quotes(bars, listed, index, {}, None), scores)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "dataset")

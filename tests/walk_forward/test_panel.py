@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from gogooku3.dataset.contents import CONTENTS, write_frame
-from gogooku3.dataset.schema import GRAPH_COLUMNS, Column, Schema
-from gogooku3.dataset.splits import as_json
 from gogooku3.errors import DataError
-from gogooku3.runtime.files import write_json
 from gogooku3.walk_forward.panel import fold_panel, fold_preprocess
-from gogooku3.walk_forward.plan import Fold
 
-SCHEMA = Schema(
-    (Column("climate", "climate", 1, "session", "", "float32"), Column("ret_1", "returns", 1, "stock", "", "float32")),
-    (1, 5),
-    2,
-)
-SESSIONS = np.array([date(2024, 1, 1) + timedelta(days=t) for t in range(90)], "datetime64[D]")
-CLIMATE_T = (1 + 0.05 * np.arange(90) + np.random.default_rng(0).standard_normal(90)).astype(np.float32)
-"""Rises, so that every training period has another mean."""
-OF_DATASET = {"train": (0, 29), "validation": (35, 49), "test": (55, 89)}
-FOLD = {"train": (40, 69), "validation": (75, 79), "test": (85, 89)}
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """A dataset of two stocks, whose own normalisation (mean 0, deviation 1) differs from that of every fold."""
-    folder = tmp_path / "dataset"
-    keys = {"Date": np.repeat(SESSIONS, 2), "Code": ["1301", "1302"] * 90}
-    features = pl.DataFrame(keys | {"climate": np.repeat(CLIMATE_T, 2), "ret_1": np.ones(180, np.float32)})
-    targets = pl.DataFrame(keys | {f"target_{h}": np.zeros(180, np.float32) for h in SCHEMA.horizons})
-    frames = {"graph/2024-01.parquet": pl.DataFrame(schema=GRAPH_COLUMNS)}
-    for month in ("2024-01", "2024-02", "2024-03"):
-        inside = pl.col("Date").dt.to_string("%Y-%m") == month
-        frames |= {
-            f"features/{month}.parquet": features.filter(inside),
-            f"targets/{month}.parquet": targets.filter(inside),
-        }
-    write_json({name: write_frame(frame, folder / name) for name, frame in frames.items()}, folder / CONTENTS)
-    write_json(SCHEMA.as_json(), folder / "schema.json")
-    own = {"abi": SCHEMA.abi, "clip": 5.0, "session": {"climate": {"mean": 0.0, "std": 1.0}}}
-    write_json(own, folder / "preprocess.json")
-    write_json(as_json(OF_DATASET, SESSIONS, 5), folder / "split.json")
-    return folder
-
-
-def planned(tmp_path: Path, **spans: tuple[int, int]) -> Path:
-    path = tmp_path / "7.json"
-    write_json(Fold(7, FOLD | spans).as_json(SESSIONS), path)
-    return path
+from .dataset import CLIMATE_T, FOLD, SCHEMA, SESSIONS, planned
 
 
 def test_a_fold_is_normalised_by_its_own_training_sessions(dataset: Path, tmp_path: Path) -> None:
