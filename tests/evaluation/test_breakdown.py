@@ -40,7 +40,7 @@ def test_a_year_holds_its_own_sessions(backtest):
 def test_a_session_is_in_one_regime_of_each_kind_or_in_neither(backtest):
     market_state = calm(T - 1, 40)
     market_state.trend_T[:] = np.where(np.arange(T - 1) < 30, 0.02, -0.02)
-    market_state.trend_T[0] = np.nan
+    market_state.trend_T[0], market_state.trend_T[40] = np.nan, 0.0
     market_state.volatility_T[:] = np.arange(T - 1)
     market_state.volatility_T[:10] = np.nan
     table = breakdown.regimes(backtest, RANK_IC[:-1], market_state)
