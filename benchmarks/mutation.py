@@ -37,16 +37,13 @@ PACKAGE = PurePosixPath("src/gogooku3")
 ACCEPTED = PurePosixPath("docs/mutation.md")
 PACKAGES = ("dataset", "evaluation", "features", "metrics", "recovery", "training", "walk_forward")
 
+_MOST_FILES = 15
 _PATIENCE, _START_S = 5.0, 20.0
 """Limit of a run: this many times the time without a change, plus the start of Python and its libraries."""
 _ENTRY = re.compile(r"^### `(?P<path>[^`]+)`$|^```diff\n(?P<diff>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 Key = tuple[str, tuple[str, ...]]
 """Module and changed lines of a mutant."""
-
-
-class FailingTestsError(Exception):
-    """Tests fail without any change."""
 
 
 @dataclass
@@ -56,6 +53,8 @@ class Result:
     noticed: list[Mutant] = field(default_factory=list)
     survived: list[Mutant] = field(default_factory=list)
     not_run: list[Mutant] = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
+    """Tests that fail without any change."""
 
 
 def key(mutant: Mutant) -> Key:
@@ -73,12 +72,14 @@ def accepted(text: str) -> set[Key]:
 
 
 def every_mutant(root: Path, package: str) -> list[Mutant]:
-    """All mutants of a package."""
+    """All mutants of a package, except for those of modules without tests of their own (`tests_of`)."""
     source = root / PACKAGE
+    modules = [PurePosixPath(path.relative_to(source).as_posix()) for path in sorted((source / package).rglob("*.py"))]
     return [
         mutant
-        for path in sorted((source / package).rglob("*.py"))
-        for mutant in mutants(PurePosixPath(path.relative_to(source).as_posix()), path.read_text(encoding="utf-8"))
+        for path in modules
+        if tests_of(root, path)
+        for mutant in mutants(path, (source / path).read_text(encoding="utf-8"))
     ]
 
 
@@ -92,7 +93,10 @@ def sample(found: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 def tests_of(root: Path, module: PurePosixPath) -> list[str]:
-    """The test files that mirror a module and those in the same folder that import it; else the whole folder."""
+    """The test files that mirror a module and those in the same folder that import it; without any, all of the folder.
+
+    Empty if those are more than `_MOST_FILES`: they would take many minutes.
+    """
     folder = root / "tests" / module.parent
     while not folder.is_dir():
         folder = folder.parent
@@ -104,7 +108,8 @@ def tests_of(root: Path, module: PurePosixPath) -> list[str]:
     files = sorted(folder.glob("test_*.py"))
     mirror = [path for path in files if path.name == f"test_{name}.py"]
     others = [path for path in files if path not in mirror and imports.search(path.read_text(encoding="utf-8"))]
-    return [path.relative_to(root).as_posix() for path in (*mirror, *others) or (folder,)]
+    chosen = [*mirror, *others] or files
+    return [path.relative_to(root).as_posix() for path in chosen] if len(chosen) <= _MOST_FILES else []
 
 
 def copy_of(root: Path, target: Path) -> Path:
@@ -143,11 +148,7 @@ def passes(copy: Path, tests: Sequence[str], limit: float | None = None) -> bool
 
 
 def run(root: Path, chosen: Sequence[Mutant], workers: int, deadline: float) -> Result:
-    """Runs the tests of each mutant, module by module; mutants whose turn comes after the deadline are not run.
-
-    Raises:
-        FailingTestsError: tests fail without any change.
-    """
+    """Runs the tests of each mutant, module by module; mutants whose turn comes after the deadline are not run."""
     result = Result()
     modules: dict[PurePosixPath, list[Mutant]] = {}
     for mutant in chosen:
@@ -177,7 +178,9 @@ def _run_module(
         result.not_run += found
         return
     if not passes(copy, tests):
-        raise FailingTestsError(f"{' '.join(tests)} fails without any change")
+        result.not_run += found
+        result.failing.append(" ".join(tests))
+        return
     limit = _START_S + _PATIENCE * (time.monotonic() - began)
     target = copy / PACKAGE / path
     source = target.read_text(encoding="utf-8")
@@ -236,14 +239,12 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     if given.list:
         print(described(chosen).strip())
         return 0
-    try:
-        result = run(root, chosen, given.workers, deadline)
-    except FailingTestsError as error:
-        print(f"error: {error}\nhint: correct them first: `make test`", file=sys.stderr)
-        return 2
+    result = run(root, chosen, given.workers, deadline)
     known = accepted((root / ACCEPTED).read_text(encoding="utf-8")) if (root / ACCEPTED).is_file() else set()
     print(summary(result, known))
-    return int(any(key(mutant) not in known for mutant in result.survived))
+    for tests in result.failing:
+        print(f"error: {tests} fails without any change\nhint: correct it first: `make test`", file=sys.stderr)
+    return 2 if result.failing else int(any(key(mutant) not in known for mutant in result.survived))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ def test_the_sharpe_term_is_that_of_the_hand_worked_portfolio() -> None:
     assert loss(scores, targets, weights(sharpe=1.0)).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_sessions_with_two_observed_stocks_count_and_those_with_one_do_not() -> None:
+    scores = one_horizon([[3.0, 1.0, 2.0]] * 4)
+    targets = one_horizon([[0.05, 0.01, NAN], [0.0, 0.02, NAN], [NAN, NAN, 9.0], [0.03, -0.03, 0.0]])
+    earned = [0.02, -0.01, 0.03]
+    expected = -np.mean(earned) / np.std(earned, ddof=1)
+    assert loss(scores, targets, weights(sharpe=1.0)).item() == pytest.approx(expected, rel=1e-6)
+    mean_ic = np.mean([1.0, -1.0, np.corrcoef([3.0, 1.0, 2.0], [0.03, -0.03, 0.0])[0, 1]])
+    assert loss(scores, targets, weights(ic=1.0)).item() == pytest.approx(-mean_ic, rel=1e-6)
+
+
 def test_the_sharpe_term_knows_neither_level_nor_scale_of_the_scores() -> None:
     scores, targets = torch.randn(6, 9, 1, dtype=torch.float64), torch.randn(6, 9, 1, dtype=torch.float64)
     one = loss(scores, targets, weights(sharpe=1.0))

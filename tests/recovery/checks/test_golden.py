@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ import torch
 
 from gogooku3.config.numerics import Precision
 from gogooku3.model.probe import probe
+from gogooku3.recovery.checks import golden
 from gogooku3.recovery.checks.golden import TOLERANCE
 
 from .conftest import NATIVE, Delivery
@@ -35,6 +37,13 @@ def test_scores_within_the_tolerance_are_noted_and_never_called_exact(delivery: 
 
 def test_scores_beyond_the_tolerance_fail(delivery: Delivery) -> None:
     elsewhere(delivery, 1 + 2e-4)
+    assert delivery.verify_alone().failed == {"golden"}
+
+
+def test_scores_that_are_no_numbers_fail(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN is within no tolerance."""
+    elsewhere(delivery, 1 + 1e-5)
+    monkeypatch.setattr(golden, "max_golden_difference", lambda *_: math.nan)
     assert delivery.verify_alone().failed == {"golden"}
 
 
