@@ -47,6 +47,18 @@ def test_scores_that_are_no_numbers_fail(delivery: Delivery, monkeypatch: pytest
     assert delivery.verify_alone().failed == {"golden"}
 
 
+@pytest.mark.parametrize("neighbour", [-2, "stocks"])
+def test_neighbours_outside_the_stocks_are_a_finding_and_no_traceback(delivery: Delivery, neighbour: int | str) -> None:
+    def point_elsewhere(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["neighbours"][0, 0, 0] = tensors["x"].shape[1] if neighbour == "stocks" else neighbour
+
+    delivery.edit_tensors("golden/inputs.safetensors", point_elsewhere)
+    delivery.rewrite_manifest()
+    report = delivery.verify_alone()
+    assert report.failed == {"golden"}
+    assert "neighbours are outside the" in report["golden"].found
+
+
 def test_identical_scores_outside_the_exact_domain_pass_with_a_note(delivery: Delivery) -> None:
     elsewhere(delivery, 1.0)
     found = delivery.verify_alone()["golden"]

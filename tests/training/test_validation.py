@@ -1,0 +1,71 @@
+"""Validation covers its whole split, and an epoch uses the horizons' weights and the gradient clip of the recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gogooku3.config.train import Loss, Phase, Recipe
+from gogooku3.metrics.ranking import rank_ic
+from gogooku3.model.inputs import PanelOnDevice
+from gogooku3.model.network import Network
+from gogooku3.model.scoring import score
+from gogooku3.panel.panel import Panel
+from gogooku3.training.checkpoints import Checkpoints
+from gogooku3.training.loop import train, validate
+from gogooku3.training.run import Trained
+
+RECIPE = Recipe(
+    seed=1,
+    batch_size=48,
+    batch_stocks=12,
+    weight_decay=1e-4,
+    gradient_clip=1.0,
+    patience=0,
+    loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
+)
+CPU = torch.device("cpu")
+
+Make = Callable[..., Network]
+
+
+def one_epoch(network: Network, panel: Panel, recipe: Recipe, folder: Path) -> Trained:
+    inputs, checkpoints = PanelOnDevice(panel, 8, CPU), Checkpoints(folder / "baseline", {})
+    return train(network, inputs, "baseline", Phase(1, 1e-2), recipe, {}, checkpoints, folder / "logs")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_validation_is_the_mean_rank_ic_over_every_session_of_the_split(
+    panel: Panel, network: Make, split: str
+) -> None:
+    inputs, made = PanelOnDevice(panel, 8, CPU), network("baseline", opened=True)
+    first, last = panel.split[split]
+    scores_TSP = score(made, inputs, first, last)
+    for place, horizon in enumerate(panel.horizons):
+        ic_T = rank_ic(scores_TSP[..., place], panel.y_TSH[first : last + 1, :, place])
+        assert np.isfinite(ic_T[:-1]).all()
+        assert validate(made, inputs, split)[str(horizon)] == pytest.approx(np.nanmean(ic_T), rel=1e-12)
+
+
+def test_the_epoch_is_chosen_by_the_rank_ic_weighted_as_the_loss_is(
+    panel: Panel, network: Make, tmp_path: Path
+) -> None:
+    for horizons in ([1.0, 0.0], [1.0, 3.0]):
+        recipe = replace(RECIPE, loss=replace(RECIPE.loss, horizons=horizons))
+        (epoch,) = one_epoch(network("baseline"), panel, recipe, tmp_path / str(horizons)).history.epochs
+        expected = np.average(list(epoch.validation_rank_ic_by_horizon.values()), weights=horizons)
+        assert epoch.validation_rank_ic == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradients_are_clipped_to_the_norm_of_the_recipe(panel: Panel, network: Make, tmp_path: Path) -> None:
+    """The moments are means of clipped gradients; the history has the norms before clipping."""
+    trained = one_epoch(network("baseline"), panel, replace(RECIPE, gradient_clip=1e-3), tmp_path)
+    assert min(trained.history.gradient_norms) > 1e-3
+    squares = [tensor.square().sum() for name, tensor in trained.state.items() if name.startswith("exp_avg.")]
+    assert 0 < math.sqrt(sum(squares)) <= 1e-3
