@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from gogooku3.package.lineage import LINEAGE, Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery import base_model
 from gogooku3.recovery.base_model import pull_release, repository
-from gogooku3.recovery.promote import promote
+from gogooku3.recovery.promote import _parent, promote
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Record, message, parse
-from gogooku3.recovery.releases.tags import find
+from gogooku3.recovery.releases.tags import find, read
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.fetch import FetchResult, fetch
 from gogooku3.recovery.storage.store import Store
@@ -179,6 +180,19 @@ def test_the_tag_records_from_which_release_the_model_was_trained(
     monkeypatch.chdir(released.folder)
     monkeypatch.setenv("COLUMNS", "80")
     assert re.findall(r"from +(\S+)", CliRunner().invoke(tiers_command).stdout) == [TAG]
+
+
+def test_a_lineage_with_another_hash_or_commit_than_the_tag_is_refused(released: Any) -> None:
+    record, commit = record_of(released, TAG), git.commit_of(released.folder, TAG)
+    parent = Parent(TAG, commit, record.model_sha256)
+    for stated, refused in (
+        (parent, False),
+        (replace(parent, model_sha256="0" * 64), True),
+        (replace(parent, commit="0" * 40), True),
+    ):
+        write_lineage(stated, released.folder / "models/package")
+        with pytest.raises(RefusedError, match="the tag here is at") if refused else nullcontext():
+            assert _parent(released.folder, read(released.folder)) == parent
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gogooku3.errors import MismatchError
 from gogooku3.package.lineage import Parent
 from gogooku3.recovery.releases.record import (
     Comparison,
@@ -20,6 +21,7 @@ from gogooku3.recovery.releases.record import (
     message,
     parse,
     readings,
+    require_model,
 )
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -176,3 +178,10 @@ def test_the_mean_is_undefined_where_one_horizon_is() -> None:
     assert split.mean_rank_ic == 0.03
     assert replace(split, rank_ic={**split.rank_ic, "10": Estimate(None, None, None)}).mean_rank_ic is None
     assert replace(split, rank_ic={}).mean_rank_ic is None
+
+
+def test_only_the_recorded_weights_are_those_of_a_release():
+    require_model("tier1@v1.0.0", "a" * 64, "a" * 64)
+    for found, text in (("b" * 64, "has b{64}"), (None, "has no weights")):
+        with pytest.raises(MismatchError, match=f"records a model with SHA-256 a{{64}}; .* {text}"):
+            require_model("tier1@v1.0.0", "a" * 64, found)
