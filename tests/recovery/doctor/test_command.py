@@ -59,7 +59,7 @@ def test_an_unreachable_bucket_is_reported_in_one_line_and_does_not_block_traini
     remote(clone, url="gs://gone/store", endpointurl="http://127.0.0.1:9", allow_anonymous_login="true")
     started = time.monotonic()
     done = doctor(clone)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     report = json.loads(done.stdout)
     assert (done.returncode, report["good"], done.stderr) == (0, True, "")
     assert [(each["fit"], each["failed"]) for each in report["tasks"]] == [(True, [])] * 2 + [(False, ["remote"])] * 2

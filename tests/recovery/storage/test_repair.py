@@ -15,11 +15,11 @@ from .objects import DIRECTORY, LISTED, LISTING, oid_of, placed, recorded, write
 FILES = {oid_of(content): content for content in LISTED.values()}
 
 
-def repaired(store: Path, other: Path) -> set[str]:
+def repaired(store: Path, other: Path) -> frozenset[str]:
     """Repairs the directory of a store from another one."""
     stores = open_folder(store), open_folder(other)
     scanned = scan(stores[0], stores[1:], [recorded(DIRECTORY)], deep=True, progress=lambda *_: None)
-    return repair_objects(*stores, scanned, lambda *_: None)
+    return repair_objects(*stores, scanned, lambda *_: None).repaired
 
 
 @pytest.mark.parametrize("oid", [*FILES, DIRECTORY])
