@@ -77,8 +77,8 @@ def mutants(path: PurePosixPath, source: str) -> list[Mutant]:
 
 
 def _diff(old: str, new: str) -> tuple[str, ...]:
-    lines = difflib.ndiff(old.splitlines(), new.splitlines())
-    return tuple(line[0] + line[1:].strip() for line in lines if line[0] in "-+")
+    lines = [line[0] + line[1:].strip() for line in difflib.ndiff(old.splitlines(), new.splitlines())]
+    return tuple(line for sign in "-+" for line in lines if line.startswith(sign))
 
 
 def _changes(tree: ast.AST, content: bytes, starts: list[int]) -> Iterator[_Change]:
@@ -93,8 +93,9 @@ def _changes(tree: ast.AST, content: bytes, starts: list[int]) -> Iterator[_Chan
     def between(left: ast.expr, right: ast.expr, old: str, new: str) -> Iterator[_Change]:
         """Replaces the operator between two operands."""
         begin, end = span(left)[1], span(right)[0]
-        gap = content[begin:end].decode()
-        yield begin, end, re.sub(re.escape(old).replace(r"\ ", r"\s+"), new, gap, count=1)
+        match = re.compile(re.escape(old).replace(r"\ ", r"\s+").encode()).search(content, begin, end)
+        assert match is not None
+        yield *match.span(), new
 
     def visit(node: ast.AST) -> Iterator[_Change]:
         match node:

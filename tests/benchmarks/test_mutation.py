@@ -86,7 +86,9 @@ def test_a_change_keeps_the_other_bytes_and_names_its_line() -> None:
     source = "é = 'ü'\nx = (\n    a  # a note\n    + b\n)\n"
     (mutant,) = mutants(TINY, source)
     assert mutant.source == source.replace("+ b", "- b")
-    assert (mutant.line, mutant.diff) == (3, ("-+ b", "+- b"))
+    assert (mutant.line, mutant.diff) == (4, ("-+ b", "+- b"))
+    (mutant,) = mutants(TINY, "if a:\n    b = 1000\n    return\n")
+    assert mutant.diff == ("-if a:", "-b = 1000", "-return", "+pass")
 
 
 def test_the_sample_is_the_same_for_the_same_seed_and_moves_only_with_its_lines() -> None:
