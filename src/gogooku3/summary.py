@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from gogooku3 import config, paths
 from gogooku3.errors import DataError, MismatchError, abbreviate
@@ -61,9 +61,12 @@ def summarize(root: Path) -> Summary:
 def _require_recorded(root: Path) -> None:
     """Refuses a mixture of two runs, for example after `git checkout` without `dvc checkout`, or edited parameters."""
     run = _recorded(root / paths.LOCK)
-    if run["params"][str(paths.PARAMS)] != OmegaConf.to_container(OmegaConf.load(root / paths.PARAMS)):
+    params = OmegaConf.load(root / paths.PARAMS)
+    edited = [key for key, value in run["params"][str(paths.PARAMS)].items() if _value(params, key) != value]
+    if edited:
         raise MismatchError(
-            f"`{paths.PARAMS}` differs from the last run: `{paths.LOCK}` has other parameters",
+            f"`{paths.PARAMS}` differs from the last run: `{paths.LOCK}` has other values of"
+            f" {abbreviate(f'`{key}`' for key in edited)}",
             hint="`dvc repro` runs the pipeline with the current ones",
         )
     files = {dep["path"]: dep["md5"] for dep in run["deps"] if not dep["path"].startswith(f"{paths.SOURCE}/")}
@@ -73,6 +76,12 @@ def _require_recorded(root: Path) -> None:
             f"{abbreviate(changed, limit=3)}: differs from the last run in `{paths.LOCK}`",
             hint="`dvc checkout` restores DVC's files, `git restore` the others; `dvc repro` recomputes them",
         )
+
+
+def _value(params: DictConfig | ListConfig, key: str) -> Any:
+    """The value of a dotted key as plain containers; None if it is missing."""
+    value = OmegaConf.select(params, key)
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _recorded(lock: Path) -> dict[str, Any]:

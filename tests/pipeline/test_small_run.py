@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 import yaml
 
+from gogooku3.summary import summarize
+
 from .conftest import SMALL, Workspace, bring_back
 
 MADE = ("data/quotes", "data/dataset", "models", "metrics", "plots", "reports")
@@ -95,6 +97,11 @@ def test_the_page_of_the_tier_tells_what_the_metrics_say(small_run: Workspace) -
     assert f"{metrics['mean_rank_ic']['value']:.3f}" in page
     weights = json.loads((small_run.folder / "models/package/MANIFEST.json").read_text())["sha256"]["model.safetensors"]
     assert weights in page
+
+
+def test_the_summary_is_of_the_last_run(small_run: Workspace) -> None:
+    found = summarize(small_run.folder)
+    assert found.verdict in (small_run.folder / "reports/tier.html").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(small_run: Workspace) -> None:
