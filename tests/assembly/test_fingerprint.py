@@ -62,8 +62,14 @@ def test_the_key_is_the_same_in_another_folder_and_after_edits_of_unrelated_code
 @pytest.mark.parametrize(
     "name",
     [
-        *("dataset/elementwise.py", "dataset/normalise.py", "features/families/returns.py", "features/graph.py"),
-        *("features/joined.py", "features/market.py", "features/month.py", "features/rolling/moments.py"),
+        "features/families/returns.py",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                *("dataset/elementwise.py", "dataset/normalise.py", "features/graph.py", "features/joined.py"),
+                *("features/market.py", "features/month.py", "features/rolling/moments.py"),
+            )
+        ),
     ],
 )
 def test_an_edit_of_code_that_computes_features_changes_the_key(copy: Path, name: str) -> None:

@@ -114,6 +114,7 @@ def test_the_months_of_two_machines_are_reused(machine: Path, quotes: Path, sing
     assert file_ids(machine / "data/dataset") == before
 
 
+@pytest.mark.slow
 def test_only_an_incompletely_copied_file_is_rebuilt(machine: Path, single_process: dict[str, bytes]) -> None:
     end(make(machine, "1/1"))
     whole = machine / "data" / BUILD_FOLDER / "whole"
@@ -158,6 +159,7 @@ def test_two_processes_with_the_same_share_build_it_once(machine: Path, single_p
     assert assemble(machine) == single_process
 
 
+@pytest.mark.slow
 def test_the_stage_waits_for_a_share_in_progress(machine: Path, single_process: dict[str, bytes]) -> None:
     share = make(machine, "2/2")
     lock = machine / "data" / BUILD_FOLDER / "turns/2022"
@@ -168,6 +170,7 @@ def test_the_stage_waits_for_a_share_in_progress(machine: Path, single_process: 
     end(share)
 
 
+@pytest.mark.slow
 def test_the_next_run_finishes_a_killed_share(machine: Path, single_process: dict[str, bytes]) -> None:
     share = make(machine, "1/2")
     records = machine / "data" / BUILD_FOLDER / "months"

@@ -151,6 +151,7 @@ write_parquet(to_table(panel, *score(panel, PARAMS, 2)), Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_on_one_core_and_with_other_settings(tmp_path: Path):
     written = []
     for cores, variables in (

@@ -106,7 +106,9 @@ def of_one_stock(bars: pl.DataFrame, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [(BARS, pl.DataFrame.write_parquet), (CSV, pl.DataFrame.write_csv)], ids=["parquet", "csv"]
+    ("name", "write"),
+    [pytest.param(BARS, pl.DataFrame.write_parquet, marks=pytest.mark.slow), (CSV, pl.DataFrame.write_csv)],
+    ids=["parquet", "csv"],
 )
 def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, write: Write) -> None:
     before = small_bars(workspace)
@@ -132,13 +134,18 @@ def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, 
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            BARS, with_bars_twice, ["duplicate_key: 3 rows", "Date 2021-01-04", "rules.duplicate_key=drop"], id="twice"
+            BARS,
+            with_bars_twice,
+            ["duplicate_key: 3 rows", "Date 2021-01-04", "rules.duplicate_key=drop"],
+            id="twice",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             BARS,
             with_a_session_under_a_second_date,
             ["duplicate sessions", "- 2021-07-08 and 2022-05-11: 28 of 28 stocks"],
             id="a copied session",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             CSV,
@@ -263,9 +270,10 @@ def test_what_hydra_does_not_know_changes_not_even_the_parameters(
     ("change", "said"),
     [
         ({"+dataset.nonsense": "1"}, ["`dataset.nonsense`", "given 1", "`conf/` lists every parameter"]),
-        (
+        pytest.param(
             {"dataset.split.embargo": "19"},
             ["embargo` of 19 sessions is shorter than the longest horizon, 20", "to at least 20"],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["unknown key", "short embargo"],

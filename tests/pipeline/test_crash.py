@@ -242,6 +242,7 @@ def test_a_disk_that_fills_up_ends_in_one_line_and_the_next_run_goes_on(
     as_undisturbed(folder)
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_was_saved_and_how_to_go_on(stages: Stages, folder: Path, as_undisturbed: Check) -> None:
     status, said = stages.run(folder, *PHASE, at=40, how="SIGINT")
     assert status == 130

@@ -196,6 +196,7 @@ def test_a_changed_parameter_reruns_the_stages_that_read_it(
     assert workspace.planned() == reruns
 
 
+@pytest.mark.slow
 def test_a_key_that_no_stage_knows_is_refused(workspace: Workspace) -> None:
     before = workspace.bytes_of(*MADE)
     workspace.compose(SMALL | {"+surprise": "1"})

@@ -180,6 +180,7 @@ def test_what_is_tested():
 """
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_clone_test_its_own_source(clone: Clone) -> None:
     (clone.folder / "tests/test_own.py").write_text(OWN)
     done = clone.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_own.py")

@@ -140,6 +140,7 @@ def test_a_tag_that_records_no_model_is_refused(released: Any, folder: Path) -> 
         pull_release(released.folder, "tier2@v0.1.0", PATHS, folder)
 
 
+@pytest.mark.slow
 def test_a_release_of_another_pipeline_is_refused_by_file(released: Any, folder: Path) -> None:
     with pytest.raises(DataError, match=rf"does not record `models/{LAST_PHASE}/state\.safetensors`\n"):
         pull_release(released.folder, TAG, (*PATHS, f"models/{LAST_PHASE}/state.safetensors"), folder)
@@ -154,6 +155,7 @@ def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: 
         pull_release(released.folder, "tier1@v9.0.0", PATHS, folder)
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_temporary_folder_belongs_to_its_repository(released: Any) -> None:
     queued = released.folder / ".dvc/tmp/exps/standalone/tmp1"
     queued.mkdir(parents=True)

@@ -20,8 +20,6 @@ from gogooku3.recovery.promote import promote
 from .faults.proxy import SILENCE, Proxy, after, always, between
 from .lab import ROOT, Lab
 
-SIGNALS = pytest.mark.parametrize("number", interruption.SIGNALS, ids=lambda number: number.name)
-
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -89,7 +87,15 @@ def slow(pushed: Any, proxy: Proxy, bucket: Any) -> Any:
     return pushed
 
 
-@SIGNALS
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGTERM,
+    ],
+    ids=lambda number: number.name,
+)
 def test_audit_of_a_silent_bucket(slow: Any, proxy: Proxy, start: Start, tmp_path: Path, number: Any) -> None:
     proxy.faults = [always(SILENCE, lambda request: request.downloads)]
     process = start(slow.folder, "audit", "--deep")

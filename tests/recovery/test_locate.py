@@ -87,7 +87,7 @@ SCENES: dict[str, tuple[Callable[[Toy, Bucket, str, list[str]], object], str]] =
         ("lost here", PARTS),
         pytest.param("altered here", MODEL, marks=pytest.mark.slow),
         pytest.param("altered here", PARTS, marks=pytest.mark.slow),
-        ("lost here and in the cache", MODEL),
+        pytest.param("lost here and in the cache", MODEL, marks=pytest.mark.slow),
         pytest.param("lost here and in the cache", PARTS, marks=pytest.mark.slow),
         pytest.param("lost here and in the cache", FIRST, marks=pytest.mark.slow),
         pytest.param("lost here, altered in the cache", MODEL, marks=pytest.mark.slow),
@@ -140,7 +140,7 @@ def test_a_corrupt_cache_is_found_although_the_tree_is_intact(locate: Locate, pu
     assert pushed.cached(pushed.object_of(MODEL)).read_bytes() == good
 
 
-@pytest.mark.parametrize("kind", ["missing", "altered"])
+@pytest.mark.parametrize("kind", ["missing", pytest.param("altered", marks=pytest.mark.slow)])
 def test_another_remote_has_it(locate: Locate, pushed: Toy, bucket: Bucket, other: Path, kind: str) -> None:
     before, oid = pushed.outputs(), pushed.object_of(MODEL)
     bucket.lose(bucket.at(oid))
@@ -152,6 +152,7 @@ def test_another_remote_has_it(locate: Locate, pushed: Toy, bucket: Bucket, othe
     assert pushed.outputs() == before
 
 
+@pytest.mark.slow
 def test_two_remotes_have_one_half_each(locate: Locate, pushed: Toy, bucket: Bucket, other: Path) -> None:
     before = pushed.outputs()
     first, second = (pushed.object_of(path) for path in (FIRST, "data/parts/deep/second.txt"))
@@ -166,7 +167,9 @@ def test_two_remotes_have_one_half_each(locate: Locate, pushed: Toy, bucket: Buc
     assert pushed.outputs() == before
 
 
-@pytest.mark.parametrize("kind", ["missing", "truncated", "altered"])
+@pytest.mark.parametrize(
+    "kind", ["missing", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("truncated", "altered"))]
+)
 def test_an_output_without_a_copy_ends_with_1_and_is_made_again(
     locate: Locate, pushed: Toy, bucket: Bucket, kind: str
 ) -> None:
@@ -198,6 +201,7 @@ def test_an_unreachable_remote_is_reported_in_one_line(locate: Locate, pushed: T
     assert found(done)["command"] == "gogooku3 doctor"
 
 
+@pytest.mark.slow
 def test_tags_that_record_the_same_bytes_are_named(locate: Locate, pushed: Toy) -> None:
     pushed.revise("two", tag="toy@v2.0.0")
     assert found(locate("data/parts/constant.txt", "--json"))["tags"] == ["toy@v1.0.0", "toy@v2.0.0"]
@@ -235,7 +239,7 @@ def test_a_lost_listing_hides_the_hash_of_its_files(locate: Locate, pushed: Toy,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["missing", "altered"])
+@pytest.mark.parametrize("kind", ["missing", pytest.param("altered", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", [MODEL, PARTS])
 def test_the_only_copy_is_backed_up(locate: Locate, pushed: Toy, bucket: Bucket, path: str, kind: str) -> None:
     """A directory is identified by its hash even if its listing is lost everywhere."""

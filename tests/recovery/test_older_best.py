@@ -55,7 +55,7 @@ def release_as_older(lab: Any, edit: Callable[[dict[str, Any]], None]) -> None:
     ("edit", "why"),
     [
         (keep_what_was_measured_before_baselines, "the sessions are not recorded for both, or too few"),
-        (without("sharpe"), "the sessions are not recorded for both, or too few"),
+        pytest.param(without("sharpe"), "the sessions are not recorded for both, or too few", marks=pytest.mark.slow),
         (without("from"), "the sessions or horizons are not the same"),
     ],
     ids=["before-baselines", "no Sharpe ratio", "no first session"],
@@ -87,7 +87,7 @@ def test_without_a_rank_ic_it_cannot_be_compared_with(lab: Any) -> None:
     assert "gto deprecate tier1 v1.0.0 best" in refused.value.hint
 
 
-@pytest.mark.parametrize("column", ["rank_ic_5", "net"])
+@pytest.mark.parametrize("column", ["rank_ic_5", pytest.param("net", marks=pytest.mark.slow)])
 def test_sessions_that_lack_a_column_give_no_interval(lab: Any, column: str) -> None:
     track = lab.folder / "made/metrics/sessions/validation.csv"
     pl.read_csv(track).drop(column).write_csv(track)

@@ -103,6 +103,7 @@ def test_a_gain_within_noise_moves_the_stage_and_is_reported_as_such(lab: Any) -
         promote(lab.folder, "tier1")
 
 
+@pytest.mark.slow
 def test_trials_whose_sharpe_ratios_differ_by_more_than_chance_deflate_more(lab: Any) -> None:
     for seed, ratio in ((2, -2.0), (3, 4.0)):
         lab.make(lab.folder / "made", seed, 0.06)
@@ -118,6 +119,7 @@ def test_trials_whose_sharpe_ratios_differ_by_more_than_chance_deflate_more(lab:
     assert record.deflated_sharpe < track.deflated(Trials(3))
 
 
+@pytest.mark.slow
 def test_a_result_that_another_tier_had_before_counts_for_the_released_tier(lab: Any) -> None:
     """The lab's stages have no parameters, so not even the lock file changes."""
     other_tier(lab)
@@ -151,6 +153,7 @@ def test_the_tag_records_how_many_test_results_were_seen(lab: Any) -> None:
     assert promote(lab.folder, "tier2").record.test_readings == Readings(model=3, tier=1)
 
 
+@pytest.mark.slow
 def test_gto_and_dvc_read_the_tags_as_their_own(lab: Any, tmp_path: Path) -> None:
     promote(lab.folder, "tier1")
     first = (lab.folder / "models/package/model.safetensors").read_bytes()
@@ -279,8 +282,8 @@ def hidden(lab: Any, flag: str, path: str, content: str) -> None:
     assert git.changes(lab.folder) == []
 
 
-@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
-@pytest.mark.parametrize("path", ["params.yaml", "made/quotes/bars.txt"])
+@pytest.mark.parametrize("flag", ["--skip-worktree", pytest.param("--assume-unchanged", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("path", ["params.yaml", pytest.param("made/quotes/bars.txt", marks=pytest.mark.slow)])
 def test_a_change_that_git_hides_is_not_released(lab: Any, flag: str, path: str) -> None:
     lab.make(lab.folder / "made", 3, 0.06)
     hidden(lab, flag, path, (lab.folder / path).read_text() + "# other\n")
@@ -319,6 +322,7 @@ def test_a_shallow_clone_does_not_release(lab: Any, tmp_path: Path) -> None:
     assert "git fetch --unshallow" in refused.value.hint
 
 
+@pytest.mark.slow
 def test_trials_that_were_deleted_still_count(lab: Any) -> None:
     """An experiment is a reference that `dvc exp remove` deletes."""
     commit = lab.run("git", "rev-parse", "HEAD").stdout.strip()
@@ -354,6 +358,7 @@ def test_a_version_is_never_released_twice(lab: Any) -> None:
     assert run(lab.folder, "for-each-ref", "refs/tags") in before
 
 
+@pytest.mark.slow
 def test_a_tag_that_gto_made_counts_as_a_version_and_as_the_best(lab: Any) -> None:
     lab.run("gto", "register", "tier1", "--version", "v3.2.0")
     lab.run("gto", "assign", "tier1", "--version", "v3.2.0", "--stage", "best")
@@ -494,6 +499,7 @@ def test_killed_while_git_makes_the_tags_it_leaves_both(lab: Any) -> None:
     assert lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
 
 
+@pytest.mark.slow
 def test_if_git_itself_is_killed_no_tag_is_made_and_the_next_run_names_its_lock(lab: Any) -> None:
     hook(lab, "$PPID")
     with pytest.raises(GitError):

@@ -144,6 +144,7 @@ def test_a_published_version_without_its_stage_tag_is_completed_there(mine: Lab,
     assert finish_stage_tags(mine.folder, "tier1") == []
 
 
+@pytest.mark.slow
 def test_a_number_that_was_taken_while_tags_were_local_is_given_up_by_the_hints_command(
     mine: Lab, rival: Lab, server: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_without_push_the_tags_are_local_and_the_printed_command_publishes_both(
     assert objects(server) == objects(mine.folder)
 
 
+@pytest.mark.slow
 def test_a_new_best_is_later_than_the_former_whose_clock_was_ahead(
     mine: Lab, rival: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_new_best_is_later_than_the_former_whose_clock_was_ahead(
     assert (tmp_path / "got" / name).read_bytes() == (rival.folder / "models/package" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_revoked_version_keeps_its_commit_and_its_trials(lab: Lab) -> None:
     """GTO fails on a commit with two versions of one tier, even if one of them is revoked."""
     head = git.commit_of(lab.folder, "HEAD")

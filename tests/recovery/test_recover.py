@@ -91,6 +91,7 @@ def test_a_model_is_recovered_byte_for_byte_and_verified(delivery: Delivery) -> 
     assert git.changes(delivery.back) == []
 
 
+@pytest.mark.slow
 def test_the_dataset_is_fetched_on_request(delivery: Delivery) -> None:
     found = delivery.recover("tier1@v1.0.0", "--data")
     lab = delivery.lab.folder
@@ -182,8 +183,12 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
-@pytest.mark.parametrize("how", MESSAGES)
+AS_IT_WAS, *CHANGED = MESSAGES
+READABLE = pytest.mark.parametrize("how", [AS_IT_WAS, *(pytest.param(how, marks=pytest.mark.slow) for how in CHANGED)])
+
+
+@pytest.mark.parametrize("signed", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["unsigned", "signed"])
+@READABLE
 def test_a_model_with_another_hash_than_the_tag_s_is_refused(
     delivery: Delivery, key: Path, how: str, signed: bool
 ) -> None:
@@ -195,7 +200,7 @@ def test_a_model_with_another_hash_than_the_tag_s_is_refused(
     assert "records a model with SHA-256" in said
 
 
-@pytest.mark.parametrize("how", MESSAGES)
+@READABLE
 def test_the_record_of_a_signed_tag_is_compared(delivery: Delivery, key: Path, how: str) -> None:
     tag_again(delivery.lab, MESSAGES[how], key)
     found = delivery.recover("tier1@v1.0.0")
@@ -206,8 +211,8 @@ def test_the_record_of_a_signed_tag_is_compared(delivery: Delivery, key: Path, h
     "change",
     [
         lambda _: "Registering artifact tier1 version v1.0.0\n",
-        lambda text: text.replace('"model_sha256": "', '"model": "'),
-        lambda text: text[: text.rindex("}")],
+        pytest.param(lambda text: text.replace('"model_sha256": "', '"model": "'), marks=pytest.mark.slow),
+        pytest.param(lambda text: text[: text.rindex("}")], marks=pytest.mark.slow),
     ],
     ids=["a tag of gto", "a record without a model", "a record that is cut off"],
 )
@@ -289,6 +294,7 @@ def test_the_next_commands_work_for_a_folder_with_a_blank(delivery: Delivery) ->
     delivery.lab.run("sh", "-ec", f"{way.partition(':')[2]}; git rev-parse HEAD", cwd=delivery.place)
 
 
+@pytest.mark.slow
 def test_a_recovery_prints_the_next_commands(delivery: Delivery) -> None:
     command = ("gogooku3", "recover", "tier1", "--from", str(delivery.lab.folder), "--to", "back", "--data")
     shown = delivery.lab.run(*command, "--settings", str(delivery.settings), cwd=delivery.place).stdout
@@ -301,6 +307,7 @@ def test_a_recovery_prints_the_next_commands(delivery: Delivery) -> None:
         assert command in shown
 
 
+@pytest.mark.slow
 def test_recover_and_verify_run_no_code_of_the_repository(delivery: Delivery) -> None:
     """Its source, its modules where Python would look first, its build, and the commands of its stages."""
     lab, ran = delivery.lab, delivery.place / "ran"

@@ -92,6 +92,7 @@ print(json.dumps({"checks": [{"name": "environment", "outcome": "noted", "found"
 """
 
 
+@pytest.mark.slow
 def test_the_exact_domain_is_checked_by_the_release_s_source_or_by_ours_without_one(
     release: Release,
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_stage_that_is_only_in_the_lock_file_is_ignored(release: Release) -> N
     assert set(release.stages(release.reproduce())) == {"quotes", "dataset", LAST_PHASE, "package", "metrics"}
 
 
+@pytest.mark.slow
 def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: Release) -> None:
     """A stage that writes the time: the first differing file of its directory is reported, and the clone is kept."""
     clock = "date +%N > data/dataset/features/when.txt; date +%N > data/dataset/graph.txt"
@@ -163,6 +165,7 @@ def test_recorded_files_that_no_source_has_are_named(release: Release) -> None:
     assert "no source has its recorded listing" in difference["note"]
 
 
+@pytest.mark.slow
 def test_a_release_is_reproduced_after_all_its_objects_are_lost(release: Release) -> None:
     release.promote()
     release.lose_everything()

@@ -74,6 +74,7 @@ def test_both_tags_of_a_signed_release_are_signed_by_the_user(team: Team) -> Non
     assert team.lab.tags() == {"tier1@v1.0.0", "tier1#best#1"}
 
 
+@pytest.mark.slow
 def test_git_s_own_setting_signs_without_the_option(team: Team) -> None:
     team.lab.run("git", "config", "tag.gpgSign", "true")
     team.lab.train(2, 0.08)
@@ -130,8 +131,8 @@ def test_without_a_list_the_verdict_says_that_the_signature_was_not_checked(team
     assert (outcome, "is signed, not checked" in found) == ("noted", True)
 
 
-@pytest.mark.parametrize("name", ["tier1", "tier1@v1.0.0"])
-@pytest.mark.parametrize("made", ["unsigned", "another key", "stage only"])
+@pytest.mark.parametrize("name", ["tier1", pytest.param("tier1@v1.0.0", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("made", ["unsigned", "another key", pytest.param("stage only", marks=pytest.mark.slow)])
 def test_a_release_that_no_trusted_key_signed_is_refused_before_it_is_checked_out(
     team: Team, keys: Path, tmp_path: Path, made: str, name: str
 ) -> None:
@@ -160,6 +161,7 @@ def test_an_existing_clone_is_checked_too(team: Team, tmp_path: Path) -> None:
     assert (done.returncode, "no key in" in done.stderr) == (5, True)
 
 
+@pytest.mark.slow
 def test_a_list_of_bare_keys_is_refused_by_every_verb(team: Team, keys: Path, tmp_path: Path) -> None:
     bare = ("--trusted-keys", str(keys / "signer.pub"))
     lab = team.lab
@@ -230,6 +232,7 @@ def test_code_of_a_release_without_a_trusted_signature_does_not_run(team: Team, 
     assert not (tmp_path / "back").exists()
 
 
+@pytest.mark.slow
 def test_a_tag_object_under_another_name_is_listed_and_is_no_release(team: Team) -> None:
     lab = team.lab
     lab.train(2, 0.08)

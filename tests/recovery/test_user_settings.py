@@ -169,6 +169,7 @@ def test_clones_have_the_bytes_of_the_commit(
     assert outputs(tmp_path / "clone", None) == outputs(released.folder, "tier1@v1.0.0")
 
 
+@pytest.mark.slow
 def test_an_archive_has_the_same_bytes_and_is_restored(
     released: Lab, machine: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

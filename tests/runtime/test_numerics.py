@@ -56,9 +56,9 @@ def processor(entry: str) -> str:
 @pytest.mark.parametrize(
     ("instruction_set", "cores", "exact_on"),
     [
-        ("portable", (), "x86-64-v3"),
         ("portable", ("taskset", "-c", "0"), "x86-64-v3"),
-        ("avx2", (), f"x86-64-v3 {processor('vendor_id')}"),
+        pytest.param("portable", (), "x86-64-v3", marks=pytest.mark.slow),
+        pytest.param("avx2", (), f"x86-64-v3 {processor('vendor_id')}", marks=pytest.mark.slow),
     ],
 )
 def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_machine_has(
@@ -99,7 +99,9 @@ def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest
     }
 
 
-@pytest.mark.parametrize("variable", ["OMP_THREAD_LIMIT=1", "OMP_MAX_ACTIVE_LEVELS=0"])
+@pytest.mark.parametrize(
+    "variable", ["OMP_THREAD_LIMIT=1", pytest.param("OMP_MAX_ACTIVE_LEVELS=0", marks=pytest.mark.slow)]
+)
 def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) -> None:
     """Read by libgomp when it loads, before `pin` can remove it."""
     code = (
@@ -113,6 +115,7 @@ def test_a_region_with_fewer_threads_than_asked_for_is_refused(variable: str) ->
     assert "operations get 1 threads, but `numerics.threads` is 2" in done.stderr
 
 
+@pytest.mark.slow
 def test_native_is_exact_on_one_model_of_processor_and_its_kernels() -> None:
     _, kernels, *_, domain = pinned("native")
     assert kernels != "DEFAULT"  # as requested by the environment

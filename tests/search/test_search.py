@@ -68,6 +68,7 @@ def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     assert toy.ran == ["data", "train"]
 
 
+@pytest.mark.slow
 def test_data_that_were_added_and_not_committed_are_refused(toy: Toy) -> None:
     """A trial would silently use the data of the commit."""
     bars = toy.folder / "data/raw/bars.csv"

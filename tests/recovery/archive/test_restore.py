@@ -105,6 +105,7 @@ def broken(folder: Path) -> Path:
     return folder / "src"
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_it_leaves_nothing_and_the_next_run_completes(
     released: Any, archived: Path, tmp_path: Path
 ) -> None:

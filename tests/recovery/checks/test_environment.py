@@ -110,7 +110,9 @@ def test_a_package_from_a_gpu_is_scored_on_the_cpu_without_one(demo: Params) -> 
     assert usable(replace(numerics, device="cuda")) == numerics
 
 
-@pytest.mark.parametrize(("capability", "standing"), [("avx2", "exact"), ("default", "unknown")])
+@pytest.mark.parametrize(
+    ("capability", "standing"), [pytest.param("avx2", "exact", marks=pytest.mark.slow), ("default", "unknown")]
+)
 def test_portable_is_checked_by_the_running_kernels_not_by_the_parameter(capability: str, standing: str) -> None:
     script = (
         "from pathlib import Path\n"
