@@ -17,6 +17,8 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 
 ROOT = Path(__file__).parents[2]
+RECORDER = Path(__file__).parent / "recorder"
+"""First on `PYTHONPATH`, it records what stages read (`recording.py`)."""
 
 SMALL = {
     "quotes.stocks": "30",
@@ -62,16 +64,23 @@ class Workspace:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
 
-    def experiment(self, parameters: dict[str, str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def experiment(
+        self, parameters: dict[str, str], *, check: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """`dvc exp run -S …`: composes the parameters and reproduces them."""
         settings = [argument for key, value in parameters.items() for argument in ("-S", f"{key}={value}")]
-        return self.run("dvc", "exp", "run", *settings, check=check)
+        return self.run("dvc", "exp", "run", *settings, check=check, **variables)
 
     def compose(self, parameters: dict[str, str]) -> None:
         """Writes `params.yaml` as `dvc exp run -S …` would, and runs nothing."""
         settings = [f"{key}={value}" for key, value in parameters.items()]
         target, conf = self.folder / "params.yaml", self.folder / "conf"
         compose_and_dump(target, str(conf), None, "config", str(self.folder), settings)
+
+    def recording(self, records: Path) -> dict[str, str]:
+        """The variables with which each stage notes in a new folder what it reads."""
+        records.mkdir()
+        return {"RECORD": str(records), "PYTHONPATH": f"{RECORDER}{os.pathsep}{self.folder / 'src'}"}
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")
@@ -151,9 +160,11 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Works
     with (folder.parent / "lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            records = folder.parent / "reads"
+            for made in (folder, records):
+                shutil.rmtree(made, ignore_errors=True)
             workspace = checkout(folder)
-            workspace.experiment(SMALL)
+            workspace.experiment(SMALL, **workspace.recording(records))
             workspace.commit("A small experiment")
             done.touch()
     return Workspace(folder)

@@ -179,7 +179,7 @@ def test_predict_refuses_a_dataset_of_other_features(workspace: Workspace, tmp_p
         ),
         pytest.param(
             {"model.adaptive_norm.components": "1"},
-            ["train@adaptive_norm", "report", "package"],
+            ["train@adaptive_norm", "train@gat", "train@finetune", "report", "package"],
             marks=pytest.mark.slow,
         ),
         ({"evaluation.portfolio.cost_bps": "12.5"}, ["evaluate", "report", "package"]),

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable
 from dataclasses import fields
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
-import grimp
 import pytest
-from grimp import ImportGraph
 from omegaconf import OmegaConf
-from packaging.utils import canonicalize_name
 
 from gogooku3.config import Params
 from gogooku3.config.model import Model
@@ -22,78 +16,18 @@ from gogooku3.stages.__main__ import STAGES as RUNNABLE
 from gogooku3.training.phases import PHASES
 
 from .conftest import Workspace
+from .imports import imported, libraries
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src"
-UNHASHED = (
-    *("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup"),
-    *("gogooku3.paths", "gogooku3.walk_forward.print_plan"),
-)
-"""The parameters are hashed themselves, and `dvc.yaml` has the paths; errors and `startup` end a stage, `progress`
-and `print_plan` only print, and `source` chooses the code that a process runs: none can change a result."""
-
-NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
-"""Code that only fetches outputs by hash: the bytes are these, or the stage fails."""
-
-COMPUTES_NOTHING = {"dvc": "tells where its cache is", "psutil": "counts cores and memory", "rich": "prints"}
-COMES_WITH = {
-    "altair": ["vl-convert-python"],  # draws its charts
-    "exchange-calendars": ["pandas"],
-    "lightgbm": ["scipy"],
-    "scikit-learn": ["scipy"],
-}
-"""Libraries that others use for computation, or that affect their results."""
-
 LIBRARIES = "locks/libs.yaml"
 PIPELINE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))
 STAGES = PIPELINE["stages"]
-
-
-def belongs(module: str, packages: Iterable[str]) -> bool:
-    """Whether a module is one of these packages, or inside one."""
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def code(stage: str) -> list[Path]:
     definition = STAGES[stage]
     listed = definition.get("do", definition)["deps"]
     return [ROOT / name for name in listed if name.startswith("src/")]
-
-
-def graph(stage: str, *, libraries: bool = False) -> ImportGraph:
-    """The import graph without code in `NAMED_BY_HASH`."""
-    graph = grimp.build_graph("gogooku3", include_external_packages=libraries, cache_dir=None)
-    if stage in NAMED_BY_HASH:
-        graph.squash_module(NAMED_BY_HASH[stage])
-        graph.remove_module(NAMED_BY_HASH[stage])
-    return graph
-
-
-def imported(stage: str) -> set[Path]:
-    """Files that a stage imports, directly or indirectly, except the runner's own."""
-    own = f"gogooku3.stages.{stage}"
-    files = set()
-    for module in graph(stage).find_upstream_modules(own) | {own, "gogooku3.runtime.numerics"}:
-        if not belongs(module, UNHASHED):
-            path = SOURCE / Path(*module.split("."))
-            files.add(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
-    return files
-
-
-def libraries(stage: str) -> set[str]:
-    """Distributions that a stage uses: the imports of its hashed modules, and their own dependencies for computation.
-
-    `numerics` configures loaded libraries and computes nothing.
-    """
-    imports = graph(stage, libraries=True)
-    for module in [module for module in imports.modules if belongs(module, (*UNHASHED, "gogooku3.runtime.numerics"))]:
-        imports.remove_module(module)
-    packages = imports.find_upstream_modules(f"gogooku3.stages.{stage}") - sys.stdlib_module_names
-    distributions = packages_distributions()
-    names = {
-        canonicalize_name(distributions[package][0]) for package in packages if package.split(".")[0] != "gogooku3"
-    }
-    return (names | {other for name in names for other in COMES_WITH.get(name, [])}) - COMPUTES_NOTHING.keys()
 
 
 def test_the_runner_knows_the_stages_of_the_pipeline_and_no_other() -> None:
@@ -105,9 +39,9 @@ def test_every_phase_is_trained_measured_and_shown() -> None:
     assert {name: phase["after"] for name, phase in trained.items()} == {
         phase.name: f"models/{phase.previous}" if phase.previous else "data/dataset" for phase in PHASES.values()
     }
-    blocks = {field.name for field in fields(Model)} - {"backbone"}
-    assert {name: phase["adds"] for name, phase in trained.items()}.items() >= {
-        (phase.name, block) for phase in PHASES.values() for block in phase.adds if block in blocks
+    blocks = {field.name for field in fields(Model)}
+    assert {name: {"backbone", phase["keeps"], phase["adds"]} for name, phase in trained.items()} == {
+        phase.name: {"backbone", *phase.blocks} & blocks for phase in PHASES.values()
     }
     curves = {f"plots/training/{phase}.csv" for phase in PHASES}
     models = {f"models/{phase}/{name}" for phase in PHASES for name in ("config.json", "model.safetensors")}

@@ -110,6 +110,8 @@ class Stages:
     folds: list[int]
     results: str
     """Metrics file that the package depends on and its model card reports, in addition to the split's metrics."""
+    curves: str
+    """Series of the scheme's chart on the tier's page, which depends on it."""
 
 
 @section

@@ -10,6 +10,9 @@ FEATURE_SETS = {"core99": "core", "extended220": "extended", "full395": "full"}
 _CARD = {"license": "apache-2.0", "license_name": None, "license_link": None}
 """What every model card stated before section `card` existed."""
 
+_CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
+"""`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
+
 
 def current(tree: Any) -> Any:
     """The parameters with current names and sections; a tree that has them is unchanged."""
@@ -19,4 +22,8 @@ def current(tree: Any) -> Any:
     match tree:
         case {"tier": str()} if "card" not in tree:
             tree = tree | {"card": _CARD}
+    match tree:
+        case {"evaluation": {"scheme": str(scheme), "stages": dict(stages)} as evaluation} if scheme in _CURVES:
+            stages = {"curves": _CURVES[scheme]} | stages
+            tree = tree | {"evaluation": evaluation | {"stages": stages}}
     return tree
