@@ -57,6 +57,9 @@ NO_INPUTS = {
 }
 """Files that a stage reads, but which change no result."""
 
+FETCHES = (".git", ".dvc", ".dvcignore", "dvc.lock", "dvc.yaml")
+"""Where the stages in `NAMED_BY_HASH` find the hashes, and the files with them."""
+
 RUNNER = {f"gogooku3{name}" for name in ("", ".__main__", ".stages.__main__", ".stages.restore_hint", ".stages.worker")}
 """Modules that start a stage."""
 
@@ -163,12 +166,14 @@ def within(name: str, other: str, separator: str = "/") -> bool:
 
 
 @cache
-def files_of(record: Record, outs: tuple[str, ...]) -> frozenset[str]:
+def files_of(stage: str, record: Record, outs: tuple[str, ...]) -> frozenset[str]:
     """The data, templates and folders that a stage read, except in its own outputs."""
     paths = set()
+    fetches = FETCHES if stage in NAMED_BY_HASH else ()
     for path in record.reads["file"].keys() - NO_INPUTS.keys():
         is_code = path.startswith("src/") and path.endswith((".py", ".pyc", "/"))
-        if not is_code and not any(_is_own(path.rstrip("/"), Path(out)) for out in outs):
+        is_hash = any(within(path.rstrip("/"), each) for each in fetches)
+        if not is_code and not is_hash and not any(_is_own(path.rstrip("/"), Path(out)) for out in outs):
             paths.add(next((original for copied, original in COPIES.items() if within(path, copied)), path))
     return frozenset(paths)
 

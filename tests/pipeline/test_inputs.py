@@ -96,7 +96,7 @@ def faults(stage: str, definition: Any, configurations: list[Configuration]) -> 
 
 
 def _undeclared(stage: str, name: str, declared: Declared, record: Record) -> Iterator[str]:
-    for path in sorted(files_of(record, declared.outs) | code_of(stage, record)):
+    for path in sorted(files_of(stage, record, declared.outs) | code_of(stage, record)):
         if not any(within(path.rstrip("/"), dep) for _, dep in declared.deps):
             yield f"{name} reads `{path}`, which is not in its `deps`"
     for key in sorted(params_of(stage, record)):
@@ -110,7 +110,7 @@ def _declarations(
     stage: str, name: str, declared: Declared, record: Record, configuration: Configuration
 ) -> Iterator[tuple[str, bool]]:
     """The fault of each declaration if it is not read, and whether it is."""
-    files, keys = files_of(record, declared.outs) | code_of(stage, record), params_of(stage, record)
+    files, keys = files_of(stage, record, declared.outs) | code_of(stage, record), params_of(stage, record)
     hashed = [path.removesuffix(f"/{CONTENTS}") for path in files if path.endswith(f"/{CONTENTS}")]
     for written, dep in declared.deps:
         fault = f"{name} declares `{written}`, but does not read"
