@@ -222,6 +222,18 @@ def test_a_released_file_with_an_old_name_is_read(tmp_path: Path, tree: dict[str
         config.load(released)
 
 
+@pytest.mark.parametrize("scheme", ["split", "walk_forward"])
+def test_a_released_file_without_the_curves_of_its_scheme_is_read(tmp_path: Path, scheme: str) -> None:
+    path = compose(tmp_path / "params.yaml", f"evaluation.scheme={scheme}")
+    working = config.load(path)
+    released = OmegaConf.load(path)
+    del released.evaluation.stages["curves"]
+    OmegaConf.save(released, path)
+    assert config.load_released(path) == working
+    with pytest.raises(ConfigError, match="`evaluation.stages.curves`"):
+        config.load(path)
+
+
 @pytest.mark.parametrize("tree", [None, [], "core99", {"dataset": "core99"}, {"dataset": {"features": ["core99"]}}])
 def test_a_tree_without_an_old_name_is_unchanged(tree: object) -> None:
     assert renames.current(tree) == tree
