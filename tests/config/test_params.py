@@ -230,7 +230,7 @@ def test_a_released_file_without_the_curves_of_its_scheme_is_read(tmp_path: Path
     del released.evaluation.stages["curves"]
     OmegaConf.save(released, path)
     assert config.load_released(path) == working
-    with pytest.raises(ConfigError, match="`evaluation.stages.curves`"):
+    with pytest.raises(ConfigError, match=r"`evaluation\.stages\.curves`"):
         config.load(path)
 
 
