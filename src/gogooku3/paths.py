@@ -109,6 +109,10 @@ QUALITY_PAGE = REPORTS / "data_quality.html"
 QUALITY_SUMMARY = REPORTS / "data_quality.json"
 TIER_PAGE = REPORTS / "tier.html"
 LEADERBOARD = Path("docs/leaderboard.md")
+REGISTER = Path("docs/register.md")
+"""Every experiment with its result and its conclusion."""
+CONCLUSIONS = Path("docs/conclusions.yaml")
+"""What was learned from experiments, by commit."""
 LOGS = Path("logs")
 """Files with timestamps, hosts and durations: in neither Git nor DVC."""
 COMPARISON_PAGE = LOGS / "compare.html"

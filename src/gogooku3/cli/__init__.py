@@ -29,6 +29,7 @@ SECTIONS = {
         "folds": "Show the walk-forward folds with their dates.",
         "summary": "Print the verdict of the last run and the next commands.",
         "search": "Search for better parameters, each trial an experiment.",
+        "experiments": "Write docs/register.md: every experiment and what came out.",
         "diff": "Show the differences between two revisions.",
         "report": "Write a page that compares two models.",
     },

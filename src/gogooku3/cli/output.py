@@ -1,8 +1,7 @@
 """Everything that the verbs print passes through here: text that others wrote cannot control the terminal.
 
-Tags, paths, parameters, packages and answers of servers are untrusted text. Control characters (escape sequences,
-carriage returns, backspaces), invisible and bidirectional format characters, and bytes that are not UTF-8 are printed
-as `\\x1b`, `\\u202e`, …. Brackets are never markup.
+Tags, paths, parameters, packages and answers of servers are untrusted text: `gogooku3.escaping` escapes what could
+control the terminal. Brackets are never markup.
 """
 
 from __future__ import annotations
@@ -10,39 +9,16 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterable
 from typing import Any
-from unicodedata import category
 
 import click
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.segment import Segment
 
-_UNUSUAL = re.compile(r"[^\n\t\x20-\x7e]")
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories of characters that are not shown but change what is: control, format, surrogate, separators."""
-
-
-def printable(text: str) -> str:
-    """The text with every character that could control the terminal escaped; line breaks and tabs stay."""
-    return _UNUSUAL.sub(_escaped, text)
-
-
-def one_line(text: str) -> str:
-    """`printable` with line breaks as spaces: nobody's text can pass for another line of the output."""
-    return printable(" ".join(text.split()))
-
-
-def _escaped(match: re.Match[str]) -> str:
-    character = match.group()
-    if category(character) not in _HIDDEN:
-        return character
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python decodes it
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+from gogooku3.escaping import one_line as one_line
+from gogooku3.escaping import printable as printable
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:

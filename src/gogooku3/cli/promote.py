@@ -17,11 +17,18 @@ from gogooku3.recovery.releases.git import toplevel
 @click.argument("tier")
 @click.option("--version", metavar="vX.Y.Z", help="Version; by default the next minor one after the tier's newest.")
 @click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best, with a reason.")
+@click.option("--note", metavar="SENTENCE", help="What was learned: the tag and the register of experiments have it.")
 @click.option("--sign", is_flag=True, help="Sign the tags, as Git does by itself if `tag.gpgSign` is set.")
 @click.option("--no-push", is_flag=True, help="Keep the tags local, and print the command that publishes them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags, the Git remote and the record as JSON.")
 def promote(
-    tier: str, version: str | None, despite_worse: str | None, sign: bool, no_push: bool, as_json: bool
+    tier: str,
+    version: str | None,
+    despite_worse: str | None,
+    note: str | None,
+    sign: bool,
+    no_push: bool,
+    as_json: bool,
 ) -> None:
     """Release this commit's package as a version of its tier.
 
@@ -39,6 +46,7 @@ def promote(
     Examples:
       gogooku3 promote tier1
       gogooku3 promote tier1 --version v2.0.0 --despite-worse "corrected splits"
+      gogooku3 promote tier1 --note "wider layers gain nothing"
       gogooku3 promote tier1 --no-push
 
     Exit codes: 0 released; 1 refused, or another clone was faster, with what to do; 2 wrong name, version or
@@ -48,8 +56,9 @@ def promote(
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
 
-    if despite_worse is not None and not despite_worse.strip():
-        raise click.BadParameter("the reason is empty; it is recorded in the tag", param_hint="--despite-worse")
+    for option, what, text in (("--despite-worse", "reason", despite_worse), ("--note", "note", note)):
+        if text is not None and not text.strip():
+            raise click.BadParameter(f"the {what} is empty; it is recorded in the tag", param_hint=option)
     root = toplevel(Path.cwd())
     # The checks must run the code of the tagged commit.
     source.require(root)
@@ -66,6 +75,7 @@ def promote(
         tier,
         version=requested,
         despite_worse=despite_worse,
+        note=note,
         sign=sign,
         push=not no_push,
         progress=_print_step,

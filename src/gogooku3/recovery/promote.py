@@ -17,7 +17,6 @@ from dvc.repo import Repo
 
 from gogooku3 import config, paths
 from gogooku3.errors import RefusedError, abbreviate
-from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
@@ -36,10 +35,10 @@ from gogooku3.recovery.releases.record import (
     parse,
     stage_tag_of,
 )
-from gogooku3.recovery.releases.results import track_record
+from gogooku3.recovery.releases.results import rank_ic_gain, track_record
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
-from gogooku3.recovery.trials import count, readings
+from gogooku3.recovery.trials import count, readings, require_full_history
 from gogooku3.recovery.verify import verify
 from gogooku3.runtime.files import sha256_file
 from gogooku3.runtime.numerics import software
@@ -64,6 +63,7 @@ def promote(
     *,
     version: tags.Version | None = None,
     despite_worse: str | None = None,
+    note: str | None = None,
     sign: bool = False,
     push: bool = True,
     progress: Progress = lambda step: None,
@@ -74,6 +74,7 @@ def promote(
         root: the working tree's root.
         version: None for the next minor version after the tier's newest.
         despite_worse: the reason to release a model that is worse than the best.
+        note: what was learned, in a sentence; the register of experiments shows it.
         sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
         push: publish the tags on the Git remote, if the repository has one, and take their numbers from there.
         progress: callback with the name of each step before it starts.
@@ -88,7 +89,7 @@ def promote(
     git.require_own_repository(root)
     progress("tree, parameters and tags")
     commit = git.commit_of(root, "HEAD")
-    _require_history(root)
+    require_full_history(root)
     _require_clean(root)
     _require_tier(root, tier)
     remote = publish.remote_of(root) if push else None
@@ -100,7 +101,7 @@ def promote(
     _require_reproduced(root)
     _require_committed(root, commit)
     progress("metrics")
-    record = _record(root, registry, tier, version, commit, despite_worse)
+    record = replace(_record(root, registry, tier, version, commit, despite_worse), note=note)
     progress("package")
     _require_verified(root)
     # GTO and DVC order a tier's tags by their times, and another machine's clock may have been ahead of this one's.
@@ -128,15 +129,6 @@ def _fetch_and_finish(root: Path, tier: str, remote: str | None, progress: Progr
     if remote is not None and (stages := publish.unpublished_stages(root, tier, published)):
         publish.push_tags(root, remote, stages)
     return published
-
-
-def _require_history(root: Path) -> None:
-    """Refuses a shallow clone: trials whose commits are missing would not be counted."""
-    if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
-        raise RefusedError(
-            "this is a shallow clone: the trials that the model was chosen from cannot be counted",
-            hint="get the full history with `git fetch --unshallow --tags`",
-        )
 
 
 def _require_clean(root: Path) -> None:
@@ -289,9 +281,7 @@ def _gain(root: Path, commit: str, best: str) -> Estimate | None:
     ours, theirs = (sessions.read(root, rev, "validation") for rev in (commit, best))
     if ours is None or theirs is None:
         return None
-    bootstrap = config.load(root / paths.PARAMS).evaluation.bootstrap
-    differences = paired_differences(ours, theirs, bootstrap)
-    return Estimate(**differences["mean_rank_ic"]) if "mean_rank_ic" in differences else None
+    return rank_ic_gain(ours, theirs, config.load(root / paths.PARAMS).evaluation.bootstrap)
 
 
 def _require_reproduced(root: Path) -> None:

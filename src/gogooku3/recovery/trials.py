@@ -16,14 +16,18 @@ from statistics import variance
 import yaml
 
 from gogooku3 import paths
+from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.record import Readings
 from gogooku3.recovery.untrusted import load_yaml
 
-_Result = tuple[float | None, ...] | str
+Result = tuple[float | None, ...] | str
 """Sharpe ratio and RankIC of a split; the whole text if it is not in the evaluation's format."""
+
+_REFERENCES = ("--branches", "--remotes", "--tags", "--glob=refs/exps/[0-9a-f][0-9a-f]/*", "HEAD")
+"""Branches, tags and experiments; neither stashes nor the references of a running DVC, which clones do not have."""
 
 
 def count(root: Path, tier: str, rev: str | None = None) -> Trials:
@@ -36,7 +40,7 @@ def count(root: Path, tier: str, rev: str | None = None) -> Trials:
     Args:
         rev: a revision whose result always counts for the tier: the model chosen from the trials.
     """
-    results = _results(root, _of_tier(root, _runs(root, "validation"), tier, rev), "validation")
+    results = _results(root, _of_tier(root, runs(root, "validation"), tier, rev), "validation")
     ratios = [result[0] for result in results if isinstance(result, tuple) and result[0] is not None]
     return Trials(len(results), variance(ratios) / SESSIONS_PER_YEAR if len(ratios) > 1 else 0.0)
 
@@ -50,51 +54,61 @@ def readings(root: Path, tier: str, rev: str) -> Readings:
     Args:
         rev: the revision of the model; its result always counts.
     """
-    runs = [*_runs(root, "test"), rev]
+    revs = [*runs(root, "test"), rev]
     digest = hashlib.md5((root / paths.PACKAGED_WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
-    locks = git.blobs(root, runs, paths.LOCK)
+    locks = git.blobs(root, revs, paths.LOCK)
     has_model = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
-    of_model = [run for run in runs if has_model.get(locks.get(run, ""))]
-    of_tier = _of_tier(root, runs, tier, rev)
+    of_model = [run for run in revs if has_model.get(locks.get(run, ""))]
+    of_tier = _of_tier(root, revs, tier, rev)
     return Readings(model=len(_results(root, of_model, "test")), tier=len(_results(root, of_tier, "test")))
 
 
-def _runs(root: Path, split: str) -> list[str]:
+def require_full_history(root: Path) -> None:
+    """Refuses a shallow clone: trials whose commits are missing would not be counted."""
+    if git.run(root, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise RefusedError(
+            "this is a shallow clone: the trials of the commits that it lacks cannot be counted",
+            hint="get the full history with `git fetch --unshallow --tags`",
+        )
+
+
+def runs(root: Path, split: str) -> list[str]:
     """Commits that changed the metrics of a split or the lock file, among all that are reachable from a reference.
 
     The lock file shows a run with unchanged metrics: the package depends on every parameter, including the tier. A
     commit of parameters alone is not a run: its metrics belong to the parameters before it.
     """
     files = (str(paths.metrics_of(split)), str(paths.LOCK))
-    return git.run(root, "rev-list", "--all", "HEAD", "--full-history", "--", *files).split()
+    return git.run(root, "rev-list", *_REFERENCES, "--full-history", "--", *files).split()
 
 
-def _of_tier(root: Path, runs: list[str], tier: str, rev: str | None) -> list[str]:
-    """The runs with a tier's parameters, and `rev`."""
-    parameters = git.blobs(root, runs, paths.PARAMS)
-    tiers = {blob: _tier(git.read_blob(root, blob)) for blob in {*parameters.values()}}
-    return [run for run in runs if tiers.get(parameters.get(run, "")) == tier] + ([] if rev is None else [rev])
-
-
-def _results(root: Path, runs: list[str], split: str) -> set[_Result]:
-    """The different results on a split."""
-    blobs = {*git.blobs(root, runs, paths.metrics_of(split)).values()}
-    return {_measured(git.read_blob(root, blob)) for blob in blobs}
-
-
-def _tier(text: str) -> str | None:
+def tier_of(text: str) -> str | None:
+    """The tier that a `params.yaml` configures; None if it cannot be read."""
     try:
         content = load_yaml(text)
     except yaml.YAMLError:
         return None
-    return str(content.get("tier")) if isinstance(content, dict) else None
+    return str(content["tier"]) if isinstance(content, dict) and "tier" in content else None
 
 
-def _measured(text: str) -> _Result:
-    """The values that distinguish two trials, the Sharpe ratio first."""
+def result_of(text: str) -> Result:
+    """The values of a split's metrics that distinguish two trials, the Sharpe ratio first."""
     try:
         table = json.loads(text)
         values = (table["sharpe"]["value"], *(cell["value"] for cell in table["rank_ic"].values()))
         return values if all(value is None or math.isfinite(value) for value in values) else text
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return text
+
+
+def _of_tier(root: Path, revs: list[str], tier: str, rev: str | None) -> list[str]:
+    """The runs with a tier's parameters, and `rev`."""
+    parameters = git.blobs(root, revs, paths.PARAMS)
+    tiers = {blob: tier_of(git.read_blob(root, blob)) for blob in {*parameters.values()}}
+    return [run for run in revs if tiers.get(parameters.get(run, "")) == tier] + ([] if rev is None else [rev])
+
+
+def _results(root: Path, revs: list[str], split: str) -> set[Result]:
+    """The different results on a split."""
+    blobs = {*git.blobs(root, revs, paths.metrics_of(split)).values()}
+    return {result_of(git.read_blob(root, blob)) for blob in blobs}

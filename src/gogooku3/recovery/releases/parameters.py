@@ -24,8 +24,27 @@ PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluatio
 
 def differing_parameters(root: Path, old: str, new: str = git.WORKSPACE) -> list[Change]:
     """The parameters in which two sides differ, by dotted name; raises `GitError` if a name is not a revision."""
-    parameters = (_parameters(root, side) for side in sides(root, old, new))
-    return sorted(changes(*parameters), key=_rank)
+    return ordered_changes(*(_parameters(root, side) for side in sides(root, old, new)))
+
+
+def ordered_changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """The differing parameters, those first that most often explain a different result."""
+    return sorted(changes(old, new), key=_rank)
+
+
+def parse(content: str | None) -> dict[str, Any]:
+    """The content of a parameter file, by current names; {} without a file.
+
+    Raises:
+        ValueError, YAMLError, OmegaConfBaseException: it is not a table of parameters.
+    """
+    tree = load_yaml(content) if content else None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ValueError("it is not a table of parameters")
+    current: dict[str, Any] = renames.current(OmegaConf.to_container(OmegaConf.create(tree)))
+    return current
 
 
 def sides(root: Path, *names: str) -> list[str | None]:
@@ -54,10 +73,10 @@ def read_errors(side: str | None, path: Path) -> Iterator[None]:
 
 
 def _parameters(root: Path, side: str | None) -> dict[str, Any]:
-    """Parameters by their current names: two versions of gogooku3 with the same parameters compare as equal."""
+    """The parameters of a side: two versions of gogooku3 with the same parameters compare as equal."""
     content = text(root, side, paths.PARAMS)
     with read_errors(side, paths.PARAMS):
-        return flat(renames.current(OmegaConf.to_container(OmegaConf.create(load_yaml(content))))) if content else {}
+        return flat(parse(content))
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:

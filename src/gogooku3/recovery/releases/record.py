@@ -42,6 +42,13 @@ class Estimate:
             return f"{self.value:.3f}"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    @property
+    def sign(self) -> int | None:
+        """1 or -1 if the interval excludes 0, 0 if it holds 0 (within noise), None if there is no interval."""
+        if self.low is None or self.high is None:
+            return None
+        return (self.low > 0) - (self.high < 0)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -117,6 +124,8 @@ class Record:
     software: dict[str, str] | None = None
     """Python and C library with which it was checked and released. Results do not depend on them, so no file of the
     package records them; None in older records."""
+    note: str | None = None
+    """What was learned, in a sentence of who released it."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -158,6 +167,8 @@ def message(record: Record) -> str:
         facts["released with"] = ", ".join(f"{name} {version}" for name, version in record.software.items())
     if record.despite_worse is not None:
         facts["despite worse"] = record.despite_worse
+    if record.note is not None:
+        facts["note"] = record.note
     header = f"{'':<12}{'validation':<28}test"
     rows = [("Sharpe", record.validation.sharpe, record.test.sharpe)]
     rows += [
@@ -254,13 +265,13 @@ def comparison(record: Record) -> str:
 def gain(before: Comparison, validation: Measured) -> str:
     """The gain of a model over the best before it, and whether its confidence interval excludes zero."""
     difference = before.gain
-    if difference is None or difference.low is None or difference.high is None:
+    if difference is None or difference.sign is None:
         reason = "are not recorded for both, or too few"
         if before.basis != validation.basis:
             reason = "or horizons are not the same"
         value = "undefined" if validation.mean_rank_ic is None else f"{validation.mean_rank_ic - before.rank_ic:.3f}"
         return f"gain {value}, of which there is no interval: the sessions {reason}"
-    if difference.low <= 0 <= difference.high:
+    if difference.sign == 0:
         return f"gain {difference}, within noise: the interval holds 0, and chance alone could give it"
     return f"gain {difference}, beyond noise: the interval leaves out 0"
 

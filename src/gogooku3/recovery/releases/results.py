@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import polars as pl
+
+from gogooku3.config.evaluation import Bootstrap
+from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import TrackRecord
 from gogooku3.recovery.releases import metrics
@@ -34,3 +38,13 @@ def mean_rank_ic(root: Path, rev: str, split: str) -> Estimate | None:
     """
     found = metrics.read(root, rev, split)
     return None if found is None or found.mean_rank_ic is None else estimate(found.mean_rank_ic)
+
+
+def rank_ic_gain(ours: pl.DataFrame, theirs: pl.DataFrame, bootstrap: Bootstrap) -> Estimate | None:
+    """Paired difference of mean RankIC over common sessions, ours minus theirs; None if their horizons differ.
+
+    Raises:
+        DataError: they have no session in common.
+    """
+    differences = paired_differences(ours, theirs, bootstrap)
+    return Estimate(**differences["mean_rank_ic"]) if "mean_rank_ic" in differences else None
