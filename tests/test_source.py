@@ -214,6 +214,7 @@ def test_a_verb_that_computes_is_refused_in_a_clone_of_another_source(verb: tupl
         ("audit",),
         ("tiers",),
         ("leaderboard",),
+        ("experiments",),
         ("diff", "HEAD", "HEAD"),
         ("dataset", "diff", "HEAD"),
         ("locate", "models/package"),

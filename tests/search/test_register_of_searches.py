@@ -17,7 +17,8 @@ SESSIONS = """
 import random
 draw = random.Random(0)
 lines = ["Date,net,rank_ic_1"]
-lines += [f"2024-{m:02}-{d:02},0.01,{skill + draw.gauss(0, 0.02) + d * seed / 1e4}" for m in (1, 2, 3) for d in range(4, 24)]
+days = [f"2024-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(4, 24)]
+lines += [f"{day},0.01,{skill + draw.gauss(0, 0.02)}" for day in days]
 Path("metrics/sessions").mkdir(exist_ok=True)
 Path("metrics/sessions/validation.csv").write_text(chr(10).join(lines) + chr(10))
 """

@@ -14,9 +14,12 @@ from gogooku3.cli import main
 from gogooku3.errors import RefusedError
 from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.recovery.experiments.register import Row, register
+from gogooku3.recovery.experiments.verdict import Verdict
+from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.trials import count
 
+from ..lab import Lab
 from .conftest import PARAMS, Records
 
 
@@ -65,6 +68,19 @@ def test_a_release_and_a_branch_are_compared_with_the_release_before(records: Re
     assert [row.entry.hypothesis for row in found.values()] == [None, None, "more of it"]
 
 
+@pytest.mark.slow
+def test_a_release_has_the_verdict_and_the_note_of_its_tag(lab: Lab) -> None:
+    promote(lab.folder, "tier1")
+    lab.train(2, 0.08)
+    record = promote(lab.folder, "tier1", note="A better seed").record
+    row = register(lab.folder).rows[-1]
+    assert (row.entry.names, row.best, row.conclusions) == (("tier1@v1.1.0",), True, ["A better seed"])
+    assert record.compared_with is not None
+    assert row.verdict == Verdict("better", record.compared_with.gain, None)
+    assert row.entry.base_name == record.compared_with.tag == "tier1@v1.0.0"
+    assert register(lab.folder).trials == {"tier1": record.trials}
+
+
 def test_an_experiment_that_was_released_is_one_row_with_its_tag(records: Records) -> None:
     commit = records.experiment("good", 0.08, seed=2)
     records.git("checkout", "--quiet", commit, "--", ".")
@@ -95,7 +111,7 @@ DAMAGE: dict[str, tuple[str, str | None, str]] = {
     "no JSON": ("metrics/validation.json", "{", "it has a damaged metrics/validation.json"),
     "a list": ("metrics/validation.json", "[1]", "it has a damaged metrics/validation.json"),
     "deep": ("metrics/validation.json", "[" * 100_000, "it has a damaged metrics/validation.json"),
-    "no RankIC": ("metrics/validation.json", '{"sessions": 3}', "it has no RankIC"),
+    "no RankIC": ("metrics/validation.json", '{"sessions": 3}', "it has no mean RankIC"),
     "no sessions": ("metrics/sessions/validation.csv", None, "its metrics/sessions/validation.csv is missing"),
     "no table": ("metrics/sessions/validation.csv", "x\n1,2\n", "its metrics/sessions/validation.csv is damaged"),
     "twice": (

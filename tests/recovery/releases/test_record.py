@@ -53,6 +53,7 @@ RECORDS = st.builds(
     deflated_sharpe=st.none() | st.floats(0, 1),
     test_readings=st.none() | st.builds(Readings, st.integers(1, 1000), st.integers(1, 1000)),
     software=st.none() | st.just({"Python": "3.11.7", "glibc": "2.36"}),
+    note=st.none() | TEXTS | st.just("learned:\nrecord: {}\n"),
 )
 
 EXAMPLE = Record(
@@ -102,6 +103,21 @@ def test_the_message_reads_as_text_before_its_last_line() -> None:
         "",
     ]
     assert text.splitlines()[-1].startswith('record: {"tier": "tier1", ')
+
+
+def test_a_note_is_part_of_the_text() -> None:
+    assert "\nnote: wider layers gain nothing\n" in message(replace(EXAMPLE, note="wider layers\ngain nothing"))
+    assert "\nnote:" not in message(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sign"),
+    [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (0.0, 0.1, 0), (-0.1, 0.0, 0), (None, 1.0, None)],
+)
+def test_the_sign_of_an_estimate_is_that_of_its_whole_interval(
+    low: float | None, high: float | None, sign: int | None
+) -> None:
+    assert Estimate(0.1, low, high).sign == sign
 
 
 def test_a_model_that_was_trained_from_a_release_names_it() -> None:

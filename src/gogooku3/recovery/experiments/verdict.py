@@ -96,8 +96,8 @@ def _gain(root: Path, ours: Result, theirs: Result, bootstrap: Bootstrap) -> Est
 def _measured(result: Result, subject: str) -> Measured:
     if result.measured is None:
         raise _NotComparableError(f"{subject} {result.problem}")
-    if result.measured.mean_rank_ic is None:
-        raise _NotComparableError(f"{subject} no RankIC")
+    if result.measured.mean_rank_ic is None or result.rank_ic is None or result.rank_ic.value is None:
+        raise _NotComparableError(f"{subject} no mean RankIC")
     return result.measured
 
 
