@@ -130,11 +130,16 @@ class _History:
         experiments = [self._experiment(each) for each in self._references]
         releases = [self._release(each) for each in self._registry.registered if each.commit in self._commits]
         # An experiment that was released is one entry: the same lock file, so the same inputs and the same model.
-        by_model = {(entry.tier, self._locks[entry.commit]): [] for entry in experiments if entry.commit in self._locks}
+        by_model: dict[tuple[str | None, str], list[Release]] = {
+            (entry.tier, self._locks[entry.commit]): [] for entry in experiments if entry.commit in self._locks
+        }
         separate = []
         for entry in releases:
             twins = by_model.get((entry.tier, self._locks.get(entry.commit, "")))
-            separate.append(entry) if twins is None else twins.extend(entry.releases)
+            if twins is None:
+                separate.append(entry)
+            else:
+                twins.extend(entry.releases)
         for entry in experiments:
             of_model = tuple(by_model.get((entry.tier, self._locks.get(entry.commit, "")), ()))
             yield replace(entry, names=(*entry.names, *(each.tag.name for each in of_model)), releases=of_model)
@@ -236,7 +241,7 @@ def _commits(root: Path, hashes: list[str]) -> dict[str, _Commit]:
     options = ("--no-walk=unsorted", "--ignore-missing", "--encoding=UTF-8", "--no-notes", "--no-patch", form)
     cells = git.run(root, "log", *options, "--stdin", stdin="\n".join(dict.fromkeys(hashes)) + "\n").split("\0")[:-1]
     rows = [cells[start : start + 3] for start in range(0, len(cells), 3)]
-    return {name.strip("\n"): _Commit(int(time), message) for name, time, message in rows}
+    return {name.strip("\n"): _Commit(int(time or 0), message) for name, time, message in rows}
 
 
 def _is_trial(message: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from gogooku3.escaping import markdown
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.changes import Change
-from gogooku3.recovery.experiments.history import FETCH, Entry
+from gogooku3.recovery.experiments.history import FETCH, Entry, Kind
 from gogooku3.recovery.experiments.register import Register, Row
 
 _HASH = 10
@@ -40,6 +40,12 @@ of its tier before it. The verdict is about the mean RankIC on validation, with 
 
 {sections}
 """
+_WORDS: dict[Kind, str] = {
+    "experiment": "experiment",
+    "trial": "trial of a search",
+    "release": "release",
+    "commit": "other commit",
+}
 _KNOWN = re.compile(r"^This page knows of (?P<count>[0-9]{1,9}) DVC experiments?\b", re.MULTILINE)
 
 
@@ -70,7 +76,7 @@ def as_json(register: Register) -> dict[str, Any]:
         "dvc_experiments": register.dvc_experiments,
         "trials": register.trials,
         "experiments": [_as_json(row) for row in register.rows],
-        "conclusions_elsewhere": {each.experiment: each.learned for each in register.elsewhere},
+        "conclusions_elsewhere": [vars(each) for each in register.elsewhere],
     }
 
 
@@ -101,8 +107,7 @@ def _as_json(row: Row) -> dict[str, Any]:
 def _section(tier: str | None, rows: list[Row], register: Register) -> str:
     title = "Without a readable tier in `params.yaml`" if tier is None else _text(tier)
     kinds = Counter(row.entry.kind for row in rows)
-    words = {"experiment": "experiment", "trial": "trial of a search", "release": "release", "commit": "other commit"}
-    parts = [_number(kinds[kind], word) for kind, word in words.items() if kinds[kind]]
+    parts = [_number(kinds[kind], word) for kind, word in _WORDS.items() if kinds[kind]]
     trials = "" if tier is None else f"; {_number(register.trials[tier], 'different result')} on validation (trials)"
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
     return "\n".join([f"## {title}", "", f"{', '.join(parts)}{trials}.", "", *head, *map(_row, rows)])

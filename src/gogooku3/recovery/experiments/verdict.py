@@ -84,10 +84,10 @@ def _gain(root: Path, ours: Result, theirs: Result, bootstrap: Bootstrap) -> Est
     measured = [_measured(ours, "it has"), _measured(theirs, "the other has")]
     if measured[0].basis != measured[1].basis:
         raise _NotComparableError(f"other horizons or sessions: {measured[0].basis}, and {measured[1].basis}")
-    tracks = [_track(root, ours, "its"), _track(root, theirs, "the other's")]
-    if not tracks[0]["Date"].equals(tracks[1]["Date"]):
+    our_track, their_track = _track(root, ours, "its"), _track(root, theirs, "the other's")
+    if not our_track["Date"].equals(their_track["Date"]):
         raise _NotComparableError(f"other sessions in {_SESSIONS}")
-    gain = rank_ic_gain(*tracks, bootstrap)
+    gain = rank_ic_gain(our_track, their_track, bootstrap)
     if gain is None or gain.sign is None:
         raise _NotComparableError("too few sessions for an interval")
     return gain
