@@ -20,7 +20,7 @@ from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery import base_model
 from gogooku3.recovery.base_model import pull_release, repository
 from gogooku3.recovery.promote import _parent, promote
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tag_objects
 from gogooku3.recovery.releases.record import Record, message, parse
 from gogooku3.recovery.releases.tags import find, read
 from gogooku3.recovery.storage import lock
@@ -149,8 +149,8 @@ def test_a_release_of_another_pipeline_is_refused_by_file(released: Any, folder:
 def test_a_model_that_its_tag_does_not_record_is_refused(released: Any, folder: Path) -> None:
     forged = replace(record_of(released, TAG), version="v9.0.0", model_sha256="0" * 64, stage_tag=None)
     commit = git.commit_of(released.folder, TAG)
-    content = git.tag_object(released.folder, "tier1@v9.0.0", commit, message(forged))
-    git.create_tags(released.folder, {"tier1@v9.0.0": content})
+    content = tag_objects.new_object(released.folder, "tier1@v9.0.0", commit, message(forged))
+    tag_objects.create_tags(released.folder, {"tier1@v9.0.0": content})
     with pytest.raises(MismatchError, match=r"`tier1@v9\.0\.0` records a model with SHA-256 0{64}; the model in"):
         pull_release(released.folder, "tier1@v9.0.0", PATHS, folder)
 

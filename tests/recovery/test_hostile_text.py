@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from gogooku3.cli import main
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 
 from .faults.proxy import Proxy, always, between, error
 from .lab import Lab
@@ -48,8 +48,9 @@ def test_a_record_in_a_tag(released: Lab, tmp_path: Path) -> None:
         content[split]["basis"] = NASTY
     git.run(released.folder, "tag", "--delete", "tier1@v1.0.0")
     message = f"{NASTY}{head}{mark}{json.dumps(content)}\n"
-    git.create_tags(
-        released.folder, {"tier1@v1.0.0": git.tag_object(released.folder, "tier1@v1.0.0", release.commit, message)}
+    tag_objects.create_tags(
+        released.folder,
+        {"tier1@v1.0.0": tag_objects.new_object(released.folder, "tier1@v1.0.0", release.commit, message)},
     )
     safe("tiers", code=0)
     assert "evil.invalid" in safe("tiers", "--json", code=0).output

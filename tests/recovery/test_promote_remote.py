@@ -13,7 +13,7 @@ import pytest
 
 from gogooku3.errors import GitError, RefusedError
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags
 
 from .lab import Lab
@@ -117,7 +117,7 @@ def test_two_at_the_same_time_never_share_a_number(mine: Lab, rival: Lab, server
     for each, run in zip((mine, rival), runs, strict=True):
         assert objects(each.folder).items() <= objects(server).items()
         commit = git.commit_of(each.folder, "HEAD")
-        published = [tag for tag in git.annotated_tags(each.folder) if tag.name in objects(server)]
+        published = [tag for tag in tag_objects.annotated_tags(each.folder) if tag.name in objects(server)]
         assert any(tag.commit == commit for tag in published) == (run.returncode == 0)
 
 
@@ -185,7 +185,7 @@ def test_a_new_best_is_later_than_the_former_whose_clock_was_ahead(
     promote(mine.folder, "tier1")
     monkeypatch.delenv("GIT_COMMITTER_DATE")
     promote(rival.folder, "tier1")
-    times = {tag.name: tag.time for tag in git.annotated_tags(rival.folder)}
+    times = {tag.name: tag.time for tag in tag_objects.annotated_tags(rival.folder)}
     assert times["tier1@v1.1.0"] == times["tier1#best#2"] == ahead + 1
     best = tags.read(rival.folder).best("tier1")
     assert best is not None

@@ -16,7 +16,7 @@ import pytest
 from gogooku3.errors import DataError
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.storage import lock
 
 from ..conftest import KINDS
@@ -320,9 +320,11 @@ def test_recover_and_verify_run_no_code_of_the_repository(delivery: Delivery) ->
     (lab.folder / "dvc.yaml").write_text(pipeline.replace("cmd: mkdir", f"cmd: touch {ran}; mkdir"))
     commit = lab.commit("A repository that would run something")
     tag = tags.find(lab.folder, "tier1").tag
-    content = git.tag_object(lab.folder, tag.name, commit, tag.message)
+    content = tag_objects.new_object(lab.folder, tag.name, commit, tag.message)
     git.run(lab.folder, "tag", "--delete", tag.name, "tier1#best#1")
-    git.create_tags(lab.folder, {tag.name: content, "tier1#best#1": git.renamed(content, "tier1#best#1")})
+    tag_objects.create_tags(
+        lab.folder, {tag.name: content, "tier1#best#1": tag_objects.renamed(content, "tier1#best#1")}
+    )
     found = delivery.recover()
     assert (found["commit"], found["good"]) == (commit, True)
     lab.run("gogooku3", "verify", cwd=delivery.back)

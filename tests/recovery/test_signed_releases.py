@@ -13,7 +13,7 @@ import pytest
 
 from gogooku3.errors import GitError
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags
 from gogooku3.recovery.releases.signatures import check_release
 
@@ -101,8 +101,8 @@ def test_no_key_signs_what_a_fetched_tag_asks_for(team: Team) -> None:
         version = f"v1.{number}.0"
         message = text.replace('"version": "v1.0.0"', f'"version": "{version}"').replace("tier1#best#1", stage_tag)
         signature = "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n" if number == 1 else ""
-        content = git.tag_object(folder, f"tier1@{version}", git.commit_of(folder, "HEAD"), message + signature)
-        git.create_tags(folder, {f"tier1@{version}": content})
+        content = tag_objects.new_object(folder, f"tier1@{version}", git.commit_of(folder, "HEAD"), message + signature)
+        tag_objects.create_tags(folder, {f"tier1@{version}": content})
     before = team.lab.tags()
     assert finish_stage_tags(folder, "tier1") == []
     assert team.lab.tags() == before

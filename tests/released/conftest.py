@@ -13,7 +13,7 @@ import pytest
 
 from gogooku3.recovery.archive.manifest import Manifest, decode
 from gogooku3.recovery.archive.restore import Restored, restore
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tag_objects
 from gogooku3.recovery.releases.record import Record, parse
 
 HERE = Path(__file__).parent
@@ -126,8 +126,8 @@ def commit(root: Path, metrics: Path) -> str:
 
 def release(root: Path, commit: str, message: str) -> None:
     """Tags a commit as the first and best version."""
-    content = git.tag_object(root, TAG, commit, message)
-    git.create_tags(root, {TAG: content, STAGE_TAG: git.renamed(content, STAGE_TAG)})
+    content = tag_objects.new_object(root, TAG, commit, message)
+    tag_objects.create_tags(root, {TAG: content, STAGE_TAG: tag_objects.renamed(content, STAGE_TAG)})
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

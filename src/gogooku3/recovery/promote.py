@@ -22,7 +22,7 @@ from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.releases import git, publish, sessions, tags
+from gogooku3.recovery.releases import git, publish, sessions, signatures, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags, new_tags
 from gogooku3.recovery.releases.record import (
     Comparison,
@@ -106,14 +106,14 @@ def promote(
     _require_verified(root)
     # GTO and DVC order a tier's tags by their times, and another machine's clock may have been ahead of this one's.
     later_than = registry.newest.get(tier, 0)
-    contents = new_tags(root, record, commit, later_than=later_than, sign=sign or git.signs_tags(root))
+    contents = new_tags(root, record, commit, later_than=later_than, sign=sign or signatures.signs_tags(root))
     progress("push")
     _push(root)
     progress("bucket")
     _require_stored(root, commit)
     _require_unchanged(root, commit)
     if remote is None:
-        git.create_tags(root, contents)
+        tag_objects.create_tags(root, contents)
     else:
         publish.publish(root, remote, contents)
     return Promotion(tuple(contents), record, remote)

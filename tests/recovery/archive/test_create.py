@@ -19,7 +19,7 @@ from gogooku3.errors import DataError, GitError, MismatchError
 from gogooku3.recovery.archive.create import create
 from gogooku3.recovery.archive.manifest import DOCUMENTS, decode
 from gogooku3.recovery.archive.read import open_archive
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.listing import entries
 from gogooku3.runtime.files import sha256_file
@@ -183,9 +183,9 @@ def test_the_file_is_named_after_the_tag_and_never_overwritten(
 def retag(lab: Any, edit: Callable[[str], str]) -> None:
     """Moves the tag to HEAD with an edited message, as a forger would."""
     tag = tags.find(lab.folder, TAG).tag
-    content = git.tag_object(lab.folder, TAG, git.commit_of(lab.folder, "HEAD"), edit(tag.message))
+    content = tag_objects.new_object(lab.folder, TAG, git.commit_of(lab.folder, "HEAD"), edit(tag.message))
     git.run(lab.folder, "tag", "--delete", TAG)
-    git.create_tags(lab.folder, {TAG: content})
+    tag_objects.create_tags(lab.folder, {TAG: content})
 
 
 def without_record(lab: Any) -> None:

@@ -17,7 +17,7 @@ from gogooku3.errors import DataError, MismatchError
 from gogooku3.recovery.archive.bundle import bundle
 from gogooku3.recovery.archive.manifest import member_path
 from gogooku3.recovery.archive.restore import restore
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 
 TAG = "tier1@v1.1.0"
 README = "models/package/README.md"
@@ -34,9 +34,9 @@ def hostile(released: Any, forgery: Any, tmp_path: Path) -> Callable[[Callable[[
         lab.run("git", "add", "--all", "--force", ".dvc")
         commit = lab.commit("Nothing to see here")
         tag = tags.find(lab.folder, TAG).tag
-        content = git.tag_object(lab.folder, TAG, commit, tag.message)
+        content = tag_objects.new_object(lab.folder, TAG, commit, tag.message)
         git.run(lab.folder, "tag", "--delete", TAG)
-        git.create_tags(lab.folder, {TAG: content})
+        tag_objects.create_tags(lab.folder, {TAG: content})
         bundle(lab.folder, TAG, "tier1#best#2", tmp_path / "hostile.bundle")
         forgery.put("repository.bundle", (tmp_path / "hostile.bundle").read_bytes())
         forgery.restate(commit=commit)

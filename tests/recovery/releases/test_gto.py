@@ -11,7 +11,7 @@ from dvc.repo import Repo
 from gto.exceptions import GTOException
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 
 NOW = 1_700_000_000
 
@@ -75,13 +75,15 @@ class Registry:
         return f"{operation} {sorted(set(git.tag_names(self.root)) ^ before)}"
 
     def date(self, name: str) -> None:
-        tag = next(each for each in git.annotated_tags(self.root) if each.name == name)
+        tag = next(each for each in tag_objects.annotated_tags(self.root) if each.name == name)
         git.run(self.root, "tag", "--delete", name)
         content = f"object {tag.commit}\ntype commit\ntag {name}\ntagger T <t@e> {self.time()} +0900\n\n{tag.message}"
-        git.create_tags(self.root, {name: content})
+        tag_objects.create_tags(self.root, {name: content})
 
     def state(self) -> str:
-        return "\n".join(f"{each.time - NOW} {each.name} {each.commit[:6]}" for each in git.annotated_tags(self.root))
+        return "\n".join(
+            f"{each.time - NOW} {each.name} {each.commit[:6]}" for each in tag_objects.annotated_tags(self.root)
+        )
 
 
 def best_by_gto(root: Path, name: str = "tier1") -> tuple[str, str] | None:
@@ -116,7 +118,7 @@ def test_dvc_gets_the_same_best_unless_the_last_mark_was_revoked(tmp_path: Path)
 
     def tag(time: int, commit: str, name: str) -> None:
         content = f"object {commit}\ntype commit\ntag {name}\ntagger T <t@e> {time} +0000\n\n{name}\n"
-        git.create_tags(tmp_path, {name: content})
+        tag_objects.create_tags(tmp_path, {name: content})
 
     def by_dvc() -> str:
         with Repo(str(tmp_path)) as repo:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import GitError, RefusedError
-from gogooku3.recovery.releases import git, publish
+from gogooku3.recovery.releases import git, publish, tag_objects
 
 VERSION, STAGE = "tier1@v1.0.0", "tier1#best#1"
 BOTH = {VERSION, STAGE}
@@ -40,7 +40,7 @@ def commit(repository: Path) -> None:
 def contents(repository: Path, *names: str) -> dict[str, str]:
     """Objects of new tags at the clone's commit."""
     head = git.commit_of(repository, "HEAD")
-    return {name: git.tag_object(repository, name, head, f"{name}\n") for name in names or (VERSION, STAGE)}
+    return {name: tag_objects.new_object(repository, name, head, f"{name}\n") for name in names or (VERSION, STAGE)}
 
 
 def make(repository: Path) -> None:
@@ -105,7 +105,7 @@ def test_who_is_slower_changes_nothing(clone: Path, rival: Path, server: Path, n
 
 def test_who_is_faster_by_a_moment_wins(clone: Path, rival: Path, server: Path) -> None:
     """The rival pushes after the clone's push saw that the names are free."""
-    git.create_tags(rival, contents(rival))
+    tag_objects.create_tags(rival, contents(rival))
     command = publish.command(rival, [VERSION, STAGE])
     hook(clone, "pre-push", f"unset $(git rev-parse --local-env-vars); cd {rival} && {command}")
     with pytest.raises(RefusedError, match="was published on `origin` in the meantime"):
@@ -178,7 +178,7 @@ def test_if_the_local_tags_cannot_be_made_the_error_names_how_they_are_fetched(c
 PUBLISH = """
 import sys
 from pathlib import Path
-from gogooku3.recovery.releases import git, publish
+from gogooku3.recovery.releases import git, publish, tag_objects
 root = Path()
 publish.fetch_tags(root, "origin")
 if "tier1@v1.0.0" not in git.tag_names(root):
@@ -186,7 +186,7 @@ if "tier1@v1.0.0" not in git.tag_names(root):
     print("ready", flush=True)
     sys.stdin.readline()
     names = ("tier1@v1.0.0", "tier1#best#1")
-    publish.publish(root, "origin", {name: git.tag_object(root, name, head, name + "\\n") for name in names})
+    publish.publish(root, "origin", {name: tag_objects.new_object(root, name, head, name + "\\n") for name in names})
 """
 KILLED_AT = {
     # the repository and the hook in which the process is killed, and whether the remote then has the tags
@@ -252,7 +252,7 @@ def test_an_unreachable_remote_is_an_error_in_time(
 
 def test_missing_release_tags_are_fetched_and_nothing_else(clone: Path, rival: Path, server: Path) -> None:
     names = (VERSION, STAGE, "tier1@deprecated", "a/b@v1.0.0!#7", "nightly")
-    publish.push_tags(rival, "origin", git.write_tag_objects(rival, contents(rival, *names)))
+    publish.push_tags(rival, "origin", tag_objects.write(rival, contents(rival, *names)))
     assert publish.fetch_tags(clone, "origin") == BOTH | {"tier1@deprecated", "a/b@v1.0.0!#7"}
     assert set(objects(clone)) == BOTH | {"tier1@deprecated", "a/b@v1.0.0!#7"}
     assert not (clone / ".git/FETCH_HEAD").exists()
@@ -260,7 +260,7 @@ def test_missing_release_tags_are_fetched_and_nothing_else(clone: Path, rival: P
 
 def test_a_local_tag_that_differs_from_the_published_one_is_refused_and_kept(clone: Path, rival: Path) -> None:
     publish.publish(rival, "origin", contents(rival, VERSION, "tier2@v1.0.0"))
-    git.create_tags(clone, contents(clone))
+    tag_objects.create_tags(clone, contents(clone))
     before = objects(clone)
     with pytest.raises(RefusedError, match=rf"`{VERSION}` on the Git remote `origin` is another tag than") as refused:
         publish.fetch_tags(clone, "origin")
@@ -283,7 +283,7 @@ def test_git_settings_overwrite_and_publish_no_other_tag(
     clone: Path, rival: Path, server: Path, settings: dict[str, str]
 ) -> None:
     publish.publish(rival, "origin", contents(rival, "nightly", "tier1@v0.1.0"))
-    git.create_tags(clone, contents(clone, "nightly", "mine"))
+    tag_objects.create_tags(clone, contents(clone, "nightly", "mine"))
     for name, value in settings.items():
         run(clone, "config", name, value)
     before, there = objects(clone), objects(server)
@@ -325,7 +325,7 @@ def test_several_push_urls_are_refused_before_anything_is_fetched(clone: Path, s
 
 def test_what_a_failed_push_left_is_asked_of_the_url_that_was_pushed_to(clone: Path, server: Path) -> None:
     """The URL to fetch from is another repository, which has the tags: the push did not succeed."""
-    git.create_tags(clone, contents(clone, *sorted(BOTH)))
+    tag_objects.create_tags(clone, contents(clone, *sorted(BOTH)))
     mirror = server.with_name("mirror.git")
     run(clone, "clone", "--quiet", "--mirror", str(clone), str(mirror))
     run(clone, "remote", "set-url", "origin", str(mirror))
@@ -337,7 +337,7 @@ def test_what_a_failed_push_left_is_asked_of_the_url_that_was_pushed_to(clone: P
 
 
 def test_the_printed_command_publishes_both(clone: Path, server: Path) -> None:
-    git.create_tags(clone, contents(clone))
+    tag_objects.create_tags(clone, contents(clone))
     subprocess.run(publish.command(clone, [VERSION, STAGE]), shell=True, cwd=clone, check=True, capture_output=True)
     assert set(objects(server)) == BOTH
     assert objects(server) == objects(clone)

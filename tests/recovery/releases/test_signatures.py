@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import ConfigError, GitError, MismatchError
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, signatures, tag_objects, tags
 from gogooku3.recovery.releases.signatures import Signature, check_release, check_tag, check_trusted_keys
 
 TAG = "tier1@v1.0.0"
@@ -68,7 +68,7 @@ def sign(root: Path, by: Signer | None, name: str = TAG, commit: str = "HEAD") -
 
 
 def checked(root: Path, name: str = TAG, keys: Path | None = None) -> Signature:
-    return check_tag(root, next(tag for tag in git.annotated_tags(root) if tag.name == name), keys)
+    return check_tag(root, next(tag for tag in tag_objects.annotated_tags(root) if tag.name == name), keys)
 
 
 def replace(root: Path, name: str, content: str) -> None:
@@ -294,10 +294,10 @@ def test_a_new_tag_is_signed_without_a_trace_in_the_repository(root: Path, alice
     before = git.run(root, "for-each-ref")
     head = git.commit_of(root, "HEAD")
     text = 'released\n\nrecord: {"x": "ü"}\n'
-    made = git.sign_tag(root, git.tag_object(root, TAG, head, text))
+    made = signatures.sign(root, tag_objects.new_object(root, TAG, head, text))
     assert git.run(root, "for-each-ref") == before
-    git.create_tags(root, {TAG: made})
-    tag = git.annotated_tags(root)[0]
+    tag_objects.create_tags(root, {TAG: made})
+    tag = tag_objects.annotated_tags(root)[0]
     assert (tag.commit, tag.message, tag.recorded_name) == (head, text, TAG)
     assert checked(root, keys=alice.trusted).trusted
 
@@ -308,7 +308,7 @@ def test_a_tag_that_cannot_be_signed_is_one_error_with_a_hint(root: Path, key: s
     git.run(root, "config", "gpg.format", "ssh")
     git.run(root, "config", "user.signingKey", key)
     with pytest.raises(GitError, match=r"`tier1@v1.0.0` cannot be signed: .*key") as error:
-        git.sign_tag(root, git.tag_object(root, TAG, git.commit_of(root, "HEAD"), "x"))
+        signatures.sign(root, tag_objects.new_object(root, TAG, git.commit_of(root, "HEAD"), "x"))
     assert "user.signingKey" in error.value.hint
     assert git.tag_names(root) == []
 
@@ -317,7 +317,7 @@ def test_a_tag_that_cannot_be_signed_is_one_error_with_a_hint(root: Path, key: s
 def test_git_s_own_setting_says_whether_tags_are_signed(root: Path, value: str | None, signs: bool) -> None:
     if value:
         git.run(root, "config", "tag.gpgSign", value)
-    assert git.signs_tags(root) is signs
+    assert signatures.signs_tags(root) is signs
 
 
 @pytest.fixture

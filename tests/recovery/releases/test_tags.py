@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.releases.tags import STAGE_TAG, TIER, VERSION_TAG, Version
 
 PIECES = ["tier1", "demo", "a/b", "a-b", "-", "/", "_", "@", "#", "!", ".", "v", "v1.0.0", "v01.2.3", "0", "12", "best"]
@@ -82,7 +82,7 @@ class History:
         """Makes a tag by a clock that shows another time."""
         commit = git.commit_of(self.root, commit)
         content = f"object {commit}\ntype commit\ntag {name}\ntagger Test <test@example.com> {time} +0000\n\n{name}\n"
-        git.create_tags(self.root, {name: content})
+        tag_objects.create_tags(self.root, {name: content})
 
     def best(self) -> str | None:
         best = tags.read(self.root).best("tier1")

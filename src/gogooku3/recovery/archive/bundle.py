@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from gogooku3.errors import DataError, GitError
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tag_objects
 
 _CANONICAL = """
 [core]
@@ -58,11 +58,13 @@ def bundle(root: Path, tag: str, stage_tag: str | None, target: Path) -> None:
             config.write(_CANONICAL)
         _fetch(root, fresh, tag)
         if stage_tag is not None:
-            version_tag = next(each for each in git.annotated_tags(fresh) if each.name == tag)
+            version_tag = next(each for each in tag_objects.annotated_tags(fresh) if each.name == tag)
             if version_tag.signature:
                 _fetch(root, fresh, stage_tag)
             else:
-                git.create_tags(fresh, {stage_tag: git.renamed(git.read_tag_object(fresh, version_tag), stage_tag)})
+                tag_objects.create_tags(
+                    fresh, {stage_tag: tag_objects.renamed(tag_objects.read(fresh, version_tag), stage_tag)}
+                )
         refs = [f"refs/tags/{name}" for name in (tag, stage_tag) if name is not None]
         git.run(fresh, "repack", "--quiet", "-a", "-d", "-f", "-F")
         git.run(fresh, "bundle", "create", "--quiet", str(target.absolute()), *refs)

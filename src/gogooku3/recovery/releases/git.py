@@ -8,12 +8,8 @@ its effects independent of the user's configuration. Settings of the network app
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -88,33 +84,6 @@ _UNSET_VARIABLES = frozenset(
     }
 )
 
-_SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class AnnotatedTag:
-    """A tag object and its commit."""
-
-    name: str
-    object: str
-    """Hash of the tag object itself."""
-    commit: str
-    message: str
-    """Without the signature."""
-    recorded_name: str
-    """The name inside of the object, which a signature covers. It differs if the object was put under another name."""
-    signature: str = ""
-    """OpenPGP, X.509 or SSH signature of the object; `signatures` checks it."""
-    time: int = 0
-    """When it was made by its tagger's clock, in seconds since 1970; 0 without a tagger."""
-    commit_time: int = 0
-    """The committer's time of its commit, in seconds since 1970."""
-
-    @property
-    def is_renamed(self) -> bool:
-        """Whether this is the object of another tag."""
-        return self.recorded_name != self.name
-
 
 def run(
     root: Path,
@@ -133,14 +102,14 @@ def run(
     Raises:
         GitError: Git is not installed, or fails.
     """
-    done = _completed(root, arguments, stdin, detached=detached, settings=settings)
+    done = run_unchecked(root, arguments, stdin, detached=detached, settings=settings)
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
     return done.stdout
 
 
-def _completed(
+def run_unchecked(
     root: Path,
     arguments: Sequence[str],
     stdin: str | None = None,
@@ -276,171 +245,9 @@ def read_blob(root: Path, blob: str) -> str:
     return run(root, "cat-file", "blob", blob)
 
 
-def annotated_tags(root: Path) -> list[AnnotatedTag]:
-    """Every annotated tag, sorted by name; lightweight tags are left out, as in GTO."""
-    times = ("taggerdate:unix", "*committerdate:unix")
-    fields = ("refname:strip=2", "objecttype", "objectname", "*objectname", "tag", *times, "contents")
-    form = "".join(f"%({field})%00" for field in fields)
-    cells = run(root, "for-each-ref", "refs/tags", f"--format={form}").split("\0")[:-1]
-    rows = [cells[start : start + len(fields)] for start in range(0, len(cells), len(fields))]
-    return [
-        AnnotatedTag(
-            name.lstrip("\n"), object_hash, commit, message, recorded, signature, _seconds(time), _seconds(made)
-        )
-        for name, kind, object_hash, commit, recorded, time, made, contents in rows
-        for message, signature in (_split_signature(contents),)
-        if kind == "tag"
-    ]
-
-
-def _seconds(text: str) -> int:
-    """A time as Git prints it; 0 for the empty text of an object without one."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else 0
-
-
-def _split_signature(contents: str) -> tuple[str, str]:
-    """Message and signature of a tag, split at the last line that begins a signature, as Git does.
-
-    Git before 2.34 does not know SSH signatures, so `%(contents:signature)` would leave them in the message.
-    """
-    begins = [match.start() for match in _SIGNATURE.finditer(contents)]
-    return (contents[: begins[-1]], contents[begins[-1] :]) if begins else (contents, "")
-
-
 def tag_names(root: Path) -> list[str]:
     """Every tag, annotated or not."""
     return run(root, "for-each-ref", "refs/tags", "--format=%(refname:strip=2)").splitlines()
-
-
-def tag_object(root: Path, name: str, commit: str, message: str, *, later_than: int = 0) -> str:
-    """Content of a new annotated tag in the committer's name.
-
-    Args:
-        later_than: a time that the tag's is later than, in seconds since 1970, even if this machine's clock is behind.
-
-    Raises:
-        GitError: no committer is configured.
-    """
-    try:
-        tagger = run(root, "var", "GIT_COMMITTER_IDENT").strip()
-    except GitError as error:
-        raise GitError(
-            f"Git has no name and address for the tag: {error.message}",
-            hint="set them with `git config user.name NAME` and `git config user.email ADDRESS`",
-        ) from None
-    identity, seconds, zone = tagger.rsplit(" ", 2)
-    tagger = f"{identity} {max(int(seconds), later_than + 1)} {zone}"
-    return f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}"
-
-
-def sign_tag(root: Path, content: str) -> str:
-    """Content of a tag object, signed as the user's Git settings say: same name, commit, time and message.
-
-    `git tag` always writes a reference, so it runs in a temporary repository that shares the objects.
-
-    Raises `GitError` if it cannot be signed.
-    """
-    head, message = content.split("\n\n", 1)
-    target, _, tag, tagger = (line.split(" ", 1)[1] for line in head.split("\n"))
-    with _sharing_objects(root) as repository:
-        done = _completed(
-            root,
-            (repository, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", tag, target),
-            message,
-            settings=_signing_settings(root),
-            variables={"GIT_COMMITTER_DATE": "@" + " ".join(tagger.rsplit(" ", 2)[1:])},
-        )
-        signed = "" if done.returncode else run(root, repository, "cat-file", "tag", tag)
-    if not _split_signature(signed)[1]:  # Git can fail to sign, and succeed
-        raise GitError(
-            f"`{tag}` cannot be signed: {' '.join(done.stderr.split())}",
-            hint="name a key with `git config user.signingKey KEY`, and its kind with `git config gpg.format ssh`",
-        )
-    return signed
-
-
-def _signing_settings(root: Path) -> dict[str, str]:
-    """The settings of a repository that decide on who signs a tag, and how."""
-    settings = (line.partition("\n") for line in run(root, "config", "--list", "--null").split("\0"))
-    return {
-        name: value if has_value else "true"
-        for name, has_value, value in settings
-        if name.startswith(("user.", "committer.", "gpg."))
-    }
-
-
-def signs_tags(root: Path) -> bool:
-    """Whether the user's Git settings say that tags are signed."""
-    return run(root, "config", "--type=bool", "--default=false", "--get", "tag.gpgSign").strip() == "true"
-
-
-def verify_tag(root: Path, tag: AnnotatedTag, allowed_signers: Path | None) -> tuple[bool, str]:
-    """Checks the signature of a tag object with `git verify-tag`, in a temporary repository.
-
-    Settings of the tag's own repository, which may be somebody else's, decide neither on the programs that run nor on
-    the keys.
-
-    Args:
-        allowed_signers: trusted SSH keys; None for those in the user's settings, if there are any.
-
-    Returns:
-        Whether the signature is good and its signer known, and the output of the program that checked it.
-    """
-    with _sharing_objects(root) as repository:
-        settings = {}
-        own_list = run(root, repository, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip()
-        if allowed_signers is not None or not own_list:
-            # Git needs a file to check an SSH signature, even against no signers.
-            settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
-        done = _completed(root, (repository, "verify-tag", "--raw", tag.object), settings=settings)
-    return done.returncode == 0, done.stderr
-
-
-@contextmanager
-def _sharing_objects(root: Path) -> Iterator[str]:
-    """Context manager: the option for Git commands in a temporary repository with a repository's objects.
-
-    It has neither its references nor its settings.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
-        objects = root / run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
-        (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
-        yield f"--git-dir={folder}"
-
-
-def read_tag_object(root: Path, tag: AnnotatedTag) -> str:
-    """Content of an existing tag's object."""
-    return run(root, "cat-file", "tag", tag.object)
-
-
-def renamed(content: str, name: str) -> str:
-    """Content of a tag object with another name and the same commit, tagger, time and message.
-
-    A signature is left out: it does not cover the new name.
-    """
-    target, kind, _, rest = _split_signature(content)[0].split("\n", 3)
-    return "\n".join((target, kind, f"tag {name}", rest))
-
-
-def write_tag_objects(root: Path, contents: dict[str, str]) -> dict[str, str]:
-    """Stores the objects of tags, and returns their hashes by name; no reference is made."""
-    return {name: run(root, "mktag", stdin=content).strip() for name, content in contents.items()}
-
-
-def create_tags(root: Path, contents: dict[str, str]) -> None:
-    """Creates tags from the contents of their objects in one atomic transaction, in the given order.
-
-    Existing tags are never moved: if one exists, no tag is created. The transaction reaches Git in one write and Git
-    runs detached, so after a kill of the caller either all tags exist or none. An interruption waits for its end.
-
-    Raises:
-        GitError: a tag exists, or another Git process has the references locked.
-    """
-    objects = write_tag_objects(root, contents)
-    lines = ["start", *(f"create refs/tags/{name} {tag}" for name, tag in objects.items()), "prepare", "commit"]
-    with interruption.held():
-        run(root, "update-ref", "--stdin", stdin="\n".join(lines) + "\n", detached=True, settings=own_hooks(root))
 
 
 def own_hooks(root: Path) -> dict[str, str]:

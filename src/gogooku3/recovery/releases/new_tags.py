@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gogooku3.recovery.releases import git, tags
+from gogooku3.recovery.releases import signatures, tag_objects, tags
 from gogooku3.recovery.releases.record import Record, message, stage_tag_of
 
 
@@ -21,10 +21,10 @@ def new_tags(root: Path, record: Record, commit: str, *, later_than: int, sign: 
         GitError: no committer is configured, or the tags cannot be signed.
     """
     name = f"{record.tier}@{record.version}"
-    contents = {name: git.tag_object(root, name, commit, message(record), later_than=later_than)}
+    contents = {name: tag_objects.new_object(root, name, commit, message(record), later_than=later_than)}
     if record.stage_tag:
-        contents[record.stage_tag] = git.renamed(contents[name], record.stage_tag)
-    return {each: git.sign_tag(root, content) for each, content in contents.items()} if sign else contents
+        contents[record.stage_tag] = tag_objects.renamed(contents[name], record.stage_tag)
+    return {each: signatures.sign(root, content) for each, content in contents.items()} if sign else contents
 
 
 def finish_stage_tags(root: Path, tier: str) -> list[str]:
@@ -38,7 +38,7 @@ def finish_stage_tags(root: Path, tier: str) -> list[str]:
     unsigned = [release.tag for release in registry.of(tier) if not release.tag.signature]
     missing = {name: tag for tag in unsigned if (name := stage_tag_of(tag)) and name not in registry.names}
     if missing:
-        git.create_tags(
-            root, {name: git.renamed(git.read_tag_object(root, tag), name) for name, tag in missing.items()}
+        tag_objects.create_tags(
+            root, {name: tag_objects.renamed(tag_objects.read(root, tag), name) for name, tag in missing.items()}
         )
     return list(missing)

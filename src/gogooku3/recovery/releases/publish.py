@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gogooku3.errors import GitError, RefusedError, abbreviate
-from gogooku3.recovery.releases import git, record, tags
+from gogooku3.recovery.releases import git, record, tag_objects, tags
 
 STALL_TIMEOUT = 60
 """Seconds without a byte after which Git gives up an HTTP server; SSH has its own settings."""
@@ -97,10 +97,10 @@ def publish(root: Path, remote: str, contents: dict[str, str]) -> None:
         RefusedError: the remote has another tag of the same name by now; no tag was made.
         GitError: the remote refuses the tags or cannot be reached; no tag was made here.
     """
-    objects = git.write_tag_objects(root, contents)
+    objects = tag_objects.write(root, contents)
     push_tags(root, remote, objects)
     try:
-        git.create_tags(root, contents)
+        tag_objects.create_tags(root, contents)
     except GitError as error:
         # Git itself makes them if it tracks the remote's tags as local ones (`remote.NAME.fetch`).
         if objects.items() <= _local(root).items():
@@ -181,7 +181,7 @@ def _local(root: Path) -> dict[str, str]:
 
 def _with_stage_tags(root: Path, names: list[str]) -> list[str]:
     """Local tags with the stage tags that were made together with them."""
-    made = [each for each in git.annotated_tags(root) if each.name in names]
+    made = [each for each in tag_objects.annotated_tags(root) if each.name in names]
     stages = [name for tag in made if (name := record.stage_tag_of(tag))]
     return sorted({*names, *(name for name in stages if name in _local(root))})
 

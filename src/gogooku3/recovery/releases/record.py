@@ -19,7 +19,7 @@ from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.lineage import Parent
 from gogooku3.package.results import ABSENT
-from gogooku3.recovery.releases import git, metrics, tags
+from gogooku3.recovery.releases import metrics, tag_objects, tags
 
 SPLITS = ("validation", "test")
 
@@ -215,7 +215,7 @@ def parse(text: str) -> Record | None:
         return None
 
 
-def stage_tag_of(tag: git.AnnotatedTag) -> str | None:
+def stage_tag_of(tag: tag_objects.AnnotatedTag) -> str | None:
     """The tag that marks a version as the best of its tier, as the record in its version tag names it.
 
     None if there is no record or no such mark, and if the record names anything else: whoever can write tags can write

@@ -1,4 +1,4 @@
-"""Signatures of release tags: Git checks them against keys that the user trusts.
+"""Signatures of release tags: Git makes them, and checks them against keys that the user trusts.
 
 A signature covers the whole tag object: its name, its commit, and its message with the record of the model. SSH keys
 are trusted through a file in Git's allowed-signers format (`ssh-keygen(1)`, section ALLOWED SIGNERS), OpenPGP keys
@@ -7,12 +7,16 @@ through the user's own keyring.
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gogooku3.errors import ConfigError, MismatchError
-from gogooku3.recovery.releases import git, tags
+from gogooku3.errors import ConfigError, GitError, MismatchError
+from gogooku3.recovery.releases import git, tag_objects, tags
 
 _SSH = "-----BEGIN SSH SIGNATURE"
 _SSH_GOOD = re.compile(r'^Good "git" signature (?:for (?P<signer>.*) )?with (?P<key>\S+ key \S+)$', re.MULTILINE)
@@ -34,7 +38,7 @@ class Signature:
         return self.description
 
 
-def check_tag(root: Path, tag: git.AnnotatedTag, trusted_keys: Path | None) -> Signature:
+def check_tag(root: Path, tag: tag_objects.AnnotatedTag, trusted_keys: Path | None) -> Signature:
     """Checks the signature of a tag.
 
     Args:
@@ -69,7 +73,7 @@ def check_release(root: Path, release: tags.Release, trusted_keys: Path | None, 
 
 def _require_signed_mark(root: Path, release: tags.Release, trusted_keys: Path) -> None:
     reasons = []
-    for tag in git.annotated_tags(root):
+    for tag in tag_objects.annotated_tags(root):
         mark = tags.STAGE_TAG.fullmatch(tag.name)
         if (
             mark
@@ -91,12 +95,34 @@ def _require_signed_mark(root: Path, release: tags.Release, trusted_keys: Path) 
     )
 
 
-def _check(root: Path, tag: git.AnnotatedTag, trusted_keys: Path | None) -> Signature:
-    good, output = git.verify_tag(root, tag, trusted_keys)
+def _check(root: Path, tag: tag_objects.AnnotatedTag, trusted_keys: Path | None) -> Signature:
+    good, output = _verify_tag(root, tag, trusted_keys)
     return _ssh(tag, good, output) if tag.signature.startswith(_SSH) else _pgp(tag, good, output)
 
 
-def _ssh(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
+def _verify_tag(root: Path, tag: tag_objects.AnnotatedTag, allowed_signers: Path | None) -> tuple[bool, str]:
+    """Checks the signature of a tag object with `git verify-tag`, in a temporary repository.
+
+    Settings of the tag's own repository, which may be somebody else's, decide neither on the programs that run nor on
+    the keys.
+
+    Args:
+        allowed_signers: trusted SSH keys; None for those in the user's settings, if there are any.
+
+    Returns:
+        Whether the signature is good and its signer known, and the output of the program that checked it.
+    """
+    with _sharing_objects(root) as repository:
+        settings = {}
+        own_list = git.run(root, repository, "config", "--default=", "--get", "gpg.ssh.allowedSignersFile").strip()
+        if allowed_signers is not None or not own_list:
+            # Git needs a file to check an SSH signature, even against no signers.
+            settings = {"gpg.ssh.allowedSignersFile": str((allowed_signers or Path(os.devnull)).absolute())}
+        done = git.run_unchecked(root, (repository, "verify-tag", "--raw", tag.object), settings=settings)
+    return done.returncode == 0, done.stderr
+
+
+def _ssh(tag: tag_objects.AnnotatedTag, good: bool, output: str) -> Signature:
     if _CANNOT_CHECK.search(output):
         return Signature(False, f"signed, not checked: {' '.join(output.split())}; Git 2.34 and OpenSSH 8.2 check it")
     match = _SSH_GOOD.search(output)
@@ -107,7 +133,7 @@ def _ssh(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
     return Signature(False, f"signed, not checked: {match['key']} is not among the trusted keys")
 
 
-def _pgp(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
+def _pgp(tag: tag_objects.AnnotatedTag, good: bool, output: str) -> Signature:
     status = {match["word"]: match for match in _PGP_STATUS.finditer(output)}
     if "BADSIG" in status:
         raise _altered(tag, output)
@@ -122,7 +148,7 @@ def _pgp(tag: git.AnnotatedTag, good: bool, output: str) -> Signature:
     return Signature(True, f"signed by {signer}, PGP key {key}, which the keyring trusts")
 
 
-def _altered(tag: git.AnnotatedTag, output: str) -> MismatchError:
+def _altered(tag: tag_objects.AnnotatedTag, output: str) -> MismatchError:
     return MismatchError(
         f"the signature of `{tag.name}` is not valid: {' '.join(output.split()) or 'Git gives no reason'}",
         hint="do not trust the tag, it was changed after it was signed: ask its author",
@@ -148,3 +174,57 @@ def check_trusted_keys(file: Path | None) -> None:
 
 
 _FORMAT = 'write one signer on each line: `alice@example.com namespaces="git" ssh-ed25519 AAAA…`'
+
+
+def sign(root: Path, content: str) -> str:
+    """Content of a tag object, signed as the user's Git settings say: same name, commit, time and message.
+
+    `git tag` always writes a reference, so it runs in a temporary repository that shares the objects.
+
+    Raises `GitError` if it cannot be signed.
+    """
+    head, message = content.split("\n\n", 1)
+    target, _, tag, tagger = (line.split(" ", 1)[1] for line in head.split("\n"))
+    with _sharing_objects(root) as repository:
+        done = git.run_unchecked(
+            root,
+            (repository, "tag", "--sign", "--cleanup=verbatim", "--file=-", "--", tag, target),
+            message,
+            settings=_signing_settings(root),
+            variables={"GIT_COMMITTER_DATE": "@" + " ".join(tagger.rsplit(" ", 2)[1:])},
+        )
+        signed = "" if done.returncode else git.run(root, repository, "cat-file", "tag", tag)
+    if not tag_objects.split_signature(signed)[1]:  # Git can fail to sign, and succeed
+        raise GitError(
+            f"`{tag}` cannot be signed: {' '.join(done.stderr.split())}",
+            hint="name a key with `git config user.signingKey KEY`, and its kind with `git config gpg.format ssh`",
+        )
+    return signed
+
+
+def _signing_settings(root: Path) -> dict[str, str]:
+    """The settings of a repository that decide on who signs a tag, and how."""
+    settings = (line.partition("\n") for line in git.run(root, "config", "--list", "--null").split("\0"))
+    return {
+        name: value if has_value else "true"
+        for name, has_value, value in settings
+        if name.startswith(("user.", "committer.", "gpg."))
+    }
+
+
+def signs_tags(root: Path) -> bool:
+    """Whether the user's Git settings say that tags are signed."""
+    return git.run(root, "config", "--type=bool", "--default=false", "--get", "tag.gpgSign").strip() == "true"
+
+
+@contextmanager
+def _sharing_objects(root: Path) -> Iterator[str]:
+    """Context manager: the option for Git commands in a temporary repository with a repository's objects.
+
+    It has neither its references nor its settings.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        git.run(root, "init", "--quiet", "--bare", "--template=", "--", folder)
+        objects = root / git.run(root, "rev-parse", "--git-path", "objects").rstrip("\n")
+        (Path(folder) / "objects/info/alternates").write_text(f"{objects.absolute()}\n", encoding="utf-8")
+        yield f"--git-dir={folder}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import ConfigError, DataError, MismatchError
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tag_objects
 
 BEST = "best"
 
@@ -67,7 +67,7 @@ class Release:
 
     tier: str
     version: Version
-    tag: git.AnnotatedTag
+    tag: tag_objects.AnnotatedTag
     registered: tuple[int, int, str] = (0, 0, "")
     """Time of its last registration, then time and name of its first tag: GTO's order for equal times."""
 
@@ -83,7 +83,7 @@ class Assignment:
 
     tier: str
     stage: str
-    tag: git.AnnotatedTag
+    tag: tag_objects.AnnotatedTag
     revokes: bool
 
 
@@ -101,7 +101,7 @@ class Registry:
     """Time of the newest tag of each tier."""
     names: frozenset[str]
     """Every tag, including lightweight ones: the names in use."""
-    renamed: tuple[git.AnnotatedTag, ...] = ()
+    renamed: tuple[tag_objects.AnnotatedTag, ...] = ()
     """Tags that are the objects of other tags; they count neither as releases nor as stages."""
 
     def of(self, tier: str) -> list[Release]:
@@ -211,7 +211,7 @@ def read(root: Path) -> Registry:
     Raises `GitError` if the project is only a subfolder of the repository.
     """
     git.require_own_repository(root)
-    annotated = [(match, tag) for tag in git.annotated_tags(root) if (match := _parse(tag.name))]
+    annotated = [(match, tag) for tag in tag_objects.annotated_tags(root) if (match := _parse(tag.name))]
     tags = [(match, tag) for match, tag in annotated if not tag.is_renamed]
     versions, stages, deprecations = (
         [(match, tag) for match, tag in tags if match.re is kind] for kind in (VERSION_TAG, STAGE_TAG, DEPRECATION_TAG)
@@ -232,7 +232,7 @@ def read(root: Path) -> Registry:
     )
 
 
-_Tag = tuple[re.Match[str], git.AnnotatedTag]
+_Tag = tuple[re.Match[str], tag_objects.AnnotatedTag]
 
 
 def _parse(name: str) -> re.Match[str] | None:
