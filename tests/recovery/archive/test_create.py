@@ -226,7 +226,7 @@ def shallow(lab: Any) -> None:
         (without_record, DataError, "has no record of its model"),
         (of_another_model, MismatchError, f"records a model with SHA-256 {'0' * 64}"),
         (with_a_link, DataError, "'out' of commit .* is a link"),
-        (with_a_stage_of_another_tier, DataError, "'tier2#best#2', which is not a stage tag of its tier"),
+        (with_a_stage_of_another_tier, DataError, "'tier2#best#2', which does not mark the best of its tier"),
         (without_its_libraries, DataError, r"`requirements\.lock` is not in commit"),
         (shallow, GitError, "is a shallow clone"),
     ],

@@ -293,7 +293,12 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
     "another tier's stage": (
         raw(lambda m: m.update(stage_tag="tier2#best#2")),
         DataError,
-        "not a stage tag of 'tier1'",
+        "does not mark the best of 'tier1'",
+    ),
+    "another stage": (
+        raw(lambda m: m.update(stage_tag="tier1#prod#2")),
+        DataError,
+        "does not mark the best of 'tier1'",
     ),
     "another commit": (raw(lambda m: m.update(commit="0" * 40)), MismatchError, "unlike the manifest"),
     "another model": (raw(lambda m: m.update(model_sha256="0" * 64)), MismatchError, "unlike the manifest"),

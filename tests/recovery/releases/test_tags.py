@@ -47,6 +47,22 @@ def test_a_tier_is_a_valid_name_for_gto_too(name: str) -> None:
     assert (TIER.fullmatch(name) is not None) == check_string_is_valid(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("tier1#best#2", True),
+        ("tier1#best", True),
+        ("tier2#best#2", False),
+        ("tier1#prod#2", False),
+        ("tier1#best!#2", False),
+        ("tier1@v1.0.0", False),
+        ("tier1#best#2\n", False),
+    ],
+)
+def test_only_a_tag_that_assigns_best_marks_the_best(name: str, marks: bool) -> None:
+    assert tags.marks_best(name, "tier1") is marks
+
+
 @pytest.mark.parametrize("text", ["1.0.0", "v1", "v1.0", "v1.0.0.0", "v01.0.0", "v1.0.0-rc1", "v-1.0.0", " v1.0.0", ""])
 def test_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a version"):

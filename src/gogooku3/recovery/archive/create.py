@@ -22,7 +22,6 @@ from gogooku3.recovery.archive.manifest import (
     SCRIPT,
     Manifest,
     Member,
-    is_stage_of,
     member_path,
 )
 from gogooku3.recovery.archive.readme import file_name, readme
@@ -116,9 +115,9 @@ def _record(release: tags.Release) -> Record:
             f"`{release.tag.name}` has no record of its model: `gogooku3 promote` did not make it",
             hint="archive a release that `gogooku3 promote` made",
         )
-    if record.stage_tag is not None and not is_stage_of(release.tag.name, record.stage_tag):
+    if record.stage_tag is not None and not tags.marks_best(record.stage_tag, record.tier):
         raise DataError(
-            f"`{release.tag.name}` names {record.stage_tag!r}, which is not a stage tag of its tier",
+            f"`{release.tag.name}` names {record.stage_tag!r}, which does not mark the best of its tier",
             hint="do not trust the tag, it was forged or edited: ask its author",
         )
     return record

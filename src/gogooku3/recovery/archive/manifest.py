@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from gogooku3.errors import DataError
-from gogooku3.recovery.releases.tags import STAGE_TAG, VERSION_TAG
+from gogooku3.recovery.releases.tags import VERSION_TAG, marks_best
 from gogooku3.recovery.storage.lock import OBJECT
 
 FORMAT: Final = 1
@@ -101,8 +101,8 @@ def _problem(manifest: Manifest) -> str | None:
     version = VERSION_TAG.fullmatch(manifest.tag)
     if version is None or version["cancel"] or version["counter"]:
         return f"{manifest.tag!r} is not a version tag"
-    if manifest.stage_tag is not None and not is_stage_of(manifest.tag, manifest.stage_tag):
-        return f"{manifest.stage_tag!r} is not a stage tag of {version['tier']!r}"
+    if manifest.stage_tag is not None and not marks_best(manifest.stage_tag, version["tier"]):
+        return f"{manifest.stage_tag!r} does not mark the best of {version['tier']!r}"
     documents, objects = manifest.files[: len(DOCUMENTS)], manifest.files[len(DOCUMENTS) :]
     if tuple(member.path for member in documents) != DOCUMENTS:
         return f"it does not begin with {', '.join(DOCUMENTS)}"
@@ -115,12 +115,6 @@ def _problem(manifest: Manifest) -> str | None:
     if not set(names).issuperset(manifest.outputs.values()):
         return "an output's object is not among its files"
     return None if list(manifest.outputs) == sorted(manifest.outputs) else "its outputs are not in order"
-
-
-def is_stage_of(tag: str, stage_tag: str) -> bool:
-    """Whether a stage tag belongs to the tier of a version tag."""
-    match = STAGE_TAG.fullmatch(stage_tag)
-    return match is not None and match["tier"] == tag.partition("@")[0]
 
 
 def _first(error: Exception) -> str:

@@ -17,7 +17,7 @@ _REMEDY = f"`mkdir -p -m 700 {_PRIVATE} && dvc config --global core.site_cache_d
 
 
 def site_cache(root: Path) -> Finding:
-    """Check: no other user can write to the site cache (CVE-2025-69872: whoever writes there runs code as you).
+    """Check: no other user can write to the site cache (CVE-2025-69872: a program that writes there runs code as you).
 
     DVC makes its folders writable for everybody, so the cache is private only in a folder that others cannot enter.
     """

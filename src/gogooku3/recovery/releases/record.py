@@ -218,15 +218,13 @@ def parse(text: str) -> Record | None:
 def stage_tag_of(tag: tag_objects.AnnotatedTag) -> str | None:
     """The tag that marks a version as the best of its tier, as the record in its version tag names it.
 
-    None if there is no record or no such mark, and if the record names anything else: whoever can write tags can write
-    any name.
+    None if there is no record or no such mark, and if the record names any other tag: the author of a tag chooses what
+    its record names.
     """
     record = parse(tag.message)
     if record is None or record.stage_tag is None or tag.name != f"{record.tier}@{record.version}":
         return None
-    mark = tags.STAGE_TAG.fullmatch(record.stage_tag)
-    is_mark = mark and (mark["tier"], mark["stage"], mark["cancel"]) == (record.tier, tags.BEST, "")
-    return record.stage_tag if is_mark else None
+    return record.stage_tag if tags.marks_best(record.stage_tag, record.tier) else None
 
 
 def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:

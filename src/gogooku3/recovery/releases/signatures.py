@@ -74,16 +74,7 @@ def check_release(root: Path, release: tags.Release, trusted_keys: Path | None, 
 def _require_signed_mark(root: Path, release: tags.Release, trusted_keys: Path) -> None:
     reasons = []
     for tag in tag_objects.annotated_tags(root):
-        mark = tags.STAGE_TAG.fullmatch(tag.name)
-        if (
-            mark
-            and not tag.is_renamed
-            and (mark["tier"], mark["stage"], mark["cancel"], tag.commit)
-            == (
-                *(release.tier, tags.BEST, ""),
-                release.commit,
-            )
-        ):
+        if tag.commit == release.commit and not tag.is_renamed and tags.marks_best(tag.name, release.tier):
             try:
                 check_tag(root, tag, trusted_keys)
                 return

@@ -191,6 +191,12 @@ def version_tag(tier: str, version: Version) -> str:
     return f"{tier}@{version}"
 
 
+def marks_best(name: str, tier: str) -> bool:
+    """Whether a tag of this name assigns the stage `best` in a tier, as `Registry.next_stage_tag` names it."""
+    match = STAGE_TAG.fullmatch(name)
+    return match is not None and (match["tier"], match["stage"], match["cancel"]) == (tier, BEST, "")
+
+
 def find(root: Path, name: str) -> Release:
     """The release of `TIER@VERSION` or `TIER` in a repository: see `Registry.find`."""
     return read(root).find(name)
