@@ -1,8 +1,8 @@
 """Escapes text that others wrote, for a terminal and for a Markdown page.
 
 Tags, branches, parameters, commit messages, paths and answers of servers are untrusted text. Control characters (escape
-sequences, carriage returns, backspaces), invisible and bidirectional format characters, and bytes that are not UTF-8
-become `\\x1b`, `\\u202e`, ….
+sequences, carriage returns, backspaces), invisible and bidirectional characters, and bytes that are not UTF-8 become
+`\\x1b`, `\\u202e`, …. One variation selector after a letter or symbol stays: Japanese names and emoji have them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,17 @@ from __future__ import annotations
 import re
 from unicodedata import category
 
-_UNUSUAL = re.compile(r"[^\n\t\x20-\x7e]")
+_UNUSUAL = re.compile(r"[^\n\t\x20-\x7e][\ufe00-\ufe0f\U000e0100-\U000e01ef]?")
+"""A character that is not printable ASCII, with its variation selector."""
+_VARIED = frozenset({"Lo", "So"})
+"""Unicode categories of characters whose shape a selector may choose: letters (kanji) and symbols (emoji)."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that are not shown but change what is: control, format, surrogate, separators."""
+_INVISIBLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    r"\U000e0000-\U000e0fff]"
+)
+"""Invisible characters of other categories: Unicode's Default_Ignorable_Code_Point, and the blank Braille pattern."""
 _MARKUP = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """What Markdown reads as markup in a line of text or in the cell of a table; `_` inside a word is none."""
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -24,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`printable` with line breaks as spaces: nobody's text can pass for another line of the output."""
+    """`printable` with line breaks as spaces: no text can pass for another line of the output."""
     return printable(" ".join(text.split()))
 
 
@@ -34,9 +42,17 @@ def markdown(text: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    character = match.group()
-    if category(character) not in _HIDDEN:
-        return character
+    character = match.group()[0]
+    if category(character) in _VARIED and not _is_hidden(character):
+        return match.group()
+    return "".join(_code(each) if _is_hidden(each) else each for each in match.group())
+
+
+def _is_hidden(character: str) -> bool:
+    return category(character) in _HIDDEN or _INVISIBLE.match(character) is not None
+
+
+def _code(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python decodes it
         return f"\\x{code - 0xDC00:02x}"

@@ -37,9 +37,16 @@ HOSTILE = {
     "delete": "\x7f",
     "bytes": os.fsdecode(b"caf\xe9"),
     "invisible": "\u200b\ufeff\U000e0041",
+    "fillers": "a\u3164b\u115fc\u1160d\uffa0e\u2800f",
+    "ignorable": "a\u034fb\u17b4\u17b5c\u180b\u180c\u180d\u180e\u180fd\u2065\ufff0\ufff8",
+    "selectors": "a\ufe0fb\ufe00c\U000e0100d\U000e01ef\U000e0000\U000e0fff",
+    "a filler with a selector": "a\u3164\ufe0f\u2800\ufe0f\ufe0f",
     "nul": "\x00\x0b\x0c",
 }
-RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0041]")
+RAW = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800"
+    r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -72,6 +79,15 @@ def test_every_printer_escapes(kind: str, capsys: pytest.CaptureFixture[str]) ->
         ("caf\udce9", r"caf\xe9"),
         ("日本語 – é → …\n\tend", "日本語 – é → …\n\tend"),
         ("　wide space", "　wide space"),
+        ("トヨタ自動車（株）　ｶﾀｶﾅ ー ゛ が", "トヨタ自動車（株）　ｶﾀｶﾅ ー ゛ が"),
+        ("か\u3099", "か\u3099"),
+        ("葛\U000e0100城、﨑\ufe00、\u26a0\ufe0f\u2764\ufe0e", "葛\U000e0100城、﨑\ufe00、\u26a0\ufe0f\u2764\ufe0e"),
+        ("葛\U000e0100\U000e0101\U000e0102", "葛\U000e0100" r"\U000e0101\U000e0102"),
+        ("demo\ufe0f", r"demo\ufe0f"),
+        ("caf\u00e9\ufe0f", "caf\u00e9" r"\ufe0f"),
+        ("demo\u3164\ufe0f", r"demo\u3164\ufe0f"),
+        ("a\u2800b", r"a\u2800b"),
+        ("\udce9\ufe0f", r"\xe9\ufe0f"),
     ],
 )
 def test_printable(text: str, escaped: str) -> None:

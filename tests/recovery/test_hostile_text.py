@@ -18,8 +18,8 @@ from gogooku3.recovery.releases import git, tag_objects, tags
 from .faults.proxy import Proxy, always, between, error
 from .lab import Lab
 
-NASTY = "\x1b]8;;http://evil.invalid\x1b\\[link=x][red]ok\x9b2J\u202e\x07"
-RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NASTY = "\x1b]8;;http://evil.invalid\x1b\\[link=x][red]ok\x9b2J\u202e\x07\u3164\u2800\ufe0f"
+RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2800\u3164\ufe0f]")
 
 
 def safe(*verb: str, code: int | None = None) -> Result:
