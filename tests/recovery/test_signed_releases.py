@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gogooku3.errors import GitError
+from gogooku3.errors import GitError, MismatchError
+from gogooku3.recovery.checks.package_files import PackageFiles
+from gogooku3.recovery.checks.signature import signature as check_signature
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags
@@ -216,6 +220,42 @@ def test_verify_checks_the_release_that_recorded_the_package(team: Team, tmp_pat
         file.write(" ")
     code, (outcome, _) = verify(str(tmp_path / "copy"), team.trusted)
     assert (code, outcome) == (1, "skipped")
+
+
+def without_a_record(text: str) -> str:
+    return "by hand"
+
+
+def of_another_model(text: str) -> str:
+    digest = re.search(r'"model_sha256": "([0-9a-f]{64})"', text)
+    assert digest is not None
+    return text.replace(digest[1], "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tier1@v0.9.0", of_another_model),
+        ("tier1@v2.0.0", without_a_record),
+        pytest.param("tier1@v0.9.0", without_a_record, marks=pytest.mark.slow),
+        pytest.param("tier1@v2.0.0", of_another_model, marks=pytest.mark.slow),
+        pytest.param("tier0@v1.0.0", str, marks=pytest.mark.slow),
+    ],
+)
+def test_an_added_tag_at_the_commit_of_a_release_does_not_spoil_its_verification(
+    team: Team, name: str, message: Callable[[str], str]
+) -> None:
+    """One who can write to the Git server adds a tag of another name, unsigned."""
+    folder = team.lab.folder
+    text = tags.find(folder, "tier1@v1.0.0").tag.message.replace("tier1@v1.0.0", name)
+    git.run(folder, "tag", "--annotate", "--no-sign", "--file=-", name, stdin=message(text))
+    package = folder / "models/package"
+    for trusted_keys, outcome in ((team.trusted, "passed"), (None, "noted")):
+        finding = check_signature(PackageFiles(package, None, None, (), trusted_keys))
+        assert finding.outcome == outcome
+        assert trusted_keys is None or finding.found.startswith("`tier1@v1.0.0` is signed by signer@example.com")
+    with pytest.raises(MismatchError, match="no key in"):
+        check_signature(PackageFiles(package, None, None, (), team.others))
 
 
 def test_a_drill_of_a_release_without_a_trusted_signature_fails(team: Team, tmp_path: Path) -> None:

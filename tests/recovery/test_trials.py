@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from gogooku3.errors import GitError
-from gogooku3.recovery.trials import count
+from gogooku3.recovery.releases.record import Readings
+from gogooku3.recovery.trials import count, readings
 
 
 class History:
@@ -178,3 +180,33 @@ def test_a_repository_without_results_has_no_trials(history: History):
     assert count(history.root, "tier1").count == 0
     with pytest.raises(GitError):
         count(history.root.parent, "tier1")
+
+
+WEIGHTS = b"weights"
+HASH = hashlib.md5(WEIGHTS).hexdigest()
+PACKAGED = f"stages:\n  package:\n    outs:\n    - path: models/package/model.safetensors\n      md5: {HASH}\n"
+
+
+@pytest.mark.parametrize(
+    ("lock", "of_model"),
+    [
+        (PACKAGED, 2),
+        (PACKAGED.replace("package", "finetune"), 2),
+        (f"stages: {{}}  # {HASH}\n", 1),
+        (f"stages:\n  package:\n    deps:\n    - path: model\n      md5: {HASH}\n", 1),
+        (f"[{HASH}", 1),
+    ],
+    ids=["packaged", "trained", "comment", "dependency", "not YAML"],
+)
+def test_only_an_output_of_a_lock_file_is_a_run_of_the_model(history: History, lock: str, of_model: int) -> None:
+    """Two commits with different test results: the model's own, and one whose lock file has its hash somewhere."""
+    package = history.root / "models/package/model.safetensors"
+    package.parent.mkdir(parents=True)
+    package.write_bytes(WEIGHTS)
+    for text, sharpe in ((lock, 1.0), (PACKAGED, 2.0)):
+        history.parameters("tier1", sharpe)
+        table = {"sharpe": {"value": sharpe}, "rank_ic": {}}
+        (history.root / "metrics/test.json").write_text(json.dumps(table))
+        (history.root / "dvc.lock").write_text(text)
+        head = history.commit()
+    assert readings(history.root, "tier1", head) == Readings(model=of_model, tier=2)

@@ -20,6 +20,7 @@ from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.provenance import recorded_paths
 from gogooku3.recovery.releases.record import Readings
 from gogooku3.recovery.untrusted import load_yaml
 
@@ -57,7 +58,7 @@ def readings(root: Path, tier: str, rev: str) -> Readings:
     revs = [*runs(root, "test"), rev]
     digest = hashlib.md5((root / paths.PACKAGED_WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
     locks = git.blobs(root, revs, paths.LOCK)
-    has_model = {blob: digest in git.read_blob(root, blob) for blob in {*locks.values()}}
+    has_model = {blob: bool(recorded_paths(git.read_blob(root, blob), digest)) for blob in {*locks.values()}}
     of_model = [run for run in revs if has_model.get(locks.get(run, ""))]
     of_tier = _of_tier(root, revs, tier, rev)
     return Readings(model=len(_results(root, of_model, "test")), tier=len(_results(root, of_tier, "test")))

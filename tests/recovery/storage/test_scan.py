@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,44 @@ def test_a_damaged_listing_hides_its_files_unless_another_store_has_it(
     assert scanned(damaged, other).damage.keys() == {DIRECTORY, oid_of(FILE)}
     write(other, DIRECTORY, LISTING + b" ")  # no copy either
     assert scanned(damaged, other).listings == {}
+
+
+def make_unreadable(folder: Path, kind: str) -> None:
+    """Puts something else in the place of a folder of objects; or every object in it gives an error of the disk."""
+    if kind == "failing disk":
+        for file in folder.iterdir():
+            file.unlink()
+            file.symlink_to("/proc/self/mem")
+        return
+    shutil.rmtree(folder)
+    if kind == "file":
+        folder.write_text("not a folder")
+    elif kind == "named pipe":
+        os.mkfifo(folder)
+    else:
+        folder.symlink_to(folder.name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("file", "its folder is a file"),
+        ("named pipe", "its folder is a file"),
+        ("loop of links", "it is a loop of symbolic links"),
+        ("failing disk", "Input/output error"),
+    ],
+)
+def test_one_unreadable_folder_is_reported_for_its_objects_alone(tmp_path: Path, kind: str, reason: str) -> None:
+    """More objects in it, and before all others by name, than failures that show a dead store."""
+    named = ((oid_of(content), content) for content in (str(number).encode() for number in count()))
+    inside = dict(islice(((oid, content) for oid, content in named if oid.startswith("00")), 12))
+    outside = dict(islice(((oid, content) for oid, content in named if not oid.startswith("00")), 20))
+    for oid, content in (inside | outside).items():
+        write(tmp_path, oid, content)
+    make_unreadable(tmp_path / "files/md5/00", kind)
+    outs = [recorded(oid) for oid in sorted(inside | outside)]
+    found = scan(open_folder(tmp_path), [], outs, deep=True, progress=lambda *_: None)
+    assert {oid: (each.kind, each.reason) for oid, each in found.damage.items()} == dict.fromkeys(
+        inside, ("unreadable", reason)
+    )
+    assert (found.objects, found.hashed) == (32, 20)

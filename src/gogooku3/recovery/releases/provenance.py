@@ -77,14 +77,15 @@ def dataset_hint(made: Provenance, dataset: Path) -> str:
 
 
 def _recording(root: Path, digest: str) -> Provenance | None:
-    """The newest release whose lock file contains a hash, or the first commit whose lock file did."""
+    """The newest release whose lock file records a hash, or the first commit whose lock file did."""
     if releases := _releases_with(root, digest):
         return Provenance(root, releases[-1].commit, releases[-1].tag.name)
     # `git log -S` lists the commits that added or removed it, the newest first.
     commits = git.run(
         root, "log", "--all", "--no-textconv", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)
     ).split()
-    return Provenance(root, commits[-1], commits[-1][:10]) if commits else None
+    first = next((each for each in reversed(commits) if _records(git.show(root, each, paths.LOCK) or "", digest)), None)
+    return None if first is None else Provenance(root, first, first[:10])
 
 
 def _releases_with(root: Path, digest: str) -> list[tags.Release]:
@@ -95,15 +96,20 @@ def _releases_with(root: Path, digest: str) -> list[tags.Release]:
     return [release for release in releases if blobs.get(release.commit) in matching]
 
 
-def _records(lock: str, digest: str) -> bool:
-    """Whether a lock file records a hash as that of the manifest; a hash in a comment, or of another file, is none."""
+def recorded_paths(lock: str, digest: str) -> set[str]:
+    """Paths of the outputs that the text of a lock file records with a hash; a hash in a comment is no record."""
     if digest not in lock:  # parsing takes longer
-        return False
+        return set()
     try:
         outs = [out for stage in load_yaml(lock)["stages"].values() for out in stage.get("outs", ())]
-        return (str(paths.PACKAGE / MANIFEST), digest) in {(out["path"], out.get("md5")) for out in outs}
+        return {out["path"] for out in outs if out.get("md5") == digest}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):
-        return False
+        return set()
+
+
+def _records(lock: str, digest: str) -> bool:
+    """Whether a lock file records a hash as that of the manifest."""
+    return str(paths.PACKAGE / MANIFEST) in recorded_paths(lock, digest)
 
 
 def _digest(manifest: Path) -> str:
