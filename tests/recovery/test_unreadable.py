@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from gogooku3.cli import main
 from gogooku3.errors import StoreError
 from gogooku3.recovery.audit import audit
+from gogooku3.recovery.doctor.machine import disk as doctor_disk
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.storage.lock import outputs
 from gogooku3.recovery.storage.open import open_folder, open_remote
@@ -202,6 +203,17 @@ def test_the_command_names_the_object_its_reason_and_a_remedy(toy: Toy, cache: P
     assert ": 1 unreadable\n" in said
     code, said = run("audit", "--local", "--json")
     assert (code, json.loads(said)["problems"][0]["damage"]["kind"]) == (1, "unreadable")
+
+
+def test_a_cache_on_a_disk_that_is_not_mounted_is_named_by_every_verb(
+    toy: Toy, cache: Path, run, tmp_path: Path
+) -> None:
+    shutil.rmtree(cache)
+    cache.symlink_to(tmp_path / "unmounted")
+    for verb in (("audit",), ("audit", "--local"), ("audit", "--gc-flags"), ("locate", MODEL)):
+        assert run(*verb) == (7, ""), verb
+    with pytest.raises(StoreError, match=f"`{cache}` is a link to `{tmp_path}/unmounted`, which does not exist"):
+        doctor_disk(toy.folder)
 
 
 @pytest.mark.parametrize("kind", ["folder", pytest.param("EIO", marks=pytest.mark.slow)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from dvc.utils import dict_sha256
 
 from gogooku3 import paths
 from gogooku3.errors import DataError
+from gogooku3.recovery.storage.project import open_project
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
 """An object's name: the MD5 of its bytes, with `.dir` for the listing of a directory."""
@@ -76,14 +77,14 @@ def run_keys(root: Path, rev: str | None) -> dict[str, str]:
         return {_run_key(stage): _address(stage, str(repo.fs.relpath(stage.path, repo.root_dir))) for stage in stages}
 
 
-def _open(root: Path, rev: str | None) -> Repo:
+def _open(root: Path, rev: str | None) -> AbstractContextManager[Repo]:
     """The project in `root`, or at a revision; DVC itself opens a revision only at the root of its Git repository."""
     project = Repo.find_root(str(root))
     if rev is None:
-        return Repo(project)
+        return open_project(project)
     scm = Git(project)
     folder = Path("/") / Path(project).resolve().relative_to(Path(scm.root_dir).resolve())
-    return Repo(folder.as_posix(), fs=_files_at(scm, rev), scm=scm)
+    return open_project(folder.as_posix(), fs=_files_at(scm, rev), scm=scm)
 
 
 def _files_at(scm: Git, rev: str) -> GitFileSystem:
@@ -119,7 +120,7 @@ def _run_key(stage: PipelineStage) -> str:
 
 def locked_tags(root: Path) -> list[str]:
     """Every tag whose commit has a `dvc.lock`, sorted; older tags have nothing in the store."""
-    with _read_errors(root, "the tags"), Repo(str(root)) as repo:
+    with _read_errors(root, "the tags"), open_project(root) as repo:
         scm = repo.scm
         if not isinstance(scm, Git):
             return []

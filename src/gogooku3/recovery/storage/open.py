@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from dvc_data.hashfile.db import get_odb
 
 from gogooku3.errors import ConfigError, DataError, StoreError, UserError
 from gogooku3.recovery.storage.failures import store_error
+from gogooku3.recovery.storage.project import open_project
 from gogooku3.recovery.storage.settings import committed_endpoint, without_password
 from gogooku3.recovery.storage.store import Store
 
@@ -53,9 +55,20 @@ def remotes(root: Path) -> list[str]:
 
 
 def open_cache(root: Path) -> Store:
-    """The local cache of the repository in `root`; it may be empty."""
+    """The local cache of the repository in `root`; it may be empty, or not exist yet.
+
+    Raises `StoreError` if it is a link to a folder that does not exist, as with a disk that is not mounted.
+    """
     with _repo(root) as repo:
-        return Store(repo.cache.local, str(repo.cache.local.path))
+        folder = Path(repo.cache.local.path)
+        dangling = next((each for each in (folder, *folder.parents) if each.is_symlink() and not each.exists()), None)
+        if dangling is not None:
+            raise StoreError(
+                f"the local cache `{folder}` cannot be used: `{dangling}` is a link to `{dangling.readlink()}`, which"
+                " does not exist",
+                hint=f"mount its disk; if it is lost, `rm {shlex.quote(str(dangling))}`, and DVC makes an empty cache",
+            )
+        return Store(repo.cache.local, str(folder))
 
 
 def run_cache_folder(root: Path) -> Path:
@@ -98,7 +111,7 @@ def _require_own_endpoint(root: Path, repo: Repo, remote: str | None) -> None:
 @contextmanager
 def _repo(root: Path) -> Iterator[Repo]:
     try:
-        with Repo(str(root)) as repo:
+        with open_project(root) as repo:
             yield repo
     except DvcException as error:
         raise DataError(f"`{root}` cannot be read: {error}", hint="run this in a repository with DVC") from error
