@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -57,8 +56,6 @@ class Request:
     attempt: int
     path: str
     query: dict[str, str]
-    seconds: float
-    """When it arrived, by a clock that never goes back."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class Exchange:
         with self._lock:
             self._attempts[target] += 1
             query = dict(urllib.parse.parse_qsl(url.query))
-            request = Request(len(self.requests) + 1, self._attempts[target], url.path, query, time.monotonic())
+            request = Request(len(self.requests) + 1, self._attempts[target], url.path, query)
             self.requests.append(request)
         fault = next((answer for fault in self.faults if (answer := fault(request))), None)
         if fault is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gogooku3.download.api import Api, connect
@@ -105,22 +106,53 @@ def test_temporary_errors_are_retried_and_change_no_byte(
     assert messages == [message] * (len(exchange.requests) * 2 // 3)
 
 
-def test_the_retry_after_header_is_respected(exchange: Exchange, run: Run, messages: list[str]) -> None:
-    exchange.faults.append(on("/v2/markets/calendar", refusal(429, "slow down", Retry_After="1"), times=1))
-    run()
-    assert messages == ["J-Quants responds with status 429; retrying in 1 s"]
-    first, second = exchange.requests[:2]
-    assert second.seconds - first.seconds >= 1
+class Clock:
+    """Time passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def test_the_rate_limit_is_kept(exchange: Exchange, messages: list[str]) -> None:
-    api = connect(exchange.address, 1200.0, messages.append)
+@pytest.fixture
+def arrivals(exchange: Exchange) -> tuple[Clock, list[float]]:
+    """A clock, and when each request arrives by it."""
+    clock, moments = Clock(), []
+
+    def note(_request: Request) -> None:
+        moments.append(clock.now)
+
+    exchange.faults.append(note)
+    return clock, moments
+
+
+def test_the_retry_after_header_is_respected(
+    exchange: Exchange, arrivals: tuple[Clock, list[float]], messages: list[str]
+) -> None:
+    clock, moments = arrivals
+    exchange.faults.append(on(BARS, refusal(429, "slow down", Retry_After="70"), times=1))
+    connect(exchange.address, FAST, messages.append, clock=clock).bars(DAY)
+    assert messages == ["J-Quants responds with status 429; retrying in 70 s"] * (len(moments) // 2)
+    assert moments[1] - moments[0] == pytest.approx(70)
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.03, 0.2])
+def test_the_rate_limit_is_kept(
+    exchange: Exchange, arrivals: tuple[Clock, list[float]], messages: list[str], busy: float
+) -> None:
+    """`busy`: seconds that each response takes."""
+    clock, moments = arrivals
+    exchange.faults.append(lambda _request: clock.sleep(busy))
+    api = connect(exchange.address, 1200.0, messages.append, clock=clock)
     for _ in range(5):
         api.bars(DAY)
-    arrived = [request.seconds for request in exchange.requests]
-    assert len(arrived) == 15  # pages too
-    # In all: a busy machine delays the arrival of a request, which brings the next one nearer to it.
-    assert arrived[-1] - arrived[0] > 14 * 0.04
+    assert len(moments) == 15  # pages too
+    assert np.diff(moments) == pytest.approx([max(0.05, busy)] * 14)
 
 
 def test_an_unreachable_server_is_one_error(messages: list[str]) -> None:

@@ -87,7 +87,7 @@ def test_the_next_block_and_no_more_is_read_before_it_is_asked_for(watched: Watc
         for count in (1, 2, 3):
             next(blocks)
             for _ in range(2 if count == 1 else 1):
-                assert watched.reading.acquire(timeout=10)
+                assert watched.reading.acquire(timeout=120)
             assert watched.read == [spec.first for spec in specs[: count + 1]]
         assert not watched.reading.acquire(timeout=0.05)
 

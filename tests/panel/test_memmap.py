@@ -142,7 +142,7 @@ def test_two_processes_that_open_at_once_get_the_same_arrays(copy: Path) -> None
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        sums = [process.communicate(timeout=60)[0] for process in (one, two)]
+        sums = [process.communicate(timeout=300)[0] for process in (one, two)]
     assert sums == [f"{float(np.nansum(read_panel(copy).x_TSF))}\n"] * 2
     assert len(_cache_entries(copy)) == 1
 

@@ -53,7 +53,7 @@ class Place:
 
     def train(self) -> subprocess.CompletedProcess[str]:
         with self.training() as process:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=1200)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     @contextmanager
@@ -66,7 +66,7 @@ class Place:
             command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
         ) as process:
             yield process
-        gone = time.monotonic() + 30
+        gone = time.monotonic() + 120
         while self.workers():
             assert time.monotonic() < gone, "a process is left"
             time.sleep(0.05)
@@ -138,7 +138,7 @@ def test_two_processes_of_which_one_is_killed_go_on_and_make_the_bytes_of_one(
     two = place(**TWO)
     with two.training() as process:
         two.until_saved(process)[1].kill()
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=600)[1]
     assert process.returncode == 4
     error = the_error(said)
     assert "training process 1 of 2 was killed by SIGKILL" in error
@@ -164,7 +164,7 @@ def test_whichever_process_is_killed_the_next_run_makes_the_same_bytes(
         else:
             for rank in [0] if victim == "the first" else [1, 0]:
                 workers[rank].kill()
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=600)[1]
     if victim == "the one that started them":
         assert process.returncode == -signal.SIGKILL
     else:
@@ -183,7 +183,7 @@ def test_a_signal_ends_all_at_one_step_and_the_next_run_goes_on_with_any_number_
     with two.training() as process:
         two.until_saved(process)
         os.killpg(process.pid, number)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=600)[1]
     assert process.returncode == 130
     assert f"phase {PHASE} was stopped by {name} in epoch" in the_error(said)
     two.set({"numerics.processes": 1})
@@ -201,7 +201,7 @@ def test_a_signal_before_the_first_step_is_one_error(seconds: float, place: Make
             time.sleep(0.01)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=600)[1]
     assert process.returncode == 130
     assert "stopped by Ctrl-C" in the_error(said)
 

@@ -37,7 +37,7 @@ def test_a_trial_killed_in_training_goes_on_and_is_the_experiment_that_it_would_
         wait(lambda: bool([*(folder / "workspace/models").glob(".gat.partial/0*")]), search)
         [stage] = [each for each in trials(workspace.folder) if "stages" in each.cmdline()]
         stage.kill()
-        _, told = search.communicate(timeout=120)
+        _, told = search.communicate(timeout=600)
     assert search.returncode == 4, told
     assert "error: train@gat: killed by SIGKILL" in told
     assert "\nhint: the same command resumes from the newest checkpoint" in told

@@ -153,7 +153,7 @@ def test_a_queued_experiment_runs_the_source_that_it_was_queued_with(start: str,
     clone.run(*EXPERIMENT, "--queue", "--name", "queued", "quotes")
     clone.mark("when it was started")
     clone.run("dvc", *start.split())
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not clone.run("git", "for-each-ref", "refs/exps/*/*/queued").stdout:
         assert time.monotonic() < until, clone.run("dvc", "queue", "status").stdout
         time.sleep(0.2)

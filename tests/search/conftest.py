@@ -61,6 +61,7 @@ if seed == 7:
 if seed == 1000:
     raise MemoryError("the model is too large")
 try:
+    ran.with_name("asleep").write_text(str(os.getpid()))
     time.sleep(float(os.environ.get("SECONDS", 0)))
 except KeyboardInterrupt:
     print("error: stopped by Ctrl-C\\nhint: `dvc repro` goes on", file=sys.stderr)
@@ -92,6 +93,11 @@ class Toy:
     def pid(self) -> int:
         """Process ID of the stage that ran last."""
         return int((self.folder.parent / "pid").read_text())
+
+    def asleep(self, ran: int) -> bool:
+        """Whether the stage `train`, which had run some times, runs again and sleeps."""
+        asleep, pid = (self.folder.parent / name for name in ("asleep", "pid"))
+        return self.ran.count("train") > ran and asleep.exists() and asleep.read_text() == pid.read_text()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import requests
 
-from gogooku3.download.transport import Backoff, Notify, Transport
+from gogooku3.download.transport import Backoff, Clock, Notify, Transport
 from gogooku3.errors import MachineError, SourceError
 from gogooku3.sources.jquants import responses
 from gogooku3.sources.jquants.responses import BARS, CALENDAR, LISTED, TOPIX, Column
@@ -96,7 +97,13 @@ class Api:
         return text.replace(self._api_key, "…")[:500]
 
 
-def connect(address: str, rate: float, notify: Notify, backoff: Backoff = Backoff()) -> Api:  # noqa: B008 - it is frozen
+def connect(
+    address: str,
+    rate: float,
+    notify: Notify,
+    backoff: Backoff = Backoff(),  # noqa: B008 - it is frozen
+    clock: Clock = time,
+) -> Api:
     """Connects to the API with a rate limit of `rate` requests per minute and the API key that the client finds.
 
     The client reads the key from the environment variable `JQUANTS_API_KEY`, then from the file in
@@ -122,7 +129,7 @@ def connect(address: str, rate: float, notify: Notify, backoff: Backoff = Backof
     if not (isinstance(api_key, str) and api_key.isascii() and api_key.isprintable() and " " not in api_key):
         raise SourceError("the API key for J-Quants has invalid characters: a space, a line break, …", hint=_KEY_HINT)
     client.JQUANTS_API_BASE = address.rstrip("/")
-    session, transport = client._request_session(), Transport(rate, backoff, notify)
+    session, transport = client._request_session(), Transport(rate, backoff, notify, clock)
     session.mount("https://", transport)
     session.mount("http://", transport)
     session.max_redirects = 0  # a redirect would forward the key

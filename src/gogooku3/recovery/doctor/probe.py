@@ -24,7 +24,8 @@ _FLAVOR = {"Metadata-Flavor": "Google"}
 
 
 def main(root: Path) -> None:
-    """Prints `{"retry": …}` for each failed attempt, then `{"reached": …}` or `{"refused": …}`."""
+    """Prints an empty line, `{"retry": …}` for each failed attempt, then `{"reached": …}` or `{"refused": …}`."""
+    print(flush=True)  # noqa: T201  (from here on the remote is asked)
     if not _on_google_vm():
         os.environ["NO_GCE_CHECK"] = "true"  # otherwise the client libraries look for a metadata server for up to 15 s
     client = logging.getLogger("gcsfs")

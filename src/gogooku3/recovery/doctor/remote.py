@@ -14,7 +14,7 @@ from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.storage.settings import Remote, default_remote, set_by, without_password
 
 TIMEOUT = 9
-"""Timeout of the remote in seconds, including connection and retries."""
+"""Timeout of the remote in seconds, including connection and retries; without the start of the process that asks it."""
 
 _NO_ANSWER = f"{{}} does not answer within {TIMEOUT} s"
 _BUCKET_TYPE_LOOKUP = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
@@ -62,18 +62,26 @@ def reachable(root: Path) -> Finding:
         return Finding("skipped", "`credentials` failed: no credentials to connect with")
     variables = os.environ | ({} if "endpointurl" in remote.settings else {_BUCKET_TYPE_LOOKUP: "false"})
     command = [*source.command("recovery.doctor.probe"), str(root)]
-    try:
-        output = subprocess.run(  # noqa: S603  (a list of arguments, no shell)
-            command, env=variables, capture_output=True, timeout=TIMEOUT, check=False
-        ).stdout
-    except subprocess.TimeoutExpired as error:
-        output = error.stdout or b""
     messages: dict[str, str] = {}
-    for line in output.splitlines():
+    for line in _output(command, variables).splitlines():
         messages |= json.loads(line)
     if "reached" in messages:
         return Finding("passed", f"{remote.url} answers")
     return _unreachable(remote, messages.get("refused") or messages.get("retry", ""))
+
+
+def _output(command: list[str], variables: dict[str, str]) -> bytes:
+    """What the probe prints after its first line until it ends, or until `TIMEOUT`, at which it is killed."""
+    with subprocess.Popen(  # noqa: S603  (a list of arguments, no shell)
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+    ) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()  # a busy machine may need long to get there
+            return process.communicate(timeout=TIMEOUT)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.communicate()[0]
 
 
 def credentials(root: Path) -> Finding:

@@ -43,7 +43,9 @@ class Requests:
     So do bytes of any transfer, at `MIN_RATE` or faster.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds since any moment."""
+        self._clock = clock
         self._last_progress = 0.0
         self._bytes = 0  # since the last progress
         self._lock = threading.Lock()
@@ -53,12 +55,12 @@ class Requests:
 
         The coroutine's exceptions pass through. Raises `StallError` after `timeout` seconds without progress.
         """
-        start = time.monotonic()
+        start = self._clock()
         transfer = _Transfer(lambda count: self._received(count, timeout))
         future = asyncio.run_coroutine_threadsafe(work(transfer), get_loop())
         try:
             while not future.done():
-                remaining = max(start, self._last_progress) + timeout - time.monotonic()
+                remaining = max(start, self._last_progress) + timeout - self._clock()
                 if remaining <= 0:
                     slow = f"less than {MIN_RATE:,} bytes/s for" if transfer.max_bytes else "no answer in"
                     raise StallError(f"{slow} {timeout:.0f} s{_retry_log.since(start)}")
@@ -88,7 +90,7 @@ class Requests:
         return trace
 
     def _responded(self) -> None:
-        self._last_progress = time.monotonic()
+        self._last_progress = self._clock()
 
     def _received(self, count: int, timeout: float) -> None:
         with self._lock:
