@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -42,6 +43,10 @@ os.environ["PYTHONPATH"] = str(ROOT / "src")
 
 # gcsfs reads this when it loads: without it, it asks Google over TLS what kind of bucket stands behind plain HTTP.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+# Unless a repository forbids it, each DVC command sends a report over the network, from a process of its own, which
+# leaves a file in the temporary folder if it is killed.
+os.environ["DVC_NO_ANALYTICS"] = "true"
 
 KINDS = {
     "missing": None,
@@ -224,6 +229,16 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What killed processes leave in the temporary folder, and what `reproduce` keeps there, stays within the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(tmp_path_factory.mktemp("temporary"))
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _site_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps what DVC remembers of repositories and remotes, here and in commands run, within the tests."""
     with pytest.MonkeyPatch.context() as patch:
@@ -250,7 +265,7 @@ def emulator() -> Iterator[str]:
     )
     endpoint = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 urllib.request.urlopen(f"{endpoint}/storage/v1/b?project=test").close()
                 break
@@ -260,6 +275,8 @@ def emulator() -> Iterator[str]:
             except urllib.error.URLError:
                 assert server.poll() is None, "the emulator did not start"
                 time.sleep(0.1)
+        else:
+            raise AssertionError("the emulator did not answer in two minutes")
         yield endpoint
     finally:
         server.terminate()
