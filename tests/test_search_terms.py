@@ -32,7 +32,7 @@ ANSWERS = {
     "all-reduce": "training/gradients.py",
     "checkpoint": "training/checkpoints.py",
     "early stopping": "training/history.py",
-    "SIGTERM": "training/stop_signal.py",
+    "SIGTERM": "runtime/interruption.py",
     "rebalanc": "evaluation/portfolio.py",
     "transaction cost": "evaluation/portfolio.py",
     "long-short": "evaluation/weights.py",

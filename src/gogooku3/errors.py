@@ -23,6 +23,7 @@ code  meaning
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -109,13 +110,23 @@ class InterruptionError(UserError):
     exit_code = 130
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
 def filesystem_error(error: OSError) -> MachineError:
     """Wraps an `OSError`: a full disk, a missing permission, a folder in place of a file."""
-    target = "the disk" if error.filename is None else f"`{error.filename}`"
-    return MachineError(
-        f"{target} cannot be used: {error.strerror or error}",
-        hint="free some space, or choose a path that you can read and write; finished work is kept",
-    )
+    disk, target = "the disk", "the disk"
+    if error.filename is not None:
+        disk, target = f"the disk of `{error.filename}`", f"`{error.filename}`"
+    hint = "free some space, or choose a path that you can read and write; finished work is kept"
+    if error.errno in _FULL:
+        hint = f"free some space on {disk} (`df`, `quota`, `ulimit -f`), then run again: finished work is kept"
+    elif error.errno in _DENIED:
+        hint = "make it readable and writable for your user, or choose another path; finished work is kept"
+    elif error.errno == errno.EPIPE:
+        target, hint = "the standard output", "the program that read it has ended: send the output to a file"
+    return MachineError(f"{target} cannot be used: {error.strerror or error}", hint=hint)
 
 
 def abbreviate(items: Iterable[object], *, separator: str = ", ", limit: int = 5) -> str:

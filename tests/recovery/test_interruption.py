@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from gogooku3.recovery import interruption
-from gogooku3.recovery.interruption import Interrupted, held, run, stoppable
 from gogooku3.recovery.promote import promote
+from gogooku3.runtime import interruption
 
 from .faults.proxy import SILENCE, Proxy, after, always, between
 from .lab import ROOT, Lab
@@ -189,43 +188,3 @@ def test_verify(released: Lab, start: Start, tmp_path: Path) -> None:
     process = start(released.folder, "verify")
     wait_for(lambda: "torch" in Path(f"/proc/{process.pid}/maps").read_text())
     ends(process, signal.SIGTERM, tmp_path)
-
-
-def test_a_signal_during_held_work_takes_effect_at_its_end() -> None:
-    done = []
-    with pytest.raises(Interrupted) as caught, stoppable():
-        with held():
-            os.kill(os.getpid(), signal.SIGTERM)
-            done.append("work")
-        done.append("more")
-    assert (done, caught.value.name) == (["work"], "SIGTERM")
-    assert not interruption.stopped.is_set()
-
-
-def test_handlers_come_back_and_ignored_signals_stay_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stoppable():
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.parametrize("session", [False, True])
-def test_processes_end_with_the_command(tmp_path: Path, session: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interruption, "GRACE_S", 1.0)
-    child = f"echo $$ > {tmp_path}/pid; exec sleep 60"
-    script = f"sh -c '{child}' & wait" if session else child
-    with pytest.raises(Interrupted), stoppable():
-        killer = subprocess.Popen(
-            ["sh", "-c", f"while [ ! -s {tmp_path}/pid ]; do sleep 0.05; done; kill {os.getpid()}"]
-        )
-        try:
-            run(["sh", "-c", script], session=session)
-        finally:
-            killer.wait()
-    pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text())

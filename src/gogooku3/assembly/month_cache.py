@@ -24,6 +24,7 @@ from gogooku3 import paths
 from gogooku3.dataset.contents import write_frame
 from gogooku3.errors import DataError
 from gogooku3.runtime.files import md5_file, write_json
+from gogooku3.runtime.interruption import held
 
 
 class MonthCache:
@@ -98,9 +99,10 @@ class MonthCache:
                 path.unlink()
         before = self.root / "before"
         shutil.rmtree(before, ignore_errors=True)
-        if self.target.exists():
-            self.target.rename(before)
-        self.folder.rename(self.target)
+        with held():
+            if self.target.exists():
+                self.target.rename(before)
+            self.folder.rename(self.target)
         shutil.rmtree(before, ignore_errors=True)
 
     def _record_path(self, month: str) -> Path:

@@ -23,6 +23,8 @@ from gogooku3.errors import MachineError
 from gogooku3.features.month import Month
 from gogooku3.features.registry import chosen
 from gogooku3.progress import progress_bar
+from gogooku3.runtime.faults import reported
+from gogooku3.runtime.interruption import masked_in_children
 
 _MIN_VALUES = 100_000_000
 """Number of feature values below which starting a worker process takes longer than it saves."""
@@ -87,7 +89,8 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     done = context.Value("d", 0.0)
     with _single_threaded_workers(), ProcessPoolExecutor(processes, context, _initialize_worker, (done,)) as pool:
-        running = {pool.submit(_make, source.FOLDER, unit, quotes, params, cache.target) for unit in units}
+        with masked_in_children():  # they end with this process, which handles the signals
+            running = {pool.submit(_make, source.FOLDER, unit, quotes, params, cache.target) for unit in units}
         try:
             while running:
                 finished, running = wait(running, timeout=0.2, return_when="FIRST_EXCEPTION")
@@ -100,6 +103,8 @@ def _in_processes(
                 hint="free some memory and run again: finished months are kept",
             ) from None
         except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -152,4 +157,5 @@ def _make(folder: Path, unit: Sequence[Month], quotes: Path, params: Dataset, ta
         with _done.get_lock():
             _done.value += share
 
-    make_unit(unit, History.read(quotes), params, MonthCache(target), advance)
+    with reported():
+        make_unit(unit, History.read(quotes), params, MonthCache(target), advance)

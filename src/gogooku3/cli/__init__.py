@@ -6,7 +6,6 @@ NumPy, torch, DVC) inside its function, so that help and shell completion are fa
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ import click
 
 from gogooku3.cli.lazy_group import LazyGroup
 from gogooku3.cli.output import echo, prepare, printable
-from gogooku3.errors import InterruptionError, UserError, filesystem_error
-from gogooku3.recovery.interruption import Interrupted, stoppable
+from gogooku3.errors import UserError
+from gogooku3.runtime.faults import reported
+from gogooku3.runtime.interruption import stoppable
 
 SECTIONS = {
     "Data": {
@@ -58,6 +58,10 @@ SECTIONS = {
 """Verbs with their summaries, by task; listed here so that the help imports no verb."""
 
 
+_AGAIN = "run the same command again; temporary files were removed"
+"""What to do after a signal."""
+
+
 class _Group(LazyGroup):
     """Prints a user's error as one message, without a traceback."""
 
@@ -67,20 +71,13 @@ class _Group(LazyGroup):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        user_error: UserError
         try:
-            with stoppable(), _printable_usage_errors():
+            with stoppable(_AGAIN), reported(), _printable_usage_errors():
                 return super().invoke(ctx)
         except UserError as error:
+            if isinstance(error.__cause__, BrokenPipeError):  # the reader closed the pipe: click exits silently
+                raise error.__cause__ from None
             user_error = error
-        except Interrupted as interrupted:
-            user_error = InterruptionError(
-                f"stopped by {interrupted.name}", hint="run the same command again; temporary files were removed"
-            )
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader closed the pipe: click exits silently
-                raise
-            user_error = filesystem_error(error)
         # Continuation lines are indented: a message that quotes foreign text cannot pass for another line of output.
         message, hint = (text.replace("\n", "\n  ") for text in (user_error.message, user_error.hint))
         echo(f"error: {message}\nhint: {hint}", err=True)

@@ -30,6 +30,7 @@ from gogooku3.dataset.normalise import standardise
 from gogooku3.dataset.schema import EDGE_ATTRIBUTES, GRAPH_COLUMNS, KEY, REBUILD, Schema, positions
 from gogooku3.errors import DataError, MachineError, MismatchError
 from gogooku3.progress import progress_bar
+from gogooku3.runtime.faults import os_error
 from gogooku3.runtime.files import sha256_file, write_json
 
 ARRAYS = ("x_TSF", "present_TS", "y_TSH", "neighbours_GSK", "edges_GSKE", "graph_of_T")
@@ -77,8 +78,9 @@ def open_arrays(contents: Contents, schema: Schema, preprocess: dict[str, Any]) 
                 if not _is_current(folder, contents, schema):  # another process may have written it in the meantime
                     _write(folder, contents, schema, preprocess)
     except OSError as error:
+        cause = os_error(error) or error
         raise MachineError(
-            f"the memory-mapped arrays of `{contents.folder}` cannot be written to `{root}`: {error.strerror}",
+            f"the memory-mapped arrays of `{contents.folder}` cannot be written to `{root}`: {cause.strerror or cause}",
             hint="free some space, or link the dataset into a folder that you can write to and use the link",
         ) from None
     with suppress(PermissionError):  # a folder of another user

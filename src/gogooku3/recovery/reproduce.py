@@ -17,7 +17,6 @@ from dvc.stage import PipelineStage
 
 from gogooku3 import paths, source
 from gogooku3.errors import DataError, MachineError, UserError, abbreviate
-from gogooku3.recovery import interruption
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import git
@@ -29,6 +28,7 @@ from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.sandbox.workspace import isolate
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
+from gogooku3.runtime import interruption
 
 Log = Callable[[str], None]
 

@@ -17,6 +17,9 @@ from typing import Any
 
 import polars as pl
 
+from gogooku3.runtime.faults import writing
+from gogooku3.runtime.interruption import held
+
 PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True, "row_group_size": 1 << 20}
 """Settings of parquet files; with the version of Polars they determine the bytes."""
 
@@ -34,12 +37,14 @@ def replaced(target: Path) -> Iterator[Path]:
         for leftover in partial.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
         try:
-            yield partial
+            with writing(target, partial):
+                yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        with held():
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
 
 
 @contextmanager
@@ -52,9 +57,10 @@ def replaced_file(target: Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}{_PARTIAL}")
     with _locked(partial, _open_file):
         try:
-            os.truncate(partial, 0)  # of a process that was killed
-            yield partial
-            partial.replace(target)
+            with writing(target, partial):
+                os.truncate(partial, 0)  # of a process that was killed
+                yield partial
+                partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
 

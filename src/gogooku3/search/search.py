@@ -50,7 +50,7 @@ def search(
     Raises:
         ConfigError: the space does not match the parameters, or the search was started with another space.
         RefusedError: files that trials use are not committed, or another process runs this search.
-        InterruptionError: the search or a trial received SIGINT (Ctrl-C) or SIGTERM.
+        InterruptionError: the search or a trial received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
         UserError: a trial failed for a reason unrelated to its parameters: machine, bucket, Git, killed.
     """
     commit = git.commit_of(root, "HEAD")

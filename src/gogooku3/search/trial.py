@@ -11,17 +11,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Self
 
 from gogooku3.errors import GitError, InterruptionError, MachineError, SourceError, StoreError, UserError
 from gogooku3.recovery.sandbox.environment import CURRENT
+from gogooku3.runtime.interruption import StopRequest, signal_name
 from gogooku3.search.space import Values
 
 MARK = "GOGOOKU3_TRIAL_OF"
 """Environment variable that marks the processes of a trial; its value is their clone."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _RUNNING = re.compile(r"^Running stage '(?P<stage>[^']+)'")
 _FAILED_STAGE = re.compile(r"^ERROR: failed to reproduce '(?P<stage>[^']+)'.*exited with (?P<code>-?\d+)", re.MULTILINE)
 _PRINTED_ERROR = re.compile(r"^error: (?P<message>.*?)^hint: (?P<hint>[^\n]*)", re.MULTILINE | re.DOTALL)
@@ -47,26 +45,20 @@ class DvcFailedError(MachineError):
     """DVC itself failed, not a stage of the trial."""
 
 
-class Stop:
-    """Context manager that forwards SIGINT (Ctrl-C) or SIGTERM to the running trial, which then stops gracefully.
+class Stop(StopRequest):
+    """Context manager that forwards a signal as SIGINT (Ctrl-C) to the running trial, which then stops gracefully.
 
     A second signal kills the trial; in both cases it resumes from its newest checkpoint.
     """
 
     def __init__(self) -> None:
-        self.by: str | None = None
-        """Name of the received signal."""
+        super().__init__()
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Self:
-        self._previous = {number: signal.signal(number, self._request) for number in _SIGNALS}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    @property
+    def by(self) -> str | None:
+        """Name of the received signal."""
+        return signal_name(self.number) if self.number else None
 
     @contextmanager
     def forwarding(self, process: subprocess.Popen[str]) -> Iterator[None]:
@@ -79,10 +71,9 @@ class Stop:
         finally:
             self._process = None
 
-    def _request(self, number: int, _frame: FrameType | None) -> None:
-        second = self.by is not None
-        self.by = self.by or ("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
-        self._end(signal.SIGKILL if second else signal.SIGINT)
+    def on_signal(self, *, first: bool) -> None:
+        """Ends the running trial."""
+        self._end(signal.SIGINT if first else signal.SIGKILL)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -1,19 +1,19 @@
 """Runs one stage: `python src/gogooku3 stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
 
 Refuses to run source code of another clone, validates all parameters and pins the numerics before it imports the stage,
-and with it NumPy and torch.
+and with it NumPy and torch. Signals are handled before anything that takes time to import.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from gogooku3 import config, source
-from gogooku3.errors import ConfigError, InterruptionError, UserError, filesystem_error
-from gogooku3.runtime import numerics
-from gogooku3.stages import restore_hint
+from gogooku3.errors import ConfigError, UserError
+from gogooku3.runtime.faults import reported
+from gogooku3.runtime.interruption import stoppable
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
@@ -27,27 +27,34 @@ def main(*command: str) -> int:
         run_stage(*command)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        from gogooku3.stages import restore_hint
+
         if lines := restore_hint.restore_commands(Path.cwd(), command):
             print(lines, file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 
 
-def run_stage(*command: str) -> None:
-    """Runs the stage of a command; errors that a user can cause are raised as `UserError`."""
+def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
+    """Runs the stage of a command; errors that a user can cause are raised as `UserError`.
+
+    Args:
+        ready: called when signals are handled.
+    """
     if not command or command[0] not in STAGES:
         raise ConfigError(f"`{' '.join(command)}` is not a stage", hint=f"use one of {', '.join(STAGES)}")
-    try:
+    with stoppable("`dvc repro` resumes; finished stages are kept"), reported():
+        ready()
+        from gogooku3 import config, source
+        from gogooku3.runtime import numerics
+
         source.require(Path.cwd(), "stages")
         digests = source.digests()
         params = config.load()
         numerics.pin(params.numerics)
         import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
         source.require_unchanged(digests)
-    except OSError as error:
-        raise filesystem_error(error) from error
-    except KeyboardInterrupt:
-        raise InterruptionError("stopped by Ctrl-C", hint="`dvc repro` resumes; finished stages are kept") from None
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 from threading import Thread
 
-from gogooku3.errors import InterruptionError, UserError
+from gogooku3.errors import UserError
+from gogooku3.runtime.interruption import unmask
 from gogooku3.stages.__main__ import run_stage
 from gogooku3.training.worker_errors import WorkerError
 
@@ -19,10 +19,7 @@ def main(parent: str, reports: str, *command: str) -> int:
     """Runs the stage and returns its exit code; writes an error report to `reports` if it fails."""
     Thread(target=_exit_with_parent, args=(int(parent),), daemon=True).start()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        run_stage(*command)
-    except KeyboardInterrupt:
-        return InterruptionError.exit_code
+        run_stage(*command, ready=unmask)
     except Exception as error:
         WorkerError.of(int(os.environ["RANK"]), error).write(Path(reports))
         return error.exit_code if isinstance(error, UserError) else 1

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from gogooku3.errors import abbreviate
 from gogooku3.runtime.files import replaced_file
+from gogooku3.runtime.interruption import held
 
 _KEPT = 2
 _SHARE = 0.02
@@ -124,10 +125,11 @@ class Checkpoints:
         staging.mkdir(parents=True)
         yield staging
         self._target.mkdir(parents=True, exist_ok=True)
-        for path in sorted(staging.iterdir()):
-            _sync(path)
-            path.replace(self._target / path.name)
-        _sync(self._target)
+        with held():
+            for path in sorted(staging.iterdir()):
+                _sync(path)
+                path.replace(self._target / path.name)
+            _sync(self._target)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, state: State) -> None:

@@ -9,10 +9,8 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from threading import Event, Thread
 
 from torch import distributed
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -22,8 +20,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from gogooku3 import source
 from gogooku3.config.numerics import Numerics
 from gogooku3.errors import InterruptionError, MachineError
+from gogooku3.runtime.interruption import masked_in_children, signal_name
 from gogooku3.training.distributed import Group, process_group
-from gogooku3.training.stop_signal import signal_name
 from gogooku3.training.worker_errors import WorkerError, read_worker_errors
 
 _RESUME_HINT = "`dvc repro` resumes from the newest checkpoint; with `reduction: fixed` the result has the same bytes"
@@ -39,7 +37,7 @@ def run_distributed(numerics: Numerics, work: Callable[[Group], None], *command:
     Raises:
         UserError: the error that one of the processes raised.
         MachineError: a process was killed, or there are fewer GPUs than processes.
-        InterruptionError: this process received SIGINT or SIGTERM, and stopped the others.
+        InterruptionError: this process received SIGINT (Ctrl-C), SIGTERM or SIGHUP, and stopped the others.
     """
     if numerics.processes > 1 and not distributed.is_torchelastic_launched():
         launch(numerics.processes, *command)
@@ -54,7 +52,7 @@ def launch(processes: int, *command: str) -> None:
     Raises:
         UserError: the error that one of the processes raised.
         MachineError: a process was killed.
-        InterruptionError: this process received SIGINT or SIGTERM, and stopped the others.
+        InterruptionError: this process received SIGINT (Ctrl-C), SIGTERM or SIGHUP, and stopped the others.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         reports = Path(folder)
@@ -73,7 +71,7 @@ def launch(processes: int, *command: str) -> None:
         # Silences torch's own report of failed processes; the error raised below says it in one line.
         logging.disable()
         try:
-            with _mask_sigint_in_children():
+            with masked_in_children():
                 elastic_launch(config, python)(*arguments, str(os.getpid()), folder, *command)
         except ChildFailedError as failed:
             raise _cause(read_worker_errors(reports), failed.failures.values(), processes) from None
@@ -86,32 +84,15 @@ def launch(processes: int, *command: str) -> None:
             logging.disable(logging.NOTSET)
 
 
-@contextmanager
-def _mask_sigint_in_children() -> Iterator[None]:
-    """Context manager: child processes start with SIGINT blocked until they unblock it, because an interpreter that
-    receives it while loading prints a traceback. In this process a second thread receives SIGINT, and the main thread
-    handles it as usual."""
-    done = Event()
-    receiver = Thread(target=done.wait)
-    receiver.start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        done.set()
-        receiver.join()
-
-
 def _cause(reports: Sequence[WorkerError], failures: Collection[ProcessFailure], processes: int) -> Exception:
     """The root cause among the failures; the other processes fail as a consequence.
 
-    A `UserError` is never a consequence. A killed process leaves no report; processes that waited for it report a
-    broken connection.
+    A `UserError` is never a consequence, except the report of a process that the launcher stopped. A killed process
+    leaves no report; processes that waited for it report a broken connection.
     """
-    user_errors = [report for report in reports if report.kind]
-    if user_errors:
-        return _lowest_rank([report for report in user_errors if report.kind == user_errors[0].kind]).error
+    faults = [report for report in reports if report.kind not in ("", InterruptionError.__name__)]
+    if faults:
+        return _lowest_rank([report for report in faults if report.kind == faults[0].kind]).error
     unreported = {failure.local_rank for failure in failures} - {report.rank for report in reports}
     killed = [failure for failure in failures if failure.local_rank in unreported and failure.exitcode < 0]
     if killed:
@@ -123,7 +104,8 @@ def _cause(reports: Sequence[WorkerError], failures: Collection[ProcessFailure],
             hint=_RESUME_HINT,
         )
     if reports:
-        return reports[0].error
+        stopped = [report for report in reports if report.kind]
+        return (_lowest_rank(stopped) if reports[0].kind else reports[0]).error
     codes = ", ".join(f"rank {failure.local_rank} with exit code {failure.exitcode}" for failure in failures)
     return RuntimeError(f"of {processes} training processes failed: {codes}")
 

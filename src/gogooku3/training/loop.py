@@ -23,6 +23,7 @@ from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.prefetch import BlockSpec, Prefetcher
 from gogooku3.model.scoring import score
+from gogooku3.runtime.interruption import StopRequest, signal_name
 from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch, plan
 from gogooku3.training.checkpoints import Checkpoints
@@ -32,7 +33,6 @@ from gogooku3.training.losses import noise_warning
 from gogooku3.training.optimizer import adamw, restore
 from gogooku3.training.progress import Progress, log_to, write_live_curve
 from gogooku3.training.run import Run, Trained
-from gogooku3.training.stop_signal import StopSignal, signal_name
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def train(
 
     Raises:
         DivergenceError: a loss, a gradient norm or a validation score is not finite.
-        InterruptionError: the process received SIGINT or SIGTERM.
+        InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
     """
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
@@ -76,7 +76,7 @@ def train(
             run.load_state(saved)
         if plans and (warning := noise_warning(recipe)):
             log.warning("%s", warning)
-        with Progress(name, plans, run.epoch, run.step) as progress, StopSignal() as stop_signal:
+        with Progress(name, plans, run.epoch, run.step) as progress, StopRequest() as stop:
             while run.epoch < phase.epochs and not run.history.patience_exhausted(recipe.patience):
                 network.train()
                 steps, remaining = len(plans[run.epoch]), plans[run.epoch][run.step :]
@@ -89,7 +89,7 @@ def train(
                         progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
                         if checkpoints.due():
                             _save_state(run, checkpoints)
-                        _stop_if_requested(stop_signal, run, checkpoints, group)
+                        _stop_if_requested(stop, run, checkpoints, group)
                 ic_by_horizon = validate(network, inputs, "validation", group)
                 mean_ic = _weighted_mean(ic_by_horizon, recipe.loss.horizons)
                 if math.isnan(mean_ic):
@@ -99,7 +99,7 @@ def train(
                 if group.is_main:
                     write_live_curve(run.history, logs / f"{name}.csv")
                 _save_state(run, checkpoints)
-                _stop_if_requested(stop_signal, run, checkpoints, group)
+                _stop_if_requested(stop, run, checkpoints, group)
         best = run.history.best
         log.info("%d of %d epochs; best epoch: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
     return run.best
@@ -177,9 +177,9 @@ def _save_state(run: Run, checkpoints: Checkpoints) -> None:
         checkpoints.save(run.state())
 
 
-def _stop_if_requested(stop_signal: StopSignal, run: Run, checkpoints: Checkpoints, group: Group) -> None:
+def _stop_if_requested(stop: StopRequest, run: Run, checkpoints: Checkpoints, group: Group) -> None:
     """Saves a checkpoint and raises if any process received a stop signal; all processes stop at the same step."""
-    number = group.all_max(stop_signal.number)
+    number = group.all_max(stop.number)
     if not number:
         return
     if checkpoints.last != run.position:

@@ -70,7 +70,7 @@ class Task:
             DataError: a file of the previous phase is missing or corrupt.
             MismatchError: its tensors do not match the architecture.
             DivergenceError: a loss, a gradient norm or a validation score is not finite.
-            InterruptionError: the process received SIGINT or SIGTERM.
+            InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
         """
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)

@@ -51,7 +51,7 @@ def make(
     Raises:
         DataError: targets of the fold's training or validation reach into the next split (leakage).
         DivergenceError: a loss, a gradient norm or a validation score is not finite.
-        InterruptionError: the process received SIGINT or SIGTERM.
+        InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
     """
     with group.main_first():  # rank 0 writes the memory-mapped arrays if they do not exist
         panel = fold_panel(plan, dataset)

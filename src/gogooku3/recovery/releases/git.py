@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gogooku3.errors import GitError
-from gogooku3.recovery import interruption
+from gogooku3.runtime import interruption
 
 WORKSPACE = "workspace"
 """The name of the working tree where a revision is expected."""

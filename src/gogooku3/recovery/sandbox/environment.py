@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError
-from gogooku3.recovery import interruption
+from gogooku3.runtime import interruption
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gogooku3 import source
 from gogooku3.errors import MachineError
-from gogooku3.recovery import interruption
+from gogooku3.runtime import interruption
 
 
 def run(

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceResp
 from fsspec.asyn import get_loop
 from fsspec.callbacks import Callback
 
-from gogooku3.recovery.interruption import stopped
+from gogooku3.runtime.interruption import stopped
 
 STALL_TIMEOUT = 6
 """Seconds without a byte after which the client gives up a request and retries it."""

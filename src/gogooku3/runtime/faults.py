@@ -1,0 +1,122 @@
+"""Faults of the machine and of files, as the libraries raise them, and the `UserError` that reports each.
+
+A full disk, a missing permission, memory that runs out and a damaged file reach a stage as exceptions of Python,
+Polars, PyArrow, NumPy, torch, LightGBM, SQLite and safetensors. Only what is listed here is a fault; any other
+exception is a bug and keeps its traceback. Polars ends the process (SIGABRT) if it gets no memory: no code runs then.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gogooku3.errors import DataError, MachineError, UserError, filesystem_error
+
+_RUST_ERROR = re.compile(r"\(os error (\d+)\)|\bOs \{ code: (\d+),")
+"""How libraries in Rust (Polars, safetensors) print an error of the operating system."""
+_RUST_FILE = re.compile(r": ([^\n]+)")
+"""The file that Polars names after it."""
+_RUST_LIBRARIES = ("polars", "pyo3_runtime", "safetensors")
+_SHORT_WRITE = re.compile(r"^\d+ requested and \d+ written$")
+"""NumPy's message for a write that the operating system cut off."""
+_NO_MEMORY = {
+    "torch": re.compile(r"DefaultCPUAllocator: can't allocate memory|out of memory", re.IGNORECASE),
+    "lightgbm": re.compile(r"bad_?alloc|bad allocation", re.IGNORECASE),
+    "builtins": re.compile(r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|can't start new thread"),
+}
+"""Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too."""
+_DAMAGED = {
+    "polars": re.compile(r"^parquet: File out of specification|^could not find a '?EOCD|^IPC: .*invalid"),
+    "pyarrow": re.compile(r"Parquet magic bytes not found|Couldn't deserialize thrift|Corrupt|not a parquet file"),
+    "safetensors": re.compile(r"^Error while deserializing"),
+}
+"""Messages about a damaged file by the library that defines the class."""
+
+
+def user_error(error: BaseException) -> UserError | None:
+    """The error to report for an exception; None for a bug, whose traceback is needed."""
+    if isinstance(error, UserError):
+        return error
+    if (cause := os_error(error)) is not None:
+        return _memory_error(error) if cause.errno == errno.ENOMEM else filesystem_error(cause)
+    if isinstance(error, MemoryError) or _matches(_NO_MEMORY, error):
+        return _memory_error(error)
+    if _matches(_DAMAGED, error):
+        return DataError(
+            f"a file is damaged: {_one_line(error)}",
+            hint="`dvc status` lists the outputs that changed: restore them (`dvc checkout --force`), or run their"
+            " stage again (`dvc repro --force --single-item STAGE`)",
+        )
+    return None
+
+
+def os_error(error: BaseException) -> OSError | None:
+    """The error of the operating system that an exception is or reports; None if it reports none."""
+    text = str(error)
+    found = _RUST_ERROR.search(text)
+    if found and (_library(error) in _RUST_LIBRARIES or isinstance(error, OSError)):
+        number, file = int(found[1] or found[2]), _RUST_FILE.match(text, found.end())
+        return OSError(number, os.strerror(number), file and file[1])
+    if isinstance(error, OSError):
+        if _SHORT_WRITE.match(text):
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return error
+    if _library(error) == "sqlite3" and text == "database or disk is full":
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return None
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Context manager that raises the `UserError` of a fault; a bug keeps its exception."""
+    try:
+        yield
+    except BaseException as error:  # a panic of Polars is no `Exception`
+        fault = user_error(error)
+        if fault is None or fault is error:
+            raise
+        raise fault from error
+
+
+@contextmanager
+def writing(target: Path, *partials: Path) -> Iterator[None]:
+    """Context manager that names the written file in the operating system's errors, which libraries leave out.
+
+    Args:
+        target: the final name.
+        partials: temporary names that stand for it.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = None if isinstance(error, UserError) else os_error(error)
+        if cause is None or cause.filename not in (None, *map(str, partials)):
+            raise
+        raise OSError(cause.errno or errno.EIO, cause.strerror or str(error), str(target)) from error
+
+
+def _memory_error(error: BaseException) -> MachineError:
+    details = _one_line(error)
+    return MachineError(
+        f"this machine has not enough memory{f': {details}' if details else ''}",
+        hint="end other programs, raise the limit of memory (`ulimit -v`, container), or use a machine with more; then"
+        " run the same command again: finished work is kept",
+    )
+
+
+def _matches(messages: dict[str, re.Pattern[str]], error: BaseException) -> bool:
+    pattern = messages.get(_library(error))
+    return pattern is not None and pattern.search(str(error)) is not None
+
+
+def _library(error: BaseException) -> str:
+    """The top-level package that defines the exception's class."""
+    return type(error).__module__.partition(".")[0]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
