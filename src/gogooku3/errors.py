@@ -8,8 +8,8 @@ code  meaning
 1     a check found something wrong, or a promotion was refused (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
 3     the data is wrong or missing (`DataError`)
-4     this machine lacks a device or library, a disk or folder cannot be used, or
-      another clone's source is installed (`MachineError`)
+4     this machine lacks a device, a library or memory, a disk or folder cannot be
+      used, or another clone's source is installed (`MachineError`)
 5     a package, a model and a dataset do not match (`MismatchError`)
 6     training diverged: NaN or infinity (`DivergenceError`)
 7     the bucket is unreachable or denies a request (`StoreError`)
@@ -63,7 +63,7 @@ class DataError(UserError):
 
 
 class MachineError(UserError):
-    """A device, instruction set or library is missing, a disk or folder is unusable, or another clone's source runs."""
+    """Device, library or memory is missing, a disk or folder is unusable, or another clone's source runs."""
 
     exit_code = 4
 

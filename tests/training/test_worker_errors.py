@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from gogooku3.errors import DivergenceError, MachineError, UserError
+from gogooku3.errors import DivergenceError, InterruptionError, MachineError, UserError
 from gogooku3.training.launch import _cause
 from gogooku3.training.worker_errors import WorkerError, read_worker_errors
 
@@ -39,6 +39,8 @@ def test_a_user_error_keeps_its_class_and_hint(tmp_path: Path) -> None:
 
 BROKEN = RuntimeError("Connection closed by peer")
 USERS = DivergenceError("loss nan", hint="lower it")
+STOPPED = InterruptionError("stopped by SIGTERM", hint="run again")
+"""What a process reports that the launcher stopped after another one's failure, or that a user stopped."""
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,12 @@ USERS = DivergenceError("loss nan", hint="lower it")
         ([(2, BROKEN), (1, USERS)], [failure(1, 6), failure(2, 1)], DivergenceError, "loss nan"),
         ([(1, ValueError("a bug")), (0, BROKEN)], [failure(0, 1), failure(1, 1)], RuntimeError, "ValueError: a bug"),
         ([], [failure(0, 3)], RuntimeError, "of 3 training processes failed: rank 0 with exit code 3"),
+        ([(0, STOPPED)], [failure(0, 130), failure(1, -signal.SIGKILL)], MachineError, "process 1 of 3 .* by SIGKILL"),
+        ([(0, STOPPED), (1, USERS)], [failure(0, 130), failure(1, 6)], DivergenceError, "loss nan"),
+        ([(1, ValueError("a bug")), (0, STOPPED)], [failure(0, 130), failure(1, 1)], RuntimeError, "ValueError: a bug"),
+        ([(0, STOPPED), (1, BROKEN)], [failure(0, 130), failure(1, 1)], InterruptionError, "stopped by SIGTERM"),
     ],
-    ids=["killed", "killed first", "a user's", "a user's later", "a bug", "silent"],
+    ids=["killed", "killed first", "a user's", "a user's later", "a bug", "silent", *("stopped",) * 4],
 )
 def test_the_root_cause_is_raised(
     reports: list[tuple[int, Exception]], failures: list[ProcessFailure], kind: type[Exception], message: str

@@ -67,21 +67,27 @@ class _Group(LazyGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         prepare()
-        with _printable_usage_errors():
+        with _one_message():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with stoppable(_AGAIN), reported(), _printable_usage_errors():
-                return super().invoke(ctx)
-        except UserError as error:
-            if isinstance(error.__cause__, BrokenPipeError):  # the reader closed the pipe: click exits silently
-                raise error.__cause__ from None
-            user_error = error
+        with _one_message():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_message() -> Iterator[None]:
+    """Context manager that prints a user's error, a fault or a signal as one message, and exits with its code."""
+    try:
+        with stoppable(_AGAIN), reported(), _printable_usage_errors():
+            yield
+    except UserError as error:
+        if isinstance(error.__cause__, BrokenPipeError):  # the reader closed the pipe: click exits silently
+            raise error.__cause__ from None
         # Continuation lines are indented: a message that quotes foreign text cannot pass for another line of output.
-        message, hint = (text.replace("\n", "\n  ") for text in (user_error.message, user_error.hint))
+        message, hint = (text.replace("\n", "\n  ") for text in (error.message, error.hint))
         echo(f"error: {message}\nhint: {hint}", err=True)
-        sys.exit(user_error.exit_code)
+        sys.exit(error.exit_code)
 
 
 @contextmanager

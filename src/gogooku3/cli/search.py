@@ -45,7 +45,7 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     Exit codes: 0 done; 1 no trial succeeded, uncommitted changes, or another process runs this search; 2 the file,
     a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or a library of a stage, is not
     installed, a stage was killed, or another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed;
-    9 J-Quants cannot be reached; 130 the search, or a stage of a trial, was stopped by Ctrl-C or SIGTERM.
+    9 J-Quants cannot be reached; 130 the search, or a stage of a trial, was stopped by a signal.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics

@@ -8,6 +8,7 @@ exception is a bug and keeps its traceback. Polars ends the process (SIGABRT) if
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -23,10 +24,14 @@ _RUST_FILE = re.compile(r": ([^\n]+)")
 _RUST_LIBRARIES = ("polars", "pyo3_runtime", "safetensors")
 _SHORT_WRITE = re.compile(r"^\d+ requested and \d+ written$")
 """NumPy's message for a write that the operating system cut off."""
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _NO_MEMORY = {
     "torch": re.compile(r"DefaultCPUAllocator: can't allocate memory|out of memory", re.IGNORECASE),
     "lightgbm": re.compile(r"bad_?alloc|bad allocation", re.IGNORECASE),
-    "builtins": re.compile(r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|can't start new thread"),
+    "builtins": re.compile(
+        r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|can't start new thread"
+        r"|failed to map segment from shared object"
+    ),
 }
 """Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too."""
 _DAMAGED = {
@@ -42,7 +47,7 @@ def user_error(error: BaseException) -> UserError | None:
     if isinstance(error, UserError):
         return error
     if (cause := os_error(error)) is not None:
-        return _memory_error(error) if cause.errno == errno.ENOMEM else filesystem_error(cause)
+        return _memory_error(error) if cause.errno in (errno.ENOMEM, errno.EAGAIN) else filesystem_error(cause)
     if isinstance(error, MemoryError) or _matches(_NO_MEMORY, error):
         return _memory_error(error)
     if _matches(_DAMAGED, error):
@@ -61,7 +66,7 @@ def os_error(error: BaseException) -> OSError | None:
     if found and (_library(error) in _RUST_LIBRARIES or isinstance(error, OSError)):
         number, file = int(found[1] or found[2]), _RUST_FILE.match(text, found.end())
         return OSError(number, os.strerror(number), file and file[1])
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, io.UnsupportedOperation):
         if _SHORT_WRITE.match(text):
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
@@ -83,20 +88,22 @@ def reported() -> Iterator[None]:
 
 
 @contextmanager
-def writing(target: Path, *partials: Path) -> Iterator[None]:
-    """Context manager that names the written file in the operating system's errors, which libraries leave out.
+def writing(target: Path, partial: Path) -> Iterator[None]:
+    """Context manager that names the target of a write in errors of its disk, which most libraries leave out.
 
     Args:
         target: the final name.
-        partials: temporary names that stand for it.
+        partial: the temporary name that stands for it.
     """
     try:
         yield
     except Exception as error:
         cause = None if isinstance(error, UserError) else os_error(error)
-        if cause is None or cause.filename not in (None, *map(str, partials)):
+        if cause is None or not (
+            str(cause.filename) == str(partial) or (cause.filename is None and cause.errno in _DISK)
+        ):
             raise
-        raise OSError(cause.errno or errno.EIO, cause.strerror or str(error), str(target)) from error
+        raise OSError(cause.errno, cause.strerror, str(target)) from error
 
 
 def _memory_error(error: BaseException) -> MachineError:

@@ -33,12 +33,11 @@ def replaced(target: Path) -> Iterator[Path]:
     Of two processes with the same target, the second waits for the first and then replaces its result.
     """
     partial = target.with_name(f".{target.name}{_PARTIAL}")
-    with _locked(partial, _open_folder):
+    with writing(target, partial), _locked(partial, _open_folder):
         for leftover in partial.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
         try:
-            with writing(target, partial):
-                yield partial
+            yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -55,12 +54,11 @@ def replaced_file(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}{_PARTIAL}")
-    with _locked(partial, _open_file):
+    with writing(target, partial), _locked(partial, _open_file):
         try:
-            with writing(target, partial):
-                os.truncate(partial, 0)  # of a process that was killed
-                yield partial
-                partial.replace(target)
+            os.truncate(partial, 0)  # of a process that was killed
+            yield partial
+            partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
 
