@@ -117,8 +117,10 @@ _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 def filesystem_error(error: OSError) -> MachineError:
     """Wraps an `OSError`: a full disk, a missing permission, a folder in place of a file."""
     disk, target = "the disk", "the disk"
-    if error.filename is not None:
-        disk, target = f"the disk of `{error.filename}`", f"`{error.filename}`"
+    # A copy names its source first: what is full is the disk of its target.
+    file = error.filename2 if error.errno in _FULL and error.filename2 is not None else error.filename
+    if file is not None:
+        disk, target = f"the disk of `{file}`", f"`{file}`"
     hint = "free some space, or choose a path that you can read and write; finished work is kept"
     if error.errno in _FULL:
         hint = f"free some space on {disk} (`df`, `quota`, `ulimit -f`), then run again: finished work is kept"

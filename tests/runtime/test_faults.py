@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import resource
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_the_hint_says_what_to_do_about_the_cause(number: int, hint: str) -> Non
     assert isinstance(error, MachineError)
     assert error.message == "`data/quotes` cannot be used: because"
     assert error.hint.startswith(hint)
+
+
+def test_a_copy_that_fills_the_disk_names_its_target(small_files: None, tmp_path: Path) -> None:
+    source, target = Path(__file__), tmp_path / "copy"
+    error = user_error(raised(lambda: shutil.copyfile(source, target)))
+    assert isinstance(error, MachineError)
+    assert error.message == f"`{target}` cannot be used: File too large"
 
 
 @pytest.mark.parametrize(

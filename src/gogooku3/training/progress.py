@@ -115,6 +115,10 @@ class _File(logging.FileHandler):
         with suppress(OSError):
             super().emit(record)
 
+    def close(self) -> None:
+        with suppress(OSError):  # of what could not be written before
+            super().close()
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignores the error: a failed log write is not worth a traceback."""
 
