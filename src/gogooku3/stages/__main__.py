@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gogooku3.errors import ConfigError, UserError
 from gogooku3.runtime.faults import reported
-from gogooku3.runtime.interruption import stoppable
+from gogooku3.runtime.interruption import held, stoppable
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
@@ -27,7 +27,7 @@ def main(*command: str) -> int:
         run_stage(*command)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        from gogooku3.stages import restore_hint
+        from gogooku3.stages import restore_hint  # late: signals are handled before anything heavy is imported
 
         if lines := restore_hint.restore_commands(Path.cwd(), command):
             print(lines, file=sys.stderr)  # noqa: T201
@@ -45,14 +45,17 @@ def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
         raise ConfigError(f"`{' '.join(command)}` is not a stage", hint=f"use one of {', '.join(STAGES)}")
     with stoppable("`dvc repro` resumes; finished stages are kept"), reported():
         ready()
-        from gogooku3 import config, source
-        from gogooku3.runtime import numerics
+        with held():  # an import that is cut off leaves libraries half-initialized, for what is imported later
+            from gogooku3 import config, source
+            from gogooku3.runtime import numerics
 
         source.require(Path.cwd(), "stages")
         digests = source.digests()
         params = config.load()
         numerics.pin(params.numerics)
-        import_module(f"gogooku3.stages.{command[0]}").run(params, *command[1:])
+        with held():
+            stage = import_module(f"gogooku3.stages.{command[0]}")
+        stage.run(params, *command[1:])
         source.require_unchanged(digests)
         sys.stdout.flush()
 
