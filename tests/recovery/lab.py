@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 import torch
 import yaml
@@ -29,11 +27,10 @@ from gogooku3.package.build import build
 from gogooku3.panel.panel import Panel
 from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.releases.tags import read
-from gogooku3.runtime.files import write_csv, write_json, write_parquet
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
-from ..conftest import baselines_like, metrics_like
+from . import market
 
 ROOT = Path(__file__).parents[2]
 NATIVE = Numerics("cpu", 1, "native", "float32", processes=1, shares=1, reduction="fixed")
@@ -47,8 +44,12 @@ STAGES = {
         *("metrics/baselines.json", "metrics/test.json", "metrics/validation.json"),
         *("metrics/sessions/test.csv", "metrics/sessions/validation.csv"),
     ],
+    "plots": [f"plots/{name}.csv" for name in ("baselines", "cumulative_return", "quantiles", "rank_ic")],
+    "scores": ["data/baselines.parquet", "data/predictions.parquet"],
 }
-PLACES = {"quotes": "data", "dataset": "data", LAST_PHASE: "models", "package": "models", "metrics": "."}
+PLACES = {"quotes": "data", "dataset": "data", LAST_PHASE: "models", "package": "models", "metrics": ".", "plots": "."}
+COMMANDS = {"scores": "mkdir -p data && cp made/scores/* data/"}
+IN_GIT = ("metrics", "plots")
 ARTIFACTS = {name: {"path": "models/package", "type": "model"} for name in ("demo", "tier1", "tier2")}
 
 Train = Callable[[Path, int, float], None]
@@ -60,7 +61,10 @@ class Lab:
 
     folder: Path
     make: Train
-    """Writes the outputs of a training under `made/`, for a seed and a validation RankIC."""
+    """Writes the outputs of a training under `made/`, for a seed and a validation RankIC (of the first horizon).
+
+    The RankIC on test is 0.02 times the seed less. Models with the same RankIC have the same scores on validation.
+    """
 
     def run(self, *command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {
@@ -100,49 +104,26 @@ class Lab:
         return Lab(target / "lab", self.make)
 
 
-def track_like(seed: int, rank_ic: float, horizons: tuple[int, ...]) -> pl.DataFrame:
-    """Sessions with a model's RankIC, plus noise that all models share."""
-    random = np.random.default_rng(5)
-    series_TH = rank_ic + 0.1 * random.standard_normal((60, len(horizons)))
-    series_TH += 0.005 * np.random.default_rng(seed).standard_normal(series_TH.shape)
-    dates = np.datetime64("2024-01-01") + np.arange(60)
-    net_T = 0.01 * random.standard_normal(60)
-    return pl.DataFrame(
-        {"Date": dates, "net": net_T} | {f"rank_ic_{h}": x_T for h, x_T in zip(horizons, series_TH.T, strict=True)}
-    )
-
-
 @pytest.fixture(scope="session")
 def training(panel: Panel, small: Model, demo: Params) -> Train:
     columns = tuple(Column(f"feature_{i}", "returns", 1, "stock", "", "float32") for i in range(len(panel.features)))
     schema = Schema(columns, panel.horizons, panel.neighbours_GSK.shape[-1])
     architecture = PHASES[LAST_PHASE].architecture(schema.abi, len(columns), list(panel.horizons), small)
+    params = market.quick(dataclasses.replace(demo, numerics=NATIVE))
 
     def make(made: Path, seed: int, rank_ic: float) -> None:
         shutil.rmtree(made, ignore_errors=True)
-        (made / "quotes").mkdir(parents=True)
+        market.write_quotes(made / "quotes")
         (made / "quotes/bars.txt").write_text("bars\n")
-        write_json(schema.as_json(), made / "dataset/schema.json")
-        write_json({"abi": schema.abi, "clip": 5.0, "session": {}}, made / "dataset/preprocess.json")
-        write_json({}, made / "dataset/contents.json")
-        write_parquet(pl.DataFrame(schema=schema.feature_columns), made / "dataset/features/2024-01.parquet")
+        market.write_dataset(made / "dataset", schema)
         device = prepare_torch(NATIVE)
         network = Network(architecture, seed=seed).eval()
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(0.1)
         save(network, made / LAST_PHASE)
-        for split, shift in (("validation", 0.0), ("test", -0.02 * seed)):
-            estimates = {
-                str(h): {"value": rank_ic + shift + i / 100, "low": shift - 0.1, "high": shift + 0.1}
-                for i, h in enumerate(panel.horizons)
-            }
-            metrics = metrics_like(estimates, {"value": 1.0 + shift, "low": 0.5, "high": 1.5})
-            write_json(metrics, made / f"metrics/{split}.json")
-            write_csv(track_like(seed, rank_ic, panel.horizons), made / f"metrics/sessions/{split}.csv")
-        write_json(baselines_like(), made / "metrics/baselines.json")
+        market.write_results(made, params, {"validation": rank_ic, "test": rank_ic - 0.02 * seed})
         inputs = PanelOnDevice(dataclasses.replace(panel, abi=schema.abi), small.backbone.window, device)
-        params = dataclasses.replace(demo, numerics=NATIVE)
         (made / "package/golden").mkdir(parents=True)
         build(network, inputs, made / LAST_PHASE, made / "dataset", made / "metrics", params, None, made / "package")
 
@@ -168,12 +149,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
     for name in ("params.yaml", "requirements.lock"):
         shutil.copyfile(ROOT / name, lab.folder / name)
     params = lab.folder / "params.yaml"
-    params.write_text(params.read_text().replace("tier: demo", "tier: tier1"))
+    params.write_text(params.read_text().replace("tier: demo", "tier: tier1").replace("draws: 1000", "draws: 100"))
     stages = {
         name: {
-            "cmd": f"mkdir -p {PLACES[name]} && cp -r made/{name} {PLACES[name]}/",
+            "cmd": COMMANDS.get(name, f"mkdir -p {PLACES.get(name)} && cp -r made/{name} {PLACES.get(name)}/"),
             "deps": [f"made/{name}"],
-            "outs": [{path: {"cache": False}} for path in paths] if name == "metrics" else paths,
+            "outs": [{path: {"cache": False}} for path in paths] if name in IN_GIT else paths,
         }
         for name, paths in STAGES.items()
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from gogooku3.panel.panel import Panel
+from gogooku3.panel.panel import Panel, Targets
 from gogooku3.panel.table import to_arrays, to_frame
 
 NAMES = ("ridge", "lightgbm", "reversal", "momentum")
@@ -26,11 +26,11 @@ def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.Data
     return pl.concat([key, *columns], how="horizontal")
 
 
-def read_scores(panel: Panel, path: Path) -> dict[str, np.ndarray]:
+def read_scores(panel: Targets, path: Path) -> dict[str, np.ndarray]:
     """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has no score."""
     frame = pl.read_parquet(path)
     return {name: to_arrays(panel, frame, _columns(panel, name)) for name in NAMES}
 
 
-def _columns(panel: Panel, name: str) -> list[str]:
+def _columns(panel: Targets, name: str) -> list[str]:
     return [f"{name}_{h}" for h in panel.horizons]

@@ -16,15 +16,30 @@ from gogooku3.recovery.releases.git import toplevel
 @click.command()
 @click.argument("tier")
 @click.option("--version", metavar="vX.Y.Z", help="Version; by default the next minor one after the tier's newest.")
-@click.option("--despite-worse", metavar="REASON", help="Release a model that is worse than the best, with a reason.")
+@click.option(
+    "--despite-worse",
+    metavar="REASON",
+    help="Release a model that is worse than the best or cannot be compared with it, with a reason; the best stays.",
+)
+@click.option(
+    "--replace-best",
+    metavar="REASON",
+    help="Make a model the best that cannot be compared with the best before it, with a reason.",
+)
 @click.option("--note", metavar="SENTENCE", help="What was learned: the tag and the register of experiments have it.")
 @click.option("--sign", is_flag=True, help="Sign the tags, as Git does by itself if `tag.gpgSign` is set.")
 @click.option("--no-push", is_flag=True, help="Keep the tags local, and print the command that publishes them.")
-@click.option("--json", "as_json", is_flag=True, help="Print the tags, the Git remote and the record as JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the tags, the Git remote, the comparison of the metrics and the record as JSON.",
+)
 def promote(
     tier: str,
     version: str | None,
     despite_worse: str | None,
+    replace_best: str | None,
     note: str | None,
     sign: bool,
     no_push: bool,
@@ -32,11 +47,15 @@ def promote(
 ) -> None:
     """Release this commit's package as a version of its tier.
 
-    Checks the working tree, the lock file and the package, pushes to the bucket and audits it. Then creates the
-    annotated tag TIER@VERSION and, if the validation RankIC (mean over the horizons) beats that of the tier's best
-    version, the tag TIER#best#N; both or neither. No tag is ever moved. The tag records, and the command prints, the
-    gain with its 95 % interval and whether that excludes zero, the number of different results of the tier (trials),
-    the deflated Sharpe ratio for this number of trials, and how many test results had been seen.
+    Checks the working tree, the lock file and the package, computes every metric again from the stored scores, pushes
+    to the bucket and audits it. Then creates the annotated tag TIER@VERSION and, if the validation RankIC (mean over
+    the horizons) beats that of the tier's best version, the tag TIER#best#N; both or neither. No tag is ever moved. The
+    tag records, and the command prints, the gain with its 95 % interval and whether that excludes zero, the number of
+    different results of the tier (trials), the deflated Sharpe ratio for this number of trials, and how many test
+    results had been seen.
+
+    If the best was validated over other sessions, the two are compared over the sessions that both have, at least 20.
+    With fewer, or with other horizons, nothing says which is better: the model is refused without a reason.
 
     The version and N follow those on the Git remote (of the branch's upstream, else `origin`), and the tags are pushed
     there in one atomic push. If another clone takes the same number first, or the remote refuses the tags, no tag is
@@ -45,7 +64,8 @@ def promote(
     \b
     Examples:
       gogooku3 promote tier1
-      gogooku3 promote tier1 --version v2.0.0 --despite-worse "corrected splits"
+      gogooku3 promote tier1 --version v2.0.0 --despite-worse "half the turnover"
+      gogooku3 promote tier1 --replace-best "validated on 2025, the best on 2022"
       gogooku3 promote tier1 --note "wider layers gain nothing"
       gogooku3 promote tier1 --no-push
 
@@ -56,7 +76,8 @@ def promote(
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
 
-    for option, what, text in (("--despite-worse", "reason", despite_worse), ("--note", "note", note)):
+    texts = (("--despite-worse", "reason", despite_worse), ("--replace-best", "reason", replace_best))
+    for option, what, text in (*texts, ("--note", "note", note)):
         if text is not None and not text.strip():
             raise click.BadParameter(f"the {what} is empty; it is recorded in the tag", param_hint=option)
     root = toplevel(Path.cwd())
@@ -75,19 +96,22 @@ def promote(
         tier,
         version=requested,
         despite_worse=despite_worse,
+        replace_best=replace_best,
         note=note,
         sign=sign,
         push=not no_push,
         progress=_print_step,
     )
     if as_json:
-        echo_json({"tags": released.tags, "remote": released.remote, "record": asdict(released.record)})
+        made = {"tags": released.tags, "remote": released.remote, "recomputed": released.recomputed}
+        echo_json(made | {"record": asdict(released.record)})
         return
     printer = console()
     printer.print(Text(released.tags[0], "bold") + Text(", best of its tier" * bool(released.record.stage_tag)))
     printer.print(
         f"validation RankIC {released.record.validation.mean_rank_ic:.4f}; model {released.record.model_sha256[:16]}"
     )
+    printer.print(f"metrics: {released.recomputed}", soft_wrap=True)
     printer.print(f"compared with {comparison(released.record)}", soft_wrap=True)
     printer.print(f"chosen from {trials(released.record)}", soft_wrap=True)
     printer.print(f"test: {readings(released.record)}", soft_wrap=True)

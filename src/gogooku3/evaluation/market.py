@@ -6,12 +6,12 @@ import polars as pl
 
 from gogooku3.evaluation.market_state import TREND, MarketState
 from gogooku3.metrics.cross_section import Floats
-from gogooku3.panel.panel import Panel
+from gogooku3.panel.panel import Targets
 from gogooku3.panel.table import to_arrays
 from gogooku3.quotes.schema import Quotes
 
 
-def market_state_of(panel: Panel, quotes: Quotes, first: int, last: int) -> MarketState:
+def market_state_of(panel: Targets, quotes: Quotes, first: int, last: int) -> MarketState:
     """Market state in the sessions `first` to `last`, from their bars and earlier ones.
 
     Raises:
@@ -24,7 +24,7 @@ def market_state_of(panel: Panel, quotes: Quotes, first: int, last: int) -> Mark
     return market_state.rows(first - begin, last + 1 - begin)
 
 
-def oracle_of(panel: Panel, quotes: Quotes) -> Floats | None:
+def oracle_of(panel: Targets, quotes: Quotes) -> Floats | None:
     """Expected returns from the alpha signals of a synthetic market, [T, S, P]; None for a real market."""
     oracle = quotes.oracle
     return None if oracle is None else to_arrays(panel, oracle.scores, [f"oracle_{h}" for h in panel.horizons])

@@ -6,6 +6,8 @@ mpmath computes in integers, here with 120 bits, and the result is rounded once 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import mpmath
 
 _BITS = 120
@@ -17,6 +19,7 @@ def normal_cdf(x: float) -> float:
         return float(mpmath.ncdf(x))
 
 
+@lru_cache
 def normal_quantile(probability: float) -> float:
     """Quantile of the standard normal distribution at probability p, 0 < p < 1."""
     with mpmath.workprec(_BITS):

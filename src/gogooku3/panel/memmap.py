@@ -182,15 +182,20 @@ def _write_arrays(folder: Path, contents: Contents, schema: Schema, preprocess: 
         raise DataError(
             f"`{contents.folder}` has {len(months)} months of features and {len(targets)} of targets", hint=REBUILD
         )
-    rows = pl.concat(targets)
-    axes = Axes(rows["Date"].unique().sort(), rows["Code"].unique().sort())
-    present_TS = np.zeros((len(axes.sessions), len(axes.codes)), np.bool_)
-    present_TS[positions(rows["Date"], axes.sessions), positions(rows["Code"], axes.codes)] = True
-    arrays = {"present_TS": present_TS, "y_TSH": _dense(rows, axes.sessions, axes.codes)}
+    axes, arrays = target_arrays(targets)
     for name, values in (arrays | _graphs(contents, schema.neighbours, axes)).items():
         np.save(_path(folder, name), values)
     _write_features(_path(folder, "x_TSF"), contents, schema, preprocess, targets, axes)
     return axes
+
+
+def target_arrays(targets: Sequence[pl.DataFrame]) -> tuple[Axes, dict[str, npt.NDArray[Any]]]:
+    """Axes, `present_TS` and `y_TSH` from the targets of all months."""
+    rows = pl.concat(targets)
+    axes = Axes(rows["Date"].unique().sort(), rows["Code"].unique().sort())
+    present_TS = np.zeros((len(axes.sessions), len(axes.codes)), np.bool_)
+    present_TS[positions(rows["Date"], axes.sessions), positions(rows["Code"], axes.codes)] = True
+    return axes, {"present_TS": present_TS, "y_TSH": _dense(rows, axes.sessions, axes.codes)}
 
 
 def _write_features(

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gogooku3.dataset.schema import positions
-from gogooku3.panel.panel import Panel
+from gogooku3.panel.panel import Panel, Targets
 
 
 def to_frame(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
@@ -21,7 +21,7 @@ def to_frame(panel: Panel, scores_TSP: np.ndarray, first: int) -> pl.DataFrame:
     )
 
 
-def to_arrays(panel: Panel, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
+def to_arrays(panel: Targets, frame: pl.DataFrame, columns: list[str]) -> np.ndarray:
     """Columns of a (Date, Code) frame as an array [T, S, len(columns)] on the panel's axes; NaN if there is no row."""
     sessions, codes = pl.Series(panel.sessions), pl.Series(panel.codes)
     rows = frame.filter(pl.col("Date").is_in(sessions.implode()), pl.col("Code").is_in(codes.implode()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from gogooku3 import config, paths
 from gogooku3.errors import DataError
-from gogooku3.recovery.releases import git, metrics, sessions
+from gogooku3.recovery.releases import git, headline, metrics, sessions
 from gogooku3.recovery.releases.parameters import differing_parameters
 from gogooku3.report.model_pair import SPLITS, Pair, Parameter, Side
 from gogooku3.report.model_pair import compare as compare_sides
@@ -23,8 +24,8 @@ def compare(root: Path, old: str, new: str = git.WORKSPACE) -> Pair:
 
     Raises:
         GitError: a name is not a revision.
-        DataError: one has no metrics or damaged ones, the working tree has no sessions, or they have too few sessions
-            in common.
+        DataError: one has no metrics, damaged ones, or some that its sessions do not give; the working tree has no
+            sessions; or they have too few sessions in common.
         ConfigError: the working tree's parameters are wrong.
     """
     parameters = [Parameter(change.name, change.old, change.new) for change in differing_parameters(root, old, new)]
@@ -36,6 +37,13 @@ def _side(root: Path, name: str) -> Side:
     commit = None if name == git.WORKSPACE else git.commit_of(root, name)
     tables = {split: _metrics(root, name, commit, paths.metrics_of(split)) for split in SPLITS}
     tracks = {split: _sessions(root, name, commit, paths.sessions_of(split)) for split in SPLITS}
+    for split in SPLITS:
+        found = headline.contradiction(metrics.validated(json.dumps(tables[split])), tracks[split])
+        if found is not None:
+            raise DataError(
+                f"`{paths.metrics_of(split)}` of `{name}` has {found}: one of them was edited",
+                hint="write both with `dvc repro --force evaluate`, or compare other commits",
+            )
     return Side(name, commit, tables, {split: track for split, track in tracks.items() if track is not None})
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gogooku3 import paths
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, MismatchError
 from gogooku3.package.results import ABSENT
+from gogooku3.recovery.releases import headline
 from gogooku3.recovery.releases.record import Record
 from gogooku3.recovery.releases.results import mean_rank_ic
 from gogooku3.recovery.tiers import Tier, tiers
@@ -18,14 +19,16 @@ _TEMPLATE = """\
 Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier, versions are sorted by mean
 RankIC on validation, the criterion by which `promote` marks the *best* one. Brackets are 95 % confidence intervals.
 The deflated Sharpe ratio is the probability that the Sharpe ratio on validation is not just the luck of the best of
-so many trials. No decision depends on the test split. [How the metrics are computed](evaluation.md).
+so many trials. No decision depends on the test split. Only RankICs over the same validation sessions and horizons can
+be compared; if the sessions differ, `promote` compares over those that both versions have.
+[How the metrics are computed](evaluation.md).
 
 {rows}
 """
 _NONE = "No tier was released yet: `gogooku3 promote TIER` makes the first version."
 _COLUMNS = (
     *("version", "best", "RankIC, validation", "Sharpe, validation", "deflated Sharpe", "RankIC, test", "Sharpe, test"),
-    *("commit", "model"),
+    *("validated over", "commit", "model"),
 )
 
 
@@ -44,7 +47,7 @@ def _rank(row: Tier) -> tuple[str, float]:
 
 
 def _row(root: Path, row: Tier) -> str:
-    metrics = ["not recorded"] * 5 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
+    metrics = ["not recorded"] * 6 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
     *values, model = metrics
     cells = [f"`{row.tag}`", "**best**" if row.best else "", *values, f"`{row.commit[:_HASH]}`", model]
     return f"| {' | '.join(cells)} |"
@@ -59,13 +62,28 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
         trials,
         _rank_ic(root, row, "test"),
         str(record.test.sharpe),
+        _basis(record),
         f"`{record.model_sha256[:_HASH]}`",
     ]
 
 
+def _basis(record: Record) -> str:
+    """The validation sessions, and how the version was compared with a best that had others."""
+    before, validation = record.compared_with, record.validation
+    if before is None or (before.common is None and before.basis == validation.basis):
+        return validation.basis
+    how = f"compared over {before.common} common sessions" if before.common else "NOT comparable"
+    return f"{validation.basis}; {how} with `{before.tag}`"
+
+
 def _rank_ic(root: Path, row: Tier, split: str) -> str:
+    """The mean RankIC of the commit's metrics, if the tag's record and the sessions have the same numbers."""
     try:
         mean = mean_rank_ic(root, row.commit, split)
+        if row.record is not None:
+            headline.require_recorded(root, row.tag, row.commit, row.record, [split])
     except DataError:
         return f"`{paths.metrics_of(split)}` is damaged"
+    except MismatchError as error:
+        return error.message
     return ABSENT if mean is None else str(mean)

@@ -22,20 +22,12 @@ from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.releases import git, publish, sessions, signatures, tag_objects, tags
+from gogooku3.recovery.best import contest, refuse_unless_better
+from gogooku3.recovery.recomputed import require_recomputed
+from gogooku3.recovery.releases import git, publish, signatures, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags, new_tags
-from gogooku3.recovery.releases.record import (
-    Comparison,
-    Estimate,
-    Measured,
-    Record,
-    compared,
-    gain,
-    measured,
-    parse,
-    stage_tag_of,
-)
-from gogooku3.recovery.releases.results import rank_ic_gain, track_record
+from gogooku3.recovery.releases.record import Record, measured, parse, stage_tag_of
+from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
 from gogooku3.recovery.trials import count, readings, require_full_history
@@ -55,6 +47,8 @@ class Promotion:
     record: Record
     remote: str | None
     """The Git remote that has the tags; None if they are local."""
+    recomputed: str
+    """How exactly the metrics are what the stored scores give."""
 
 
 def promote(
@@ -63,6 +57,7 @@ def promote(
     *,
     version: tags.Version | None = None,
     despite_worse: str | None = None,
+    replace_best: str | None = None,
     note: str | None = None,
     sign: bool = False,
     push: bool = True,
@@ -73,7 +68,8 @@ def promote(
     Args:
         root: the working tree's root.
         version: None for the next minor version after the tier's newest.
-        despite_worse: the reason to release a model that is worse than the best.
+        despite_worse: the reason to release a model that is worse than the best, or cannot be compared with it.
+        replace_best: the reason to make a model the best that cannot be compared with the best before it.
         note: what was learned, in a sentence; the register of experiments shows it.
         sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
         push: publish the tags on the Git remote, if the repository has one, and take their numbers from there.
@@ -81,7 +77,9 @@ def promote(
 
     Raises:
         RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
-            not verified, the model worse, or the bucket incomplete. No tag was made.
+            not verified, a metric not what the scores give, the model worse or not comparable, or the bucket
+            incomplete. No tag was made.
+        DataError: scores, targets or quotes are missing or damaged.
         GitError: Git fails, the tags cannot be signed, or the Git remote cannot be reached or refuses them. No tag was
             made.
     """
@@ -100,8 +98,9 @@ def promote(
     progress("`dvc status`")
     _require_reproduced(root)
     _require_committed(root, commit)
-    progress("metrics")
-    record = replace(_record(root, registry, tier, version, commit, despite_worse), note=note)
+    progress("metrics, computed again from the scores")
+    recomputed = require_recomputed(root)
+    record = replace(_record(root, registry, tier, version, commit, despite_worse, replace_best), note=note)
     progress("package")
     _require_verified(root)
     # GTO and DVC order a tier's tags by their times, and another machine's clock may have been ahead of this one's.
@@ -116,7 +115,7 @@ def promote(
         tag_objects.create_tags(root, contents)
     else:
         publish.publish(root, remote, contents)
-    return Promotion(tuple(contents), record, remote)
+    return Promotion(tuple(contents), record, remote, recomputed)
 
 
 def _fetch_and_finish(root: Path, tier: str, remote: str | None, progress: Progress) -> frozenset[str]:
@@ -188,28 +187,21 @@ def _require_unreleased(
 
 
 def _record(
-    root: Path, registry: tags.Registry, tier: str, version: tags.Version, commit: str, despite_worse: str | None
+    root: Path,
+    registry: tags.Registry,
+    tier: str,
+    version: tags.Version,
+    commit: str,
+    despite_worse: str | None,
+    replace_best: str | None,
 ) -> Record:
-    """The record for the tag; refuses a model that is worse than the best."""
+    """The record for the tag; refuses a model that is worse than the best or cannot be compared with it."""
     validation = measured(root, commit, "validation")
-    compared_with = _best(root, registry, tier, commit, validation)
-    ours = validation.mean_rank_ic
-    if ours is None:
-        raise RefusedError(
-            f"the validation RankIC is undefined over {validation.basis} and cannot be compared",
-            hint="evaluate over more sessions and stocks (`dataset.split`, `quotes.stocks`)",
-        )
-    # The decision is by the value alone: one release must be the best, and the larger estimate is the better choice.
-    # The record states whether the gain is more than noise.
-    better = math.inf if compared_with is None else ours - compared_with.rank_ic
-    if compared_with is not None and better < 0 and despite_worse is None:
-        raise RefusedError(
-            f"the mean validation RankIC is {ours:.6f} ({validation.basis}); the best of `{tier}`,"
-            f" `{compared_with.tag}`, has {compared_with.rank_ic:.6f} ({compared_with.basis});"
-            f" {gain(compared_with, validation)}",
-            hint=f"`gogooku3 diff {compared_with.tag} HEAD` shows what changed;"
-            ' `--despite-worse "REASON"` releases it without making it the best',
-        )
+    found = contest(root, registry, tier, commit, validation)
+    refuse_unless_better(found, validation, tier, despite_worse or replace_best, despite_worse)
+    comparable = found.better is not None
+    replaces_best = None if comparable else replace_best
+    is_best = replaces_best is not None or (found.better or 0) > 0
     trials = _at_least_recorded(count(root, tier, commit), registry, tier)
     track = track_record(root, commit, "validation")
     deflated = math.nan if track is None else track.deflated(trials)
@@ -221,9 +213,10 @@ def _record(
         environment=json.loads((root / paths.PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
         validation=validation,
         test=measured(root, commit, "test"),
-        compared_with=compared_with,
-        despite_worse=despite_worse if better < 0 else None,
-        stage_tag=registry.next_stage_tag(tier) if better > 0 else None,
+        compared_with=found.before,
+        despite_worse=despite_worse if not is_best and found.better != 0 else None,
+        replaces_best=replaces_best,
+        stage_tag=registry.next_stage_tag(tier) if is_best else None,
         trials=trials.count,
         trials_deviation=math.sqrt(trials.variance * SESSIONS_PER_YEAR),
         deflated_sharpe=None if math.isnan(deflated) else deflated,
@@ -259,29 +252,6 @@ def _parent(root: Path, registry: tags.Registry) -> Parent | None:
             " (`dvc repro --force parent`)",
         )
     return expected
-
-
-def _best(root: Path, registry: tags.Registry, tier: str, commit: str, validation: Measured) -> Comparison | None:
-    """The current best release, by the metrics of its own commit, and the gain over it."""
-    best = registry.best(tier)
-    if best is None:
-        return None
-    baseline = compared(root, best.commit)
-    if baseline.mean_rank_ic is None:
-        raise RefusedError(
-            f"the validation RankIC of the best, `{best.tag.name}`, is undefined over {baseline.basis}",
-            hint=f"remove its stage `{tags.BEST}` (`gto deprecate {tier} {best.version} {tags.BEST}`)",
-        )
-    difference = _gain(root, commit, best.commit) if baseline.basis == validation.basis else None
-    return Comparison(best.tag.name, baseline.mean_rank_ic, baseline.basis, difference)
-
-
-def _gain(root: Path, commit: str, best: str) -> Estimate | None:
-    """Paired difference of mean validation RankIC between two commits, by session; None if one lacks sessions."""
-    ours, theirs = (sessions.read(root, rev, "validation") for rev in (commit, best))
-    if ours is None or theirs is None:
-        return None
-    return rank_ic_gain(ours, theirs, config.load(root / paths.PARAMS).evaluation.bootstrap)
 
 
 def _require_reproduced(root: Path) -> None:

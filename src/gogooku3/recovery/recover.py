@@ -9,7 +9,7 @@ from typing import Any
 
 from gogooku3 import paths
 from gogooku3.recovery.pull import pull
-from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases import headline, tags
 from gogooku3.recovery.releases.clone import clone
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sandbox.program import run_verify
@@ -66,8 +66,8 @@ def recover(
 
     Raises:
         DataError: no such release, or no source has an intact copy of an object; clone and fetched objects stay.
-        MismatchError: the model's SHA-256 is not the one that the tag records, the tag's signature is not valid, or no
-            trusted key signed it.
+        MismatchError: the model's SHA-256 or the metrics are not those that the tag records, the tag's signature is
+            not valid, or no trusted key signed it.
         RefusedError: `target` contains something else.
         StoreError, GitError: the bucket or the repository cannot be reached.
     """
@@ -82,11 +82,12 @@ def recover(
 
 
 def compare_with_record(root: Path, release: tags.Release) -> bool:
-    """Compares the package's weights with the tag's record; False if the tag has no readable record.
+    """Compares the package's weights, and the commit's metrics, with the tag's record; False without a readable record.
 
-    Raises `MismatchError` if the weights do not have the SHA-256 in the record.
+    Raises `MismatchError` if the weights do not have the SHA-256 in the record, or the metrics not its values.
     """
     record = parse(release.tag.message)
     if record is not None:
         require_model(release.tag.name, record.model_sha256, sha256_file(root / paths.PACKAGED_WEIGHTS))
+        headline.require_recorded(root, release.tag.name, release.commit, record)
     return record is not None

@@ -15,6 +15,7 @@ from gogooku3.recovery.checks.features import features, preprocess, schema
 from gogooku3.recovery.checks.golden import golden
 from gogooku3.recovery.checks.legacy_env import legacy_env as check_legacy_env
 from gogooku3.recovery.checks.lock import lock as check_lock
+from gogooku3.recovery.checks.metrics import metrics
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.signature import signature
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
@@ -42,6 +43,7 @@ _RULES = {
     "features": _Rule(features, ("configuration", "schema")),
     "preprocess": _Rule(preprocess, ("schema",)),
     "dataset": _Rule(check_dataset, ("schema",)),
+    "metrics": _Rule(metrics, ("contents",)),
     "environment": _Rule(environment),
     "golden": _Rule(golden, ("shapes", "environment")),
     "variables": _Rule(check_legacy_env),

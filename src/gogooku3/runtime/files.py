@@ -100,7 +100,12 @@ def write_parquet(frame: pl.DataFrame, target: Path) -> None:
 def write_json(content: Any, target: Path) -> None:
     """Writes JSON with two-space indent, keys in the given order and a final newline; refuses NaN."""
     with replaced_file(target) as partial:
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        partial.write_text(json_text(content), encoding="utf-8")
+
+
+def json_text(content: Any) -> str:
+    """The text that `write_json` writes."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_csv(frame: pl.DataFrame, target: Path) -> None:

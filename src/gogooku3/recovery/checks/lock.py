@@ -26,7 +26,7 @@ def lock(files: PackageFiles) -> Finding:
     """Every file has the MD5 that `dvc.lock` records, and the model is the trained one."""
     if files.lock is None:
         return Finding("skipped", "no `dvc.lock` given", "name one with `--lock` to check the package against it")
-    recorded = _outputs(files.lock)
+    recorded = outputs(files.lock)
     packaged = {
         Path(path).relative_to(paths.PACKAGE).as_posix(): path
         for path in recorded
@@ -59,7 +59,7 @@ def lock(files: PackageFiles) -> Finding:
     return Finding("passed", f"{len(found)} files as `{files.lock}` records; the model is the one of `{TRAINED}`")
 
 
-def _outputs(path: Path) -> dict[str, str]:
+def outputs(path: Path) -> dict[str, str]:
     """MD5 of every output in a lock file, by path."""
     try:
         stages = load_yaml(path.read_bytes())["stages"].values()

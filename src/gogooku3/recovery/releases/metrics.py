@@ -96,7 +96,7 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not JSON, or not in the evaluation's schema; the message completes "the file is …".
     """
-    _validated(text)
+    validated(text)
     content: dict[str, Any] = json.loads(text)
     return content
 
@@ -110,14 +110,15 @@ def read(root: Path, rev: str, split: str) -> Metrics | None:
     path = paths.metrics_of(split)
     text = git.show(root, rev, path)
     try:
-        return None if text is None else _validated(text)
+        return None if text is None else validated(text)
     except ValueError as error:
         raise DataError(
             f"`{path}` of `{rev}` is {error}", hint=f"find the change with `git log {rev} -- {path}`"
         ) from None
 
 
-def _validated(text: str) -> Metrics:
+def validated(text: str) -> Metrics:
+    """The content of a metrics file in the evaluation's schema; raises like `parse`."""
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:

@@ -81,7 +81,12 @@ class Comparison:
     rank_ic: float
     basis: str
     gain: Estimate | None = None
-    """Mean RankIC of the new model minus that of this one; None if they have a different basis."""
+    """Mean RankIC of the new model minus that of this one, over the sessions that both have; None if these are not
+    recorded for both or too few, or the horizons differ."""
+    common: int | None = None
+    """Number of sessions behind the gain, if the two have different sessions; None if they have the same."""
+    other: list[str] = field(default_factory=list)
+    """Other differences of the two validations: universe, quotes."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ class Record:
     compared_with: Comparison | None
     despite_worse: str | None
     """The reason to release a model that is worse than the best."""
+    replaces_best: str | None = field(default=None, kw_only=True)
+    """The reason to make it the best although it cannot be compared with the best before it."""
     stage_tag: str | None
     """The tag that marks it as the best of its tier, made together with the version tag."""
     trials: int | None = None
@@ -137,12 +144,12 @@ def measured(root: Path, rev: str, split: str) -> Measured:
             " rank_ic",
             hint="write it again with `dvc repro evaluate`",
         )
-    return _measured(table)
+    return of_table(table)
 
 
 def compared(root: Path, rev: str) -> Measured:
     """The validation metrics of an earlier release, as far as it has them; raises `DataError` without a file."""
-    return _measured(_metrics(root, rev, "validation"))
+    return of_table(_metrics(root, rev, "validation"))
 
 
 def estimate(cell: metrics.Cell) -> Estimate:
@@ -167,6 +174,8 @@ def message(record: Record) -> str:
         facts["released with"] = ", ".join(f"{name} {version}" for name, version in record.software.items())
     if record.despite_worse is not None:
         facts["despite worse"] = record.despite_worse
+    if record.replaces_best is not None:
+        facts["replaces the best"] = record.replaces_best
     if record.note is not None:
         facts["note"] = record.note
     header = f"{'':<12}{'validation':<28}test"
@@ -237,7 +246,8 @@ def _metrics(root: Path, rev: str, split: str) -> metrics.Metrics:
     return table
 
 
-def _measured(table: metrics.Metrics) -> Measured:
+def of_table(table: metrics.Metrics) -> Measured:
+    """The metrics of a file that a record has; undefined if the file does not have them."""
     return Measured(
         table.first or ABSENT,
         table.last or ABSENT,
@@ -255,23 +265,24 @@ def comparison(record: Record) -> str:
     before = record.compared_with
     if before is None:
         return f"nothing: the first best of {record.tier}"
-    same = before.basis == record.validation.basis
+    same = before.basis == record.validation.basis and before.common is None
     basis = "same horizons and sessions" if same else before.basis
-    return f"{before.tag}, {before.rank_ic:.4f} ({basis}); {gain(before, record.validation)}"
+    other = f"; {'; '.join(before.other)}" if before.other else ""
+    return f"{before.tag}, {before.rank_ic:.4f} ({basis}{other}); {gain(before, record.validation)}"
 
 
 def gain(before: Comparison, validation: Measured) -> str:
     """The gain of a model over the best before it, and whether its confidence interval excludes zero."""
     difference = before.gain
+    if difference is None and before.basis != validation.basis:
+        return "NOT comparable: other sessions or horizons, and too few sessions are recorded for both"
     if difference is None or difference.sign is None:
-        reason = "are not recorded for both, or too few"
-        if before.basis != validation.basis:
-            reason = "or horizons are not the same"
         value = "undefined" if validation.mean_rank_ic is None else f"{validation.mean_rank_ic - before.rank_ic:.3f}"
-        return f"gain {value}, of which there is no interval: the sessions {reason}"
+        return f"gain {value}, of which there is no interval: the sessions are not recorded for both, or too few"
+    over = "" if before.common is None else f" over the {before.common} sessions of both"
     if difference.sign == 0:
-        return f"gain {difference}, within noise: the interval holds 0, and chance alone could give it"
-    return f"gain {difference}, beyond noise: the interval leaves out 0"
+        return f"gain {difference}{over}, within noise: the interval holds 0, and chance alone could give it"
+    return f"gain {difference}{over}, beyond noise: the interval leaves out 0"
 
 
 def trials(record: Record) -> str:

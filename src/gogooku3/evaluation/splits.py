@@ -1,0 +1,98 @@
+"""Evaluates the model and its baselines on validation and test, against the targets and the market of one dataset.
+
+Stage `evaluate` writes the results; `promote` computes them again from the stored scores and compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gogooku3 import paths
+from gogooku3.config.evaluation import Measures
+from gogooku3.evaluation import checks
+from gogooku3.evaluation.baseline_comparison import compare_with_baselines
+from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
+from gogooku3.evaluation.market import market_state_of, oracle_of
+from gogooku3.evaluation.plots import write_plots
+from gogooku3.panel.panel import Targets
+from gogooku3.quotes.schema import Quotes
+from gogooku3.runtime.files import write_csv, write_json
+
+SPLITS = ("validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Results by split."""
+
+    model: dict[str, Evaluation]
+    baselines: dict[str, dict[str, Any]]
+    """Metrics of the baselines, and the model minus each (`compare_with_baselines`)."""
+    curves: dict[str, pl.DataFrame]
+    """`Date`, `track`, `cumulative_net` of the model and of each baseline."""
+
+
+def span(targets: Targets) -> slice:
+    """The sessions from the first of validation to the last of test, for which a model has scores."""
+    return slice(targets.split["validation"][0], targets.split["test"][1] + 1)
+
+
+def measure(
+    targets: Targets,
+    scores_TSH: NDArray[np.floating],
+    baselines: Mapping[str, NDArray[np.floating]],
+    quotes: Quotes,
+    params: Measures,
+) -> Results:
+    """Evaluates the model and its baselines on both splits.
+
+    Args:
+        scores_TSH: the model's scores in the sessions of `span`.
+        baselines: scores by name in all sessions.
+        quotes: the quotes that the dataset was built from.
+
+    Raises:
+        DataError: as `evaluate`; targets differ from the returns of the bars; a bar has no score.
+    """
+    rows = span(targets)
+    market_state = market_state_of(targets, quotes, rows.start, rows.stop - 1)
+    sessions, codes = targets.sessions[rows], targets.codes
+    checks.require_targets_match_bars(targets.y_TSH[rows], targets.horizons, sessions, codes, market_state)
+    all_scores = {"the model": scores_TSH} | {name: scores[rows] for name, scores in baselines.items()}
+    for name, scores in all_scores.items():
+        checks.require_all_stocks_scored(name, scores, sessions, codes, market_state)
+    oracle_TSH = oracle_of(targets, quotes)
+
+    results = Results({}, {}, {})
+    for split in SPLITS:
+        begin, end = targets.split[split][0], targets.split[split][1] + 1
+        own = slice(begin - rows.start, end - rows.start)
+        outcome = Outcome(
+            targets.y_TSH[begin:end],
+            targets.sessions[begin:end],
+            targets.horizons,
+            market_state.rows(own.start, own.stop),
+        )
+        oracle_of_split = None if oracle_TSH is None else oracle_TSH[begin:end]
+        results.model[split] = evaluate(scores_TSH[own], outcome, params, oracle_of_split)
+        of_split = {name: scores[begin:end] for name, scores in baselines.items()}
+        results.baselines[split], results.curves[split] = compare_with_baselines(
+            results.model[split], scores_TSH[own], of_split, outcome, params
+        )
+    return results
+
+
+def write(results: Results, root: Path) -> None:
+    """Writes `metrics/` and `plots/` under the root of a working tree."""
+    for split, result in results.model.items():
+        write_json(result.metrics, root / paths.metrics_of(split))
+        write_csv(result.sessions, root / paths.sessions_of(split))
+    write_json(results.baselines, root / paths.BASELINE_METRICS)
+    write_plots(results.model["test"], results.curves["test"], root / paths.PLOTS)
