@@ -22,8 +22,9 @@ from gogooku3.features.block import feature_block
 from gogooku3.features.feature import Feature
 from gogooku3.features.market import Market
 from gogooku3.features.registry import select
+from gogooku3.features.targets import forward_returns
 
-from .conftest import bytes_of
+from .conftest import bytes_of, random_frames
 
 Make = Callable[..., object]
 
@@ -216,3 +217,45 @@ def test_splits_are_written_as_they_are_cut(folder: Path) -> None:
     assert content["embargo"] == 5
     assert content["validation"]["first"] == "2022-01-24"
     assert content["train"]["last"] == "2022-01-14"  # five weekdays lie between
+
+
+def test_targets_are_those_of_the_whole_market_across_the_ends_of_years_and_splits(
+    folder: Path, market: Market, params: Dataset
+) -> None:
+    """Each calendar year is a unit of work: its last targets need the first sessions of the next one."""
+    rows = pl.concat(pl.read_parquet(path) for path in sorted((folder / "targets").iterdir()))
+    assert rows["Date"].dt.year().n_unique() == 2
+    y_HTS = forward_returns(market, params.horizons)
+    for y_TS, horizon in zip(y_HTS, params.horizons, strict=True):
+        np.testing.assert_array_equal(rows[f"target_{horizon}"].to_numpy(), y_TS[market.present_TS])
+        assert np.isfinite(y_TS[:-horizon]).all()
+
+
+def test_a_split_needs_the_targets_of_the_longest_horizon(frames: object, params: Dataset, tmp_path: Path) -> None:
+    """Test has 9 sessions: enough for targets over 1 session, and not for those over 5."""
+    split = replace(params.split, test_from=date(2022, 3, 29))
+    few = frames.until(date(2022, 4, 8)).history()  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match=r"test 9; each split needs 10 \(horizon 5 \+ 5\)"):
+        build(few, replace(params, split=split), tmp_path / "dataset")
+
+
+def test_a_window_without_a_graph_in_training_is_refused_before_anything_is_built(
+    frames: object, params: Dataset, tmp_path: Path
+) -> None:
+    longest = 269  # training ends with session 270
+    for window in (longest + 1, 5000):
+        with pytest.raises(
+            DataError, match=rf"no training session has a neighbour graph: .* {window} .*2022-01-14"
+        ) as refused:
+            build(frames.history(), replace(params, graph=Graph(window, 3, 5)), tmp_path / "dataset")  # type: ignore[attr-defined]
+        assert "shorten `dataset.graph.window`" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_market_in_which_no_two_stocks_can_be_neighbours_is_refused(
+    params: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "FAMILIES", {"returns": registry.FAMILIES["returns"]})
+    with pytest.raises(DataError, match="no session has a neighbour graph: never do two stocks"):
+        build(random_frames(stocks=1).history(), params, tmp_path / "dataset")
+    assert not (tmp_path / "dataset").exists()

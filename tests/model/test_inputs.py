@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,18 @@ def test_there_are_no_neighbours_before_the_first_graph(panel: Panel, inputs: Pa
     block = inputs.block(4, 2, np.arange(len(panel.codes)), with_neighbours=False)
     assert (block.neighbours_DSK[0] == -1).all()
     assert (block.neighbours_DSK[1] >= 0).all()
+
+
+def test_without_any_graph_there_are_no_neighbours(panel: Panel) -> None:
+    """As in a dataset that an earlier version built with too long a window."""
+    bare = replace(
+        panel,
+        neighbours_GSK=panel.neighbours_GSK[:0],
+        edges_GSKE=panel.edges_GSKE[:0],
+        graph_of_T=np.full(len(panel.sessions), -1, np.int32),
+    )
+    block = PanelOnDevice(bare, 8, torch.device("cpu")).block(20, 3, np.array([2, 5]), with_neighbours=True)
+    assert block.neighbours_DSK.shape == (3, 2, 3)
+    assert (block.neighbours_DSK == -1).all()
+    assert (block.edges_DSKE == 0).all()
+    assert block.x_ZSF.shape[1] == 2

@@ -73,7 +73,8 @@ def test_a_model_compared_with_itself_shows_no_difference(compared: Any) -> None
 
 def test_too_few_sessions_in_common_are_refused_and_nothing_is_written(compared: Any, tmp_path: Path) -> None:
     track = compared.folder / "metrics/sessions/test.csv"
-    track.write_text(track.read_text().replace("2024-", "2028-"))
+    for path in (track, compared.folder / "metrics/test.json"):
+        path.write_text(path.read_text().replace("2024-", "2028-"))
     with pytest.raises(DataError, match="the models have 0 common sessions in the test split, 20 are needed"):
         compare(compared.folder, "before")
     done = compared.run("gogooku3", "report", "before", "--output", str(tmp_path / "page.html"), check=False)

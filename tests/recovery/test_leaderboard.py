@@ -14,6 +14,7 @@ from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import create_tags, tag_object
 from gogooku3.recovery.releases.record import parse
+from gogooku3.recovery.releases.results import mean_rank_ic
 
 
 @pytest.fixture
@@ -44,13 +45,14 @@ def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> N
         record = parse(release.tag.message)
         assert record is not None
         deflated = f"{record.deflated_sharpe:.4f} of {record.trials}"
-        means = "0.050 [-0.050, 0.150]"  # the mean over the horizons in the metrics at the tag's commit
-        expected = [means, str(record.validation.sharpe), deflated, means, str(record.test.sharpe)]
-        assert row[2:7] == expected
-        assert release.commit.startswith(row[7].strip("`"))
-        assert record.model_sha256.startswith(row[8].strip("`"))
-        assert min(len(row[7]), len(row[8])) == 14
-    assert found[2][2:7] == ["not recorded"] * 5
+        # The mean over the horizons in the metrics at the tag's commit.
+        means = [str(mean_rank_ic(released.folder, release.commit, split)) for split in ("validation", "test")]
+        expected = [means[0], str(record.validation.sharpe), deflated, means[1], str(record.test.sharpe)]
+        assert row[2:8] == [*expected, record.validation.basis]
+        assert release.commit.startswith(row[8].strip("`"))
+        assert record.model_sha256.startswith(row[9].strip("`"))
+        assert min(len(row[8]), len(row[9])) == 14
+    assert found[2][2:8] == ["not recorded"] * 6
 
 
 def test_a_stale_page_is_found(released: Any) -> None:
@@ -64,8 +66,14 @@ def test_a_stale_page_is_found(released: Any) -> None:
     assert [row[1] for row in rows(released)] == ["", "**best**", ""]
 
 
-@pytest.mark.parametrize(("text", "cell"), [('{"sessions": 100}', "–"), ("{", "`metrics/validation.json` is damaged")])
-def test_a_version_with_lacking_or_damaged_metrics_is_a_row_beside_the_others(
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ('{"sessions": 100}', "the tag, `metrics/validation.json` and its sessions differ"),
+        ("{", "`metrics/validation.json` is damaged"),
+    ],
+)
+def test_a_version_with_other_or_damaged_metrics_is_a_row_beside_the_others(
     released: Any, text: str, cell: str
 ) -> None:
     message = tags.read(released.folder).find("tier1@v1.1.0").tag.message
@@ -76,7 +84,7 @@ def test_a_version_with_lacking_or_damaged_metrics_is_a_row_beside_the_others(
     create_tags(released.folder, {"tier1@v1.2.0": tag_object(released.folder, "tier1@v1.2.0", commit, message)})
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     after = {row[0]: row for row in rows(released)}
-    assert (after["`tier1@v1.2.0`"][2], after["`tier1@v1.2.0`"][5]) == (cell, "0.050 [-0.050, 0.150]")
+    assert (after["`tier1@v1.2.0`"][2], after["`tier1@v1.2.0`"][5]) == (cell, before[0][5])
     assert len(after) == len(before) + 1
     assert [after[row[0]] for row in before] == before
 

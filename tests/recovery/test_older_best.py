@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import RefusedError
+from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import create_tags, renamed, tag_object
@@ -35,8 +36,10 @@ def without(name: str) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
-def release_as_older(lab: Any, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Releases a model, then moves the tags to a commit with edited metrics and without sessions."""
+def release_as_older(
+    lab: Any, edit: Callable[[dict[str, Any]], object] = lambda table: None, column: str | None = None
+) -> None:
+    """Releases a model, then moves the tags to a commit with edited metrics, without sessions or a column of them."""
     promote(lab.folder, "tier1")
     message = tags.read(lab.folder).find(TAG).tag.message
     for split in ("validation", "test"):
@@ -44,7 +47,11 @@ def release_as_older(lab: Any, edit: Callable[[dict[str, Any]], None]) -> None:
         table = json.loads(path.read_text())
         edit(table)
         path.write_text(json.dumps(table))
-    shutil.rmtree(lab.folder / "metrics/sessions")
+    if column is None:
+        shutil.rmtree(lab.folder / "metrics/sessions")
+    else:
+        track = lab.folder / "metrics/sessions/validation.csv"
+        pl.read_csv(track).drop(column).write_csv(track)
     commit = lab.commit("As an older version wrote it")
     lab.run("git", "tag", "--delete", TAG, STAGE_TAG)
     content = tag_object(lab.folder, TAG, commit, message)
@@ -52,16 +59,12 @@ def release_as_older(lab: Any, edit: Callable[[dict[str, Any]], None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "why"),
-    [
-        (keep_what_was_measured_before_baselines, "the sessions are not recorded for both, or too few"),
-        pytest.param(without("sharpe"), "the sessions are not recorded for both, or too few", marks=pytest.mark.slow),
-        (without("from"), "the sessions or horizons are not the same"),
-    ],
-    ids=["before-baselines", "no Sharpe ratio", "no first session"],
+    "edit",
+    [keep_what_was_measured_before_baselines, pytest.param(without("sharpe"), marks=pytest.mark.slow)],
+    ids=["before-baselines", "no Sharpe ratio"],
 )
 def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
-    lab: Any, edit: Callable[[dict[str, Any]], None], why: str
+    lab: Any, edit: Callable[[dict[str, Any]], None]
 ) -> None:
     release_as_older(lab, edit)
     lab.train(2, 0.06)
@@ -69,7 +72,25 @@ def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
     assert made.tags == ("tier1@v1.1.0", "tier1#best#2")
     text = comparison(made.record)
     assert text.startswith(f"{TAG}, 0.0550 (")
+    why = "the sessions are not recorded for both, or too few"
     assert text.endswith(f"gain 0.010, of which there is no interval: {why}")
+
+
+def test_without_its_first_session_nothing_says_which_is_better_and_a_reason_is_needed(lab: Any) -> None:
+    release_as_older(lab, without("from"))
+    lab.train(2, 0.06)
+    with pytest.raises(RefusedError, match=r"validated over .* the best of `tier1`, `tier1@v1\.0\.0`, over") as refused:
+        promote(lab.folder, "tier1")
+    assert all(option in refused.value.hint for option in ("--replace-best", "--despite-worse"))
+    made = promote(lab.folder, "tier1", despite_worse="the old one has no dates")
+    assert (made.tags, made.record.replaces_best) == (("tier1@v1.1.0",), None)
+    lab.train(3, 0.04)
+    made = promote(lab.folder, "tier1", replace_best="the old one has no dates")
+    assert made.tags == ("tier1@v1.2.0", "tier1#best#2")
+    assert (made.record.despite_worse, made.record.replaces_best) == (None, "the old one has no dates")
+    assert "NOT comparable" in comparison(made.record)
+    assert "replaces the best: the old one has no dates" in tags.read(lab.folder).find("tier1@v1.2.0").tag.message
+    assert f"NOT comparable with `{TAG}`" in leaderboard(lab.folder)
 
 
 def test_a_model_worse_than_an_older_best_is_refused(lab: Any) -> None:
@@ -89,10 +110,7 @@ def test_without_a_rank_ic_it_cannot_be_compared_with(lab: Any) -> None:
 
 @pytest.mark.parametrize("column", ["rank_ic_5", pytest.param("net", marks=pytest.mark.slow)])
 def test_sessions_that_lack_a_column_give_no_interval(lab: Any, column: str) -> None:
-    track = lab.folder / "made/metrics/sessions/validation.csv"
-    pl.read_csv(track).drop(column).write_csv(track)
-    lab.reproduce()
-    promote(lab.folder, "tier1")
+    release_as_older(lab, column=column)
     lab.train(2, 0.06)
     compared = promote(lab.folder, "tier1").record.compared_with
     assert compared is not None

@@ -17,6 +17,8 @@ from gogooku3.config.train import LAST_PHASE
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.storage import lock
 
+from .lab import STAGES
+
 
 @dataclass(frozen=True)
 class Release:
@@ -75,9 +77,7 @@ def release(lab: Any, tmp_path: Path) -> Release:
 def test_a_release_is_reproduced_and_leaves_nothing_behind(release: Release) -> None:
     release.promote()
     found = release.reproduce()
-    assert set(release.stages(found).items()) == {
-        (name, True) for name in ("quotes", "dataset", LAST_PHASE, "package", "metrics")
-    }
+    assert set(release.stages(found).items()) == {(name, True) for name in STAGES}
     assert (found["same"], found["differences"], found["folder"]) == (True, [], None)
     assert found["domain"]["outcome"] == "passed"
     compared = {output["path"] for stage in found["stages"] for output in stage["outputs"]}
@@ -115,7 +115,7 @@ def test_a_stage_that_is_only_in_the_lock_file_is_ignored(release: Release) -> N
     file.write_text(yaml.safe_dump(content))
     release.lab.commit("A lock file that has walked forward")
     release.tag_by_hand()
-    assert set(release.stages(release.reproduce())) == {"quotes", "dataset", LAST_PHASE, "package", "metrics"}
+    assert set(release.stages(release.reproduce())) == {*STAGES}
 
 
 @pytest.mark.slow

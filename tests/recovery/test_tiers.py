@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 from gogooku3.cli.tiers import tiers as command
 from gogooku3.recovery.promote import promote
+from gogooku3.recovery.releases.git import create_tags, tag_object
+from gogooku3.recovery.releases.record import message
 from gogooku3.recovery.tiers import tiers
 
 
@@ -67,32 +70,34 @@ def test_the_table_shows_metrics_with_intervals_in_80_columns(released: Any, mon
     assert printed.exit_code == 0
     record = tiers(released.folder)[0].record
     assert record is not None
+    ours, test = record.validation, record.test
+    assert ours.rank_ic["1"].value == pytest.approx(0.05)
     commit = released.run("git", "rev-parse", "HEAD~").stdout[:8]
     lines = [re.split(r" *│ *| {2,}", line.strip()) for line in printed.stdout.splitlines() if line.strip()]
     assert lines[2:6] == [
         ["tier1@v1.0.0", "RankIC mean", "0.0550", "0.0350"],
-        ["best", "RankIC", "1", "0.050 [-0.100, 0.100]", "0.030 [-0.120, 0.080]"],
-        [f"commit {commit}", "RankIC", "5", "0.060 [-0.100, 0.100]", "0.040 [-0.120, 0.080]"],
-        ["model", record.model_sha256[:8], "Sharpe", "1.000 [0.500, 1.500]", "0.980 [0.500, 1.500]"],
+        ["best", "RankIC", "1", str(ours.rank_ic["1"]), str(test.rank_ic["1"])],
+        [f"commit {commit}", "RankIC", "5", str(ours.rank_ic["5"]), str(test.rank_ic["5"])],
+        ["model", record.model_sha256[:8], "Sharpe", str(ours.sharpe), str(test.sharpe)],
     ]
     assert "not recorded" in printed.stdout
 
 
 def test_a_horizon_that_one_split_lacks_is_a_dash_there(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = lab.folder / "made/metrics/test.json"
-    table = json.loads(path.read_text())
-    table["rank_ic"] = {"5": table["rank_ic"]["5"], "20": table["rank_ic"]["1"]}
-    path.write_text(json.dumps(table))
-    lab.reproduce()
-    promote(lab.folder, "tier1")
+    made = promote(lab.folder, "tier1")
+    ours, test = made.record.validation.rank_ic, made.record.test.rank_ic
+    record = replace(made.record, test=replace(made.record.test, rank_ic={"5": test["5"], "20": test["1"]}))
+    lab.run("git", "tag", "--delete", *made.tags)
+    commit = lab.run("git", "rev-parse", "HEAD").stdout.strip()
+    create_tags(lab.folder, {made.tags[0]: tag_object(lab.folder, made.tags[0], commit, message(record))})
     monkeypatch.chdir(lab.folder)
     monkeypatch.setenv("COLUMNS", "80")
     printed = CliRunner().invoke(command).stdout
     rows = [re.split(r" *│ *| {2,}", line.strip())[-4:] for line in printed.splitlines() if "RankIC  " in line]
     assert [row[1:] for row in rows] == [
-        ["1", "0.050 [-0.100, 0.100]", "–"],
-        ["5", "0.060 [-0.100, 0.100]", "0.040 [-0.120, 0.080]"],
-        ["20", "–", "0.030 [-0.120, 0.080]"],
+        ["1", str(ours["1"]), "–"],
+        ["5", str(ours["5"]), str(test["5"])],
+        ["20", "–", str(test["1"])],
     ]
 
 

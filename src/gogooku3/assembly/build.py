@@ -21,6 +21,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from gogooku3.assembly.fingerprint import recipe
 from gogooku3.assembly.history import History
 from gogooku3.assembly.month_cache import MonthCache
@@ -30,6 +33,8 @@ from gogooku3.config.dataset import Dataset
 from gogooku3.dataset import preprocess, splits
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Schema, target_name
+from gogooku3.errors import DataError
+from gogooku3.features.graph import refreshes
 from gogooku3.features.month import Month, frame
 from gogooku3.features.registry import chosen
 from gogooku3.features.targets import forward_returns
@@ -45,7 +50,8 @@ def build(history: History, params: Dataset, target: Path, cache: Path | None = 
         cache: DVC's cache, which still has the months of earlier datasets.
 
     Raises:
-        DataError: there are too few sessions for the splits, or the bars break their schema.
+        DataError: there are too few sessions for the splits, no training session has a neighbour graph, or the bars
+            break their schema.
         MachineError: a worker process was killed.
     """
     features, sessions = chosen(params), history.sessions
@@ -55,6 +61,7 @@ def build(history: History, params: Dataset, target: Path, cache: Path | None = 
         horizon=max(params.horizons),
         lookback=max(feature.lookback for feature in features),
     )
+    _require_graph(sessions, spans["train"], params)
     schema = Schema(tuple(feature.column for feature in features), tuple(params.horizons), params.graph.neighbours)
     months_cache = MonthCache(target, cache)
     make_months(units(sessions), history, params, months_cache)
@@ -77,6 +84,18 @@ def make_share(history: History, params: Dataset, months_cache: MonthCache, shar
     return [month.name for unit in selected for month in unit]
 
 
+def _require_graph(sessions: npt.NDArray[np.datetime64], train: tuple[int, int], params: Dataset) -> None:
+    """Refuses a window so long that no training session has a graph: graph attention would learn without neighbours."""
+    first, last = refreshes(len(sessions), params.graph).start, train[1]
+    if first > last:
+        raise DataError(
+            f"no training session has a neighbour graph: with `dataset.graph.window` {params.graph.window} the first"
+            f" one is at session {first + 1}, and training ends with session {last + 1}, {sessions[last]}",
+            hint="shorten `dataset.graph.window`, extend the period of the quotes, or move"
+            " `dataset.split.validation_from`",
+        )
+
+
 def _assemble(
     history: History, params: Dataset, schema: Schema, spans: dict[str, tuple[int, int]], months_cache: MonthCache
 ) -> None:
@@ -85,6 +104,12 @@ def _assemble(
     contents: dict[str, dict[str, int | str]] = {}
     for month in months(sessions):
         contents |= months_cache.files(month.name, current_recipe)
+    if not any(name.startswith("graph/") and entry["rows"] for name, entry in contents.items()):
+        raise DataError(
+            f"no session has a neighbour graph: never do two stocks have returns in four fifths of the"
+            f" {params.graph.window} sessions of `dataset.graph.window`",
+            hint="use quotes with more stocks, or bars on more days (`quotes.inputs`)",
+        )
     for unit in units(sessions):
         contents |= _write_targets(unit, history, params.horizons, months_cache.folder)
     first, last = sessions[list(spans["train"])].tolist()

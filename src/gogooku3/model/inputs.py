@@ -67,8 +67,11 @@ class PanelOnDevice:
 
     def _graph(self, rows_D: np.ndarray, stocks_S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last graph at or before each session, for some stocks (point in time, no look-ahead); no neighbours (−1)
-        before the first graph."""
+        before the first graph, or without any."""
         panel = self.panel
+        if not len(panel.neighbours_GSK):
+            shape = (len(rows_D), len(stocks_S), panel.neighbours_GSK.shape[-1])
+            return np.full(shape, -1, np.int64), np.zeros((*shape, panel.edges_GSKE.shape[-1]), np.float32)
         graph_D = panel.graph_of_T[rows_D.clip(0, len(panel.sessions) - 1)]
         table_DSK = panel.neighbours_GSK[graph_D][:, stocks_S].astype(np.int64)
         table_DSK[graph_D < 0] = -1

@@ -84,6 +84,6 @@ def _rank_ic(root: Path, row: Tier, split: str) -> str:
             headline.require_recorded(root, row.tag, row.commit, row.record, [split])
     except DataError:
         return f"`{paths.metrics_of(split)}` is damaged"
-    except MismatchError as error:
-        return error.message
+    except MismatchError:
+        return f"the tag, `{paths.metrics_of(split)}` and its sessions differ"
     return ABSENT if mean is None else str(mean)

@@ -40,7 +40,11 @@ def count(root: Path, tier: str, rev: str | None = None) -> Trials:
 
     Args:
         rev: a revision whose result always counts for the tier: the model chosen from the trials.
+
+    Raises:
+        RefusedError: the clone is shallow.
     """
+    require_full_history(root)
     results = _results(root, _of_tier(root, runs(root, "validation"), tier, rev), "validation")
     ratios = [result[0] for result in results if isinstance(result, tuple) and result[0] is not None]
     return Trials(len(results), variance(ratios) / SESSIONS_PER_YEAR if len(ratios) > 1 else 0.0)
@@ -54,7 +58,11 @@ def readings(root: Path, tier: str, rev: str) -> Readings:
 
     Args:
         rev: the revision of the model; its result always counts.
+
+    Raises:
+        RefusedError: the clone is shallow.
     """
+    require_full_history(root)
     revs = [*runs(root, "test"), rev]
     digest = hashlib.md5((root / paths.PACKAGED_WEIGHTS).read_bytes(), usedforsecurity=False).hexdigest()
     locks = git.blobs(root, revs, paths.LOCK)

@@ -14,6 +14,7 @@ from pathlib import Path
 from gogooku3 import paths
 from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, abbreviate
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.trials import require_full_history
 from gogooku3.search import experiments, trial
 from gogooku3.search.experiments import Experiment
 from gogooku3.search.outcome import Outcome, outcome
@@ -49,7 +50,8 @@ def search(
 
     Raises:
         ConfigError: the space does not match the parameters, or the search was started with another space.
-        RefusedError: files that trials use are not committed, or another process runs this search.
+        RefusedError: files that trials use are not committed, the clone is shallow, or another process runs this
+            search.
         InterruptionError: the search or a trial received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
         UserError: a trial failed for a reason unrelated to its parameters: machine, bucket, Git, killed.
     """
@@ -58,6 +60,7 @@ def search(
     check(space, tree)
     _require_name(root, commit, name)
     _require_committed(root)
+    require_full_history(root)
     folder = root / paths.SEARCHES / name
     with _lock(folder, name), trial.Stop() as stop:
         study = Study(folder / "study.sqlite3", commit, space)

@@ -32,6 +32,8 @@ def contradiction(table: metrics.Metrics, days: pl.DataFrame | None) -> str | No
     if days is None:
         return None
     recorded = dict(_headline(table))
+    if {*map(str, horizons_of(days))} != {*table.rank_ic}:
+        recorded.pop("mean_rank_ic.value", None)
     for key, value in _recomputed(days):
         if key in recorded and not _equal(recorded[key], value):
             return f"{key} {recorded[key]}, and its sessions give {value}"
