@@ -122,3 +122,18 @@ def test_local_repair_fills_an_empty_cache(pushed, bucket, tmp_path):
         bucket.lose(name)
     clone.run("dvc", "checkout", "--quiet")
     assert clone.outputs() == pushed.outputs()
+
+
+def test_a_bucket_that_does_not_keep_what_it_accepted_is_found(pushed, bucket):
+    """After the upload the object is lost again, as in a bucket with a rule that deletes it."""
+    lost = pushed.object_of(MODEL)
+    bucket.lose(bucket.at(lost))
+
+    def lose_again(what, done, total):
+        if (what, done) == ("repairing", total):
+            bucket.lose(bucket.at(lost))
+
+    result = audit(pushed.folder, [None], repair=True, progress=lose_again)
+    assert (result.passed, result.repaired) == (False, ())
+    assert [(problem.path, problem.damage.kind) for problem in result.problems] == [(MODEL, "missing")]
+    assert result.problems[0].note == "it was replaced, and is damaged again"

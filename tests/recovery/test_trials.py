@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gogooku3.errors import GitError
+from gogooku3.errors import GitError, RefusedError
 from gogooku3.recovery.releases.record import Readings
 from gogooku3.recovery.trials import count, readings
 
@@ -171,6 +171,23 @@ def test_a_commit_that_only_a_detached_head_reaches_counts(history: History):
     history.git("switch", "--quiet", "--detach")
     history.result(2.0)
     assert count(history.root, "tier1").count == 2
+
+
+@pytest.mark.parametrize("how", ["clone", "fetch"])
+def test_in_a_shallow_clone_nothing_is_counted(history: History, tmp_path: Path, how: str):
+    """Of a clone with a depth, and of one that was made shallow by a later fetch."""
+    for sharpe in (1.0, 2.0, 3.0):
+        history.result(sharpe)
+    clone, url = tmp_path / "clone", history.root.as_uri()
+    history.git("clone", "--quiet", *(["--depth", "1"] if how == "clone" else []), url, str(clone))
+    if how == "fetch":
+        subprocess.run(["git", "fetch", "--quiet", "--depth", "1", "origin"], cwd=clone, check=True)
+    for counted in (lambda: count(clone, "tier1"), lambda: readings(clone, "tier1", "HEAD")):
+        with pytest.raises(RefusedError, match="shallow clone") as refused:
+            counted()
+        assert "git fetch --unshallow --tags" in refused.value.hint
+    subprocess.run(["git", "fetch", "--quiet", "--unshallow", "--tags"], cwd=clone, check=True)
+    assert count(clone, "tier1").count == 3
 
 
 def test_a_repository_without_results_has_no_trials(history: History):

@@ -64,6 +64,10 @@ def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     (toy.folder / "src/more.txt").write_text("forgotten\n")
     assert "without uncommitted changes: ?? src/more.txt" in toy.refused(code=1)
     (toy.folder / "src/more.txt").unlink()
+    shallow = toy.folder / ".git/shallow"
+    shallow.write_text(toy.run("git", "rev-parse", "HEAD").stdout)
+    assert "this is a shallow clone" in toy.refused(code=1)
+    shallow.unlink()
     assert "cannot be part of an experiment's name" in toy.refused("--study", "a~b", code=2)
     assert toy.ran == ["data", "train"]
 
