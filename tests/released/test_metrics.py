@@ -171,6 +171,7 @@ def test_it_counts_as_a_trial_and_its_record_of_returns_is_unknown(repository: P
 def test_a_package_that_holds_them_verifies(shape: Path, tmp_path: Path) -> None:
     shutil.copytree(HERE / VERSIONS[0] / "package", tmp_path / "package")
     write_json({split: read(shape / f"{split}.json") for split in SPLITS}, tmp_path / "package/metrics.json")
+    (tmp_path / "package/README.md").write_text("A card without results for model hubs.\n")
     write_manifest(tmp_path / "package")
     assert verify(tmp_path / "package", dataset=None, lock=None).good
 

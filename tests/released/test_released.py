@@ -41,6 +41,7 @@ from gogooku3.recovery.dataset_diff.compare import dataset_diff
 from gogooku3.recovery.diff import diff
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.locate import locate
+from gogooku3.recovery.recomputed import is_close, measure_again
 from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
@@ -379,6 +380,14 @@ def test_training_starts_from_it(clone: Clone, tmp_path: Path) -> None:
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in own.items())
     assert {name.partition(".")[2] for name in state} <= own.keys()
     assert state
+
+
+def test_its_metrics_are_computed_again_from_its_scores(clone: Clone, tmp_path: Path) -> None:
+    """To rounding: later versions compute intervals with more digits."""
+    measure_again(clone.root, tmp_path, config.load_released(clone.root / "params.yaml").evaluation)
+    names = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")]
+    assert len(names) == 9
+    assert [name for name in names if not is_close(clone.root / name, tmp_path / name)] == []
 
 
 def test_its_scores_and_returns_are_exported(clone: Clone, tmp_path: Path) -> None:

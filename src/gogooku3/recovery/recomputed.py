@@ -51,7 +51,7 @@ def require_recomputed(root: Path) -> str:
     params = config.load(root / paths.PARAMS)
     with temporary_folder("gogooku3-metrics-") as temporary:
         folder = temporary / "again"
-        _measure(root, folder, params.evaluation)
+        measure_again(root, folder, params.evaluation)
         names = sorted(path.relative_to(folder) for path in folder.rglob("*.*") if path.is_file())
         differing = [name for name in names if _bytes(root / name) != _bytes(folder / name)]
         outside = _outside(root / paths.PACKAGE) if differing else []
@@ -71,16 +71,7 @@ def _outside(package: Path) -> list[str]:
     return [entry.entry for entry in differences(package) if entry.standing != "exact"]
 
 
-def is_close(recorded: Path, here: Path) -> bool:
-    """Whether two texts differ only in numbers, and each by at most `TOLERANCE` of its value."""
-    old, new = (path.read_text(encoding="utf-8") for path in (recorded, here))
-    if _NUMBER.split(old) != _NUMBER.split(new):
-        return False
-    pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
-    return all(math.isclose(float(mine), float(other), rel_tol=TOLERANCE, abs_tol=1e-15) for mine, other in pairs)
-
-
-def _measure(root: Path, folder: Path, params: Measures) -> None:
+def measure_again(root: Path, folder: Path, params: Measures) -> None:
     """Writes what stage `evaluate` writes, from the stored scores instead of the model, into another folder."""
     for path in (paths.PREDICTIONS, paths.BASELINES):
         if not (root / path).is_file():
@@ -94,6 +85,15 @@ def _measure(root: Path, folder: Path, params: Measures) -> None:
     baselines = read_scores(targets, root / paths.BASELINES)
     bars = quotes.read(root / paths.QUOTES)
     splits.write(splits.measure(targets, scores_TSH[splits.span(targets)], baselines, bars, params), folder)
+
+
+def is_close(recorded: Path, here: Path) -> bool:
+    """Whether two texts differ only in numbers, and each by at most `TOLERANCE` of its value."""
+    old, new = (path.read_text(encoding="utf-8") for path in (recorded, here))
+    if _NUMBER.split(old) != _NUMBER.split(new):
+        return False
+    pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
+    return all(math.isclose(float(mine), float(other), rel_tol=TOLERANCE, abs_tol=1e-15) for mine, other in pairs)
 
 
 def _bytes(path: Path) -> bytes | None:

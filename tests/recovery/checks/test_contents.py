@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import DataError
 from gogooku3.recovery.checks.contents import FILES
 from gogooku3.recovery.verify import _RULES, default_inputs, verify
+from gogooku3.runtime.files import json_text
 
 from .conftest import Delivery
 
@@ -113,6 +116,30 @@ def test_one_bit_of_a_weight_is_found_by_the_golden_predictions_alone(delivery: 
     report = delivery.verify_alone()
     assert report.failed == {"golden"}
     assert "must be bitwise identical" in report["golden"].found
+
+
+def test_metrics_are_those_whose_hash_the_lock_file_records(delivery: Delivery) -> None:
+    """The edited metrics are those of a split that the model card does not list."""
+    assert "not compared: the hash of `metrics/validation.json`" in delivery.verify()["metrics"].found
+    tables = json.loads((delivery.package / "metrics.json").read_text())
+    outs = [{"path": f"metrics/{name}.json", "md5": md5(json_text(table))} for name, table in tables.items()]
+    content = yaml.safe_load(delivery.lock.read_text())
+    content["stages"]["evaluate"] = {"cmd": "evaluate", "outs": outs}
+    delivery.lock.write_text(yaml.safe_dump(content))
+    found = delivery.verify()["metrics"]
+    assert found.outcome == "passed"
+    assert found.found.startswith(
+        "the same as `metrics/validation.json`, `metrics/test.json`, `metrics/baselines.json`;"
+    )
+    delivery.edit_json("metrics.json", lambda content: content["validation"]["sharpe"].update(value=9.5))
+    delivery.rewrite_manifest()
+    found = delivery.verify()["metrics"]
+    assert found.outcome == "failed"
+    assert found.found.startswith("`validation` in `metrics.json` is not the `metrics/validation.json` that")
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def test_a_forged_hash_in_the_lock_file_is_found(delivery: Delivery) -> None:

@@ -136,6 +136,16 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
         {"preprocess"},
         "feature_5 is not fitted",
     ),
+    "another number than in the model card": (
+        lambda d: d.edit_json("metrics.json", lambda content: content["test"]["sharpe"].update(value=9.5)),
+        {"metrics"},
+        r"the model card has sharpe 0\.1 on test, and `metrics\.json` has 9\.5",
+    ),
+    "metrics that are no table": (
+        lambda d: (d.package / "metrics.json").write_text("[]"),
+        {"metrics"},
+        "is not a table",
+    ),
     "an environment without numerics": (
         lambda d: d.edit_json("environment.json", lambda content: content.clear()),
         {"environment"},
