@@ -89,7 +89,7 @@ def measure_again(root: Path, folder: Path, params: Measures) -> None:
 
 def is_close(recorded: Path, here: Path) -> bool:
     """Whether two texts differ only in numbers, and each by at most `TOLERANCE` of its value."""
-    old, new = (path.read_text(encoding="utf-8") for path in (recorded, here))
+    old, new = (path.read_text(encoding="utf-8", errors="surrogateescape") for path in (recorded, here))
     if _NUMBER.split(old) != _NUMBER.split(new):
         return False
     pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
