@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,15 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
     [
         ("train.recipe.momentum", 0.9, "`train.recipe.momentum`: Unexpected keyword"),
         ("surprise", 1, "`surprise`: Unexpected keyword"),
+        ("dataset.clip", math.inf, "`dataset.clip`: Input should be a finite number, given inf"),
+        ("baselines.ridge.penalty", math.nan, "`baselines.ridge.penalty`: Input should be a finite number"),
+        (
+            "evaluation.portfolio.max_turnover",
+            math.inf,
+            "`evaluation.portfolio.max_turnover`: Input should be a finite",
+        ),
+        ("train.recipe.loss.horizons", [1.0, math.inf, 1.0, 1.0], "`train.recipe.loss.horizons.1`: Input should be"),
+        ("evaluation.portfolio.cost_bps", 5000.0, "`evaluation.portfolio.cost_bps` is 5000.0"),
         ("numerics.threads", "two", "`numerics.threads`: Input should be a valid integer, given 'two'"),
         ("numerics.threads", 2.5, "`numerics.threads`: Input should be a valid integer"),
         ("quotes.planted.slow", True, "`quotes.planted.slow`: Input should be a valid number"),

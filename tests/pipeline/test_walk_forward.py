@@ -49,6 +49,11 @@ def test_the_plan_is_shown_with_dates_before_anything_is_trained(small_run: Work
     ("asked", "code", "told"),
     [
         (SMALL | {"evaluation.walk_forward.test": "30"}, 3, "fold 4 of `evaluation.walk_forward.folds` has no session"),
+        (
+            SMALL | {"evaluation.walk_forward.test": "5", "evaluation.walk_forward.folds": "[1]"},
+            2,
+            "the joined test of folds [1] has 5 sessions and needs 21",
+        ),
         ({"evaluation.walk_forward.train": "0"}, 2, "`evaluation.walk_forward.train` is 0"),
         ({"evaluation.scheme": "cross_validation"}, 2, "`conf/` cannot be composed with"),
     ],

@@ -11,8 +11,10 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 from omegaconf import OmegaConf
 
+from gogooku3 import preflight
 from gogooku3.errors import ConfigError
-from gogooku3.search.space import Parameter, applied, check, leaves, read
+from gogooku3.search import space as module
+from gogooku3.search.space import Parameter, applied, leaves, read
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +24,10 @@ def tree() -> dict[str, Any]:
     content = OmegaConf.to_container(OmegaConf.load(ROOT / "params.yaml"))
     assert isinstance(content, dict)
     return content  # type: ignore[return-value]
+
+
+def check(space: module.Space, tree: dict[str, Any]) -> None:
+    module.check(space, tree, preflight.check)
 
 
 def written(folder: Path, parameters: str, head: str = "objective: sharpe\ntrials: 5\nseed: 1") -> Path:
@@ -66,6 +72,13 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        (
+            "dataset.clip: {low: 1.0, high: .inf}",
+            "`parameters.dataset.clip.high.float`: Input should be a finite number",
+        ),
+        ("dataset.clip: {choices: [.nan]}", "Input should be a finite number"),
+        ("train.recipe.batch_size: {choices: [3840, 84000]}", "a batch takes 700 (`train.recipe.batch_size` 84000"),
+        ("quotes.stocks: {low: 9, high: 20}", "`quotes.stocks` 9: the market has 9 stocks"),
         ("train.recipe.momentum: {low: 0.0, high: 0.9}", "`parameters.train.recipe.momentum` is not a parameter"),
         ("train.recipe.batchsize: {choices: [3840]}", "did you mean `train.recipe.batch_size`"),
         ("model.backbone: {choices: [1]}", "is a section of `params.yaml`"),
@@ -121,7 +134,7 @@ def test_the_checked_integers_decide_for_the_whole_range(step: int) -> None:
 
 
 def test_in_a_space_too_large_to_combine_every_pair_is_checked(tmp_path: Path, tree: dict[str, Any]) -> None:
-    many = [f"quotes.planted.{name}: {{low: 0.0, high: 0.5}}" for name in ("slow", "reversal", "frequency")]
+    many = [f"quotes.planted.{name}: {{low: 0.0, high: 0.4}}" for name in ("slow", "reversal", "frequency")]
     many += ["model.backbone.dropout: {low: 0.0, high: 0.5}", "train.recipe.gradient_clip: {low: 0.5, high: 2.0}"]
     many += ["quotes.seed: {low: 0, high: 150}", "train.recipe.batch_stocks: {choices: [60, 120]}"]
     check(read(written(tmp_path, "\n  ".join([*many, "train.recipe.batch_size: {choices: [240, 3840]}"]))), tree)

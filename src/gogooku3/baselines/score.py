@@ -12,7 +12,6 @@ from gogooku3.baselines.ridge import fill_missing
 from gogooku3.baselines.rows import Matrix, rows_of
 from gogooku3.baselines.table import NAMES
 from gogooku3.config.baselines import Baselines
-from gogooku3.errors import ConfigError
 from gogooku3.panel.panel import Panel
 
 Score = Callable[[Matrix], Matrix]
@@ -35,7 +34,8 @@ def score(panel: Panel, params: Baselines, threads: int) -> tuple[dict[str, NDAr
     Raises:
         ConfigError: the dataset lacks the feature of a factor.
     """
-    factor_index = {name: _feature_index(panel, name, feature) for name, feature in _factors(params).items()}
+    params.require_features(panel.features)
+    reversal, momentum = panel.features.index(params.reversal), panel.features.index(params.momentum)
     train, validation = (rows_of(panel, split, params.rows) for split in ("train", "validation"))
     first, last = panel.split["validation"][0], panel.split["test"][1]
     scores = {
@@ -45,24 +45,11 @@ def score(panel: Panel, params: Baselines, threads: int) -> tuple[dict[str, NDAr
         models: dict[str, Score] = {
             "ridge": ridge.fit(train, h, params.ridge),
             "lightgbm": trees.fit(train, validation, h, params.lightgbm, threads),
-            "reversal": lambda x_SF: -fill_missing(x_SF[:, factor_index["reversal"]]),
-            "momentum": lambda x_SF: fill_missing(x_SF[:, factor_index["momentum"]]),
+            "reversal": lambda x_SF: -fill_missing(x_SF[:, reversal]),
+            "momentum": lambda x_SF: fill_missing(x_SF[:, momentum]),
         }
         for t in range(first, last + 1):
             x_SF = panel.x_TSF[t][panel.present_TS[t]]
             for name, score_session in models.items():
                 scores[name][t - first, panel.present_TS[t], h] = score_session(x_SF)
     return scores, first
-
-
-def _factors(params: Baselines) -> dict[str, str]:
-    return {"reversal": params.reversal, "momentum": params.momentum}
-
-
-def _feature_index(panel: Panel, name: str, feature: str) -> int:
-    if feature not in panel.features:
-        raise ConfigError(
-            f"`baselines.{name}` is `{feature}`, which is not among the {len(panel.features)} features of the dataset",
-            hint="`gogooku3 features --set SET` lists them; choose one of `dataset.features`",
-        )
-    return panel.features.index(feature)

@@ -32,8 +32,8 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
       gogooku3 folds
       gogooku3 folds -S evaluation.walk_forward.expanding=true
 
-    Exit codes: 0 shown; 2 the configuration is wrong; 3 the dataset is missing, or too short for a fold; 4 another
-    clone's source is installed.
+    Exit codes: 0 shown; 2 the configuration is wrong, or the folds cannot be evaluated; 3 the dataset is missing, or
+    too short for a fold; 4 another clone's source is installed.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics
@@ -41,11 +41,14 @@ def folds(settings: tuple[str, ...], as_json: bool) -> None:
     source.require(Path.cwd())
     params = _composed(settings) if settings else config.load()
     numerics.pin(params.numerics)
+    from gogooku3 import preflight
     from gogooku3.dataset.schema import Schema
+    from gogooku3.preflight.market import read_dataset
     from gogooku3.walk_forward.plan import plan, sessions_of
     from gogooku3.walk_forward.print_plan import print_plan
 
     sessions, walk, split = sessions_of(paths.DATASET), params.evaluation.walk_forward, params.dataset.split
+    preflight.check(params, read_dataset(paths.DATASET), walk_forward=True)
     planned = plan(sessions, Schema.read(paths.DATASET / "schema.json"), walk, split)
     if as_json:
         echo_json([fold.as_json(sessions) for fold in planned])

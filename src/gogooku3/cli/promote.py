@@ -70,9 +70,10 @@ def promote(
       gogooku3 promote tier1 --no-push
 
     Exit codes: 0 released; 1 refused, or another clone was faster, with what to do; 2 wrong name, version or
-    parameters; 3 files are missing; 4 another clone's source is installed; 7 the bucket cannot be reached; 8 Git
-    failed, or the Git remote cannot be reached or refuses the tags.
+    parameters; 3 files are missing, or the data is too short; 4 another clone's source is installed; 7 the bucket
+    cannot be reached; 8 Git failed, or the Git remote cannot be reached or refuses the tags.
     """
+    from gogooku3 import config
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
 
@@ -85,11 +86,13 @@ def promote(
     source.require(root)
     # The libraries that verify the package read the pinned settings when they load.
     numerics.pin(read_numerics(root / paths.PACKAGE))
+    from gogooku3 import preflight
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.releases.publish import command
     from gogooku3.recovery.releases.record import comparison, readings, trials
     from gogooku3.recovery.releases.tags import Version
 
+    preflight.check(config.load(root / paths.PARAMS))  # the stages have checked them against the data
     requested = None if version is None else Version.parse(version)
     released = run(
         root,

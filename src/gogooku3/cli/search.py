@@ -14,13 +14,14 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 from rich.text import Text
 
-from gogooku3 import source
+from gogooku3 import paths, source
 from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.errors import MachineError
 from gogooku3.progress import progress_bar
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
+    from gogooku3.config import Params
     from gogooku3.search.outcome import Outcome, Trial
 
 
@@ -34,8 +35,9 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
 
     Hyperparameter search with Optuna. FILE (`conf/search/*.yaml`) lists parameters of `params.yaml` and the values to
     try. Each trial is a DVC experiment, NAME-0, NAME-1, …, based on the commit at HEAD, and runs in a clone that the
-    search keeps. An invalid value is an error before the first trial; a failed trial is reported with its reason, and
-    the search continues. The best trial is chosen on validation. After an interruption, the same command resumes.
+    search keeps. An invalid or impossible value is an error before the first trial; a failed trial is reported with its
+    reason, and the search continues. The best trial is chosen on validation. After an interruption, the same command
+    resumes.
 
     \b
     Examples:
@@ -56,7 +58,8 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     root = toplevel(Path.cwd())
     source.require(root)
     # Optuna uses NumPy, which reads the pinned settings when it loads.
-    numerics.pin(config.parse(parameters(root, "HEAD")).numerics)
+    committed = config.parse(parameters(root, "HEAD"))
+    numerics.pin(committed.numerics)
     try:
         from gogooku3.search.search import search as run
     except ModuleNotFoundError as error:
@@ -64,6 +67,14 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
             f"`{error.name}`, which the search needs, is not installed",
             hint="`pip install -e '.[search]'`",
         ) from None
+
+    from gogooku3 import preflight
+    from gogooku3.preflight.market import read_dataset
+
+    market = None if committed.quotes.source == "synthetic" else read_dataset(root / paths.DATASET)
+
+    def check(params: Params) -> None:
+        preflight.check(params, market if params.quotes == committed.quotes else None, machine=True)
 
     command = ["gogooku3", "search", str(file)]
     command += ["--study", study] if study else []
@@ -74,6 +85,7 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
             space if trials is None else space.with_trials(trials),
             study or file.stem,
             again=shlex.join(command),
+            preflight=check,
             progress=progress,
             say=lambda line: echo(line, err=True),
         )

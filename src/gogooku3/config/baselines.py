@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gogooku3.config.section import require, section
 
 
@@ -58,3 +60,13 @@ class Baselines:
 
     def __post_init__(self) -> None:
         require(self.rows >= 1, f"`baselines.rows` is {self.rows}", "use 1 or more")
+
+    def require_features(self, features: Collection[str]) -> None:
+        """Raises `ConfigError` if the feature of a factor is not among those of the dataset."""
+        for name in ("reversal", "momentum"):
+            feature = getattr(self, name)
+            require(
+                feature in features,
+                f"`baselines.{name}` is `{feature}`, which is not among the {len(features)} features of the dataset",
+                "`gogooku3 features --set SET` lists them; choose one of `dataset.features`",
+            )

@@ -30,8 +30,17 @@ class Portfolio:
 
     def __post_init__(self) -> None:
         require(self.delay >= 0, f"`evaluation.portfolio.delay` is {self.delay}", "use 0 or more sessions")
-        require(self.cost_bps >= 0, f"`evaluation.portfolio.cost_bps` is {self.cost_bps}", "use 0 or more")
-        require(self.borrow_bps >= 0, f"`evaluation.portfolio.borrow_bps` is {self.borrow_bps}", "use 0 or more")
+        # A rebalance that reverses all positions trades twice the capital: such costs would take all of it.
+        require(
+            0 <= self.cost_bps < 5_000,
+            f"`evaluation.portfolio.cost_bps` is {self.cost_bps}",
+            "use 0 to less than 5000, half of the traded value",
+        )
+        require(
+            0 <= self.borrow_bps < 1_000_000,
+            f"`evaluation.portfolio.borrow_bps` is {self.borrow_bps}",
+            "use 0 to less than 1000000, a hundred times the borrowed value per year",
+        )
         require(
             self.max_turnover is None or self.max_turnover > 0,
             f"`evaluation.portfolio.max_turnover` is {self.max_turnover}",

@@ -14,8 +14,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def section(cls: type[T]) -> type[T]:
-    """A frozen pydantic dataclass: no unknown fields, no type coercion."""
-    return cast("type[T]", dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls))
+    """A frozen pydantic dataclass: no unknown fields, no type coercion, no infinite number and no NaN."""
+    rules = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return cast("type[T]", dataclass(frozen=True, config=rules)(cls))
 
 
 def require(condition: bool, message: str, hint: str) -> None:

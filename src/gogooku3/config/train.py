@@ -47,6 +47,11 @@ class Recipe:
     """Early stopping: epochs without a better RankIC on validation; 0: no early stopping."""
     loss: Loss
 
+    @property
+    def batch_sessions(self) -> int:
+        """Consecutive sessions per step."""
+        return self.batch_size // self.batch_stocks
+
     def __post_init__(self) -> None:
         require(self.batch_stocks >= 2, f"`train.recipe.batch_stocks` is {self.batch_stocks}", "use 2 or more")
         require(
@@ -56,7 +61,7 @@ class Recipe:
             "raise the batch size or draw fewer stocks",
         )
         require(
-            self.batch_size // self.batch_stocks >= 2 or self.loss.sharpe == 0,
+            self.batch_sessions >= 2 or self.loss.sharpe == 0,
             f"a batch of {self.batch_size} samples over {self.batch_stocks} stocks is one session, which has no"
             " Sharpe ratio",
             "raise the batch size, draw fewer stocks, or set `train.recipe.loss.sharpe` to 0",

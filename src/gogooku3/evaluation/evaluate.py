@@ -215,7 +215,8 @@ def _check_length(portfolio: Portfolio, delay: int) -> None:
         raise DataError(
             f"the portfolio has returns in {sessions} sessions, {MIN_SESSIONS} are needed;"
             f" it starts {delay} sessions after the first score",
-            hint="evaluate a longer period: set `dataset.split.test_from` earlier",
+            hint="measure a longer period (`dataset.split`; for a walk-forward `evaluation.walk_forward.test` and"
+            " `folds`), or lower `evaluation.portfolio.delay`",
         )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gogooku3 import paths
+from gogooku3.config import Params
 from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, abbreviate
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.trials import require_full_history
@@ -35,6 +36,7 @@ def search(
     name: str,
     *,
     again: str,
+    preflight: Callable[[Params], None],
     progress: Progress = lambda _what, _done, _total: None,
     say: Say = lambda _line: None,
 ) -> Outcome:
@@ -45,6 +47,7 @@ def search(
     Args:
         name: prefix of the experiments `NAME-0`, `NAME-1`, …
         again: the command that resumes the search.
+        preflight: raises `UserError` if the parameters of a trial are impossible.
         progress: called with the current trial and stage, and the number of finished trials.
         say: called with the result of each trial, as text.
 
@@ -57,7 +60,7 @@ def search(
     """
     commit = git.commit_of(root, "HEAD")
     tree = experiments.parameters(root, commit)
-    check(space, tree)
+    check(space, tree, preflight)
     _require_name(root, commit, name)
     _require_committed(root)
     require_full_history(root)

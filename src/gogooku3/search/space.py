@@ -9,7 +9,7 @@ import copy
 import difflib
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gogooku3 import config
+from gogooku3.config import Params
 from gogooku3.config.section import require, section
-from gogooku3.errors import ConfigError, abbreviate
+from gogooku3.errors import ConfigError, UserError, abbreviate
 
 Scalar = bool | int | float | str
 Values = dict[str, Any]
@@ -106,14 +107,15 @@ def read(path: Path) -> Space:
         raise ConfigError(f"`{path}`: {error.message}", hint=error.hint) from None
 
 
-def check(space: Space, tree: dict[str, Any]) -> None:
+def check(space: Space, tree: dict[str, Any], preflight: Callable[[Params], None]) -> None:
     """Validates a search space against the parameters that it changes.
 
     Args:
         tree: the content of `params.yaml`.
+        preflight: raises `UserError` if the parameters of a trial are impossible.
 
     Raises:
-        ConfigError: a name is not a parameter, or the schema refuses a value or a combination of values.
+        ConfigError: a name is not a parameter, or a value or a combination of values is refused.
     """
     known = leaves(tree)
     for name, parameter in space.parameters.items():
@@ -126,8 +128,8 @@ def check(space: Space, tree: dict[str, Any]) -> None:
         )
     for values in _combinations(space):
         try:
-            config.parse(applied(tree, values))
-        except ConfigError as error:
+            preflight(config.parse(applied(tree, values)))
+        except UserError as error:
             listed = ", ".join(f"`{name}` {value}" for name, value in values.items())
             raise ConfigError(
                 f"a trial could have {listed}: {error.message}",

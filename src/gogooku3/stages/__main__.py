@@ -1,7 +1,8 @@
 """Runs one stage: `python src/gogooku3 stages STAGE [ARGUMENT …]`, as `dvc.yaml` does.
 
-Refuses to run source code of another clone, validates all parameters and pins the numerics before it imports the stage,
-and with it NumPy and torch. Signals are handled before anything that takes time to import.
+Refuses to run source code of another clone, validates all parameters and pins the numerics before it imports NumPy and
+torch. Then refuses an impossible plan (`preflight`), and runs the stage. Signals are handled before anything that takes
+time to import.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
         params = config.load()
         numerics.pin(params.numerics)
         with held():
+            from gogooku3 import preflight  # loads NumPy
+
             stage = import_module(f"gogooku3.stages.{command[0]}")
+        preflight.check_stage(params, command[0])
         stage.run(params, *command[1:])
         source.require_unchanged(digests)
         sys.stdout.flush()

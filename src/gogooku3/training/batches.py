@@ -61,7 +61,7 @@ def plan(panel: Panel, recipe: Recipe, phase: str, epoch: int) -> list[Batch]:
         DataError: the train split is shorter than a batch.
     """
     first, last = panel.split["train"]
-    sessions = recipe.batch_size // recipe.batch_stocks
+    sessions = recipe.batch_sessions
     length = last - first + 1
     if length < sessions:
         raise DataError(

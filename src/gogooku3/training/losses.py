@@ -62,7 +62,7 @@ def sharpe_error(sharpe: float, sessions: int) -> float:
 
 def noise_warning(recipe: Recipe) -> str | None:
     """Warning text if batches are so short that their Sharpe ratio is mostly noise, else None."""
-    sessions = recipe.batch_size // recipe.batch_stocks
+    sessions = recipe.batch_sessions
     error = sharpe_error(0.0, sessions)
     if recipe.loss.sharpe == 0 or error <= _NOISY:
         return None

@@ -57,7 +57,15 @@ def sessions_of(dataset: Path) -> NDArray[np.datetime64]:
 
 
 def plan(sessions: NDArray[np.datetime64], schema: Schema, walk: WalkForward, split: Split) -> list[Fold]:
-    """The folds of `evaluation.walk_forward.folds` on the sessions of a dataset.
+    """The folds of `evaluation.walk_forward.folds` on the sessions of a dataset; raises like `plan_folds`."""
+    lookback = max(column.lookback for column in schema.features)
+    return plan_folds(sessions, walk, split, horizon=max(schema.horizons), lookback=lookback)
+
+
+def plan_folds(
+    sessions: NDArray[np.datetime64], walk: WalkForward, split: Split, *, horizon: int, lookback: int
+) -> list[Fold]:
+    """The folds on some sessions, for the longest horizon and the longest lookback of a feature.
 
     Raises:
         DataError: a fold has no test session, or too few training or validation sessions.
@@ -72,9 +80,8 @@ def plan(sessions: NDArray[np.datetime64], schema: Schema, walk: WalkForward, sp
             hint="choose folds that fit (`-S 'evaluation.walk_forward.folds=[1,2]'`), or shorten their splits",
         )
     folds = [_fold(number, start, len(sessions), walk, split.embargo) for number in walk.folds]
-    lookback = max(column.lookback for column in schema.features)
     for fold in folds:
-        _refuse_short(fold, max(schema.horizons), lookback)
+        _refuse_short(fold, horizon, lookback)
     return folds
 
 

@@ -45,7 +45,7 @@ def make(params: SyntheticQuotes) -> Quotes:
     Raises:
         ConfigError: the period has no sessions, there are too many stocks, or the signals are too strong.
     """
-    dates = _sessions(params)
+    dates = calendar(params)
     stocks = universe.draw(params)
     simulator, index = _simulate(params, stocks, len(dates))
     recorded, scores = simulator.frames(dates)
@@ -59,20 +59,21 @@ def make(params: SyntheticQuotes) -> Quotes:
     )
 
 
-def _sessions(params: SyntheticQuotes) -> pl.Series:
+def calendar(params: SyntheticQuotes) -> pl.Series:
+    """The sessions of the Tokyo exchange in the period; raises `ConfigError` if there are none."""
     period = f"`quotes.start` {params.start} to `quotes.end` {params.end}"
     try:
         with warnings.catch_warnings():
             # exchange_calendars calls deprecated functions of pandas.
             warnings.simplefilter("ignore", DeprecationWarning)
-            calendar = exchange_calendars.get_calendar("XTKS", start=str(params.start), end=str(params.end))
+            exchange = exchange_calendars.get_calendar("XTKS", start=str(params.start), end=str(params.end))
     except NoSessionsError:
         raise ConfigError(f"the Tokyo exchange has no session from {period}", hint="extend the period") from None
     except ValueError as error:
         raise ConfigError(
             f"no calendar of the Tokyo exchange for {period}: {error}", hint="choose another period"
         ) from None
-    return pl.Series("Date", calendar.sessions.to_numpy()).cast(pl.Date)
+    return pl.Series("Date", exchange.sessions.to_numpy()).cast(pl.Date)
 
 
 def _simulate(params: SyntheticQuotes, stocks: Universe, sessions: int) -> tuple[BarSimulator, list[float]]:
