@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from gogooku3.recovery.promote import promote
-from gogooku3.runtime import interruption
 
 from .faults.proxy import SILENCE, Proxy, after, always, between
 from .lab import ROOT, Lab
