@@ -5,7 +5,8 @@ A stage or a command that raises one of these prints it without a traceback and 
 ====  ==========================================================================
 code  meaning
 ====  ==========================================================================
-1     a check found something wrong, or a promotion was refused (`RefusedError`)
+1     a check found something wrong, a promotion was refused, or another process
+      does the same work (`RefusedError`)
 2     the configuration is wrong (`ConfigError`)
 3     the data is wrong or missing (`DataError`)
 4     this machine lacks a device, a library or memory, a disk or folder cannot be
@@ -81,7 +82,7 @@ class DivergenceError(UserError):
 
 
 class RefusedError(UserError):
-    """A check failed, or a release, promotion, overwrite or foreign code is refused."""
+    """A check failed; a release, overwrite or foreign code is refused; or another process does the same work."""
 
     exit_code = 1
 

@@ -45,8 +45,7 @@ def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, in
         RefusedError: the output folder exists and is not empty.
         DataError: an output of the pipeline is missing.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RefusedError(f"`{folder}` exists and is not empty", hint="choose another folder, or remove it")
+    _require_vacant(folder)
     session_returns = _output(root / paths.sessions_of(split))
     quotes, predictions = read(root / paths.QUOTES), read_predictions(root, split)
     sectors = dict(quotes.listed.select("Code", "Sector33").iter_rows())
@@ -57,10 +56,16 @@ def export(root: Path, split: str, quantiles: int, folder: Path) -> dict[str, in
     frames["alphalens/prices.parquet"] = _prices(quotes.bars, predictions.sessions[0])
     frames["quantstats/returns.parquet"] = _returns(pl.read_csv(session_returns, try_parse_dates=True), quotes.index)
     with replaced(folder) as partial:
+        _require_vacant(folder)  # another process may have written it before this one's turn
         for name, frame in frames.items():
             (partial / name).parent.mkdir(exist_ok=True)
             frame.to_parquet(partial / name)
     return {name: len(frame) for name, frame in frames.items()}
+
+
+def _require_vacant(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RefusedError(f"`{folder}` exists and is not empty", hint="choose another folder, or remove it")
 
 
 def _output(path: Path) -> Path:

@@ -61,10 +61,8 @@ def run(folder: Path, api: Api, messages: list[str]) -> Run:
 
     def go(first: str = "2024-01-29", last: str = "2024-02-06", *, again: bool = False) -> list[Added]:
         begin, end = date.fromisoformat(first), date.fromisoformat(last)
-        steps = download(
-            RawFolder(folder), api, begin, end, again=again, progress=lambda *_: None, notify=messages.append
-        )
-        return list(steps)
+        with RawFolder.writer(folder) as raw:
+            return list(download(raw, api, begin, end, again=again, progress=lambda *_: None, notify=messages.append))
 
     return go
 

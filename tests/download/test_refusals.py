@@ -16,7 +16,7 @@ from gogooku3.errors import MachineError, SourceError, UserError
 from gogooku3.sources.jquants.raw import RawFolder
 
 from ..jquants import KEY, Answer, Exchange, Fault, Request, refusal
-from .conftest import FAST, Run
+from .conftest import FAST, Run, contents
 
 DAY = date(2024, 1, 29)
 BARS = "/v2/equities/bars/daily"
@@ -78,7 +78,7 @@ def test_a_failed_request_is_one_error_after_a_limited_number_of_retries(
     assert KEY not in str(error)
     assert exchange.asked(BARS) == attempts
     assert error.__cause__ is None
-    assert not folder.exists()
+    assert contents(folder) == {}
 
 
 @pytest.mark.parametrize(

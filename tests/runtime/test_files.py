@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gogooku3.runtime.files import replaced, replaced_file, sha256_frame, write_json, write_parquet
+from gogooku3.runtime.files import exclusive, replaced, replaced_file, sha256_frame, write_json, write_parquet
 
 
 def test_a_new_folder_takes_the_old_ones_place_at_the_end(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ WRITER = """
 import sys
 import time
 from pathlib import Path
-from gogooku3.runtime.files import replaced, replaced_file
+from gogooku3.runtime.files import exclusive, replaced, replaced_file
 
 kind, target, word, seconds = sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
 with (replaced_file if kind == "file" else replaced)(target) as partial:
@@ -89,6 +89,35 @@ def test_two_writers_of_one_target_write_one_after_the_other(tmp_path: Path, kin
     whole = "second" * 20
     assert content == (whole if kind == "file" else {"second": whole})
     assert list(tmp_path.iterdir()) == [target]
+
+
+HOLDER = """
+import sys
+import time
+from pathlib import Path
+from gogooku3.runtime.files import exclusive
+
+with exclusive(Path(sys.argv[1])):
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_path: Path) -> None:
+    file = tmp_path / ".it.lock"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(file)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "holding\n"
+        with pytest.raises(LookupError, match=rf"busy \(process {holder.pid}\)"), exclusive(file, busy):
+            pass
+        holder.kill()
+    assert file.exists()
+    with exclusive(file, busy), pytest.raises(LookupError), exclusive(file, busy):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def busy(process: str) -> Exception:
+    return LookupError(f"busy{process}")
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_another_commit_is_another_search_and_two_at_once_are_refused(toy: Toy) 
 
     with started(toy, "--trials", "3", seconds=3600) as victim:
         wait(lambda: (toy.folder / "logs/search/space/space-2.log").exists(), victim)
-        assert "another process runs the search `space`" in toy.refused("--trials", "3", code=1)
+        assert "the search `space` is already running (process" in toy.refused("--trials", "3", code=1)
         victim.kill()
     kill_trials(toy.folder)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gogooku3.errors import RefusedError
 from gogooku3.training import checkpoints
 from gogooku3.training.checkpoints import Checkpoints, State
 
@@ -236,3 +237,16 @@ def test_killed_before_any_file_operation_of_a_save_the_newest_whole_state_is_le
     assert left == [3] * left.count(3) + [4] * left.count(4)
     assert left[0] == 3
     assert left[-1] == 4
+
+
+def test_one_process_at_a_time_trains_a_phase(open_checkpoints: Callable[..., Checkpoints]) -> None:
+    with open_checkpoints().locked():
+        refused = pytest.raises(
+            RefusedError, match=rf"gat` is being trained by another process \(process {os.getpid()}\)"
+        )
+        with refused, open_checkpoints().locked():
+            pass
+        with Checkpoints(open_checkpoints().folder, INPUTS, writes=False).locked():
+            pass  # another rank of the same training
+    with open_checkpoints().locked():
+        pass

@@ -8,7 +8,6 @@ Several processes can build in one folder: each locks the work unit that it buil
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ import polars as pl
 from gogooku3 import paths
 from gogooku3.dataset.contents import write_frame
 from gogooku3.errors import DataError
-from gogooku3.runtime.files import md5_file, write_json
+from gogooku3.runtime.files import exclusive, md5_file, write_json
 from gogooku3.runtime.interruption import held
 
 
@@ -41,15 +40,10 @@ class MonthCache:
 
     @contextmanager
     def lock(self, *units: str) -> Iterator[None]:
-        """Context manager that locks these units; waits while another process has the lock.
-
-        The operating system releases the locks when the process ends, even if it is killed.
-        """
+        """Context manager that locks these units; waits while another process has the lock."""
         with ExitStack() as locks:
             for unit in sorted(units):
-                path = self.root / "turns" / unit
-                path.parent.mkdir(parents=True, exist_ok=True)
-                fcntl.flock(locks.enter_context(path.open("w")), fcntl.LOCK_EX)
+                locks.enter_context(exclusive(self.root / "turns" / unit))
             yield
 
     def is_current(self, month: str, inputs: str) -> bool:

@@ -70,17 +70,17 @@ def download(
 
     FOLDER is data/raw/jquants by default. Existing files are never changed: new sessions and corrections by the
     exchange become a new revision of their month. After an interruption, the same command resumes with the unfinished
-    month. The API key comes from `JQUANTS_API_KEY`, or from the official client's own file,
-    `~/.jquants-api/jquants-api.toml`; it is not written anywhere.
+    month. While one download writes to FOLDER, another one is refused. The API key comes from `JQUANTS_API_KEY`, or
+    from the official client's own file, `~/.jquants-api/jquants-api.toml`; it is not written anywhere.
 
     \b
     Examples:
       gogooku3 jquants download --from 2020-09-06 --to 2025-09-06 --rate 120
       gogooku3 jquants download --again --from 2025-08-01
 
-    Exit codes: 0 all published sessions are downloaded; 2 no first day is given, or there would be a gap; 3 a response
-    is not as documented, a session has no data, or FOLDER is damaged; 4 the client is not installed; 9 J-Quants cannot
-    be reached, or returns an error.
+    Exit codes: 0 all published sessions are downloaded; 1 another download to FOLDER is running; 2 no first day is
+    given, or there would be a gap; 3 a response is not as documented, a session has no data, or FOLDER is damaged; 4
+    the client is not installed, or a disk is full; 9 J-Quants cannot be reached, or returns an error.
     """
     from gogooku3.download.api import connect
     from gogooku3.download.download import download as run
@@ -89,11 +89,10 @@ def download(
 
     if first and last and first > last:
         raise click.UsageError("--from is after --to")
-    raw = RawFolder(folder)
-    begin, end = _begin(raw, first, again), last.date() if last else today()
-    api = connect(address, rate, _print_stderr)
     added: list[Added] = []
-    with progress_bar() as progress:
+    with RawFolder.writer(folder) as raw, progress_bar() as progress:
+        begin, end = _begin(raw, first, again), last.date() if last else today()
+        api = connect(address, rate, _print_stderr)
         for month in run(raw, api, begin, end, again=again, progress=progress, notify=_print_stderr):
             added.append(month)
             if not as_json:

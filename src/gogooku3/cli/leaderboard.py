@@ -30,12 +30,12 @@ def leaderboard(check: bool) -> None:
     from gogooku3.runtime.files import replaced_file
 
     root = toplevel(Path.cwd())
-    text, page = render(root), root / paths.LEADERBOARD
+    page = root / paths.LEADERBOARD
     if not check:
-        with replaced_file(page) as partial:
-            partial.write_text(text, encoding="utf-8")
+        with replaced_file(page) as partial:  # the tags are read after the wait for another process that writes
+            partial.write_text(render(root), encoding="utf-8")
         echo(page.relative_to(root))
-    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+    elif not page.is_file() or page.read_text(encoding="utf-8") != render(root):
         echo(f"`{paths.LEADERBOARD}` does not match the tags; `gogooku3 leaderboard` updates it", err=True)
         raise SystemExit(1)
     else:

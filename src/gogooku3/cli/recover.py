@@ -57,11 +57,12 @@ def recover(
       gogooku3 recover tier1@v1.0.0 --to tier1 --data --also /backup/tier1.tar
       gogooku3 recover tier1 --to tier1 --trusted-keys team.keys
 
-    Exit codes: 0 recovered and verified; 1 the package does not verify, or the folder has other content; 2 the settings
-    file or the list of trusted keys is wrong; 3 there is no such version, or no intact copy of an object is found; 4
-    the folder cannot be written; 5 the model is not the one that the tag records, or the tag's signature is not valid
-    or not trusted; 7 the bucket cannot be reached, or does not give an object that no other source has; 8 Git failed;
-    10 the package is intact, but the tag has no readable record to compare the model with.
+    Exit codes: 0 recovered and verified; 1 the package does not verify, the folder has other content, or another
+    process is working on it; 2 the settings file or the list of trusted keys is wrong; 3 there is no such version, or
+    no intact copy of an object is found; 4 a disk is full, or the folder cannot be written to; 5 the model is not the
+    one that the tag records, or the tag's signature is not valid or not trusted; 7 the bucket cannot be reached, or
+    does not give an object that no other source has; 8 Git failed; 10 the package is intact, but the tag has no
+    readable record to compare the model with.
     """
     from gogooku3.recovery.recover import recover as run
 

@@ -63,10 +63,10 @@ def reproduce(
       gogooku3 reproduce tier1 --new-environment --to retrained
       gogooku3 reproduce tier1 --from https://example.com/team/gogooku3.git --yes
 
-    Exit codes: 0 all outputs are identical; 1 an output differs, the folder has other content, or nobody agreed to run
-    another repository's code; 2 the list of trusted keys is wrong; 3 there is no such version, or no intact copy of an
-    output is found; 4 other libraries are installed, or the pipeline fails; 5 the tag's signature is not valid or not
-    trusted; 7 the bucket cannot be reached; 8 Git failed.
+    Exit codes: 0 all outputs are identical; 1 an output differs, the folder has other content, another process is
+    working on it, or nobody agreed to run another repository's code; 2 the list of trusted keys is wrong; 3 there is no
+    such version, or no intact copy of an output is found; 4 other libraries are installed, or the pipeline fails; 5 the
+    tag's signature is not valid or not trusted; 7 the bucket cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.reproduce import reproduce as run
 

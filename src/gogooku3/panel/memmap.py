@@ -8,14 +8,13 @@ every dataset file that has been modified since.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -31,7 +30,7 @@ from gogooku3.dataset.schema import EDGE_ATTRIBUTES, GRAPH_COLUMNS, KEY, REBUILD
 from gogooku3.errors import DataError, MachineError, MismatchError
 from gogooku3.progress import progress_bar
 from gogooku3.runtime.faults import os_error
-from gogooku3.runtime.files import sha256_file, write_json
+from gogooku3.runtime.files import exclusive, sha256_file, write_json
 
 ARRAYS = ("x_TSF", "present_TS", "y_TSH", "neighbours_GSK", "edges_GSKE", "graph_of_T")
 """`Panel` documents them."""
@@ -74,7 +73,7 @@ def open_arrays(contents: Contents, schema: Schema, preprocess: dict[str, Any]) 
     folder = root / _key(contents, schema, preprocess)
     try:
         if not _is_current(folder, contents, schema):
-            with _lock(root):
+            with exclusive(root / "lock"):
                 if not _is_current(folder, contents, schema):  # another process may have written it in the meantime
                     _write(folder, contents, schema, preprocess)
     except OSError as error:
@@ -99,14 +98,6 @@ def _key(contents: Contents, schema: Schema, preprocess: dict[str, Any]) -> str:
     code = [sha256_file(Path(__file__).parents[1] / name) for name in _CODE]
     content = [code, contents.files, schema.as_json(), preprocess]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    root.mkdir(exist_ok=True)
-    with (root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _record(folder: Path) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from gogooku3.runtime.files import replaced_file, write_json
 
 
 def write(drill: Drill, folder: Path) -> None:
-    """Writes both files into a folder."""
-    write_json(as_json(drill), folder / "drill.json")
+    """Writes both files into a folder: of two drills that end at once, the files of one stay."""
     with replaced_file(folder / "drill.md") as partial:
+        write_json(as_json(drill), folder / "drill.json")
         partial.write_text(as_markdown(drill), encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gogooku3 import paths
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import headline, tags
-from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.clone import claimed, clone
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.storage import lock
@@ -68,16 +68,18 @@ def recover(
         DataError: no such release, or no source has an intact copy of an object; clone and fetched objects stay.
         MismatchError: the model's SHA-256 or the metrics are not those that the tag records, the tag's signature is
             not valid, or no trusted key signed it.
-        RefusedError: `target` contains something else.
+        RefusedError: `target` contains something else, or another process is working on it.
         StoreError, GitError: the bucket or the repository cannot be reached.
     """
-    progress("cloning", 0, 1)
-    release = clone(url, name, target, settings, trusted_keys)
-    outs = [output for output in lock.outputs(target, None) if data or not Path(output.path).is_relative_to(paths.DATA)]
-    fetched = pull(target, outs, also, progress)
-    recorded = compare_with_record(target, release)
-    progress("verifying", 0, 1)
-    verdict = run_verify(target / paths.PACKAGE, trusted_keys=trusted_keys)
+    with claimed(target):
+        progress("cloning", 0, 1)
+        release = clone(url, name, target, settings, trusted_keys)
+        recorded_outs = lock.outputs(target, None)
+        outs = [output for output in recorded_outs if data or not Path(output.path).is_relative_to(paths.DATA)]
+        fetched = pull(target, outs, also, progress)
+        recorded = compare_with_record(target, release)
+        progress("verifying", 0, 1)
+        verdict = run_verify(target / paths.PACKAGE, trusted_keys=trusted_keys)
     return Recovery(str(target), release.tag.name, release.commit, data, fetched, recorded, verdict)
 
 

@@ -20,7 +20,7 @@ from gogooku3.errors import DataError, MachineError, UserError, abbreviate
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import clone
+from gogooku3.recovery.releases.clone import claimed, clone
 from gogooku3.recovery.reproduction.comparison import ComparedStage, Difference, compare, explain
 from gogooku3.recovery.reproduction.pipeline import overlap, stages
 from gogooku3.recovery.sandbox.environment import CURRENT, Environment, build, differing
@@ -87,11 +87,12 @@ def reproduce(
         MismatchError: the tag's signature is not valid, or no trusted key signed it. Nothing was run.
         MachineError: the installed libraries are not the locked ones, or the pipeline fails.
         DataError: no such release, or a stage whose inputs are missing and whose outputs no source has.
-        RefusedError: `target` contains something else.
+        RefusedError: `target` contains something else, or another process is working on it.
         StoreError, GitError: the bucket or the repository cannot be reached.
     """
-    with ExitStack() as cleanup:
+    with ExitStack() as claims, ExitStack() as cleanup:
         folder = (target or _temporary(cleanup)).absolute()
+        claims.enter_context(claimed(folder))
         log(f"cloning {without_password(url)}")
         release = clone(url, name, folder, settings, trusted_keys)
         isolate(folder)

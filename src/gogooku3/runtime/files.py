@@ -24,6 +24,8 @@ PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "stati
 """Settings of parquet files; with the version of Polars they determine the bytes."""
 
 _PARTIAL = ".partial"
+_PID_WIDTH = 10
+"""Characters of a process number in a lock file."""
 
 
 @contextmanager
@@ -64,18 +66,51 @@ def replaced_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(partial: Path, create: Callable[[Path], int]) -> Iterator[None]:
-    """Holds the system's lock on a partial file or folder; the system releases it when the process ends."""
+def exclusive(file: Path, busy: Callable[[str], Exception] | None = None) -> Iterator[None]:
+    """Context manager for work that only one process may do at a time, the one that holds the lock of a file.
+
+    The file has the number of that process, and is removed at the end. The system releases the lock when the process
+    ends, even if it is killed.
+
+    Args:
+        file: the lock file; Git and DVC ignore names such as `.NAME.lock`.
+        busy: makes the error for a second process, given the first one as text, such as ` (process 123)`; None: the
+            second process waits.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(file, _open_file, busy) as descriptor:
+        os.pwrite(descriptor, f"{os.getpid():>{_PID_WIDTH}}".encode(), 0)  # one call: a reader sees one number
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def lock_of(target: Path) -> Path:
+    """The lock file of a file or folder that does not exist yet, next to it."""
+    target = target.resolve()
+    return target.with_name(f".{target.name}.lock")
+
+
+@contextmanager
+def _locked(path: Path, create: Callable[[Path], int], busy: Callable[[str], Exception] | None = None) -> Iterator[int]:
+    """Holds the system's lock on a file or folder; the system releases it when the process ends."""
     while True:
-        descriptor = create(partial)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = create(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            holder = os.pread(descriptor, _PID_WIDTH, 0).decode().strip()
+            os.close(descriptor)
+            assert busy is not None
+            raise busy(f" (process {holder})" if holder else "") from None
         # While this process waited, another one may have renamed or removed what it has opened.
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), partial.stat()):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
                 break
         os.close(descriptor)
     try:
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -6,7 +6,6 @@ a killed search resumes, and a lost study file is rebuilt.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from gogooku3.config import Params
 from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, abbreviate
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.trials import require_full_history
+from gogooku3.runtime.files import exclusive
 from gogooku3.search import experiments, trial
 from gogooku3.search.experiments import Experiment
 from gogooku3.search.outcome import Outcome, outcome
@@ -179,16 +179,15 @@ def _named(trial: FinishedTrial) -> str:
 
 @contextmanager
 def _lock(folder: Path, name: str) -> Iterator[None]:
-    """Context manager: holds the lock of a search; the system releases it when the process ends for any reason."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "in-use").open("w") as mark:
-        try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError(
-                f"another process runs the search `{name}`",
-                hint="wait for it, or start another search: `--study NAME`",
-            ) from None
+    """Context manager: holds the lock of a search."""
+
+    def busy(process: str) -> RefusedError:
+        return RefusedError(
+            f"the search `{name}` is already running{process}",
+            hint="wait for it, or start another search: `--study NAME`",
+        )
+
+    with exclusive(folder / "in-use", busy):
         yield
 
 

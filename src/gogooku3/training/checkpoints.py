@@ -24,8 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from gogooku3.errors import abbreviate
-from gogooku3.runtime.files import replaced_file
+from gogooku3.errors import RefusedError, abbreviate
+from gogooku3.runtime.files import exclusive, lock_of, replaced_file
 from gogooku3.runtime.interruption import held
 
 _KEPT = 2
@@ -111,6 +111,25 @@ class Checkpoints:
             log.debug("saved the checkpoint of %s", state.position)
             self._pause = min((time.monotonic() - began) / _SHARE, _LONGEST_S)
         self._saved_at = time.monotonic()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Context manager: no other process may train this phase meanwhile; raises `RefusedError` if one does.
+
+        Two of them would remove each other's checkpoints and mix their outputs.
+        """
+
+        def busy(process: str) -> RefusedError:
+            return RefusedError(
+                f"`{self._target}` is being trained by another process{process}",
+                hint="wait for its end; the same command then resumes from its newest checkpoint",
+            )
+
+        if self._writes:
+            with exclusive(lock_of(self._target), busy):
+                yield
+        else:
+            yield
 
     @contextmanager
     def publish(self) -> Iterator[Path]:

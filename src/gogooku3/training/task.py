@@ -71,6 +71,7 @@ class Task:
             MismatchError: its tensors do not match the architecture.
             DivergenceError: a loss, a gradient norm or a validation score is not finite.
             InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
+            RefusedError: another process is training the phase.
         """
         name, recipe = self.phase.name, self.params.train.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
@@ -78,13 +79,14 @@ class Task:
         checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.is_main)
         phase_config = getattr(self.params.train.phases, name)
         network.to_device(panel.device, self.params.numerics)
-        trained = train(network, panel, name, phase_config, recipe, state, checkpoints, logs, group)
-        if not group.is_main:
-            return
-        network.load_state_dict(trained.weights)
-        with checkpoints.publish() as folder:
-            save(network, folder)
-            write_tensors(trained.state, folder / STATE)
-            trained.history.write(folder / "history.json", domain)
-            if curve is not None:
-                trained.history.write_curve(curve)
+        with checkpoints.locked():
+            trained = train(network, panel, name, phase_config, recipe, state, checkpoints, logs, group)
+            if not group.is_main:
+                return
+            network.load_state_dict(trained.weights)
+            with checkpoints.publish() as folder:
+                save(network, folder)
+                write_tensors(trained.state, folder / STATE)
+                trained.history.write(folder / "history.json", domain)
+                if curve is not None:
+                    trained.history.write_curve(curve)

@@ -96,7 +96,7 @@ def test_a_response_that_differs_from_the_documentation_is_refused(
     assert "the response of J-Quants differs from its documentation: " in caught.value.message
     assert said in caught.value.message
     assert "https://jpx-jquants.com/en/spec" in caught.value.hint
-    assert not folder.exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_new_columns_change_nothing(exchange: Exchange, run: Run, folder: Path) -> None:

@@ -14,7 +14,8 @@ from dvc.config import ConfigError as DvcConfigError
 from gogooku3.errors import ConfigError, DataError, RefusedError
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.signatures import check_release, check_trusted_keys
-from gogooku3.runtime.files import replaced
+from gogooku3.runtime.faults import writing
+from gogooku3.runtime.files import exclusive, lock_of, replaced
 
 LOCAL_SETTINGS = Path(".dvc/config.local")
 
@@ -72,6 +73,23 @@ def clone(
             _write_settings(settings, config, folder)
             _keep_inside(folder, target)
     return release
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[None]:
+    """Context manager: no other process may recover, reproduce or restore a release into the same folder meanwhile.
+
+    Raises `RefusedError` if one does.
+    """
+
+    def busy(process: str) -> RefusedError:
+        return RefusedError(
+            f"another recovery into `{target}` is running{process}",
+            hint="wait for its end, then run the same command again, or name another folder",
+        )
+
+    with writing(target, lock_of(target)), exclusive(lock_of(target), busy):
+        yield
 
 
 def require_vacant(target: Path) -> Path:

@@ -8,13 +8,14 @@ data/raw/jquants/
     manifest.json               per month its revisions: files with SHA-256, rows and sessions, and their corrections
 ```
 
-The sessions have no gaps. The last revision of a session applies; earlier ones are kept. A file that is not in the
-manifest is a leftover of a killed run; the next run overwrites it.
+The sessions have no gaps. The last revision of a session applies; earlier ones are kept. One process writes at a time
+(`writer`). A file that is not in the manifest is a leftover of a killed run; the next run overwrites it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,13 +24,14 @@ import polars as pl
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, RefusedError
 from gogooku3.quotes.table import UNREADABLE, first_line
-from gogooku3.runtime.files import sha256_file, write_json, write_parquet
+from gogooku3.runtime.files import exclusive, sha256_file, write_json, write_parquet
 from gogooku3.sources.jquants.corrections import Correction
 from gogooku3.sources.jquants.responses import COLUMNS, KINDS, Kind, key
 
 MANIFEST = "manifest.json"
+_LOCK = ".download.lock"
 
 _CHECKED = ConfigDict(extra="forbid", strict=True)
 _RESTORE = "restore the folder with `dvc checkout data/raw/jquants.dvc`, or download it into a new one"
@@ -69,7 +71,27 @@ class RawFolder:
     def __init__(self, path: Path) -> None:
         """Raises `DataError` if the path is a file or another folder."""
         self.path = path
-        self.months = dict(sorted(self._manifest().months.items()))
+        self.months = self._read_months()
+
+    @classmethod
+    @contextmanager
+    def writer(cls, path: Path) -> Iterator[RawFolder]:
+        """Context manager: the raw folder, read after this process has the lock for writing to it.
+
+        Raises:
+            RefusedError: another process is writing to it.
+            DataError: the path is a file or another folder.
+        """
+
+        def busy(process: str) -> RefusedError:
+            return RefusedError(
+                f"another download to `{path}` is running{process}",
+                hint="wait for its end, then run the same command again: it downloads only what is still missing",
+            )
+
+        cls(path)  # before a lock file is made in a folder of other files
+        with exclusive(path / _LOCK, busy):
+            yield cls(path)
 
     def sessions(self, month: str) -> list[date]:
         """The stored sessions of a month, ascending."""
@@ -104,7 +126,15 @@ class RawFolder:
         sessions: Mapping[Kind, Sequence[date]],
         corrects: Sequence[Correction],
     ) -> None:
-        """Adds a revision to a month: per kind the rows of some sessions. Atomic: the manifest is written last."""
+        """Adds a revision to a month: per kind the rows of some sessions. Atomic: the manifest is written last.
+
+        Raises `DataError` if the manifest is no longer the one that was read: another program has replaced it.
+        """
+        if self._read_months() != self.months:
+            raise DataError(
+                f"`{self.path / MANIFEST}` has changed since the download began; nothing was written over it",
+                hint="run the same command again, and leave the folder alone until it ends",
+            )
         number = len(self.months.get(month, ())) + 1
         files: dict[Kind, File] = {}
         for kind in KINDS:
@@ -116,6 +146,9 @@ class RawFolder:
         months = self.months | {month: (*self.months.get(month, ()), revision)}
         self.months = dict(sorted(months.items()))
         write_json(_MANIFEST.dump_python(Manifest(1, self.months), mode="json"), self.path / MANIFEST)
+
+    def _read_months(self) -> dict[str, tuple[Revision, ...]]:
+        return dict(sorted(self._manifest().months.items()))
 
     def _manifest(self) -> Manifest:
         file = self.path / MANIFEST
