@@ -58,8 +58,9 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
       gogooku3 archive create tier1
       gogooku3 archive create tier1@v1.0.0 --output /backup/tier1.tar
 
-    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 5 the
-    model is not the one that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
+    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 4 a
+    disk is full, or the folder cannot be written to; 5 the model is not the one that the tag records; 7 the bucket is
+    needed and cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.archive.create import create as run
 
@@ -87,9 +88,10 @@ def restore(file: Path, target: Path, trusted_keys: Path | None, as_json: bool) 
     Examples:
       gogooku3 archive restore tier1@v1.0.0.tar --to restored
 
-    Exit codes: 0 restored and verified; 1 the package does not verify, or the folder is not empty; 2 the list of
-    trusted keys is wrong; 3 FILE is not an archive, or was modified; 4 the folder cannot be written; 5 its parts belong
-    to different releases, or the tag's signature is not valid or not trusted.
+    Exit codes: 0 restored and verified; 1 the package does not verify, the folder is not empty, or another process is
+    working on it; 2 the list of trusted keys is wrong; 3 FILE is not an archive, is truncated, or was modified; 4 a
+    disk is full, FILE cannot be read, or the folder cannot be written to; 5 its parts belong to different releases, or
+    the tag's signature is not valid or not trusted.
     """
     from gogooku3.recovery.archive.restore import restore as run
 
@@ -115,7 +117,8 @@ def list_(file: Path, check: bool, as_json: bool) -> None:
       gogooku3 archive list tier1@v1.0.0.tar
       gogooku3 archive list tier1@v1.0.0.tar --check
 
-    Exit codes: 0 listed; 3 FILE is not an archive, or was modified; 5 its parts belong to different releases.
+    Exit codes: 0 listed; 3 FILE is not an archive, is truncated, or was modified; 4 FILE cannot be read, or the disk of
+    the temporary folder is full; 5 its parts belong to different releases.
     """
     from gogooku3.recovery.archive.release import listing
 

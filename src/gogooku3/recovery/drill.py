@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from gogooku3 import paths
-from gogooku3.errors import DataError, MachineError, MismatchError, UserError
+from gogooku3.errors import DataError, MachineError, MismatchError
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.pull import pull
@@ -30,6 +30,7 @@ from gogooku3.recovery.sandbox.program import run, run_verify
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
 from gogooku3.recovery.storage import lock
 from gogooku3.recovery.storage.settings import without_password
+from gogooku3.runtime.faults import user_error
 from gogooku3.runtime.files import sha256_frame
 
 Log = Callable[[str], None]
@@ -193,10 +194,10 @@ def _step(name: str, work: Callable[[_Context], str], context: _Context) -> Step
         found = work(context)
     except _NotComparedError as error:
         outcome, found = "noted", str(error)
-    except UserError as error:
-        outcome, found = "failed", f"{error.message} (hint: {error.hint})"
     except Exception as error:  # after any error the next release still runs, and the report is written
-        outcome, found = "failed", f"{type(error).__name__}: {error}"
+        fault = user_error(error)
+        found = f"{type(error).__name__}: {error}" if fault is None else f"{fault.message} (hint: {fault.hint})"
+        outcome = "failed"
     return Step(name, outcome, found, round(time.monotonic() - start, 1))
 
 

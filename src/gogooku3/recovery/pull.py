@@ -11,6 +11,7 @@ from dvc.repo import Repo
 from gogooku3.errors import DataError, StoreError
 from gogooku3.recovery.moved import with_present_remote
 from gogooku3.recovery.sources import open_sources
+from gogooku3.recovery.storage.failures import machine_errors
 from gogooku3.recovery.storage.fetch import FetchResult, fetch
 from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.open import open_cache
@@ -46,7 +47,9 @@ def pull(
 def checkout(root: Path, outs: Sequence[Output]) -> None:
     """Checks outputs out of the local cache into the working tree, overwriting what exists there.
 
-    Raises `DataError` if a link leads out of the working tree, or DVC fails.
+    Raises:
+        DataError: a link leads out of the working tree, or DVC fails.
+        MachineError: the disk is full.
     """
     for output in outs:
         if not (root / output.path).parent.resolve().is_relative_to(root.resolve()):
@@ -55,7 +58,7 @@ def checkout(root: Path, outs: Sequence[Output]) -> None:
                 hint="remove the link; if the link is part of the revision, do not trust the revision",
             )
     try:
-        with Repo(str(root)) as repo:
+        with machine_errors(root), Repo(str(root)) as repo:
             repo.checkout([str(root / output.path) for output in outs], force=True)
     except DvcException as error:
         raise DataError(f"`dvc checkout` fails in `{root}`: {error}", hint="run the same command again") from error

@@ -138,7 +138,7 @@ def cut_bundle(folder: Path) -> None:
         (other_model, "records another model"),
         (leading_out, "'../evil' is not a valid path for an output"),
         (over_a_file, "'params.yaml' is not a valid path for an output"),
-        (no_manifest, "this is not the archive of a release"),
+        (no_manifest, "MANIFEST.json is not the manifest of an archive"),
         (cut_bundle, "git clone failed"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -153,7 +153,7 @@ def test_an_altered_archive_is_refused_in_one_line_without_leftovers(
     assert bare(f"mkdir archive; tar -xf {archived} -C archive").returncode == 0
     spoil(tmp_path / "place/archive")
     done = bare("python3 -I archive/restore.py restored")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (3, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "place").iterdir()] == ["archive"]

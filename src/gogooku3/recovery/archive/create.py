@@ -68,34 +68,36 @@ def create(
             of its objects.
         MismatchError: the model's SHA-256 is not the one that the tag records.
         StoreError, GitError: a remote or the history is needed and cannot be reached.
+        MachineError: the disk of the file, the cache or the temporary folder is full or cannot be written to.
     """
     release = tags.find(root, name)
     record = _record(release)
     target = target or Path(file_name(release.tag.name))
     _require_new(target)
-    require_regular_files(root, release.commit)
-    outs = lock.outputs(root, release.commit)
-    cache = open_cache(root)
-    with open_sources(root) as sources:
-        fetch(cache, sources, outs, progress).require_complete()
-    documents = _documents(root, release, record)
-    oids = objects(outs, cache.read)
-    members = []
-    for done, oid in enumerate(oids, start=1):
-        members.append(_object_member(cache, oid))
-        progress("hashing", done, len(oids))
-    manifest = Manifest(
-        FORMAT,
-        release.tag.name,
-        record.stage_tag,
-        release.commit,
-        record.model_sha256,
-        {output.path: output.md5 for output in outs},
-        (*(_member(path, content) for path, content in documents.items()), *members),
-    )
-    require_released(manifest)
+    # Opened before the objects are fetched and hashed: a folder that cannot be written to is an error at once.
     with replaced_file(target) as partial:
-        _require_new(target)
+        _require_new(target)  # another process may have written it before this one's turn
+        require_regular_files(root, release.commit)
+        outs = lock.outputs(root, release.commit)
+        cache = open_cache(root)
+        with open_sources(root) as sources:
+            fetch(cache, sources, outs, progress).require_complete()
+        documents = _documents(root, release, record)
+        oids = objects(outs, cache.read)
+        members = []
+        for done, oid in enumerate(oids, start=1):
+            members.append(_object_member(cache, oid))
+            progress("hashing", done, len(oids))
+        manifest = Manifest(
+            FORMAT,
+            release.tag.name,
+            record.stage_tag,
+            release.commit,
+            record.model_sha256,
+            {output.path: output.md5 for output in outs},
+            (*(_member(path, content) for path, content in documents.items()), *members),
+        )
+        require_released(manifest)
         with partial.open("wb") as file:
             _write(file, manifest, documents, cache, progress)
         size, sha256 = partial.stat().st_size, standalone.digest(partial, "sha256")
@@ -103,7 +105,6 @@ def create(
 
 
 def _require_new(target: Path) -> None:
-    """Another process may write the same archive at the same time: this is checked before and after the wait."""
     if target.exists():
         raise DataError(f"`{target}` exists", hint="remove it, or name another file with `--output`")
 

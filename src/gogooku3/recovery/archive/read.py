@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gogooku3.errors import DataError
+from gogooku3.errors import DataError, MachineError
 from gogooku3.recovery.archive.manifest import MANIFEST, STORE, Manifest, Member, decode
 from gogooku3.recovery.archive.tar import BLOCK, describe_header, end, extent, header, padding, parse_header
+from gogooku3.runtime.faults import writing
 
 _LARGEST_MANIFEST = 64 << 20
 _CHUNK = 1 << 20
@@ -38,7 +39,7 @@ class Archive:
         self._expect(header(member.path, member.size), member.path)
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         remaining = member.size
-        while remaining and (block := self._stream.read(min(remaining, _CHUNK))):
+        while remaining and (block := self._read(min(remaining, _CHUNK))):
             sha256.update(block)
             md5.update(block)
             sink.write(block)
@@ -60,7 +61,7 @@ class Archive:
         for member in members:
             target = folder / member.path.removeprefix(within).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as sink:
+            with writing(target, target), target.open("xb") as sink:
                 self.copy(member, sink)
 
     def check(self) -> None:
@@ -70,16 +71,18 @@ class Archive:
                 self.copy(member, sink)
 
     def _read_manifest(self) -> Manifest:
-        first = self._stream.read(BLOCK)
+        first = self._read(BLOCK)
         name, size = parse_header(first) or (None, 0)
         if name != MANIFEST or first != header(MANIFEST, size):
             raise DataError(
                 f"`{self._name}` is not an archive of a release: it begins with {describe_header(first)}",
                 hint="name a file that `gogooku3 archive create` made",
             )
-        if size > min(_LARGEST_MANIFEST, self.size):
+        if self.size < size <= _LARGEST_MANIFEST:
+            raise self._truncated(extent(MANIFEST, size))
+        if size > _LARGEST_MANIFEST:
             raise self._altered(f"its manifest claims {size:,} bytes")
-        content = self._stream.read(size)
+        content = self._read(size)
         self._expect(padding(size), MANIFEST)
         return decode(content)
 
@@ -90,17 +93,34 @@ class Archive:
             offsets[member.path] = at
             at += extent(member.path, member.size)
         expected = at + len(end(at))
-        if self.size != expected:
+        if self.size < expected:
+            raise self._truncated(expected)
+        if self.size > expected:
             raise self._altered(f"it has {self.size:,} bytes instead of the {expected:,} that its manifest requires")
         self._stream.seek(at)
         self._expect(end(at), "the end")
         return offsets
 
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise MachineError(
+                f"`{self._name}` cannot be read: {error.strerror or error}",
+                hint="check the disk that it is on (`dmesg`), or use another copy of the file",
+            ) from None
+
     def _expect(self, expected: bytes, where: str) -> None:
-        block = self._stream.read(len(expected))
+        block = self._read(len(expected))
         if block != expected:
             found = describe_header(block) if len(block) >= BLOCK and any(block) else "something else"
             raise self._altered(f"instead of {where!r} it has {found}")
+
+    def _truncated(self, expected: int) -> DataError:
+        return DataError(
+            f"`{self._name}` is truncated: it has {self.size:,} bytes of {expected:,} or more",
+            hint="copy it again: an interrupted copy and a full disk leave such a file; or use another copy",
+        )
 
     def _altered(self, reason: str) -> DataError:
         return DataError(
@@ -110,7 +130,12 @@ class Archive:
 
 @contextmanager
 def open_archive(file: Path) -> Iterator[Archive]:
-    """Opens an archive; raises `DataError` if the file is not an archive, is truncated, or has extra bytes."""
+    """Opens an archive.
+
+    Raises:
+        DataError: the file is not an archive, is truncated, or has extra bytes.
+        MachineError: the file cannot be read.
+    """
     if not file.is_file():
         raise DataError(f"`{file}` is not a file", hint="name a file that `gogooku3 archive create` made")
     with file.open("rb") as stream:

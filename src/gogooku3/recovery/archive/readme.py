@@ -30,7 +30,8 @@ python3 -I archive/restore.py restored
 ```
 
 `restored` is then a clone of the repository at the tag, with the model in `models/package`. The checksum of every file
-was compared with the manifest, and the model's with the tag. If you know the commit's hash from another source, compare
+was compared with the manifest, and the model's with the tag. Exit code 4 of `restore.py` is not the archive's fault: a
+disk is full, or something cannot be read or written. If you know the commit's hash from another source, compare
 it with the output of `git -C restored rev-parse HEAD`.
 
 ## Next steps

@@ -15,7 +15,7 @@ from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.archive.release import clone_release
 from gogooku3.recovery.pull import checkout
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.clone import require_vacant
+from gogooku3.recovery.releases.clone import claimed, require_vacant
 from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.sandbox.workspace import isolate
 from gogooku3.recovery.storage import lock
@@ -58,10 +58,12 @@ def restore(
         DataError: the file is not an archive, was altered, or has paths outside the folder.
         MismatchError: its parts are not from one release, the tag's signature is not valid, or no trusted key signed
             it.
-        RefusedError: `target` is not empty, or is the current folder.
+        RefusedError: `target` is not empty, or is the current folder, or another process is working on it.
+        MachineError: the archive cannot be read, or the disk of `target` is full or cannot be written to.
     """
     target = require_vacant(target)
-    with open_archive(file) as archive, replaced(target) as folder:
+    with open_archive(file) as archive, claimed(target), replaced(target) as folder:
+        require_vacant(target)  # another process may have restored it before this one's turn
         manifest = archive.manifest
         progress("cloning")
         clone_release(archive, folder, trusted_keys)

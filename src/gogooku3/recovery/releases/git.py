@@ -7,7 +7,9 @@ its effects independent of the user's configuration. Settings of the network app
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,6 +86,8 @@ _UNSET_VARIABLES = frozenset(
     }
 )
 
+_FULL_DISK = re.compile(r"No space left on device|Out of diskspace|Disk quota exceeded")
+
 
 def run(
     root: Path,
@@ -101,9 +105,12 @@ def run(
 
     Raises:
         GitError: Git is not installed, or fails.
+        OSError: the disk of the folder is full.
     """
     done = run_unchecked(root, arguments, stdin, detached=detached, settings=settings)
     if done.returncode:
+        if _FULL_DISK.search(done.stderr):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root))
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise GitError(f"`git {arguments[0]}` failed in `{root}`: {reason}", hint="check it with `git status`")
     return done.stdout

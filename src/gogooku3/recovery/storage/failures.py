@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from gogooku3.errors import MachineError, StoreError, filesystem_error
+from gogooku3.errors import MachineError, StoreError, UserError, filesystem_error
 from gogooku3.recovery.storage.settings import without_password
 from gogooku3.recovery.storage.timeouts import StallError
+from gogooku3.runtime.faults import os_error
 
 _THIS_MACHINE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -83,11 +87,33 @@ def missing_store(name: str) -> StoreError:
     return StoreError(f"`{name}` does not exist", hint="create it, or correct the remote's `url` in `.dvc/config`")
 
 
-def machine_error(error: Exception) -> MachineError | None:
-    """The error if this machine is the reason, such as a full disk; None if it is another."""
-    if isinstance(error, OSError) and error.errno in _THIS_MACHINE:
-        return filesystem_error(error)
+def machine_error(error: Exception, file: str | None = None) -> MachineError | None:
+    """The error if this machine is the reason, such as a full disk; None if it is another.
+
+    Args:
+        error: of a client, of DVC or of the file system; the reason may be another exception that it stems from.
+        file: the written file or folder, if the reason does not name one.
+    """
+    reason: BaseException | None = error
+    while reason is not None:
+        cause = os_error(reason)
+        if cause is not None and cause.errno in _THIS_MACHINE:
+            return filesystem_error(cause if cause.filename else OSError(cause.errno, cause.strerror, file))
+        reason = reason.__cause__ or reason.__context__
     return None
+
+
+@contextmanager
+def machine_errors(folder: Path) -> Iterator[None]:
+    """Context manager for DVC's work in a folder; raises the `MachineError` of an exception due to this machine."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if machine := machine_error(error, str(folder)):
+            raise machine from error
+        raise
 
 
 def object_error(name: str, path: str, error: Exception, *, writing: bool) -> ObjectError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from contextlib import suppress
 from itertools import count
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gogooku3.recovery.storage.failures import NotAFileError
+from gogooku3.runtime.files import replaced_file
 
 
 def open_file(path: str) -> BinaryIO:
@@ -21,7 +23,14 @@ def open_file(path: str) -> BinaryIO:
     return stream
 
 
-def make_way(path: Path) -> None:
+def write_file(source: Path, target: Path) -> None:
+    """Copies a file into the store, atomically; a full disk leaves no part of it, as DVC's own copy would."""
+    _make_way(target)
+    with replaced_file(target) as partial:
+        shutil.copyfile(source, partial)
+
+
+def _make_way(path: Path) -> None:
     """Moves a folder from the place of a file, or a file from the place of its folder, to a name with `.moved`."""
     parent = path.parent
     if os.path.lexists(parent) and not parent.is_dir():

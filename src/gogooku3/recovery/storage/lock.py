@@ -19,6 +19,7 @@ from dvc.utils import dict_sha256
 
 from gogooku3 import paths
 from gogooku3.errors import DataError
+from gogooku3.recovery.storage.failures import machine_errors
 from gogooku3.recovery.storage.project import open_project
 
 OBJECT = r"[0-9a-f]{32}(\.dir)?"
@@ -140,7 +141,7 @@ def _holds(scm: Git, tag: str, path: str) -> bool:
 @contextmanager
 def _read_errors(root: Path, label: str) -> Iterator[None]:
     try:
-        with map_scm_exception():
+        with machine_errors(root), map_scm_exception():
             yield
     except (DvcException, SCMError, OSError) as error:
         raise DataError(

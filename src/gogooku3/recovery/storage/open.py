@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from dvc_data.hashfile.db import get_odb
 
 from gogooku3.errors import ConfigError, DataError, StoreError, UserError
-from gogooku3.recovery.storage.failures import store_error
+from gogooku3.recovery.storage.failures import machine_errors, store_error
 from gogooku3.recovery.storage.project import open_project
 from gogooku3.recovery.storage.settings import committed_endpoint, without_password
 from gogooku3.recovery.storage.store import Store
@@ -111,7 +111,7 @@ def _require_own_endpoint(root: Path, repo: Repo, remote: str | None) -> None:
 @contextmanager
 def _repo(root: Path) -> Iterator[Repo]:
     try:
-        with open_project(root) as repo:
+        with machine_errors(root), open_project(root) as repo:
             yield repo
     except DvcException as error:
         raise DataError(f"`{root}` cannot be read: {error}", hint="run this in a repository with DVC") from error

@@ -33,6 +33,7 @@ from gogooku3.recovery.storage.failures import (
     store_error,
 )
 from gogooku3.recovery.storage.timeouts import STALL_TIMEOUT, TOTAL_TIMEOUT, Requests, StallError, capture_client_log
+from gogooku3.runtime.faults import writing as naming_file
 
 CONNECT_TIMEOUT = 10
 """Seconds for the search for credentials, and again for the bucket's first response."""
@@ -171,9 +172,9 @@ class Store:
             if self._is_async:
                 timeout = TOTAL_TIMEOUT + file.stat().st_size / MIN_UPLOAD_RATE
                 self._requests.call(lambda callback: self._fs.fs._put_file(str(file), path, callback=callback), timeout)
+            elif self._is_local:
+                local.write_file(file, Path(path))
             else:
-                if self._is_local:
-                    local.make_way(Path(path))
                 self._fs.makedirs(self._fs.parent(path), exist_ok=True)
                 self._fs.put_file(str(file), path)
             self._odb.protect(path)  # type: ignore[no-untyped-call]
@@ -237,9 +238,10 @@ class Store:
         with TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
             for _ in range(READ_ATTEMPTS):
-                self._requests.call(
-                    lambda callback: self._fs.fs._get_file(path, str(copy), callback=callback), TOTAL_TIMEOUT
-                )
+                with naming_file(copy, copy):
+                    self._requests.call(
+                        lambda callback: self._fs.fs._get_file(path, str(copy), callback=callback), TOTAL_TIMEOUT
+                    )
                 with copy.open("rb") as stream:
                     if _digest(stream).md5 == oid.removesuffix(".dir"):
                         break
@@ -301,11 +303,12 @@ class Store:
         except Exception as error:
             if isinstance(error, FileNotFoundError) and not writing:
                 raise
-            if machine := machine_error(error):
+            path = self._odb.oid_to_path(oid)
+            if machine := machine_error(error, path if writing else None):
                 raise machine from error
             if not self._answers():
                 raise store_error(self.name, error) from error
-            raise object_error(self.name, self._odb.oid_to_path(oid), error, writing=writing) from error
+            raise object_error(self.name, path, error, writing=writing) from error
 
     def _answers(self) -> bool:
         try:
@@ -324,7 +327,7 @@ def _digest(stream: BinaryIO, sink: BinaryIO | None = None) -> StoredObject:
             try:
                 sink.write(block)
             except OSError as error:  # not the store's
-                raise filesystem_error(error) from error
+                raise filesystem_error(OSError(error.errno, error.strerror, getattr(sink, "name", None))) from error
     return StoredObject(size, md5.hexdigest())
 
 
