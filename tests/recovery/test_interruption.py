@@ -20,7 +20,7 @@ from .lab import ROOT, Lab
 
 PATIENT = """
 from gogooku3.cli import main
-from gogooku3.recovery import interruption
+from gogooku3.runtime import interruption
 from gogooku3.recovery.storage import store
 interruption.LIMIT_S = 3600.0
 store.CONNECT_TIMEOUT = store.PROBE_TIMEOUT = store.STALL_TIMEOUT = store.TOTAL_TIMEOUT = 3600

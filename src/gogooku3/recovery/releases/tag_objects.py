@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.errors import GitError
-from gogooku3.recovery import interruption
 from gogooku3.recovery.releases import git
+from gogooku3.runtime import interruption
 
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE)
 
