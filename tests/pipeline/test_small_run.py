@@ -11,6 +11,11 @@ import polars as pl
 import pytest
 import yaml
 
+from gogooku3 import config
+from gogooku3.config.quotes import SyntheticQuotes
+from gogooku3.preflight import sizes
+from gogooku3.preflight.market import listed, read_dataset
+from gogooku3.preflight.parameters import features_of
 from gogooku3.summary import summarize
 
 from .conftest import SMALL, Workspace, bring_back
@@ -89,6 +94,17 @@ def test_the_dataset_of_a_run_is_judged_sound(small_run: Workspace) -> None:
     summary = json.loads((small_run.folder / "reports/data_quality.json").read_text())
     assert (summary["sound"], summary["findings"]) == (True, [])
     assert "<h1>No errors found</h1>" in (small_run.folder / "reports/data_quality.html").read_text()
+
+
+def test_the_preflight_foretells_the_disk_that_the_dataset_takes(small_run: Workspace) -> None:
+    """A lower bound, close to the real size: of the parameters alone as of the data."""
+    params = config.load(small_run.folder / "params.yaml")
+    folders = (small_run.folder / "data/dataset", small_run.folder / "data/.dataset.panel")
+    real = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    assert isinstance(params.quotes, SyntheticQuotes)
+    for market in (listed(params.quotes), read_dataset(folders[0])):
+        assert market is not None
+        assert 0.8 * real < sizes.disk(params, market, features_of(params.dataset).count) <= real
 
 
 def test_the_page_of_the_tier_tells_what_the_metrics_say(small_run: Workspace) -> None:

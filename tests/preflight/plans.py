@@ -149,6 +149,7 @@ def tree_of(changes: dict[str, Any]) -> Tree:
     if evaluation["scheme"] == "walk_forward":
         folds = evaluation["walk_forward"]["folds"]
         evaluation["stages"] = {"schemes": ["walk_forward"], "folds": folds, "results": "metrics/walk_forward.json"}
+        evaluation["stages"]["curves"] = "plots/walk_forward.csv"
     return tree
 
 
