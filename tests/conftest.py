@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.model.network import Network
 from gogooku3.package.results import _PLAIN
 from gogooku3.panel.panel import Panel
+from gogooku3.runtime import interruption
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
@@ -236,6 +238,17 @@ def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals() -> Iterator[None]:
+    """Under `nohup`, or in the background of a script, this process and its children would ignore some of them."""
+    ignored = [each for each in interruption.SIGNALS if signal.getsignal(each) is signal.SIG_IGN]
+    for each in ignored:
+        signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for each in ignored:
+        signal.signal(each, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,7 @@ BUILD_FOLDER = ".dataset.partial"
 def write_params(folder: Path, **dataset: Any) -> None:
     """The demo's parameters for the sessions of `frames`."""
     params = OmegaConf.load(ROOT / "params.yaml")
-    split = {"train_from": "2021-01-04", "validation_from": "2022-01-24", "test_from": "2022-02-21"}
+    split = {"train_from": "2021-01-04", "validation_from": "2022-01-11", "test_from": "2022-02-21"}
     small = {
         "horizons": [1, 5],
         "split": split | {"embargo": 5},

@@ -12,9 +12,9 @@ from gogooku3.cli import main
 from gogooku3.cli.leaderboard import leaderboard as command
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
-from gogooku3.recovery.releases.git import create_tags, tag_object
 from gogooku3.recovery.releases.record import parse
 from gogooku3.recovery.releases.results import mean_rank_ic
+from gogooku3.recovery.releases.tag_objects import create_tags, tag_object
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from gogooku3.errors import RefusedError
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
-from gogooku3.recovery.releases.git import create_tags, renamed, tag_object
 from gogooku3.recovery.releases.record import comparison
+from gogooku3.recovery.releases.tag_objects import create_tags, renamed, tag_object
 
 RELEASED = Path(__file__).parents[1] / "released"
 TAG, STAGE_TAG = "tier1@v1.0.0", "tier1#best#1"

@@ -46,16 +46,9 @@ def start(tmp_path: Path) -> Start:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=reset_signals,
         )
 
     return begin
-
-
-def reset_signals() -> None:
-    """Under `nohup`, or in the background of a script, a process would ignore some of them."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def ends(process: subprocess.Popen[str], number: signal.Signals, tmp_path: Path) -> list[str]:

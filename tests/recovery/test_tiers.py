@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from gogooku3.cli.tiers import tiers as command
 from gogooku3.recovery.promote import promote
-from gogooku3.recovery.releases.git import create_tags, tag_object
 from gogooku3.recovery.releases.record import message
+from gogooku3.recovery.releases.tag_objects import create_tags, tag_object
 from gogooku3.recovery.tiers import tiers
 
 

@@ -62,7 +62,7 @@ def test_a_folder_without_parameters_is_refused(tmp_path: Path) -> None:
     assert "`params.yaml` does not exist" in done.stderr
 
 
-SMALL = {"stocks": 30, "start": "2021-01-04", "end": "2021-12-30"}
+SMALL = {"stocks": 30}
 
 
 @pytest.fixture

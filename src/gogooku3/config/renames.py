@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gogooku3 import paths
-
 FEATURE_SETS = {"core99": "core", "extended220": "extended", "full395": "full"}
 """`dataset.features`: names up to version 0.1.0, and current names."""
 
 _CARD = {"license": "apache-2.0", "license_name": None, "license_link": None}
 """What every model card stated before section `card` existed."""
 
-_CURVES = {"split": str(paths.plot_of("baselines")), "walk_forward": str(paths.plot_of("walk_forward"))}
+_CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
 

@@ -56,9 +56,9 @@ def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
         numerics.pin(params.numerics)
         with held():
             from gogooku3 import preflight  # loads NumPy
-
-            stage = import_module(f"gogooku3.stages.{command[0]}")
         preflight.check_stage(params, command[0])
+        with held():
+            stage = import_module(f"gogooku3.stages.{command[0]}")
         stage.run(params, *command[1:])
         source.require_unchanged(digests)
         sys.stdout.flush()

@@ -8,7 +8,7 @@ it starts. With this folder first on `PYTHONPATH` and `RECORD` set to a folder, 
   copied whole (`asdict`, `hash`, `repr`, `==`) has each of its values read.
 - `file`: a file or folder in the working directory that any process opened, in any language, from the import of the
   stage's module until its `run` returns. Linux reports it (inotify). What was created in that time is no input.
-- `module`: a module of gogooku3 that is loaded at the end.
+- `module`: a module of gogooku3 that was loaded in that time.
 - `variable`: an environment variable that code of gogooku3 read. `outside`: a file elsewhere that Python opened.
 """
 
@@ -19,7 +19,7 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
@@ -166,7 +166,7 @@ class Watch:
                 data = data[16 + length :]
 
 
-def record_run(run: Callable[..., None], watch: Watch) -> Callable[..., None]:
+def record_run(run: Callable[..., None], watch: Watch, before: Set[str]) -> Callable[..., None]:
     """A stage's `run`, after which its files and modules are recorded."""
 
     def recorded(*arguments: Any) -> None:
@@ -176,8 +176,9 @@ def record_run(run: Callable[..., None], watch: Watch) -> Callable[..., None]:
             _running.clear()
             for path in watch.end():
                 note("file", path)
-            for name in [name for name in sys.modules if name.partition(".")[0] == "gogooku3"]:
-                note("module", name)
+            for name in sys.modules.keys() - before:
+                if name.partition(".")[0] == "gogooku3":
+                    note("module", name)
 
     return recorded
 
@@ -243,10 +244,10 @@ class Recorder(MetaPathFinder):
         elif name == "gogooku3.config":
             change = _wrap("load", record_load)
         elif name == f"gogooku3.stages.{os.environ['DVC_STAGE'].partition('@')[0]}":
-            own = (str(Path.cwd()), tempfile.gettempdir(), sys.prefix, sys.base_prefix, "/proc/", "/sys/", "/dev/")
-            _running.extend(own)
-            watch = Watch()
-            change = _wrap("run", lambda run: record_run(run, watch))
+            places = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, "/proc/", "/sys/", "/dev/")
+            _running.extend((str(Path.cwd()), os.environ["RECORD"], *places))
+            watch, before = Watch(), frozenset(sys.modules)
+            change = _wrap("run", lambda run: record_run(run, watch, before))
         else:
             return None
         spec = PathFinder.find_spec(name, path, target)

@@ -25,6 +25,7 @@ from gogooku3.recovery.archive.restore import restore
 TAG = "tier1@v1.1.0"
 README = "models/package/README.md"
 ALTERED = "was altered"
+TRUNCATED = "is truncated"
 FOREIGN = "is not an archive of a release"
 
 
@@ -138,10 +139,10 @@ BYTES = {
     "zeros": (lambda content: bytes(len(content)), FOREIGN),
     "compressed": (gzip.compress, FOREIGN),
     "another tar": (lambda content: content[second_header(content) :], FOREIGN),
-    "first header alone": (lambda content: content[:512], ALTERED),
-    "half": (lambda content: content[: len(content) // 2], ALTERED),
-    "one byte short": (lambda content: content[:-1], ALTERED),
-    "one record short": (lambda content: content[:-10240], ALTERED),
+    "first header alone": (lambda content: content[:512], TRUNCATED),
+    "half": (lambda content: content[: len(content) // 2], TRUNCATED),
+    "one byte short": (lambda content: content[:-1], TRUNCATED),
+    "one record short": (lambda content: content[:-10240], TRUNCATED),
     "one byte long": (lambda content: content + b"\0", ALTERED),
     "two in one": (lambda content: content + content, ALTERED),
     "manifest claims a terabyte": (lambda content: claiming(content, 0), f"{ALTERED}|{FOREIGN}"),
@@ -271,7 +272,7 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
     "a size of a terabyte": (
         raw(lambda m: m["files"][-1].update(size=1 << 40)),
         DataError,
-        "that its manifest requires",
+        TRUNCATED,
     ),
     "another size": (raw(lambda m: m["files"][-1].update(size=m["files"][-1]["size"] - 1)), DataError, ALTERED),
     "another hash": (raw(lambda m: m["files"][-1].update(sha256="0" * 64)), DataError, "has SHA-256"),

@@ -128,8 +128,8 @@ def test_a_model_that_was_trained_from_a_release_names_it() -> None:
 def test_a_comparison_over_other_sessions_says_which() -> None:
     other = replace(EXAMPLE, compared_with=Comparison("tier1@v1.0.0", 0.025, "horizons 1; 2021-01-01 to 2021-12-30"))
     assert comparison(other) == (
-        "tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30); gain 0.006, of which there is no interval: the"
-        " sessions or horizons are not the same"
+        "tier1@v1.0.0, 0.0250 (horizons 1; 2021-01-01 to 2021-12-30); NOT comparable: other sessions or horizons, and"
+        " too few sessions are recorded for both"
     )
 
 

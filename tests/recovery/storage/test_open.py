@@ -43,6 +43,7 @@ def test_a_site_cache_that_cannot_be_written_is_replaced_for_reading(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR")
     if state == "new":
         project.local("core", site_cache_dir="/sys/dvc-site")  # nobody can make a folder in /sys
     else:
