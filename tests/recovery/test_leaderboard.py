@@ -14,7 +14,7 @@ from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.record import parse
 from gogooku3.recovery.releases.results import mean_rank_ic
-from gogooku3.recovery.releases.tag_objects import create_tags, tag_object
+from gogooku3.recovery.releases.tag_objects import create_tags, new_object
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_version_with_other_or_damaged_metrics_is_a_row_beside_the_others(
     before = rows(released)
     (released.folder / "metrics/validation.json").write_text(text)
     commit = released.commit("Other metrics")
-    create_tags(released.folder, {"tier1@v1.2.0": tag_object(released.folder, "tier1@v1.2.0", commit, message)})
+    create_tags(released.folder, {"tier1@v1.2.0": new_object(released.folder, "tier1@v1.2.0", commit, message)})
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     after = {row[0]: row for row in rows(released)}
     assert (after["`tier1@v1.2.0`"][2], after["`tier1@v1.2.0`"][5]) == (cell, before[0][5])

@@ -16,7 +16,7 @@ from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.record import comparison
-from gogooku3.recovery.releases.tag_objects import create_tags, renamed, tag_object
+from gogooku3.recovery.releases.tag_objects import create_tags, new_object, renamed
 
 RELEASED = Path(__file__).parents[1] / "released"
 TAG, STAGE_TAG = "tier1@v1.0.0", "tier1#best#1"
@@ -54,7 +54,7 @@ def release_as_older(
         pl.read_csv(track).drop(column).write_csv(track)
     commit = lab.commit("As an older version wrote it")
     lab.run("git", "tag", "--delete", TAG, STAGE_TAG)
-    content = tag_object(lab.folder, TAG, commit, message)
+    content = new_object(lab.folder, TAG, commit, message)
     create_tags(lab.folder, {TAG: content, STAGE_TAG: renamed(content, STAGE_TAG)})
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from gogooku3.cli.tiers import tiers as command
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases.record import message
-from gogooku3.recovery.releases.tag_objects import create_tags, tag_object
+from gogooku3.recovery.releases.tag_objects import create_tags, new_object
 from gogooku3.recovery.tiers import tiers
 
 
@@ -89,7 +89,7 @@ def test_a_horizon_that_one_split_lacks_is_a_dash_there(lab: Any, monkeypatch: p
     record = replace(made.record, test=replace(made.record.test, rank_ic={"5": test["5"], "20": test["1"]}))
     lab.run("git", "tag", "--delete", *made.tags)
     commit = lab.run("git", "rev-parse", "HEAD").stdout.strip()
-    create_tags(lab.folder, {made.tags[0]: tag_object(lab.folder, made.tags[0], commit, message(record))})
+    create_tags(lab.folder, {made.tags[0]: new_object(lab.folder, made.tags[0], commit, message(record))})
     monkeypatch.chdir(lab.folder)
     monkeypatch.setenv("COLUMNS", "80")
     printed = CliRunner().invoke(command).stdout

@@ -28,8 +28,6 @@ class _Rule:
     check: Callable[[PackageFiles], Finding]
     needs: tuple[str, ...] = ()
     """Checks that must pass first: without them this one would only repeat their findings."""
-    not_failed: tuple[str, ...] = ()
-    """Likewise, but they may be skipped."""
 
 
 _RULES = {
@@ -45,7 +43,7 @@ _RULES = {
     "features": _Rule(features, ("configuration", "schema")),
     "preprocess": _Rule(preprocess, ("schema",)),
     "dataset": _Rule(check_dataset, ("schema",)),
-    "metrics": _Rule(metrics, ("contents",), not_failed=("lock",)),
+    "metrics": _Rule(metrics, ("contents",)),
     "environment": _Rule(environment),
     "golden": _Rule(golden, ("shapes", "environment")),
     "variables": _Rule(check_legacy_env),
@@ -86,7 +84,6 @@ def verify(
     findings: dict[str, Finding] = {}
     for name, rule in _RULES.items():
         missing = [need for need in rule.needs if findings[need].outcome in ("failed", "skipped")]
-        missing += [need for need in rule.not_failed if findings[need].outcome == "failed"]
         findings[name] = _skipped(missing, findings) if missing else _run_check(rule.check, files)
     return Verdict(str(package), tuple(Check(name, finding) for name, finding in findings.items()))
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -243,9 +244,9 @@ class Recorder(MetaPathFinder):
             change = _wrap("section", record_section)
         elif name == "gogooku3.config":
             change = _wrap("load", record_load)
-        elif name == f"gogooku3.stages.{os.environ['DVC_STAGE'].partition('@')[0]}":
+        elif name == f"gogooku3.stages.{os.environ['DVC_STAGE'].partition('@')[0]}" and parent_process() is None:
             places = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, "/proc/", "/sys/", "/dev/")
-            _running.extend((str(Path.cwd()), os.environ["RECORD"], *places))
+            _running.extend((str(Path.cwd()), os.environ["RECORD"], str(Path(__file__).parent), *places))
             watch, before = Watch(), frozenset(sys.modules)
             change = _wrap("run", lambda run: record_run(run, watch, before))
         else:
