@@ -239,10 +239,12 @@ def test_the_recorder_sees_reads_in_any_language_and_process(tmp_path: Path) -> 
         "conf/",
         *(f"data/raw/{name}" for name in ("arrow", "lazy", "mmap", "open", "polars", "program", "worker")),
     )
-    assert faults("parent", STAGES["parent"], [configuration]) == [
-        *sorted(f"parent reads `{path}`, which is not in its `deps`" for path in paths),
-        *sorted(f"parent reads `{key}`, which is not in its `params`" for key in keys),
-    ]
+    assert faults("parent", STAGES["parent"], [configuration]) == sorted(
+        [
+            *(f"parent reads `{path}`, which is not in its `deps`" for path in paths),
+            *(f"parent reads `{key}`, which is not in its `params`" for key in keys),
+        ]
+    )
     assert set(configuration.records["parent"].reads["variable"]) == {"USER"}
 
 

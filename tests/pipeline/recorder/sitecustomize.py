@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
-from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -32,6 +31,8 @@ PACKAGE = f"{os.sep}src{os.sep}gogooku3{os.sep}"
 UNWATCHED = (".git/objects", ".dvc/cache", ".dvc/tmp")
 """Objects by hash, and DVC's own records of the run."""
 KEY = "_key_of_params"
+WATCHED = "RECORD_WATCHED"
+"""Variable of the processes that a stage starts: its watch sees what they open, and would see them list the folders."""
 OPEN, MOVED_TO, CREATE, OVERFLOW, IS_FOLDER = 0x20, 0x80, 0x100, 0x4000, 0x40000000
 """Masks of inotify's events."""
 
@@ -244,7 +245,8 @@ class Recorder(MetaPathFinder):
             change = _wrap("section", record_section)
         elif name == "gogooku3.config":
             change = _wrap("load", record_load)
-        elif name == f"gogooku3.stages.{os.environ['DVC_STAGE'].partition('@')[0]}" and parent_process() is None:
+        elif name == f"gogooku3.stages.{os.environ['DVC_STAGE'].partition('@')[0]}" and WATCHED not in os.environ:
+            os.environ[WATCHED] = "yes"
             places = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, "/proc/", "/sys/", "/dev/")
             _running.extend((str(Path.cwd()), os.environ["RECORD"], str(Path(__file__).parent), *places))
             watch, before = Watch(), frozenset(sys.modules)
