@@ -28,7 +28,7 @@ for verb in sys.argv[1:]:
 """
 READ = (
     *("tiers", "tiers --check", "diff tier1@v1.0.0", "locate tier1", "locate models/package", "audit", "audit --local"),
-    *("audit --gc-flags", "verify", "doctor"),
+    *("audit --gc-flags", "verify"),
 )
 
 
