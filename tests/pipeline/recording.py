@@ -51,6 +51,7 @@ COPIES = {"data/.dataset.panel": "data/dataset"}
 """Folders with the values of another one, found by its hash."""
 
 NO_INPUTS = {
+    "./": "where Python looks for modules",
     ".dvc/config": "where DVC's cache is; it gives the dataset's finished months by the hash of their inputs",
     ".dvc/config.local": "as `.dvc/config`",
     "src/gogooku3/known_probes.json": "read by `mismatch`",
