@@ -197,7 +197,7 @@ def record_variables() -> None:
 
     def read(self: Any, name: str) -> str:
         frame = sys._getframe(1)
-        while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc"):
+        while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
             frame = frame.f_back  # type: ignore[assignment]
         if _running and frame is not None and PACKAGE in frame.f_code.co_filename:
             note("variable", name, readers(frame))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -325,15 +326,14 @@ def keyring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A keyring with a new PGP key; its path is short, since the agent's socket is in it."""
     if shutil.which("gpg") is None:
         pytest.skip("gpg is not installed")
-    folder = Path("/tmp") / f"gnupg-{os.getpid()}"
-    folder.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="gnupg-", dir="/tmp"))
     monkeypatch.setenv("GNUPGHOME", str(folder))
     new_key = ("--passphrase", "", "--quick-generate-key", "Alice <alice@example.com>", "ed25519")
     subprocess.run(["gpg", "--batch", "--quiet", *new_key], check=True, capture_output=True)
     git.run(root, "config", "user.signingKey", "alice@example.com")
     yield folder
     subprocess.run(["gpgconf", "--kill", "all"], check=False)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # the agent removes its sockets at the same time
 
 
 def test_pgp_signatures_are_checked_against_the_keyring(
