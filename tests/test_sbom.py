@@ -70,6 +70,7 @@ def test_the_sbom_lists_every_locked_library() -> None:
     assert "timestamp" not in document["metadata"]
 
 
+@pytest.mark.slow
 def test_the_sbom_has_the_hashes_of_a_lock_file_that_has_them(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     (tmp_path / "README.md").touch()

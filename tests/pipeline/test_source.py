@@ -100,6 +100,7 @@ def test_a_stage_runs_the_source_that_dvc_hashes(clone: Clone) -> None:
     assert clone.of_folder() == (again, "this clone, edited")
 
 
+@pytest.mark.slow
 def test_a_stage_whose_source_was_edited_while_it_ran_is_not_locked(clone: Clone) -> None:
     clone.mark("before")
     stage = clone.folder / STAGE

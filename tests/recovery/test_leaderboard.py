@@ -89,6 +89,7 @@ def test_a_version_with_other_or_damaged_metrics_is_a_row_beside_the_others(
     assert [after[row[0]] for row in before] == before
 
 
+@pytest.mark.slow
 def test_a_tag_object_under_another_name_has_no_row(released: Any) -> None:
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     before = rows(released)

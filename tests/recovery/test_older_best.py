@@ -76,6 +76,7 @@ def test_it_is_compared_by_its_rank_ic_and_the_gain_has_no_interval(
     assert text.endswith(f"gain 0.010, of which there is no interval: {why}")
 
 
+@pytest.mark.slow
 def test_without_its_first_session_nothing_says_which_is_better_and_a_reason_is_needed(lab: Any) -> None:
     release_as_older(lab, without("from"))
     lab.train(2, 0.06)
@@ -100,6 +101,7 @@ def test_a_model_worse_than_an_older_best_is_refused(lab: Any) -> None:
         promote(lab.folder, "tier1")
 
 
+@pytest.mark.slow
 def test_without_a_rank_ic_it_cannot_be_compared_with(lab: Any) -> None:
     release_as_older(lab, without("rank_ic"))
     lab.train(2, 0.06)

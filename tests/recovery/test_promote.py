@@ -438,6 +438,7 @@ def start(lab: Any, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_tags_and_record_as_json_and_progress_elsewhere(lab: Any) -> None:
     with start(lab, "--version", "v0.1.0", "--json") as process:
         printed, stderr = process.communicate()

@@ -52,6 +52,7 @@ def test_every_version_is_listed_with_its_stage_and_record(released: Any) -> Non
     assert {row.in_bucket for row in (first, second, foreign)} == {None}
 
 
+@pytest.mark.slow
 def test_after_a_revoked_stage_the_version_before_is_the_best(released: Any) -> None:
     released.train(3, 0.08)
     promote(released.folder, "tier1")

@@ -56,6 +56,7 @@ def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counte
     )
 
 
+@pytest.mark.slow
 def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     toy.space({"model.backbone.hidden_size": {"choices": [8, 9]}})
     assert "a trial could have `model.backbone.hidden_size` 9: " in toy.refused(code=2)

@@ -108,6 +108,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel
     assert validate(made, PanelOnDevice(panel, 8, CPU), "validation") == history.best.validation_rank_ic_by_horizon
 
 
+@pytest.mark.slow
 def test_patience_ends_a_phase_and_changes_nothing_before(network: Make, run: Run) -> None:
     """With this learning rate the first epochs are the best."""
     phase = Phase(epochs=12, learning_rate=5e-2)

@@ -65,6 +65,7 @@ print(_code())
 """
 
 
+@pytest.mark.slow
 def test_code_that_training_loads_counts_and_other_code_does_not(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "src/gogooku3"
     copy = tmp_path / "gogooku3"

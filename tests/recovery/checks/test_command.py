@@ -56,6 +56,7 @@ def test_a_failed_check_ends_with_1_and_a_table_that_names_it(delivery: Delivery
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_package_without_an_environment_fails_and_every_check_is_still_shown(delivery: Delivery) -> None:
     (delivery.package / "environment.json").unlink()
     done = run(str(delivery.package), "--json")

@@ -77,6 +77,7 @@ def test_an_error_response_is_classified_with_a_remedy(
     assert "{" not in finding.hint
 
 
+@pytest.mark.slow
 def test_an_unresolvable_host_name_is_reported_as_such(clone: Toy) -> None:
     remote(clone, url="gs://gone/store", endpointurl="http://no-such-host.invalid", allow_anonymous_login="true")
     assert "its host's name cannot be resolved" in reachable(clone.folder).found

@@ -206,6 +206,7 @@ def test_a_bucket_that_dies_halfway_is_one_error(
     assert (fetched.lost, 0 < sum(fetched.brought.values()) < 6) == ((), True)
 
 
+@pytest.mark.slow
 def test_a_second_source_completes_what_a_dying_bucket_began(
     receiver: Toy, proxy: Proxy, bucket: Bucket, tmp_path: Path
 ) -> None:
