@@ -19,7 +19,7 @@ from gogooku3.config import Params
 from gogooku3.config.model import Model
 from gogooku3.config.quotes import SyntheticQuotes
 from gogooku3.dataset.contents import CONTENTS
-from gogooku3.errors import ConfigError, DataError, UserError
+from gogooku3.errors import ConfigError, DataError, MachineError, UserError
 from gogooku3.evaluation.evaluate import _check_length
 from gogooku3.evaluation.portfolio import trade
 from gogooku3.metrics.ranking import MIN_STOCKS
@@ -177,11 +177,11 @@ def test_the_preflight_refuses_the_lengths_that_the_evaluation_refuses(length: i
 
 
 def test_the_bounds_of_disk_and_memory_are_reported_with_what_is_there() -> None:
-    with pytest.raises(ConfigError, match=r"take at least 2\.0 GB, and 1\.0 GB are free: 99 features"):
+    with pytest.raises(MachineError, match=r"take at least 2\.0 GB, and 1\.0 GB are free: 99 features"):
         sizes.require_disk(2 * 10**9, 10**9, 99)
     sizes.require_disk(10**9, 10**9, 99)
     need = sizes.Need("a batch", "`train.recipe.batch_size` 9", 2 * 10**9)
-    with pytest.raises(ConfigError, match=r"a batch \(`train.recipe.batch_size` 9\) takes at least 2\.0 GB of memory"):
+    with pytest.raises(MachineError, match=r"a batch \(`train.recipe.batch_size` 9\) takes at least 2\.0 GB of memory"):
         sizes.require_memory([need], 10**9)
     sizes.require_memory([need], 2 * 10**9)
 

@@ -45,7 +45,8 @@ def check(
         machine: whether to check this machine's disk and memory, because the stages run here.
 
     Raises:
-        ConfigError: parameters conflict with each other, with the market, or with this machine's memory or disk.
+        ConfigError: parameters conflict with each other or with the market.
+        MachineError: this machine's memory or disk is too small for them.
         DataError: the splits or the folds do not fit into the calendar.
     """
     features = features_of(params.dataset)

@@ -28,7 +28,7 @@ from rich.filesize import decimal
 
 from gogooku3 import paths
 from gogooku3.config import Params
-from gogooku3.config.section import require
+from gogooku3.errors import MachineError
 from gogooku3.evaluation.evaluate import MIN_SESSIONS
 from gogooku3.features.graph import refreshes
 from gogooku3.preflight.market import Market
@@ -48,7 +48,7 @@ class Need:
 
 
 def check(params: Params, market: Market, features: int) -> None:
-    """Refuses a plan that this machine's disk or memory cannot hold; raises `ConfigError`."""
+    """Refuses a plan that this machine's disk or memory cannot hold; raises `MachineError`."""
     if not paths.DATASET.exists():  # an existing one has its space already
         require_disk(disk(params, market, features), shutil.disk_usage(Path.cwd()).free, features)
     require_memory(memory(params, market, features), psutil.virtual_memory().total + psutil.swap_memory().total)
@@ -92,21 +92,21 @@ def memory(params: Params, market: Market, features: int) -> list[Need]:
 
 
 def require_disk(size: int, free: int, features: int) -> None:
-    """Refuses a dataset that does not fit; raises `ConfigError`."""
-    require(
-        size <= free,
-        f"the dataset and its panel take at least {decimal(size)}, and {decimal(free)} are free: {features} features"
-        " (`dataset.features`) of all bars from `quotes.start` to `quotes.end`",
-        "free some space, or choose fewer features, stocks or sessions",
-    )
+    """Refuses a dataset that does not fit; raises `MachineError`."""
+    if size > free:
+        raise MachineError(
+            f"the dataset and its panel take at least {decimal(size)}, and {decimal(free)} are free: {features}"
+            " features (`dataset.features`) of all bars from `quotes.start` to `quotes.end`",
+            hint="free some space, or choose fewer features, stocks or sessions",
+        )
 
 
 def require_memory(needs: list[Need], total: int) -> None:
-    """Refuses a step that does not fit into memory and swap; raises `ConfigError`."""
+    """Refuses a step that does not fit into memory and swap; raises `MachineError`."""
     for need in needs:
-        require(
-            need.size <= total,
-            f"{need.what} ({need.parameters}) takes at least {decimal(need.size)} of memory, this machine has"
-            f" {decimal(total)}, with swap",
-            "lower these parameters, or use a machine with more memory",
-        )
+        if need.size > total:
+            raise MachineError(
+                f"{need.what} ({need.parameters}) takes at least {decimal(need.size)} of memory, this machine has"
+                f" {decimal(total)}, with swap",
+                hint="lower these parameters, or use a machine with more memory",
+            )
