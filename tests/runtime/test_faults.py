@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightgbm
@@ -36,9 +37,12 @@ def raised(work: Callable[[], object]) -> BaseException:
 FRAME = pl.DataFrame({"a": np.arange(100_000)})
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file can be larger than 500 bytes: writes fail in the middle, as on a full disk."""
+    """No file can be larger than 500 bytes: writes fail in the middle, as on a full disk.
+
+    Not for a whole test: pytest's own output may be a file.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:
@@ -59,8 +63,9 @@ def small_files() -> Iterator[None]:
     ],
     ids=["Python", "NumPy", "Polars, parquet", "Polars, CSV", "PyArrow", "safetensors"],
 )
-def test_a_full_disk(write: Callable[[Path], object], small_files: None, tmp_path: Path) -> None:
-    error = user_error(raised(lambda: write(tmp_path / "file")))
+def test_a_full_disk(write: Callable[[Path], object], tmp_path: Path) -> None:
+    with small_files():
+        error = user_error(raised(lambda: write(tmp_path / "file")))
     assert isinstance(error, MachineError)
     assert "File too large" in error.message or "No space left on device" in error.message
     assert error.hint.startswith("free some space on the disk")
@@ -94,9 +99,10 @@ def test_the_hint_says_what_to_do_about_the_cause(number: int, hint: str) -> Non
     assert error.hint.startswith(hint)
 
 
-def test_a_copy_that_fills_the_disk_names_its_target(small_files: None, tmp_path: Path) -> None:
+def test_a_copy_that_fills_the_disk_names_its_target(tmp_path: Path) -> None:
     source, target = Path(__file__), tmp_path / "copy"
-    error = user_error(raised(lambda: shutil.copyfile(source, target)))
+    with small_files():
+        error = user_error(raised(lambda: shutil.copyfile(source, target)))
     assert isinstance(error, MachineError)
     assert error.message == f"`{target}` cannot be used: File too large"
 
@@ -179,10 +185,10 @@ def test_a_user_s_error_passes() -> None:
     assert kept.value is error
 
 
-def test_the_error_names_the_file_that_was_written(small_files: None, tmp_path: Path) -> None:
+def test_the_error_names_the_file_that_was_written(tmp_path: Path) -> None:
     for write, content in ((write_parquet, FRAME), (write_csv, FRAME), (write_json, "x" * 10_000)):
         target = tmp_path / write.__name__
-        with pytest.raises(MachineError, match=f"`{target}` cannot be used: File too large"), reported():
+        with pytest.raises(MachineError, match=f"`{target}` cannot be used: File too large"), small_files(), reported():
             write(content, target)
         assert list(tmp_path.iterdir()) == []
 
