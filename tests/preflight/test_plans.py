@@ -16,9 +16,12 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from gogooku3 import config, preflight
-from gogooku3.errors import ConfigError, DataError
+from gogooku3.errors import ConfigError, DataError, MachineError
 
 from .plans import End, plans, run, tree_of
+
+CLEAR = (ConfigError, DataError, MachineError)
+"""What a plan may be refused with: its parameters, its bars, or a machine too small for it."""
 
 
 def run_in_a_folder(changes: dict[str, Any]) -> End:
@@ -34,7 +37,7 @@ def end_is_clear(changes: dict[str, Any], end: End) -> None:
     event(f"refused by {end.stage}" if end.stage else "ran to the end")
     if end.error is None:
         return
-    assert isinstance(end.error, ConfigError | DataError), end
+    assert isinstance(end.error, CLEAR), end
     assert end.error.hint
     assert end.stage in ("schema", "quotes", *(["dataset"] if changes.get("quotes.suspended") else [])), end
 
@@ -42,7 +45,7 @@ def end_is_clear(changes: dict[str, Any], end: End) -> None:
 @settings(max_examples=150)
 @given(plans(3))
 def test_the_preflight_of_any_plan_ends_in_a_clear_error_or_none(changes: dict[str, Any]) -> None:
-    with suppress(ConfigError, DataError):
+    with suppress(*CLEAR):
         preflight.check(config.parse(tree_of(changes)), machine=True)
 
 

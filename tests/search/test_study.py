@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gogooku3 import config
-from gogooku3.errors import ConfigError, DataError
+from gogooku3.errors import ConfigError, DataError, MachineError
 from gogooku3.search.space import Space
 from gogooku3.search.study import FinishedTrial, Study
+
+from ..disks import mounted
 
 COMMIT = "c0ffee" * 6 + "beef"
 
@@ -86,6 +88,13 @@ def test_a_study_that_was_begun_otherwise_is_refused(tmp_path: Path, more: dict[
     Study(tmp_path / "study", COMMIT, space())
     with pytest.raises(ConfigError, match=f"started at commit {COMMIT[:10]} with another space"):
         Study(tmp_path / "study", COMMIT, space(**more))
+
+
+def test_a_full_disk_is_not_a_damaged_study(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "64k") as disk:
+        (disk.folder / "ballast").write_bytes(bytes(1 << 15))
+        with pytest.raises(MachineError, match="disk/study` cannot be used: No space left on device"):
+            Study(disk.folder / "study", COMMIT, space())
 
 
 def test_a_file_that_is_no_study_is_one_clear_error(tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ _RUST_FILE = re.compile(r": ([^\n]+)")
 _RUST_LIBRARIES = ("polars", "pyo3_runtime", "safetensors")
 _SHORT_WRITE = re.compile(r"^\d+ requested and \d+ written$")
 """NumPy's message for a write that the operating system cut off."""
+_SQLITE = {
+    "attempt to write a readonly database": errno.EROFS,
+    "database or disk is full": errno.ENOSPC,
+    "disk I/O error": errno.EIO,
+}
+"""SQLite's messages for errors of the operating system."""
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _NO_MEMORY = {
     "torch": re.compile(r"DefaultCPUAllocator: can't allocate memory|out of memory", re.IGNORECASE),
@@ -70,8 +76,8 @@ def os_error(error: BaseException) -> OSError | None:
         if _SHORT_WRITE.match(text):
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
-    if _library(error) == "sqlite3" and text == "database or disk is full":
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if _library(error) == "sqlite3" and text in _SQLITE:
+        return OSError(_SQLITE[text], os.strerror(_SQLITE[text]))
     return None
 
 

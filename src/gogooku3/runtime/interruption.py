@@ -188,6 +188,12 @@ def masked_in_children() -> Iterator[None]:
         receiver.join()
 
 
+def ignore() -> None:
+    """Ignores the signals from now on."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
 def unmask() -> None:
     """Unblocks the signals in this thread."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

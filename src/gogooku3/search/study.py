@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from gogooku3.errors import ConfigError, DataError
+from gogooku3.recovery.storage.failures import machine_error
 from gogooku3.runtime.numerics import key
 from gogooku3.search.space import Parameter, Space, Values
 
@@ -132,6 +133,8 @@ class Study:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            if machine := machine_error(error, str(self._file)):
+                raise machine from None
             cause = getattr(error, "orig", None) or error
             raise DataError(
                 f"`{self._file}` is not a study, or cannot be used: {' '.join(str(cause).split())}",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gogooku3.errors import ConfigError, UserError
 from gogooku3.runtime.faults import reported
-from gogooku3.runtime.interruption import held, stoppable
+from gogooku3.runtime.interruption import held, ignore, stoppable
 
 STAGES = (
     *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
@@ -65,4 +65,6 @@ def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    ignore()  # a finished stage says so, even if a signal arrives while the interpreter ends
+    sys.exit(code)
