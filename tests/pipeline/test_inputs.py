@@ -53,6 +53,10 @@ FILES = {key: value for key, value in SMALL.items() if not key.startswith("quote
 }
 FOLDS = ("plan@walk_forward", "fold@1", "fold_baselines@1", "join@walk_forward")
 
+MORE = frozenset({"quotes", "dataset", "plan", "fold", "fold_baselines", "join", "report", "package"})
+"""Stages that read some of their inputs in another configuration only."""
+EACH = [pytest.param(stage, marks=[pytest.mark.slow] if stage in MORE else []) for stage in STAGES]
+
 Copied = Callable[[str], Workspace]
 
 
@@ -63,7 +67,13 @@ def copied(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Co
 
 
 @pytest.fixture(scope="module")
-def configurations(small_run: Workspace, copied: Copied) -> list[Configuration]:
+def default(small_run: Workspace) -> list[Configuration]:
+    """The small run."""
+    return [Configuration(small_run.folder, small_run.folder.parent / "reads")]
+
+
+@pytest.fixture(scope="module")
+def configurations(default: list[Configuration], copied: Copied) -> list[Configuration]:
     """The small run, and stages that read something else in another configuration."""
     walk, files, joined = copied("walk"), copied("files"), copied("joined")
     (files.folder / "data/raw").mkdir(parents=True, exist_ok=True)
@@ -71,11 +81,18 @@ def configurations(small_run: Workspace, copied: Copied) -> list[Configuration]:
         shutil.copyfile(files.folder / f"data/quotes/{name}.parquet", files.folder / f"data/raw/{name}.parquet")
     give(joined, statements(joined))
     return [
-        Configuration(small_run.folder, small_run.folder.parent / "reads"),
+        *default,
         record(walk, WALK, *FOLDS, "report", "package"),
         record(files, FILES, "quotes"),
         record(joined, JOINED, "dataset"),
     ]
+
+
+@pytest.fixture
+def recorded(stage: str, request: pytest.FixtureRequest) -> list[Configuration]:
+    """Runs in which the stage reads all that it declares."""
+    runs: list[Configuration] = request.getfixturevalue("configurations" if stage in MORE else "default")
+    return runs
 
 
 def faults(stage: str, definition: Any, configurations: list[Configuration]) -> list[str]:
@@ -128,11 +145,9 @@ def _declarations(
         yield f"{name} declares `{library}`, but does not compute with it", library in libraries(stage)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_what_it_reads_and_reads_what_it_declares(
-    stage: str, configurations: list[Configuration]
-) -> None:
-    assert faults(stage, STAGES[stage], configurations) == []
+@pytest.mark.parametrize("stage", EACH)
+def test_a_stage_declares_what_it_reads_and_reads_what_it_declares(stage: str, recorded: list[Configuration]) -> None:
+    assert faults(stage, STAGES[stage], recorded) == []
 
 
 def changed(stage: str, kind: str, change: Callable[[list[Any]], None]) -> Any:
@@ -143,13 +158,13 @@ def changed(stage: str, kind: str, change: Callable[[list[Any]], None]) -> Any:
     return definition
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_entry_that_is_removed_is_missed(stage: str, configurations: list[Configuration]) -> None:
+@pytest.mark.parametrize("stage", EACH)
+def test_every_entry_that_is_removed_is_missed(stage: str, recorded: list[Configuration]) -> None:
     def without(kind: str, name: str) -> Any:
         return changed(stage, kind, lambda listed: listed.remove(name or {"params.yaml": None}))
 
     listed = entries(STAGES[stage])
-    assert [entry for entry in listed if not faults(stage, without(*entry), configurations)] == []
+    assert [entry for entry in listed if not faults(stage, without(*entry), recorded)] == []
 
 
 CANDIDATES = {
@@ -163,8 +178,8 @@ SAME_HERE = {"data/folds/plan": "one fold ran", "models/parent": "one file if no
 """Folders with no more files than the one that some stages declare."""
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_entry_that_is_added_is_found(stage: str, configurations: list[Configuration]) -> None:
+@pytest.mark.parametrize("stage", EACH)
+def test_every_entry_that_is_added_is_found(stage: str, recorded: list[Configuration]) -> None:
     """But not a folder of code of which a part is imported."""
     separators = {"deps": "/", "params": ".", "libraries": "/"}
     folders = {str(folder.relative_to(ROOT)) for path in imported(stage) for folder in path.parents[: -len(ROOT.parts)]}
@@ -179,14 +194,17 @@ def test_every_entry_that_is_added_is_found(stage: str, configurations: list[Con
     unnoticed = []
     for kind in separators:
         names = [name for each, name in extra if each == kind]
-        found = faults(stage, changed(stage, kind, lambda listed, names=names: listed.__iadd__(names)), configurations)
+        found = faults(stage, changed(stage, kind, lambda listed, names=names: listed.__iadd__(names)), recorded)
         unnoticed += [name for name in names if not any(f" declares `{name}`" in fault for fault in found)]
     assert unnoticed == []
 
 
-def test_a_stage_reads_no_variable_and_no_file_outside_of_the_repository(configurations: list[Configuration]) -> None:
+@pytest.mark.parametrize("runs", ["default", pytest.param("configurations", marks=pytest.mark.slow)])
+def test_a_stage_reads_no_variable_and_no_file_outside_of_the_repository(
+    runs: str, request: pytest.FixtureRequest
+) -> None:
     """As far as Python opens it, and as code of gogooku3 reads it."""
-    records = [each for configuration in configurations for each in configuration.records.values()]
+    records = [each for configuration in request.getfixturevalue(runs) for each in configuration.records.values()]
     assert {name for each in records for name in each.reads["variable"]} == set()
     outside = {path for each in records for path in each.reads["outside"]}
     assert {path for path in outside if not any(part in path for part in OUTSIDE)} == set()
