@@ -4,7 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
-PIP := $(BIN)/python -m pip --disable-pip-version-check install
+# pip compiles on one core, compileall on all. Some libraries contain files that no supported Python compiles.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile
+BYTECODE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 
 # The scripts of a virtual environment contain the path of its folder. If that path changed, or its Python is missing, .venv
 # is rebuilt. If pyvenv.cfg has no `command`, another tool created .venv, and it stays.
@@ -81,8 +83,10 @@ endef
 	$(PIP) --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@echo '$(ON_PATH)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/on_path.pth"
+	$(BYTECODE)
 	touch $@
 
 .venv/.ready-dev: .venv/.ready requirements-dev.lock
 	$(PIP) --requirement requirements-dev.lock
+	$(BYTECODE)
 	touch $@
