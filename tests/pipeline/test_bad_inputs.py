@@ -314,6 +314,7 @@ def test_metrics_come_back_from_git_or_where_they_are_not_committed_from_the_run
     assert changed(workspace, good) == set()
 
 
+@pytest.mark.slow
 def test_a_label_that_is_shifted_in_the_dataset_is_refused_and_the_last_metrics_stay(workspace: Workspace) -> None:
     """Look-ahead bias: the return that evaluates a score starts before the score is known."""
     folder = workspace.folder / "data/dataset"

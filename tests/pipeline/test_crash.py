@@ -143,6 +143,7 @@ def older(folder: Path) -> bool:
 PHASE = ("train", "adaptive_norm")
 
 
+@pytest.mark.slow
 def test_killed_while_states_are_saved_it_goes_on_from_the_newest(
     stages: Stages, folder: Path, as_undisturbed: Check
 ) -> None:

@@ -90,6 +90,7 @@ def clone(installed: Environment, tmp_path: Path) -> Clone:
     return Clone(checkout(tmp_path / "clone").folder, installed)
 
 
+@pytest.mark.slow
 def test_a_stage_runs_the_source_that_dvc_hashes(clone: Clone) -> None:
     source = clone.mark("this clone")
     clone.compose(SMALL)

@@ -70,6 +70,7 @@ def test_by_default_no_fold_is_a_stage(small_run: Workspace) -> None:
     assert [name for name in names if "fold" in name or "walk" in name] == []
 
 
+@pytest.mark.slow
 def test_a_fold_whose_training_sees_its_test_is_refused_before_it_is_trained(workspace: Workspace) -> None:
     """Data leakage: a fold's training ends within a horizon of its validation, by an edited plan."""
     workspace.compose(SMALL | WALK | SCHEME)

@@ -49,6 +49,7 @@ def test_the_preflight_of_any_plan_ends_in_a_clear_error_or_none(changes: dict[s
         preflight.check(config.parse(tree_of(changes)), machine=True)
 
 
+@pytest.mark.slow
 def test_a_tiny_plan_runs_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = run(tree_of({"evaluation.quantiles": 12, "dataset.graph.neighbours": 11}), tmp_path, monkeypatch.chdir)
     assert end == End(None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +18,21 @@ from gogooku3.recovery.releases.results import mean_rank_ic
 from gogooku3.recovery.releases.tag_objects import create_tags, new_object
 
 
-@pytest.fixture
-def released(lab: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Two versions of tier1, the second one better, and one of tier2 that GTO registered."""
+    lab = trained.copy(tmp_path_factory.mktemp("released"))
     promote(lab.folder, "tier1")
     lab.train(2, 0.07)
     promote(lab.folder, "tier1")
     lab.run("gto", "register", "tier2", "--version", "v0.1.0")
+    return lab
+
+
+@pytest.fixture
+def released(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A copy of the source; the test runs in a subfolder."""
+    lab = source.copy(tmp_path)
     monkeypatch.chdir(lab.folder / "src")
     return lab
 

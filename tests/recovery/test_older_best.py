@@ -58,6 +58,7 @@ def release_as_older(
     create_tags(lab.folder, {TAG: content, STAGE_TAG: renamed(content, STAGE_TAG)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit",
     [keep_what_was_measured_before_baselines, pytest.param(without("sharpe"), marks=pytest.mark.slow)],

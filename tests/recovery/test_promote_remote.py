@@ -86,6 +86,7 @@ def test_of_two_clones_the_second_takes_the_next_number_and_compares_with_the_fi
     assert objects(mine.folder).items() < objects(server).items()
 
 
+@pytest.mark.slow
 def test_who_is_slower_changes_nothing_and_the_next_run_takes_the_next_number(
     mine: Lab, rival: Lab, server: Path
 ) -> None:

@@ -74,6 +74,7 @@ def release(lab: Any, tmp_path: Path) -> Release:
     return Release(lab, tmp_path / "temporary")
 
 
+@pytest.mark.slow
 def test_a_release_is_reproduced_and_leaves_nothing_behind(release: Release) -> None:
     release.promote()
     found = release.reproduce()

@@ -140,6 +140,7 @@ def expected(released: Lab) -> dict[tuple[str, ...], tuple[int, str]]:
         return {verb: printed(*verb) for verb in READING}
 
 
+@pytest.mark.slow
 @each_setting
 def test_reading_verbs_print_the_same(
     setting: str,

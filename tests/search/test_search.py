@@ -27,6 +27,7 @@ def state(toy: Toy) -> tuple[str, ...]:
     return (*(toy.run("git", *each).stdout for each in asked), toy.run("git", "status", "--porcelain").stdout)
 
 
+@pytest.mark.slow
 def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counted(toy: Toy) -> None:
     (toy.folder / "README.md").write_text("not committed\n")
     toy.space(SIZES, trials=2)

@@ -252,6 +252,7 @@ def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
         assert same(run(network("finetune"), phase=phase, name="finetune", folder=folder), uninterrupted), moment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("circumstance", ["bf16", "shares"])
 def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a_cut(
     circumstance: str,

@@ -54,6 +54,7 @@ def test_an_intact_clone_is_fit_and_old_environment_variables_are_reported_as_ig
     assert SECRET not in done.stdout
 
 
+@pytest.mark.slow
 def test_an_unreachable_bucket_is_reported_in_one_line_and_does_not_block_training(clone: Toy) -> None:
     remote(clone, url="gs://gone/store", endpointurl="http://127.0.0.1:9", allow_anonymous_login="true")
     done = doctor(clone)
