@@ -60,3 +60,11 @@ def test_a_tag_names_its_commit_not_its_own_object(repository: Path) -> None:
         == git.commit_of(repository, "HEAD")
         != git.run(repository, "rev-parse", "v1").strip()
     )
+
+
+def test_a_clone_shares_no_file_with_its_source(repository: Path, tmp_path: Path) -> None:
+    """Damage of one would be in both, and Git does not link files on an overlay file system, as in a container."""
+    git.clone(str(repository), tmp_path / "clone")
+    objects = [path for path in (tmp_path / "clone/.git/objects").rglob("*") if path.is_file()]
+    assert objects
+    assert {path.stat().st_nlink for path in objects} == {1}

@@ -160,7 +160,9 @@ def clone(url: str, target: Path, *options: str) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     settings = _options(_CLONE_SETTINGS)
-    run(target, "clone", "--quiet", "--no-checkout", *settings, *options, "--", absolute(url), ".")
+    # Git refuses to link the objects of a clone on the same disk if that is an overlay, as in a container, and damage
+    # of a linked object is in both clones.
+    run(target, "clone", "--quiet", "--no-checkout", "--no-hardlinks", *settings, *options, "--", absolute(url), ".")
 
 
 def absolute(url: str) -> str:
