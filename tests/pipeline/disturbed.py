@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -21,6 +22,10 @@ from typing import Any
 
 UNSEEN = frozenset({"logs", "__pycache__"})
 """Folders that hold no results; hidden files and folders are no results either."""
+
+
+FOREVER_S = 300.0
+"""After so many seconds without memory a process is taken to wait forever, and is killed."""
 
 
 def mount(root: Path, layers: Path) -> None:
@@ -86,7 +91,10 @@ def run(task: dict[str, Any], fault: dict[str, Any]) -> dict[str, Any]:
             time.sleep(fault["after"])
             if process.poll() is None:
                 process.send_signal(fault["signal"])
+        deadline = began + FOREVER_S if limit else math.inf
         while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
             peak = max(peak, address_space(process.pid))
             time.sleep(0.02)
         said.seek(0)

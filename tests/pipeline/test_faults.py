@@ -58,6 +58,9 @@ VERB_COMMANDS = {
 LONG = frozenset({"drill", "reproduce", "search"})
 """Verbs that train or install: after a fault they are not run again."""
 
+REPORTS = frozenset({"doctor", "verify"})
+"""Verbs that end with 1 after a table with what is wrong."""
+
 CODES = {0, errors.NOT_COMPARED, *(error.exit_code for error in UserError.__subclasses__())}
 LEAVES = [name for name in VERBS if not any(other.startswith(f"{name} ") for other in VERBS)]
 NAMESPACE = ("unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]))
@@ -122,7 +125,7 @@ class Matrix:
         said = made["said"]
         assert "Traceback" not in said, said
         assert made["code"] in codes, said
-        if made["code"]:
+        if made["code"] and not (made["code"] == 1 and name in REPORTS):
             lines = said.splitlines()
             start = next(row for row, line in enumerate(lines) if line.startswith("error: "))
             assert any(line.startswith("hint: ") for line in lines[start:]), said
@@ -215,10 +218,10 @@ def test_a_signal(matrix: Matrix, kind: str, name: str, number: signal.Signals) 
 @each
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_too_little_memory(matrix: Matrix, kind: str, name: str, share: float) -> None:
-    """Polars and LLVM end the process when they get no memory: their message is all that can be printed."""
+    """Polars and LLVM end the process when they get no memory, or wait forever: nothing more can be printed."""
     if name in LONG:
         pytest.skip("it runs other processes, of which each has the limit")
     made = matrix.run(kind, name, memory=int(share * matrix.reference(kind, name)["peak"]))
-    if made["code"] < 0 or re.search(r"memory allocation of|OpenBLAS|libgomp|LLVM ERROR", made["said"]):
+    if made["code"] < 0 or re.search(r"memory allocation of|OpenBLAS|libgomp|LLVM ERROR|jemalloc", made["said"]):
         return
     matrix.check(kind, name, made, 0, 1, 3, 4)

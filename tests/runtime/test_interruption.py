@@ -48,6 +48,22 @@ def test_an_error_after_the_signal_is_not_reported_but_the_command_s_own_is() ->
             raise DataError("says more", hint="")
 
 
+def test_a_signal_in_a_destructor_takes_effect_after_it() -> None:
+    """Python ignores an exception that a destructor raises."""
+
+    class Resource:
+        def __del__(self) -> None:
+            hit()
+            done.append("destructor")
+
+    done: list[str] = []
+    with pytest.raises(InterruptionError, match="stopped by SIGTERM"), stoppable(""):
+        Resource()
+        for _ in range(6000):
+            time.sleep(0.01)
+    assert done == ["destructor"]
+
+
 def test_a_signal_during_held_work_takes_effect_at_its_end() -> None:
     done = []
     with pytest.raises(InterruptionError, match="stopped by SIGTERM"), stoppable(""):

@@ -16,8 +16,8 @@ import click
 from gogooku3.cli.lazy_group import LazyGroup
 from gogooku3.cli.output import echo, prepare, printable
 from gogooku3.errors import UserError
-from gogooku3.runtime.faults import reported
-from gogooku3.runtime.interruption import stoppable
+from gogooku3.runtime.faults import OutOfMemoryError, end_process, print_error, reported
+from gogooku3.runtime.interruption import ignore, stoppable
 
 SECTIONS = {
     "Data": {
@@ -65,6 +65,16 @@ _AGAIN = "run the same command again; temporary files were removed"
 class _Group(LazyGroup):
     """Prints a user's error as one message, without a traceback."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command line of the process."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except (OutOfMemoryError, MemoryError) as error:
+            print_error(error)
+            end_process(OutOfMemoryError.exit_code)
+        finally:
+            ignore()  # a finished command says so, even if a signal arrives while the interpreter ends
+
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         prepare()
         with _one_message():
@@ -81,6 +91,8 @@ def _one_message() -> Iterator[None]:
     try:
         with stoppable(_AGAIN), reported(), _printable_usage_errors():
             yield
+    except OutOfMemoryError:
+        raise  # printed by `__call__`, with as little memory as possible
     except UserError as error:
         if isinstance(error.__cause__, BrokenPipeError):  # the reader closed the pipe: click exits silently
             raise error.__cause__ from None

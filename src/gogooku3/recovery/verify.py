@@ -21,6 +21,7 @@ from gogooku3.recovery.checks.signature import signature
 from gogooku3.recovery.checks.verdict import Check, Finding, Verdict
 from gogooku3.recovery.checks.weights import configuration, finite, shapes, weights
 from gogooku3.recovery.releases.signatures import check_trusted_keys
+from gogooku3.runtime.faults import OutOfMemoryError, user_error
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def _run_check(check: Callable[[PackageFiles], Finding], files: PackageFiles) ->
     except UserError as error:
         return Finding("failed", error.message, error.hint)
     except Exception as error:
+        if isinstance(fault := user_error(error), OutOfMemoryError):
+            return Finding("failed", f"cannot be checked: {fault.message}", fault.hint)
         # A package is untrusted input: any exception of a reader is a finding, and the other checks still run.
         return Finding("failed", f"cannot be checked: {type(error).__name__}: {error}", FETCH)
 

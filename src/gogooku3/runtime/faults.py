@@ -2,7 +2,8 @@
 
 A full disk, a missing permission, memory that runs out and a damaged file reach a stage as exceptions of Python,
 Polars, PyArrow, NumPy, torch, LightGBM, SQLite and safetensors. Only what is listed here is a fault; any other
-exception is a bug and keeps its traceback. Polars ends the process (SIGABRT) if it gets no memory: no code runs then.
+exception is a bug and keeps its traceback. Polars ends the process (SIGABRT) if it gets no memory, or waits forever for
+a thread that could not start: no code runs then.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import errno
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from gogooku3.errors import DataError, MachineError, UserError, filesystem_error
 
@@ -40,12 +43,21 @@ _NO_MEMORY = {
     ),
 }
 """Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too."""
+_NO_MEMORY_MESSAGE = "this machine has not enough memory"
+_NO_MEMORY_HINT = (
+    "end other programs, raise the limit of memory (`ulimit -v`, container), or use a machine with more; then run the"
+    " same command again: finished work is kept"
+)
 _DAMAGED = {
     "polars": re.compile(r"^parquet: File out of specification|^could not find a '?EOCD|^IPC: .*invalid"),
     "pyarrow": re.compile(r"Parquet magic bytes not found|Couldn't deserialize thrift|Corrupt|not a parquet file"),
     "safetensors": re.compile(r"^Error while deserializing"),
 }
 """Messages about a damaged file by the library that defines the class."""
+
+
+class OutOfMemoryError(MachineError):
+    """The process got no memory, so that code that runs afterwards may fail too: see `end_process`."""
 
 
 def user_error(error: BaseException) -> UserError | None:
@@ -112,13 +124,24 @@ def writing(target: Path, partial: Path) -> Iterator[None]:
         raise OSError(cause.errno, cause.strerror, str(target)) from error
 
 
-def _memory_error(error: BaseException) -> MachineError:
+def print_error(error: OutOfMemoryError | MemoryError) -> None:
+    """Prints the error to stderr; without its details if there is no memory for them."""
+    text = f"error: {_NO_MEMORY_MESSAGE}\nhint: {_NO_MEMORY_HINT}\n"
+    with suppress(MemoryError):
+        text = f"error: {user_error(error)}\n"
+    os.write(2, text.encode())
+
+
+def end_process(code: int) -> NoReturn:
+    """Ends the process without the exit handlers of libraries, which print a traceback if they get no memory."""
+    with suppress(Exception):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+def _memory_error(error: BaseException) -> OutOfMemoryError:
     details = _one_line(error)
-    return MachineError(
-        f"this machine has not enough memory{f': {details}' if details else ''}",
-        hint="end other programs, raise the limit of memory (`ulimit -v`, container), or use a machine with more; then"
-        " run the same command again: finished work is kept",
-    )
+    return OutOfMemoryError(f"{_NO_MEMORY_MESSAGE}{f': {details}' if details else ''}", hint=_NO_MEMORY_HINT)
 
 
 def _matches(messages: dict[str, re.Pattern[str]], error: BaseException) -> bool:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 from gogooku3.errors import InterruptionError, UserError
@@ -64,11 +64,25 @@ def _handled(handler: Callable[[int], None]) -> Iterator[Callable[[Any], None]]:
         for each, before in previous.items():
             signal.signal(each, before if other is None else other)
 
-    change(lambda number, _frame: handler(number))
+    def handle(number: int, frame: FrameType | None) -> None:
+        if _in_destructor(frame):
+            threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, number)).start()
+        else:
+            handler(number)
+
+    change(handle)
     try:
         yield change
     finally:
         change(None)
+
+
+def _in_destructor(frame: FrameType | None) -> bool:
+    """Whether a destructor is running: Python prints and ignores an exception there, and the signal would have no
+    effect."""
+    while frame is not None and frame.f_code.co_name not in ("__del__", "_exitfunc"):
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager

@@ -8,12 +8,13 @@ time to import.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 from gogooku3.errors import ConfigError, UserError
-from gogooku3.runtime.faults import reported
+from gogooku3.runtime.faults import OutOfMemoryError, end_process, print_error, reported
 from gogooku3.runtime.interruption import held, ignore, stoppable
 
 STAGES = (
@@ -26,14 +27,23 @@ def main(*command: str) -> int:
     """Runs the stage and returns its exit code; a `UserError` is printed without a traceback."""
     try:
         run_stage(*command)
+    except OutOfMemoryError as error:
+        print_error(error)
+        with suppress(MemoryError, ImportError, OSError):
+            _print_restore_commands(command)
+        end_process(error.exit_code)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        from gogooku3.stages import restore_hint  # late: signals are handled before anything heavy is imported
-
-        if lines := restore_hint.restore_commands(Path.cwd(), command):
-            print(lines, file=sys.stderr)  # noqa: T201
+        _print_restore_commands(command)
         return error.exit_code
     return 0
+
+
+def _print_restore_commands(command: Sequence[str]) -> None:
+    from gogooku3.stages import restore_hint  # late: signals are handled before anything heavy is imported
+
+    if lines := restore_hint.restore_commands(Path.cwd(), command):
+        print(lines, file=sys.stderr)  # noqa: T201
 
 
 def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:

@@ -17,6 +17,7 @@ from gogooku3.recovery.doctor.secrets import secrets
 from gogooku3.recovery.doctor.site_cache import site_cache
 from gogooku3.recovery.doctor.software import file_modes, git_version, libraries, own_source, python_version
 from gogooku3.recovery.doctor.tasks import TASKS, Examination, Fitness, Task
+from gogooku3.runtime.faults import user_error
 
 _Check = Callable[[Path], Finding]
 
@@ -66,6 +67,8 @@ def _run_check(check: _Check, root: Path) -> Finding:
     except UserError as error:
         return Finding("failed", error.message, error.hint)
     except Exception as error:
+        if (fault := user_error(error)) is not None:
+            return Finding("failed", fault.message, fault.hint)
         # A broken installation or clone can raise any error; it must not hide the other checks' findings.
         message = " ".join(f"{type(error).__name__}: {error}".split())
         return Finding("failed", f"cannot be checked: {message}", "`pip install -r requirements.lock`; `git status`")
