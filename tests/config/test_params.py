@@ -17,9 +17,11 @@ from gogooku3 import config
 from gogooku3.config import renames
 from gogooku3.config.card import Card
 from gogooku3.errors import ConfigError
+from gogooku3.features.registry import select
 from gogooku3.recovery.releases import tags
 
 ROOT = Path(__file__).parents[2]
+TIERS = sorted(path.stem for path in ROOT.glob("conf/tier/*.yaml"))
 
 
 def compose(target: Path, *overrides: str) -> Path:
@@ -83,6 +85,25 @@ def test_tier2_is_tier1_with_another_hidden_size(tmp_path: Path) -> None:
     assert two.model.backbone.hidden_size == 256
     two.tier, two.model.backbone.hidden_size = one.tier, one.model.backbone.hidden_size
     assert one == two
+
+
+def test_tier3_is_tier2_with_220_features(tmp_path: Path) -> None:
+    two = OmegaConf.load(compose(tmp_path / "2.yaml", "tier=tier2"))
+    three = OmegaConf.load(compose(tmp_path / "3.yaml", "tier=tier3"))
+    assert len(select(three.dataset.features)) == 220
+    three.tier, three.dataset.features = two.tier, two.dataset.features
+    assert three == two
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_tier_alone_has_the_size_of_its_market(tmp_path: Path, tier: str) -> None:
+    """On synthetic quotes, whether they are named or not; on a file or J-Quants, the size is that of the data."""
+    for number, overrides in enumerate(([f"tier={tier}"], ["quotes=synthetic", f"tier={tier}"])):
+        stocks = OmegaConf.load(compose(tmp_path / f"{number}.yaml", *overrides)).quotes.stocks
+        assert stocks == (120 if tier == "demo" else 3800)
+    for source in ("file", "jquants"):
+        params = config.load(compose(tmp_path / f"{source}.yaml", f"quotes={source}", f"tier={tier}"))
+        assert (params.quotes.source, params.tier) == (source, tier)
 
 
 def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tmp_path: Path) -> None:

@@ -121,11 +121,22 @@ def test_the_order_of_the_stocks_has_no_meaning(network: Callable[..., Network],
     torch.testing.assert_close(permuted, scores(made, block)[:, order], rtol=1e-5, atol=1e-6)
 
 
-def test_tier1_has_about_fourteen_thousand_parameters_a_feature(tmp_path: Path) -> None:
-    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), ["tier=tier1"])
+@pytest.mark.parametrize(
+    ("tier", "hidden_size", "features", "parameters"),
+    [("tier1", 64, 395, 5_544_636), ("tier2", 256, 395, 80_870_700), ("tier3", 256, 220, 45_800_175)],
+)
+def test_the_tiers_have_the_documented_number_of_parameters(
+    tmp_path: Path, tier: str, hidden_size: int, features: int, parameters: int
+) -> None:
+    """Counted without memory for them; `docs/training.md` has the table."""
+    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), [f"tier={tier}"])
     params = config.load(tmp_path / "params.yaml")
-    features = len(select(params.dataset.features))
-    assert (params.dataset.features, params.model.backbone.hidden_size) == ("full", 64)
-    tier1 = PHASES["finetune"].architecture("", features, params.dataset.horizons, params.model)
-    count = sum(parameter.numel() for parameter in Network(tier1, 0).parameters())
-    assert count / features == pytest.approx(14_000, rel=0.02)
+    assert (len(select(params.dataset.features)), params.model.backbone.hidden_size) == (features, hidden_size)
+    architecture = PHASES["finetune"].architecture("", features, params.dataset.horizons, params.model)
+    with torch.device("meta"):
+        network = Network(architecture, 0)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    phases = params.train.phases
+    epochs = [each.epochs for each in (phases.baseline, phases.adaptive_norm, phases.gat, phases.finetune)]
+    row = f"| `{tier}` | {hidden_size} | {features} | {parameters:,} | {' + '.join(map(str, epochs))} = {sum(epochs)} |"
+    assert row in (ROOT / "docs/training.md").read_text(encoding="utf-8")

@@ -17,6 +17,11 @@ from gogooku3.search import space as module
 from gogooku3.search.space import Parameter, applied, leaves, read
 
 ROOT = Path(__file__).parents[2]
+SEARCHES = [
+    (path.stem, tier)
+    for path in sorted(ROOT.glob("conf/search/*.yaml"))
+    for tier in OmegaConf.load(path).get("tiers") or ["demo"]
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +47,41 @@ def refused(folder: Path, parameters: str, tree: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("tier", ["demo", "tier1"])
-def test_the_searches_of_the_project_fit_their_tiers(tier: str, tmp_path: Path) -> None:
-    target = tmp_path / "params.yaml"
-    compose_and_dump(target, str(ROOT / "conf"), None, "config", str(ROOT), [f"tier={tier}"])
-    tree = OmegaConf.to_container(OmegaConf.load(target))
-    space = read(ROOT / f"conf/search/{tier}.yaml")
-    check(space, tree)  # type: ignore[arg-type]
-    known = leaves(tree)  # type: ignore[arg-type]
+def composed(folder: Path, tier: str) -> dict[str, Any]:
+    """A tier's parameters, with few stocks for speed: no search depends on their number."""
+    target = folder / "params.yaml"
+    compose_and_dump(target, str(ROOT / "conf"), None, "config", str(ROOT), [f"tier={tier}", "quotes.stocks=120"])
+    content = OmegaConf.to_container(OmegaConf.load(target))
+    assert isinstance(content, dict)
+    return content  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("file", "tier"), SEARCHES)
+def test_the_searches_of_the_project_fit_their_tiers(file: str, tier: str, tmp_path: Path) -> None:
+    tree = composed(tmp_path, tier)
+    space = read(ROOT / f"conf/search/{file}.yaml")
+    check(space, tree)
+    known = leaves(tree)
     for name, parameter in space.parameters.items():
         assert known[name] in (parameter.choices or [known[name]]), "the committed value is the first trial"
         assert parameter.low is None or parameter.low <= known[name] <= parameter.high
+
+
+def test_a_search_of_another_tier_is_refused_with_both_and_the_command_that_switches(
+    tmp_path: Path, tree: dict[str, Any]
+) -> None:
+    """Before anything else: the values of the file would fit the demo too."""
+    with pytest.raises(ConfigError) as refused:
+        check(read(ROOT / "conf/search/tier1.yaml"), tree)
+    assert "for tier1 (`tiers`), but the committed `params.yaml` is of demo" in str(refused.value)
+    assert "`dvc exp run -S tier=tier1`" in str(refused.value)
+    with pytest.raises(ConfigError, match="for tier1 or tier2 or tier3 "):
+        check(read(ROOT / "conf/search/loss_weights.yaml"), tree)
+    head = "objective: sharpe\ntrials: 5\nseed: 1"
+    check(read(written(tmp_path, "dataset.clip: {choices: [5.0]}", head)), tree)
+    check(read(written(tmp_path, "dataset.clip: {choices: [5.0]}", f"{head}\ntiers: [tier1, demo]")), tree)
+    with pytest.raises(ConfigError, match="`tiers` is empty"):
+        read(written(tmp_path, "dataset.clip: {choices: [5.0]}", f"{head}\ntiers: []"))
 
 
 def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: dict[str, Any]) -> None:

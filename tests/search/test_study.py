@@ -75,6 +75,22 @@ def test_finished_trials_improve_proposals(tmp_path: Path) -> None:
     assert sum(values[-10:]) / 10 > sum(values[:9]) / 9 + 0.3
 
 
+def test_a_space_of_choices_is_a_grid_that_tries_each_combination_once(tmp_path: Path) -> None:
+    parameters = {"sharpe": {"choices": [1.0]}, "ic": {"choices": [0.0, 0.25, 1.0]}, "clip": {"choices": [[1], None]}}
+    study = Study(tmp_path / "study", COMMIT, space(parameters=parameters))
+    for number in range(7):
+        study.record(FinishedTrial(study.propose(), float(number), f"a-{number}"))
+    values = [known.values for known in study.finished]
+    assert all(values[:6].count(each) == 1 for each in values[:6])
+    assert values[6] in values[:6], "nothing is left"
+
+
+def test_a_study_may_be_resumed_for_more_tiers(tmp_path: Path) -> None:
+    """Also one of a version whose search files named no tier."""
+    grown(tmp_path / "study", 2, reopened=False)
+    assert len(Study(tmp_path / "study", COMMIT, space(tiers=["tier1"])).finished) == 2
+
+
 def test_trials_of_another_commit_are_another_study(tmp_path: Path) -> None:
     grown(tmp_path / "study", 2, reopened=False)
     assert Study(tmp_path / "study", COMMIT[::-1], space()).finished == []

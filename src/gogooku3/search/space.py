@@ -76,8 +76,11 @@ class Space:
     """Seed of the sampler; the same seed gives the same proposals."""
     parameters: dict[str, Parameter]
     """Searched parameters by dotted key."""
+    tiers: list[str] | None = None
+    """Tiers that the search is for; None: any tier."""
 
     def __post_init__(self) -> None:
+        require(self.tiers != [], "`tiers` is empty", "list the tiers that the search is for, or remove it for any tier")
         require(self.trials >= 1, f"`trials` is {self.trials}", "use 1 or more")
         require(self.seed >= 0, f"`seed` is {self.seed}", "use 0 or more")
         require(bool(self.parameters), "`parameters` is empty: there is nothing to search", _HINT)
@@ -115,8 +118,10 @@ def check(space: Space, tree: dict[str, Any], preflight: Callable[[Params], None
         preflight: raises `UserError` if the parameters of a trial are impossible.
 
     Raises:
-        ConfigError: a name is not a parameter, or a value or a combination of values is refused.
+        ConfigError: the search is for another tier, a name is not a parameter, or a value or a combination of values is
+            refused.
     """
+    _require_tier(space, tree.get("tier"))
     known = leaves(tree)
     for name, parameter in space.parameters.items():
         _require_known(name, known)
@@ -167,6 +172,16 @@ def _combinations(space: Space) -> Iterable[Values]:
         first | dict(zip(pair, values, strict=True))
         for pair in itertools.combinations(candidates, min(2, len(candidates)))
         for values in itertools.product(*(candidates[name] for name in pair))
+    )
+
+
+def _require_tier(space: Space, tier: object) -> None:
+    """The committed parameters are of a tier that the search is for: the file's name alone does not select one."""
+    if space.tiers is None or tier in space.tiers:
+        return
+    raise ConfigError(
+        f"the search is for {' or '.join(space.tiers)} (`tiers`), but the committed `params.yaml` is of {tier}",
+        hint=f"switch with `dvc exp run -S tier={space.tiers[0]}` and `git commit`, or use a search file for {tier}",
     )
 
 

@@ -6,6 +6,7 @@ trials are in the file alone; after its loss they run, and fail, again.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,13 +77,23 @@ class Study:
         """Values for the next trial; deterministic given the seed, the trial's number and the finished trials.
 
         Tree-structured Parzen estimator (Bergstra et al., 2011). A new sampler per trial: one with state across trials
-        would propose something else after a kill.
+        would propose something else after a kill. If all parameters have choices (grid search), a combination that was
+        already tried is replaced by the first one that was not, so as many trials as combinations try each once.
         """
         trials = self._trials()
         sampler = TPESampler(seed=key("search", self._space.seed, len(trials)) % 2**32)
         in_memory = optuna.create_study(sampler=sampler, direction="maximize")
         in_memory.add_trials(trials)
-        return self._decoded(in_memory.ask(self._distributions))
+        values = self._decoded(in_memory.ask(self._distributions))
+        tried = [self._decoded(trial) for trial in trials]
+        return values if values not in tried else next((each for each in self._grid() if each not in tried), values)
+
+    def _grid(self) -> Iterator[Values]:
+        """All combinations, if every parameter has choices."""
+        choices = [parameter.choices for parameter in self._space.parameters.values()]
+        if None not in choices:
+            for values in itertools.product(*(each or () for each in choices)):
+                yield dict(zip(self._space.parameters, values, strict=True))
 
     def contains(self, values: Values) -> bool:
         """Whether values are in the search space."""
@@ -115,9 +126,9 @@ class Study:
         return {name: _decoded(parameter, trial.params[name]) for name, parameter in self._space.parameters.items()}
 
     def _require_same(self) -> None:
-        """Refuses a changed space; only the number of trials may change, as proposals do not depend on it."""
+        """Refuses a changed space; the number of trials and the tiers may change, as proposals do not depend on them."""
         content = asdict(self._space)
-        del content["trials"]
+        del content["trials"], content["tiers"]
         recorded = self._study.user_attrs.get(_SPACE)
         if recorded is None:
             self._study.set_user_attr(_SPACE, content)
