@@ -34,7 +34,7 @@ from steps.device_report import PHASES, markdown
 from gogooku3.package.lineage import write_lineage
 
 SIZES = {
-    "full": ["quotes.stocks=3800"],
+    "full": [],
     "small": [
         "quotes.stocks=40",
         "quotes.start=2021-01-04",

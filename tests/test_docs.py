@@ -16,7 +16,7 @@ from markupsafe import Markup
 from gogooku3 import errors
 from gogooku3.pages.words import decimal
 
-from .verbs import VERBS, find
+from .verbs import VERBS, find, parse
 
 ROOT = Path(__file__).parents[1]
 TEXTS = {
@@ -82,6 +82,20 @@ def test_every_command_is_one_of_the_verbs_with_its_options(name: str, line: str
     context, arguments = find(shlex.split(line.partition(" && ")[0])[1:])
     known = {option for parameter in context.command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known
+
+
+def test_the_table_of_the_old_playbook_has_commands_and_files_that_exist() -> None:
+    _, _, section = TEXTS["docs/playbook.md"].partition("## From the old playbook\n")
+    rows = re.findall(r"^\| .*$", section.partition("\n## ")[0], re.MULTILINE)
+    spans = re.findall(r"`([^`]+)`", "\n".join(rows))
+    lines = [span for span in spans if span.startswith("gogooku3 ")]
+    assert len(lines) > 20
+    for line in lines:
+        parse(line)
+        assert all((ROOT / word).exists() for word in line.split() if word.startswith("conf/"))
+    paths = [span for span in spans if re.fullmatch(r"(tests|conf|src)/[\w./]*", span)]
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_exit_code_is_listed_with_the_description_of_its_error() -> None:

@@ -61,6 +61,8 @@ def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counte
 def test_a_wrong_configuration_ends_it_before_the_first_trial(toy: Toy) -> None:
     toy.space({"model.backbone.hidden_size": {"choices": [8, 9]}})
     assert "a trial could have `model.backbone.hidden_size` 9: " in toy.refused(code=2)
+    toy.space(SIZES, tiers=["tier1"])
+    assert "for tier1 (`tiers`), but the committed `params.yaml` is of demo\nhint: switch" in toy.refused(code=2)
     assert not (toy.folder / "logs").exists()
     toy.space(SIZES)
     (toy.folder / "src/more.txt").write_text("forgotten\n")

@@ -34,10 +34,10 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
     """Search for better parameters, each trial an experiment.
 
     Hyperparameter search with Optuna. FILE (`conf/search/*.yaml`) lists parameters of `params.yaml` and the values to
-    try. Each trial is a DVC experiment, NAME-0, NAME-1, …, based on the commit at HEAD, and runs in a clone that the
-    search keeps. An invalid or impossible value is an error before the first trial; a failed trial is reported with its
-    reason, and the search continues. The best trial is chosen on validation. After an interruption, the same command
-    resumes.
+    try, and the tiers that it is for. Each trial is a DVC experiment, NAME-0, NAME-1, …, based on the commit at HEAD,
+    and runs in a clone that the search keeps. Another tier, and an invalid or impossible value, are errors before the
+    first trial; a failed trial is reported with its reason, and the search continues. The best trial is chosen on
+    validation. After an interruption, the same command resumes.
 
     \b
     Examples:
@@ -45,9 +45,10 @@ def search(file: Path, trials: int | None, study: str | None, as_json: bool) -> 
       gogooku3 search conf/search/demo.yaml --trials 20 --study rates
 
     Exit codes: 0 done; 1 no trial succeeded, uncommitted changes, or another process runs this search; 2 the file,
-    a value or a combination is wrong; 3 an experiment cannot be read; 4 Optuna, or a library of a stage, is not
-    installed, a stage was killed, or another clone's source is installed; 7 the bucket cannot be reached; 8 Git failed;
-    9 J-Quants cannot be reached; 130 the search, or a stage of a trial, was stopped by a signal.
+    a value or a combination is wrong, or the file is for another tier; 3 an experiment cannot be read; 4 Optuna, or a
+    library of a stage, is not installed, a stage was killed, or another clone's source is installed; 7 the bucket
+    cannot be reached; 8 Git failed; 9 J-Quants cannot be reached; 130 the search, or a stage of a trial, was stopped by
+    a signal.
     """
     from gogooku3 import config
     from gogooku3.runtime import numerics

@@ -80,7 +80,7 @@ class Space:
     """Tiers that the search is for; None: any tier."""
 
     def __post_init__(self) -> None:
-        require(self.tiers != [], "`tiers` is empty", "list the tiers that the search is for, or remove it for any tier")
+        require(self.tiers != [], "`tiers` is empty", "list the tiers that the search is for, or remove it")
         require(self.trials >= 1, f"`trials` is {self.trials}", "use 1 or more")
         require(self.seed >= 0, f"`seed` is {self.seed}", "use 0 or more")
         require(bool(self.parameters), "`parameters` is empty: there is nothing to search", _HINT)

@@ -126,7 +126,7 @@ class Study:
         return {name: _decoded(parameter, trial.params[name]) for name, parameter in self._space.parameters.items()}
 
     def _require_same(self) -> None:
-        """Refuses a changed space; the number of trials and the tiers may change, as proposals do not depend on them."""
+        """Refuses a changed space; the number of trials and the tiers may change, proposals do not depend on them."""
         content = asdict(self._space)
         del content["trials"], content["tiers"]
         recorded = self._study.user_attrs.get(_SPACE)
