@@ -186,6 +186,15 @@ def test_the_bounds_of_disk_and_memory_are_reported_with_what_is_there() -> None
     sizes.require_memory([need], 2 * 10**9)
 
 
+def test_the_bound_of_the_disk_is_below_what_tier1_takes(tmp_path: Path) -> None:
+    """Its dataset has 5,340,666,201 bytes (benchmarks/results/dataset-2026-11-25.md), and its panel 7.6 GB."""
+    params = config.load(compose(tmp_path / "params.yaml", "tier=tier1"))
+    market = listed(params.quotes)  # type: ignore[arg-type]
+    assert market is not None
+    assert (len(market.sessions), market.stocks) == (1224, 3800)
+    assert 12.0e9 < sizes.disk(params, market, 395) < 12.9e9
+
+
 def test_the_weights_are_most_of_those_of_the_network(small: Model) -> None:
     """Memory of weights: 16 bytes for each that is counted."""
     features, size = 50, small.backbone.hidden_size
