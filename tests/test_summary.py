@@ -122,7 +122,7 @@ def test_a_missing_output_or_one_of_another_run_is_reported(tree: Path, name: st
 
 def test_edited_parameters_are_refused(tree: Path) -> None:
     params = tree / "params.yaml"
-    params.write_text(params.read_text().replace("tier: demo", "tier: tier1"))
+    params.write_text(params.read_text().replace("name: demo", "name: tier1"))
     with pytest.raises(MismatchError, match=r"`params\.yaml` differs from the last run: .* other values of `tier`"):
         summarize(tree)
     params.unlink()

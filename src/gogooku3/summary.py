@@ -49,7 +49,7 @@ def summarize(root: Path) -> Summary:
     results = read_results(root, params)
     verdict = judge(results)
     return Summary(
-        tier=params.tier,
+        tier=params.tier.name,
         verdict=verdict.headline,
         figures=verdict.summary.striptags(),
         test_from=results.test["from"],

@@ -30,6 +30,7 @@ RECIPE = Recipe(
     weight_decay=1e-4,
     gradient_clip=1.0,
     patience=0,
+    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
 )
 
@@ -71,6 +72,6 @@ def skilled(
     folder: Path = tmp_path_factory.mktemp("skilled")
     made = network("baseline")
     states = Checkpoints(folder / "baseline", {})
-    trained = train(made, inputs, "baseline", Phase(4, 1e-2), RECIPE, {}, states, folder / "logs")
+    trained = train(made, inputs, "baseline", Phase(4, 1e-2), RECIPE, "mean_rank_ic", {}, states, folder / "logs")
     made.load_state_dict(trained.weights)
     return made.eval()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gogooku3.attribution.phases import gains
-from gogooku3.training.loop import validate
 from gogooku3.training.phases import PHASES
+from gogooku3.training.validation import validate
 
 from .conftest import BOOTSTRAP
 
@@ -27,7 +27,7 @@ def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skil
     table = gains(load_phase, inputs, BOOTSTRAP, steps.append)
     assert steps == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
-        expected = validate(skilled, inputs, split)
+        expected = validate(skilled, inputs, split, [1.0] * len(inputs.panel.horizons)).rank_ic_by_horizon
         for horizon, value in expected.items():
             assert phases[FIRST]["rank_ic"][horizon]["value"] == pytest.approx(value, rel=1e-12)
         assert phases[FIRST]["gain"] is None

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from gogooku3 import config
 from gogooku3.config import renames
 from gogooku3.config.card import Card
+from gogooku3.config.tier import Tier
 from gogooku3.errors import ConfigError
 from gogooku3.features.registry import select
 from gogooku3.recovery.releases import tags
@@ -57,7 +58,7 @@ def test_params_yaml_is_what_conf_composes(tmp_path: Path) -> None:
 
 def test_the_default_is_the_demo_on_the_synthetic_market_on_a_cpu() -> None:
     params = config.load(ROOT / "params.yaml")
-    assert (params.tier, params.quotes.source, params.numerics.device) == ("demo", "synthetic", "cpu")
+    assert (params.tier.name, params.quotes.source, params.numerics.device) == ("demo", "synthetic", "cpu")
 
 
 def test_tier1_is_the_tier_that_was_lost(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_tier_alone_has_the_size_of_its_market(tmp_path: Path, tier: str) -> N
         assert stocks == (120 if tier == "demo" else 3800)
     for source in ("file", "jquants"):
         params = config.load(compose(tmp_path / f"{source}.yaml", f"quotes={source}", f"tier={tier}"))
-        assert (params.quotes.source, params.tier) == (source, tier)
+        assert (params.quotes.source, params.tier.name) == (source, tier)
 
 
 def test_a_file_source_composes_and_takes_its_listing_and_index_from_the_bars(tmp_path: Path) -> None:
@@ -287,14 +288,35 @@ def test_the_demo_states_no_licence(tree: dict[str, Any]) -> None:
     assert {*tree["card"].values()} == {None}
 
 
-def test_a_released_file_without_a_licence_is_read_as_what_its_card_states(
-    tmp_path: Path, tree: dict[str, Any]
-) -> None:
-    del tree["card"]
+def test_a_released_file_of_the_first_version_is_read_as_what_it_did(tmp_path: Path, tree: dict[str, Any]) -> None:
+    """Its tier was a name, epochs were selected by RankIC, and its card stated a licence."""
+    del tree["card"], tree["train"]["recipe"]["min_epochs"]
+    tree["tier"] = "tier1"
     OmegaConf.save(tree, tmp_path / "released.yaml")
-    assert config.load_released(tmp_path / "released.yaml").card == Card("apache-2.0", None, None)
+    released = config.load_released(tmp_path / "released.yaml")
+    assert released.card == Card("apache-2.0", None, None)
+    assert released.tier == Tier("tier1", "mean_rank_ic", None, None, None, "best")
+    assert released.train.recipe.min_epochs == 0
     with pytest.raises(ConfigError, match="`card`: Field required"):
         config.load(tmp_path / "released.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "profit"}, r"`tier.metric` is 'profit'"),
+        ({"metric": "rank_ic_7"}, r"`tier.metric` is rank_ic_7, and 7 is not among `dataset.horizons`"),
+        ({"compared_with": "tier1"}, r"`tier.compared_with` is 'tier1'"),
+        ({"compared_with": "parent"}, r"`tier.compared_with` is parent, but `train.start_from` is scratch"),
+        ({"name": ""}, r"`tier.name` is empty"),
+    ],
+)
+def test_an_objective_that_cannot_be_measured_is_refused(
+    tree: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    tree["tier"] |= changes
+    with pytest.raises(ConfigError, match=message):
+        config.parse(tree)
 
 
 def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[str, Any]) -> None:

@@ -21,6 +21,13 @@ def test_sharpe_of_many_series_is_that_of_each():
     assert np.isnan(returns.sharpe(many)).tolist() == [False, False, True, False]
 
 
+def test_the_return_of_a_long_short_portfolio_by_hand():
+    scores = np.array([[3.0, 1.0, 1.0, np.nan, 9.0], [1.0, 1.0, 1.0, 1.0, 1.0], [2.0, np.nan, np.nan, np.nan, np.nan]])
+    held = np.array([0.1, 0.2, -0.2, 5.0, np.nan])
+    # Of the three stocks with both, the mean score is 5/3: weights 1/2, −1/4, −1/4.
+    np.testing.assert_allclose(returns.long_short_returns(scores, np.tile(held, (3, 1))), [0.05, np.nan, np.nan])
+
+
 @pytest.mark.parametrize("series", [[], [0.1], [0.1] * 7, [0.1, np.nan, 0.2]])
 def test_no_sharpe_without_two_different_known_returns(series):
     assert np.isnan(returns.sharpe(np.array(series)))

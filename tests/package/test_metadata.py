@@ -29,7 +29,7 @@ def text(
 ) -> str:
     test = metrics_like({"1": {"value": 0.031, "low": 0.01, "high": 0.05}, "5": NOTHING}, NOTHING)
     test |= {"sharpe": {"value": 1.25, "low": None, "high": None}} | changes
-    return front_matter({"tier": tier, "quotes": {"source": source}, "card": card}, DATASET, parent, test)
+    return front_matter({"tier": {"name": tier}, "quotes": {"source": source}, "card": card}, DATASET, parent, test)
 
 
 def read(**changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gogooku3.package.results import cells, results_section, verdict
+from gogooku3.package.results import cells, objective_text, results_section, target_verdict, verdict
 
 from ..conftest import baselines_like, metrics_like
 
@@ -130,3 +130,29 @@ def test_the_portfolio_is_described_as_its_parameters_say():
     bound = section({"sector_neutral": True, "max_turnover": 0.3})
     assert "dollar-neutral in every sector, no position above 5.00% of capital and no more than 30% of capital" in bound
     assert "transaction costs of 5 basis points of the traded value" in plain
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "says"),
+    [
+        (0.3, 0.2, 0.4, "reached"),
+        (0.3, 0.05, 0.4, "within noise"),
+        (0.05, 0.0, 0.2, "within noise"),
+        (0.05, 0.0, 0.09, "not reached"),
+        (0.3, None, None, "reached, without an interval"),
+        (0.05, None, None, "not reached, without an interval"),
+        (None, None, None, "undefined"),
+    ],
+)
+def test_a_target_is_reached_only_by_the_whole_interval(
+    value: float | None, low: float | None, high: float | None, says: str
+):
+    assert target_verdict({"value": value, "low": low, "high": high}, 0.1) == says
+
+
+def test_the_objective_in_sentences():
+    tier = {"metric": "rank_ic_5", "target": 0.1, "expectation": "More.", "hypothesis": None}
+    table = {"rank_ic": {"5": {"value": 0.2, "low": 0.15, "high": 0.25}}}
+    assert objective_text(tier, table) == (
+        "RankIC of horizon 5 on validation 0.200 [0.150, 0.250]; target 0.1: reached. Expectation: More."
+    )

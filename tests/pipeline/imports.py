@@ -18,10 +18,11 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 UNHASHED = (
     *("gogooku3.config", "gogooku3.errors", "gogooku3.progress", "gogooku3.source", "gogooku3.startup"),
-    *("gogooku3.paths", "gogooku3.walk_forward.print_plan"),
+    *("gogooku3.objective", "gogooku3.paths", "gogooku3.walk_forward.print_plan"),
 )
-"""The parameters are hashed themselves, and `dvc.yaml` has the paths; errors and `startup` end a stage, `progress`
-and `print_plan` only print, and `source` chooses the code that a process runs: none can change a result."""
+"""The parameters are hashed themselves, `objective` names their metrics, and `dvc.yaml` has the paths; errors and
+`startup` end a stage, `progress` and `print_plan` only print, and `source` chooses the code that a process runs: none
+can change a result."""
 
 NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
 """Code that only fetches outputs by hash: the bytes are these, or the stage fails."""

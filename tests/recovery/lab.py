@@ -157,7 +157,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
     for name in ("params.yaml", "requirements.lock"):
         shutil.copyfile(ROOT / name, lab.folder / name)
     params = lab.folder / "params.yaml"
-    params.write_text(params.read_text().replace("tier: demo", "tier: tier1").replace("draws: 1000", "draws: 100"))
+    params.write_text(params.read_text().replace("name: demo", "name: tier1").replace("draws: 1000", "draws: 100"))
     stages = {
         name: {
             "cmd": COMMANDS.get(name, f"mkdir -p {PLACES.get(name)} && cp -r made/{name} {PLACES.get(name)}/"),

@@ -12,9 +12,9 @@ import pytest
 from gogooku3 import paths
 from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import sharpe
-from gogooku3.recovery.best import Contest, contest, refuse_unless_better
+from gogooku3.recovery.best import Contest, compare, contest, refuse_unless_better
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.releases.record import gain, measured
+from gogooku3.recovery.releases.record import measured
 
 START = np.datetime64("2024-01-01")
 
@@ -24,6 +24,7 @@ class History:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.metric = "mean_rank_ic"
         (root / "metrics/sessions").mkdir(parents=True)
         (root / "params.yaml").write_text((Path(__file__).parents[2] / "params.yaml").read_text())
         self.git("init", "--quiet", "--initial-branch=main")
@@ -40,9 +41,10 @@ class History:
         horizons: tuple[int, ...] = (1, 5),
         stocks: int = 25,
         quotes: str = "a",
+        net: float = 0.0,
     ) -> str:
-        """Commits a validation with these RankICs, from a session on; returns the commit."""
-        net_T = 0.01 * np.random.default_rng(0).standard_normal(len(rank_ic_T))
+        """Commits a validation with these RankICs and a mean return, from a session on; returns the commit."""
+        net_T = net + 0.01 * np.random.default_rng(0).standard_normal(len(rank_ic_T))
         days = pl.DataFrame({"Date": START + first + np.arange(len(rank_ic_T)), "net": net_T})
         days = days.with_columns(pl.Series(f"rank_ic_{h}", rank_ic_T) for h in horizons)
         days.write_csv(self.root / paths.sessions_of("validation"))
@@ -71,10 +73,12 @@ class History:
 
     def contest(self) -> Contest:
         commit = git.commit_of(self.root, "HEAD")
-        return contest(self.root, tags.read(self.root), "tier1", commit, measured(self.root, commit, "validation"))
+        validation = measured(self.root, commit, "validation")
+        return contest(self.root, tags.read(self.root), "tier1", commit, validation, self.metric)
 
     def refuse(self, found: Contest, consent: str | None = None, despite_worse: str | None = None) -> None:
-        refuse_unless_better(found, measured(self.root, "HEAD", "validation"), "tier1", consent, despite_worse)
+        validation = measured(self.root, "HEAD", "validation")
+        refuse_unless_better(found, validation, "tier1", self.metric, consent, despite_worse)
 
 
 @pytest.fixture
@@ -129,7 +133,7 @@ def test_with_too_few_sessions_in_common_nothing_is_decided_without_a_reason(his
     assert "--replace-best" in refused.value.hint
     history.refuse(found, consent="a new year")
     assert found.before is not None
-    assert gain(found.before, measured(history.root, "HEAD", "validation")).startswith("NOT comparable")
+    assert found.before.gain_text(measured(history.root, "HEAD", "validation")).startswith("NOT comparable")
 
 
 def test_20_sessions_in_common_are_enough(history: History) -> None:
@@ -183,3 +187,51 @@ def test_a_best_whose_metrics_are_not_those_of_its_sessions_is_not_compared_with
     with pytest.raises(RefusedError, match=says) as refused:
         history.contest()
     assert "gto deprecate tier1 v1.0.0 best" in refused.value.hint
+
+
+@pytest.mark.parametrize(("metric", "better"), [("mean_rank_ic", False), ("sharpe", True), ("rank_ic_5", False)])
+def test_the_metric_of_the_tier_decides_and_one_that_disagrees_is_named(
+    history: History, metric: str, better: bool
+) -> None:
+    """A higher Sharpe ratio with a lower RankIC, both beyond noise."""
+    whole = noise(40, 0.05)
+    history.validate(whole)
+    history.crown()
+    history.validate(whole - 0.01, net=0.02)
+    history.metric = metric
+    found = history.contest()
+    assert found.before is not None
+    assert found.better is not None
+    assert (found.better > 0) == better
+    other, verb = ("mean RankIC", "worse") if better else ("Sharpe ratio", "better")
+    assert any(
+        each.startswith(f"{other} disagrees with the objective, ") and f": the model is {verb} by " in each
+        for each in found.before.disagreements()
+    )
+    if better:
+        history.refuse(found)
+    else:
+        with pytest.raises(RefusedError, match=r"the model is better by .*, beyond noise"):
+            history.refuse(found)
+
+
+def test_the_sharpe_ratio_is_compared_whatever_the_horizons(history: History) -> None:
+    history.metric = "sharpe"
+    history.validate(noise(40, 0.05))
+    history.crown()
+    history.validate(noise(40, 0.05), horizons=(1, 10), net=0.02)
+    found = history.contest()
+    assert found.better is not None
+    assert found.better > 0
+
+
+def test_a_comparison_with_another_release_decides_nothing(history: History) -> None:
+    history.validate(noise(40, 0.05))
+    history.crown()
+    history.validate(noise(40, 0.04))
+    commit = git.commit_of(history.root, "HEAD")
+    found = compare(history.root, tags.read(history.root).releases[0], commit, "mean_rank_ic")
+    assert (found.tag, found.decisive_value) == ("tier1@v1.0.0", pytest.approx(0.05))
+    assert found.text(measured(history.root, commit, "validation")).startswith(
+        "tier1@v1.0.0, 0.0500 (same horizons and sessions); gain -0.010 ["
+    )

@@ -34,7 +34,7 @@ def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     replace(params, "features: core", "features: extended")
     replace(params, "embargo: 20", "embargo: 25")
     replace(params, "hidden_size: 8", "hidden_size: 16")
-    replace(params, "tier: tier1", "tier: tier2")
+    replace(params, "name: tier1", "name: tier2")
     replace(params, "    learning_rate: 0.0005", "    learning_rate: 0.0005\n      warm_up: true")
     replace(lab.folder / "requirements.lock", "click==", "click==99.")
     (lab.folder / "src/gogooku3/training/code.py").write_text("one\n2\nthree\nfour\n")
@@ -60,7 +60,7 @@ def test_every_section_names_its_differences(changed: Any) -> None:
         Change("model.backbone.hidden_size", 8, 16),
         Change("dataset.features", "core", "extended"),
         Change("quotes.stocks", 120, 100),
-        Change("tier", "tier1", "tier2"),
+        Change("tier.name", "tier1", "tier2"),
     ]
     assert found.split == [Change("dataset.split.embargo", 20, 25)]
     old, new = (Counter(feature.family for feature in select(name)) for name in ("core", "extended"))

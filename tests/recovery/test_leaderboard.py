@@ -57,11 +57,11 @@ def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> N
         # The mean over the horizons in the metrics at the tag's commit.
         means = [str(mean_rank_ic(released.folder, release.commit, split)) for split in ("validation", "test")]
         expected = [means[0], str(record.validation.sharpe), deflated, means[1], str(record.test.sharpe)]
-        assert row[2:8] == [*expected, record.validation.basis]
-        assert release.commit.startswith(row[8].strip("`"))
-        assert record.model_sha256.startswith(row[9].strip("`"))
-        assert min(len(row[8]), len(row[9])) == 14
-    assert found[2][2:8] == ["not recorded"] * 6
+        assert row[3:9] == [*expected, record.validation.basis]
+        assert release.commit.startswith(row[9].strip("`"))
+        assert record.model_sha256.startswith(row[10].strip("`"))
+        assert min(len(row[9]), len(row[10])) == 14
+    assert found[2][2:9] == ["not recorded"] * 7
 
 
 def test_a_stale_page_is_found(released: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_version_with_other_or_damaged_metrics_is_a_row_beside_the_others(
     create_tags(released.folder, {"tier1@v1.2.0": new_object(released.folder, "tier1@v1.2.0", commit, message)})
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     after = {row[0]: row for row in rows(released)}
-    assert (after["`tier1@v1.2.0`"][2], after["`tier1@v1.2.0`"][5]) == (cell, before[0][5])
+    assert (after["`tier1@v1.2.0`"][3], after["`tier1@v1.2.0`"][6]) == (cell, before[0][6])
     assert len(after) == len(before) + 1
     assert [after[row[0]] for row in before] == before
 

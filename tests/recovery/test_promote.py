@@ -152,7 +152,7 @@ def test_the_tag_records_how_many_test_results_were_seen(lab: Any) -> None:
     # And again, in another tier.
     lab.make(lab.folder / "made", 3, 0.07, test=0.2)
     params = lab.folder / "params.yaml"
-    params.write_text(params.read_text().replace("tier: tier1", "tier: tier2"))
+    params.write_text(params.read_text().replace("name: tier1", "name: tier2"))
     lab.reproduce()
     assert promote(lab.folder, "tier2").record.test_readings == Readings(model=3, tier=1)
 
@@ -224,7 +224,7 @@ def untracked(lab: Any) -> None:
 
 def other_tier(lab: Any) -> None:
     params = lab.folder / "params.yaml"
-    params.write_text(params.read_text().replace("tier: tier1", "tier: tier2"))
+    params.write_text(params.read_text().replace("name: tier1", "name: tier2"))
     lab.commit("Another tier")
 
 

@@ -85,6 +85,20 @@ def test_results_of_other_tiers_do_not_count(history: History):
     assert [count(history.root, tier).count for tier in ("tier1", "tier2", "demo")] == [1, 1, 0]
 
 
+def test_results_of_the_tiers_of_the_lineage_count(history: History):
+    """Whoever trains on from the best of a tier has chosen among its results."""
+    history.result(1.0)
+    history.experiment(2.0, "lofty-ibex")
+    history.experiment(3.0, "other", tier="tier2")
+    assert count(history.root, "tier2", lineage=["tier1"]).count == 3
+
+
+def test_a_section_names_the_tier_too(history: History):
+    history.result(1.0, tier="{name: tier1, metric: sharpe}")
+    history.result(2.0)
+    assert count(history.root, "tier1").count == 2
+
+
 def test_a_tier_that_gives_the_result_of_another_has_it_too(history: History):
     history.result(1.0, tier="demo")
     history.result(2.0)

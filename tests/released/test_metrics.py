@@ -23,7 +23,8 @@ from gogooku3.config import Params
 from gogooku3.package.manifest import write_manifest
 from gogooku3.package.results import _PLAIN
 from gogooku3.recovery.releases import git, metrics
-from gogooku3.recovery.releases.record import SPLITS, Estimate, compared, measured, message, parse
+from gogooku3.recovery.releases.estimates import Estimate
+from gogooku3.recovery.releases.record import SPLITS, compared, measured, message, parse
 from gogooku3.recovery.releases.results import mean_rank_ic, track_record
 from gogooku3.recovery.trials import count
 from gogooku3.recovery.verify import verify
@@ -154,7 +155,8 @@ def test_it_has_its_rows_on_the_leaderboard_and_among_the_tiers(repository: Path
     own = {split: measured(repository, TAG, split) for split in SPLITS}
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert record is not None
-    assert cells[2:7] == [
+    assert cells[2:8] == [
+        "mean RankIC",
         "–", str(own["validation"].sharpe), f"{record.deflated_sharpe:.4f} of {record.trials}",
         "–", str(own["test"].sharpe),
     ]  # fmt: skip

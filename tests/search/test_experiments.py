@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.recovery.releases.record import Estimate
+from gogooku3.recovery.releases.estimates import Estimate
 from gogooku3.search.experiments import fetch_experiment, find, parameters, reference
 
 METRICS = {"sharpe": {"value": 1.5, "low": None, "high": None, "t": 2.0}}

@@ -111,7 +111,7 @@ def test_values_of_every_type_and_lists_can_be_searched(tmp_path: Path, tree: di
         ("train.recipe.momentum: {low: 0.0, high: 0.9}", "`parameters.train.recipe.momentum` is not a parameter"),
         ("train.recipe.batchsize: {choices: [3840]}", "did you mean `train.recipe.batch_size`"),
         ("model.backbone: {choices: [1]}", "is a section of `params.yaml`"),
-        ("tier: {choices: [demo, tier1]}", "is the name of a milestone"),
+        ("tier.name: {choices: [demo, tier1]}", "says what the tier is for"),
         ("model.backbone.dropout: {low: 0.0, high: 1.0}", "`model.backbone.dropout` is 1.0"),
         (
             "model.backbone.dropout: {low: 0, high: 1}",
@@ -220,6 +220,6 @@ def test_a_file_that_is_not_there_or_a_list_is_refused(tmp_path: Path) -> None:
 
 
 def test_values_take_their_places_and_leave_the_original_alone(tree: dict[str, Any]) -> None:
-    changed = applied(tree, {"model.backbone.dropout": 0.1, "tier": "other"})
-    assert (changed["model"]["backbone"]["dropout"], changed["tier"]) == (0.1, "other")
-    assert leaves(changed) | {"model.backbone.dropout": 0.3, "tier": "demo"} == leaves(tree)
+    changed = applied(tree, {"model.backbone.dropout": 0.1, "tier.name": "other"})
+    assert (changed["model"]["backbone"]["dropout"], changed["tier"]["name"]) == (0.1, "other")
+    assert leaves(changed) | {"model.backbone.dropout": 0.3, "tier.name": "demo"} == leaves(tree)

@@ -19,6 +19,7 @@ RECIPE = Recipe(
     weight_decay=0.0,
     gradient_clip=1.0,
     patience=0,
+    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.0, ic=0.0, horizons=[1.0, 1.0]),
 )
 

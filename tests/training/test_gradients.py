@@ -19,7 +19,7 @@ from gogooku3.training.distributed import Group
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.losses import loss
 
-RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
+RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, 0, Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
 BATCH = Batch(20, 4, np.array([0, 1, 4, 5, 6, 9, 11]))
 """Each of its stocks has neighbours outside the batch."""
 

@@ -53,6 +53,7 @@ RECIPE = Recipe(
     weight_decay=1e-2,
     gradient_clip=1.0,
     patience=0,
+    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.0, ic=10.0, horizons=[1.0, 1.0]),
 )
 RATE = 3e-3
@@ -130,7 +131,9 @@ class Training:
         architecture = phase.architecture(panel.abi, len(panel.features), list(panel.horizons), MODEL)
         network, state = start(phase, architecture, RECIPE.seed, self._models, None)
         checkpoints = Checkpoints(folder, {})
-        trained = train(network, self._inputs, phase.name, pace, RECIPE, state, checkpoints, self._models / "logs")
+        trained = train(
+            network, self._inputs, phase.name, pace, RECIPE, "mean_rank_ic", state, checkpoints, self._models / "logs"
+        )
         network.load_state_dict(trained.weights)
         save(network, folder)
         write_tensors(trained.state, folder / STATE)

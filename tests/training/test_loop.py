@@ -30,9 +30,10 @@ from gogooku3.training import checkpoints, loop
 from gogooku3.training.batches import plan
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.distributed import SINGLE_PROCESS, Group
-from gogooku3.training.loop import train, validate
+from gogooku3.training.loop import train
 from gogooku3.training.phases import PHASES
 from gogooku3.training.run import Trained
+from gogooku3.training.validation import validate
 
 RECIPE = Recipe(
     seed=1,
@@ -41,6 +42,7 @@ RECIPE = Recipe(
     weight_decay=1e-4,
     gradient_clip=1.0,
     patience=0,
+    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
 )
 PHASE = Phase(epochs=3, learning_rate=1e-2)
@@ -69,9 +71,13 @@ def run(panel: Panel, tmp_path: Path) -> Run:
         folder = folder or tmp_path / f"run{next(numbers)}"
         states = Checkpoints(folder / name, {})
         inputs = PanelOnDevice(on, 8, CPU)
-        return train(network, inputs, name, phase, recipe, state or {}, states, folder / "logs", group)
+        return train(network, inputs, name, phase, recipe, "mean_rank_ic", state or {}, states, folder / "logs", group)
 
     return trained
+
+
+def rank_ic(network: Network, inputs: PanelOnDevice, split: str) -> dict[str, float]:
+    return validate(network, inputs, split, [1.0] * len(inputs.panel.horizons)).rank_ic_by_horizon
 
 
 def same(one: Trained, two: Trained) -> bool:
@@ -85,9 +91,9 @@ def same(one: Trained, two: Trained) -> bool:
 def test_training_learns_the_alpha_signal_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
     inputs = PanelOnDevice(panel, 8, CPU)
     made = network("baseline")
-    before = validate(made, inputs, "test")["1"]
+    before = rank_ic(made, inputs, "test")["1"]
     made.load_state_dict(run(made).weights)
-    assert validate(made, inputs, "test")["1"] > max(0.4, before)
+    assert rank_ic(made, inputs, "test")["1"] > max(0.4, before)
 
 
 def test_the_same_inputs_give_the_same_bits(network: Make, run: Run) -> None:
@@ -105,7 +111,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel
     assert history.best.validation_rank_ic == max(epoch.validation_rank_ic for epoch in history.epochs)
     made = network("baseline")
     made.load_state_dict(trained.weights)
-    assert validate(made, PanelOnDevice(panel, 8, CPU), "validation") == history.best.validation_rank_ic_by_horizon
+    assert rank_ic(made, PanelOnDevice(panel, 8, CPU), "validation") == history.best.validation_rank_ic_by_horizon
 
 
 @pytest.mark.slow
@@ -167,7 +173,7 @@ def test_a_phase_with_zero_epochs_returns_its_input(network: Make, run: Run, tmp
     passed.history.write(tmp_path / "history.json", {})
     passed.history.write_curve(tmp_path / "curve.csv")
     assert json.loads((tmp_path / "history.json").read_text())["best_epoch"] is None
-    assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic\n"
+    assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic,validation_sharpe\n"
 
 
 def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
@@ -175,7 +181,7 @@ def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: 
     shuffled = replace(panel, y_TSH=random.permuted(panel.y_TSH, axis=1))
     made = network("baseline")
     made.load_state_dict(run(made, on=shuffled).weights)
-    found = validate(made, PanelOnDevice(shuffled, 8, CPU), "test")
+    found = rank_ic(made, PanelOnDevice(shuffled, 8, CPU), "test")
     # 7 sessions of 12 stocks: the standard deviation of a chance RankIC is 1 / sqrt(7 * 11) = 0.11.
     assert all(abs(value) < 0.4 for value in found.values())
 
@@ -283,7 +289,7 @@ def test_a_phase_in_bf16_or_in_shares_learns_and_ends_with_the_same_bits_after_a
         np.testing.assert_allclose(losses, expected, rtol=0.2, atol=0.05)
     made = network("finetune")
     made.load_state_dict(uninterrupted.weights)
-    assert validate(made, PanelOnDevice(panel, 8, CPU), "test")["1"] > 0.4
+    assert rank_ic(made, PanelOnDevice(panel, 8, CPU), "test")["1"] > 0.4
 
 
 def test_a_panel_that_cannot_be_read_ends_a_phase_and_leaves_no_thread(

@@ -171,11 +171,11 @@ def test_batches_too_small_for_a_sharpe_ratio_give_a_warning(
     batch_size: int, batch_stocks: int, message: str | None
 ) -> None:
     """The lost tier had batches of 256."""
-    recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(sharpe=1.0))
+    recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, 0, weights(sharpe=1.0))
     found = noise_warning(recipe)
     assert (message is None) == (found is None)
     assert message is None or message in str(found)
-    assert noise_warning(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, weights(ic=1.0))) is None
+    assert noise_warning(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, 0, weights(ic=1.0))) is None
 
 
 def test_ranks_run_from_minus_half_to_half_over_the_observed() -> None:

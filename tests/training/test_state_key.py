@@ -15,7 +15,7 @@ from gogooku3.config.train import Loss, Phase, Recipe
 from gogooku3.model.network import Architecture, Network
 from gogooku3.training.state_key import state_key
 
-RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, Loss(1.0, 0.0, 0.0, [1.0, 1.0]))
+RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, 0, Loss(1.0, 0.0, 0.0, [1.0, 1.0]))
 PHASE = Phase(3, 1e-3)
 DOMAIN = {"numerics": {"threads": 2}, "exact_on": "x86-64-v3"}
 
@@ -28,11 +28,11 @@ def architecture(network: Callable[..., Network]) -> Architecture:
 @pytest.fixture
 def before(architecture: Architecture, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "contents.json").write_text("{}")
-    return state_key(architecture, RECIPE, PHASE, DOMAIN, [tmp_path / "contents.json"])
+    return state_key(architecture, RECIPE, PHASE, "sharpe", DOMAIN, [tmp_path / "contents.json"])
 
 
 def test_the_same_inputs_are_the_same(before: dict[str, Any], architecture: Architecture, tmp_path: Path) -> None:
-    assert state_key(architecture, RECIPE, PHASE, DOMAIN, [tmp_path / "contents.json"]) == before
+    assert state_key(architecture, RECIPE, PHASE, "sharpe", DOMAIN, [tmp_path / "contents.json"]) == before
 
 
 def test_every_changed_input_is_known_by_its_name(
@@ -41,19 +41,21 @@ def test_every_changed_input_is_known_by_its_name(
     contents = tmp_path / "contents.json"
     changes: dict[str, tuple[Any, ...]] = {
         "model.backbone.dropout": (
-            replace(architecture, backbone=replace(architecture.backbone, dropout=0.2)), RECIPE, PHASE, DOMAIN,
+            replace(architecture, backbone=replace(architecture.backbone, dropout=0.2)),
+            RECIPE, PHASE, "sharpe", DOMAIN,
         ),
         "train.recipe.loss.sharpe": (
-            architecture, replace(RECIPE, loss=replace(RECIPE.loss, sharpe=2.0)), PHASE, DOMAIN,
+            architecture, replace(RECIPE, loss=replace(RECIPE.loss, sharpe=2.0)), PHASE, "sharpe", DOMAIN,
         ),
-        "train.phase.learning_rate": (architecture, RECIPE, Phase(3, 2e-3), DOMAIN),
-        "environment.numerics.threads": (architecture, RECIPE, PHASE, DOMAIN | {"numerics": {"threads": 1}}),
+        "train.phase.learning_rate": (architecture, RECIPE, Phase(3, 2e-3), "sharpe", DOMAIN),
+        "tier.metric": (architecture, RECIPE, PHASE, "mean_rank_ic", DOMAIN),
+        "environment.numerics.threads": (architecture, RECIPE, PHASE, "sharpe", DOMAIN | {"numerics": {"threads": 1}}),
     }  # fmt: skip
     for name, arguments in changes.items():
         found = state_key(*arguments, [contents])
         assert [key for key in found.keys() | before.keys() if found.get(key) != before.get(key)] == [name]
     contents.write_text('{"a": 1}')
-    found = state_key(architecture, RECIPE, PHASE, DOMAIN, [contents])
+    found = state_key(architecture, RECIPE, PHASE, "sharpe", DOMAIN, [contents])
     assert [key for key in found if found[key] != before[key]] == [contents.as_posix()]
 
 

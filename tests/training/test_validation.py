@@ -18,8 +18,9 @@ from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 from gogooku3.panel.panel import Panel
 from gogooku3.training.checkpoints import Checkpoints
-from gogooku3.training.loop import train, validate
+from gogooku3.training.loop import train
 from gogooku3.training.run import Trained
+from gogooku3.training.validation import validate
 
 RECIPE = Recipe(
     seed=1,
@@ -28,6 +29,7 @@ RECIPE = Recipe(
     weight_decay=1e-4,
     gradient_clip=1.0,
     patience=0,
+    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
 )
 CPU = torch.device("cpu")
@@ -37,7 +39,7 @@ Make = Callable[..., Network]
 
 def one_epoch(network: Network, panel: Panel, recipe: Recipe, folder: Path) -> Trained:
     inputs, checkpoints = PanelOnDevice(panel, 8, CPU), Checkpoints(folder / "baseline", {})
-    return train(network, inputs, "baseline", Phase(1, 1e-2), recipe, {}, checkpoints, folder / "logs")
+    return train(network, inputs, "baseline", Phase(1, 1e-2), recipe, "sharpe", {}, checkpoints, folder / "logs")
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -47,10 +49,29 @@ def test_validation_is_the_mean_rank_ic_over_every_session_of_the_split(
     inputs, made = PanelOnDevice(panel, 8, CPU), network("baseline", opened=True)
     first, last = panel.split[split]
     scores_TSP = score(made, inputs, first, last)
+    found = validate(made, inputs, split, [1.0, 3.0])
     for place, horizon in enumerate(panel.horizons):
         ic_T = rank_ic(scores_TSP[..., place], panel.y_TSH[first : last + 1, :, place])
         assert np.isfinite(ic_T[:-1]).all()
-        assert validate(made, inputs, split)[str(horizon)] == pytest.approx(np.nanmean(ic_T), rel=1e-12)
+        assert found.rank_ic_by_horizon[str(horizon)] == pytest.approx(np.nanmean(ic_T), rel=1e-12)
+
+
+def test_the_sharpe_ratio_is_that_of_weights_proportional_to_the_scores(panel: Panel, network: Make) -> None:
+    inputs, made = PanelOnDevice(panel, 8, CPU), network("baseline", opened=True)
+    first, last = panel.split["validation"]
+    scores_TSP = score(made, inputs, first, last).astype(float)
+    next_TS = panel.y_TSH[first : last + 1, :, panel.horizons.index(1)]
+    ratios = []
+    for place in range(len(panel.horizons)):
+        earned = []
+        for scores_S, next_S in zip(scores_TSP[..., place], next_TS, strict=True):
+            held = np.isfinite(scores_S) & np.isfinite(next_S)
+            if held.any():
+                weights = scores_S[held] - scores_S[held].mean()
+                earned.append(weights @ next_S[held] / np.abs(weights).sum())
+        ratios.append(np.mean(earned) / np.std(earned, ddof=1) * math.sqrt(252))
+    found = validate(made, inputs, "validation", [1.0, 3.0])
+    assert found.sharpe == pytest.approx(np.average(ratios, weights=[1.0, 3.0]), rel=1e-6)
 
 
 def test_the_epoch_is_chosen_by_the_rank_ic_weighted_as_the_loss_is(

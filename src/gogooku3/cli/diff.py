@@ -103,7 +103,7 @@ def _cell(value: Any, style: str) -> Text:
 def _number(value: Any) -> str:
     """A number, or an estimate with its interval; `ABSENT` without either."""
     if isinstance(value, dict):
-        from gogooku3.recovery.releases.record import Estimate
+        from gogooku3.recovery.releases.estimates import Estimate
 
         return str(Estimate(value["value"], value.get("low"), value.get("high")))
     if value is None:

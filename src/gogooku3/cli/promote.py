@@ -48,11 +48,15 @@ def promote(
     """Release this commit's package as a version of its tier.
 
     Checks the working tree, the lock file and the package, computes every metric again from the stored scores, pushes
-    to the bucket and audits it. Then creates the annotated tag TIER@VERSION and, if the validation RankIC (mean over
-    the horizons) beats that of the tier's best version, the tag TIER#best#N; both or neither. No tag is ever moved. The
-    tag records, and the command prints, the gain with its 95 % interval and whether that excludes zero, the number of
-    different results of the tier (trials), the deflated Sharpe ratio for this number of trials, and how many test
-    results had been seen.
+    to the bucket and audits it. Then creates the annotated tag TIER@VERSION and, if the model's objective on validation
+    (`tier.metric`: mean RankIC, Sharpe ratio or the RankIC of a horizon) beats that of the tier's best version, the tag
+    TIER#best#N; both or neither. No tag is ever moved. The tag records, and the command prints, the objective and
+    whether its target is reached, the gain with its 95 % interval and whether that excludes zero, other metrics that
+    disagree beyond noise, the number of different results of the tier and of those it was trained from (trials), the
+    deflated Sharpe ratio for this number of trials, and how many test results had been seen.
+
+    If `tier.compared_with` names another release, such as the one from which training started (`parent`), the gain over
+    it is recorded too. It decides nothing.
 
     If the best was validated over other sessions, the two are compared over the sessions that both have, at least 20.
     With fewer, or with other horizons, nothing says which is better: the model is refused without a reason.
@@ -111,11 +115,12 @@ def promote(
         return
     printer = console()
     printer.print(Text(released.tags[0], "bold") + Text(", best of its tier" * bool(released.record.stage_tag)))
-    printer.print(
-        f"validation RankIC {released.record.validation.mean_rank_ic:.4f}; model {released.record.model_sha256[:16]}"
-    )
+    printer.print(f"{released.record.objective}; model {released.record.model_sha256[:16]}", soft_wrap=True)
     printer.print(f"metrics: {released.recomputed}", soft_wrap=True)
     printer.print(f"compared with {comparison(released.record)}", soft_wrap=True)
+    if released.record.reference is not None:
+        reference = released.record.reference.text(released.record.validation)
+        printer.print(f"and with {reference}", soft_wrap=True)
     printer.print(f"chosen from {trials(released.record)}", soft_wrap=True)
     printer.print(f"test: {readings(released.record)}", soft_wrap=True)
     if released.remote is not None:

@@ -16,7 +16,8 @@ from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases.git import toplevel
 
 if TYPE_CHECKING:
-    from gogooku3.recovery.releases.record import Measured, Record
+    from gogooku3.recovery.releases.estimates import Measured
+    from gogooku3.recovery.releases.record import Record
     from gogooku3.recovery.tiers import Tier
 
 _COMPLETE = Text("bucket complete", style="green")

@@ -25,8 +25,10 @@ from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
 from gogooku3.config.quotes import Quotes
 from gogooku3.config.section import require, section
+from gogooku3.config.tier import PARENT, Tier
 from gogooku3.config.train import SCRATCH, Train
 from gogooku3.errors import ConfigError
+from gogooku3.objective import horizon_of
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ T = TypeVar("T")
 class Params:
     """One experiment: the whole of `params.yaml`."""
 
-    tier: str
+    tier: Tier
     card: Card
     numerics: Numerics
     quotes: Quotes
@@ -63,6 +65,17 @@ class Params:
             traded in horizons,
             f"`evaluation.portfolio.horizon` is {traded}, which is not among `dataset.horizons` {horizons}",
             "trade a horizon that the model scores",
+        )
+        horizon = horizon_of(self.tier.metric)
+        require(
+            horizon is None or horizon in horizons,
+            f"`tier.metric` is {self.tier.metric}, and {horizon} is not among `dataset.horizons` {horizons}",
+            "use a horizon that the model scores",
+        )
+        require(
+            self.tier.compared_with != PARENT or self.train.start_from != SCRATCH,
+            f"`tier.compared_with` is {PARENT}, but `train.start_from` is {SCRATCH}: the model has no parent",
+            "start from a release (`train.start_from`), or compare with `best` or a release's tag",
         )
         require(
             self.evaluation.scheme == "split" or self.train.start_from == SCRATCH,

@@ -10,6 +10,9 @@ FEATURE_SETS = {"core99": "core", "extended220": "extended", "full395": "full"}
 _CARD = {"license": "apache-2.0", "license_name": None, "license_link": None}
 """What every model card stated before section `card` existed."""
 
+_TIER = {"metric": "mean_rank_ic", "target": None, "expectation": None, "hypothesis": None, "compared_with": "best"}
+"""The objective of every tier before section `tier` existed."""
+
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
@@ -20,8 +23,11 @@ def current(tree: Any) -> Any:
         case {"dataset": {"features": str(name)} as dataset} if name in FEATURE_SETS:
             tree = tree | {"dataset": dataset | {"features": FEATURE_SETS[name]}}
     match tree:
-        case {"tier": str()} if "card" not in tree:
-            tree = tree | {"card": _CARD}
+        case {"tier": str(name)}:
+            tree = {"card": _CARD} | tree | {"tier": {"name": name} | _TIER}
+    match tree:
+        case {"train": {"recipe": dict(recipe)} as train} if "min_epochs" not in recipe:
+            tree = tree | {"train": train | {"recipe": recipe | {"min_epochs": 0}}}
     match tree:
         case {"evaluation": {"scheme": str(scheme), "stages": dict(stages)} as evaluation} if scheme in _CURVES:
             stages = {"curves": _CURVES[scheme]} | stages

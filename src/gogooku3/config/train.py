@@ -44,7 +44,9 @@ class Recipe:
     gradient_clip: float
     """Gradient clipping: largest norm of the gradient."""
     patience: int
-    """Early stopping: epochs without a better RankIC on validation; 0: no early stopping."""
+    """Early stopping: epochs without a better `tier.metric` on validation; 0: no early stopping."""
+    min_epochs: int
+    """Epochs of a phase before early stopping may end it."""
     loss: Loss
 
     @property
@@ -73,6 +75,7 @@ class Recipe:
             f"`train.recipe.patience` is {self.patience}",
             "use 1 or more epochs, or 0 for no early stopping",
         )
+        require(self.min_epochs >= 0, f"`train.recipe.min_epochs` is {self.min_epochs}", "use 0 or more epochs")
 
 
 @section

@@ -1,12 +1,13 @@
-"""Metrics of a series of session returns: annualised Sharpe ratio, cumulative return, drawdown."""
+"""Session returns of a long-short portfolio, and metrics of them: annualised Sharpe ratio, drawdown."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gogooku3.metrics.cross_section import Floats
+from gogooku3.metrics.cross_section import Floats, demean_by_range, mask_pairs
 
 SESSIONS_PER_YEAR = 252
 
@@ -24,6 +25,26 @@ def sharpe(returns: Floats) -> Floats:
     varied = (returns.max(axis=-1) > returns.min(axis=-1)) & (deviation > 0)
     np.divide(returns.mean(axis=-1) * math.sqrt(SESSIONS_PER_YEAR), deviation, out=ratio, where=varied)
     return ratio
+
+
+def long_short_returns(scores_TS: NDArray[np.floating], returns_TS: NDArray[np.floating]) -> Floats:
+    """Return of each session of the dollar-neutral portfolio of unit gross exposure with weights proportional to the
+    scores minus their mean, before costs, [T].
+
+    Args:
+        scores_TS: scores at the start of the sessions.
+        returns_TS: returns of the stocks; a stock without a score or a return is not held.
+
+    Returns:
+        NaN for a session with fewer than two stocks, or with equal scores.
+    """
+    scores, returns = mask_pairs(scores_TS, returns_TS)
+    deviation_TS = demean_by_range(scores)
+    gross_T = np.abs(deviation_TS).sum(axis=1)
+    earned_T = (deviation_TS * np.nan_to_num(returns, nan=0.0)).sum(axis=1)
+    result_T: Floats = np.full(len(scores), np.nan)
+    np.divide(earned_T, gross_T, out=result_T, where=gross_T > 0)
+    return result_T
 
 
 def cumulative(net_U: Floats) -> Floats:

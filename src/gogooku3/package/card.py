@@ -8,7 +8,7 @@ from typing import Any
 from gogooku3.model.network import Network
 from gogooku3.package.lineage import Parent
 from gogooku3.package.metadata import DatasetIdentity, front_matter
-from gogooku3.package.results import results_section
+from gogooku3.package.results import objective_text, results_section
 from gogooku3.package.walk_forward import walk_forward_section
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.files import replaced_file
@@ -54,6 +54,10 @@ The SHA-256 of the dataset's `contents.json`, which has the checksum of each of 
 | split | first session | last session |
 |---|---|---|
 {splits}
+
+## Objective
+
+{objective}
 
 ## Results
 
@@ -115,7 +119,7 @@ def write_card(
         metadata=front_matter(
             params, DatasetIdentity(len(panel.codes), panel.abi, contents_sha256), parent, results["test"]
         ),
-        tier=params["tier"],
+        tier=params["tier"]["name"],
         horizons=_listed(panel.horizons),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         features=len(panel.features),
@@ -142,6 +146,7 @@ def write_card(
             f"| {name} | {panel.sessions[first]} | {panel.sessions[last]} |"
             for name, (first, last) in panel.split.items()
         ),
+        objective=objective_text(params["tier"], results["validation"]),
         results=results_section(params["evaluation"]["portfolio"], results) + walk_forward_section(results),
     )
     with replaced_file(target) as partial:

@@ -50,7 +50,7 @@ def front_matter(params: dict[str, Any], dataset: DatasetIdentity, parent: Paren
         "datasets": [source],
         "model-index": [
             {
-                "name": params["tier"],
+                "name": params["tier"]["name"],
                 "results": [
                     {
                         "task": {"type": _TASK, "name": "Ranking of stocks by expected return"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gogooku3.objective import horizon_of, metric_title
+
 _SPLITS = ("validation", "test")
 
 TITLES = {
@@ -108,6 +110,42 @@ def interval(estimate: Mapping[str, Any]) -> str:
     if low is None or high is None:
         return f"{value:.3f}"
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def objective_of(metrics: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The cell of a tier's metric (`tier.metric`) in the metrics of a split."""
+    horizon = horizon_of(metric)
+    cell: dict[str, Any] = metrics[metric] if horizon is None else metrics["rank_ic"][str(horizon)]
+    return cell
+
+
+def objective_text(tier: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
+    """The objective of a tier and whether its target is reached, in sentences.
+
+    Args:
+        tier: section `tier` of the parameters.
+        validation: metrics of the validation split.
+    """
+    cell, target = objective_of(validation, tier["metric"]), tier["target"]
+    reached = "" if target is None else f"; target {target:g}: {target_verdict(cell, target)}"
+    name = metric_title(tier["metric"])
+    sentences = [f"{name[0].upper()}{name[1:]} on validation {interval(cell)}{reached}."]
+    for what in ("expectation", "hypothesis"):
+        if tier[what] is not None:
+            sentences.append(f"{what.capitalize()}: {tier[what]}")
+    return " ".join(sentences)
+
+
+def target_verdict(estimate: Mapping[str, Any], target: float) -> str:
+    """Whether a metric reaches a target: only if the whole interval does; `within noise` if it holds the target."""
+    value, low, high = (estimate.get(name) for name in ("value", "low", "high"))
+    if value is None:
+        return "undefined"
+    if low is None or high is None:
+        return f"{'reached' if value >= target else 'not reached'}, without an interval"
+    if low >= target:
+        return "reached"
+    return "not reached" if high < target else "within noise"
 
 
 def verb(gain: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.objective import MEAN_RANK_IC, metric_title
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases import headline
 from gogooku3.recovery.releases.record import Record
@@ -16,8 +17,9 @@ _HASH = 12
 _TEMPLATE = """\
 # Leaderboard
 
-Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier, versions are sorted by mean
-RankIC on validation, the criterion by which `promote` marks the *best* one. Brackets are 95 % confidence intervals.
+Every released version, written by `gogooku3 leaderboard` from the tags. Within a tier, versions are sorted by the
+objective of its newest version on validation (`tier.metric`), by which `promote` marks the *best* one: the mean RankIC,
+if the version does not name another. Brackets are 95 % confidence intervals.
 The deflated Sharpe ratio is the probability that the Sharpe ratio on validation is not just the luck of the best of
 so many trials. No decision depends on the test split. Only RankICs over the same validation sessions and horizons can
 be compared; if the sessions differ, `promote` compares over those that both versions have.
@@ -27,27 +29,45 @@ be compared; if the sessions differ, `promote` compares over those that both ver
 """
 _NONE = "No tier was released yet: `gogooku3 promote TIER` makes the first version."
 _COLUMNS = (
-    *("version", "best", "RankIC, validation", "Sharpe, validation", "deflated Sharpe", "RankIC, test", "Sharpe, test"),
-    *("validated over", "commit", "model"),
+    *("version", "best", "objective", "RankIC, validation", "Sharpe, validation", "deflated Sharpe"),
+    *("RankIC, test", "Sharpe, test", "validated over", "commit", "model"),
 )
 
 
 def leaderboard(root: Path) -> str:
     """The page in Markdown; deterministic for the same tags."""
-    rows = sorted((row for row in tiers(root) if row.object_of is None), key=_rank)
+    released = [row for row in tiers(root) if row.object_of is None]
+    newest = {row.tier: row for row in sorted(released, key=lambda row: row.version)}
+    rows = sorted(released, key=lambda row: _rank(row, _metric(newest[row.tier])))
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
     table = "\n".join([*head, *(_row(root, row) for row in rows)])
     return _TEMPLATE.format(rows=table if rows else _NONE)
 
 
-def _rank(row: Tier) -> tuple[str, float]:
-    """By tier, then by mean RankIC on validation; versions without a record come last."""
-    mean = None if row.record is None else row.record.validation.mean_rank_ic
-    return row.tier, float("inf") if mean is None else -mean
+def _rank(row: Tier, metric: str) -> tuple[str, float]:
+    """By tier, then by a metric on validation; versions without a record come last."""
+    value = None if row.record is None else row.record.validation.estimate(metric).value
+    return row.tier, float("inf") if value is None else -value
+
+
+def _metric(row: Tier) -> str:
+    """The objective of a version."""
+    declared = None if row.record is None else row.record.objective
+    return MEAN_RANK_IC if declared is None else declared.metric
+
+
+def _objective(record: Record) -> str:
+    """The objective of a version, and whether it reached its target."""
+    declared = record.objective
+    if declared is None:
+        return metric_title(MEAN_RANK_IC)
+    return metric_title(declared.metric) + (
+        "" if declared.target is None else f", {declared.target:g}: {declared.verdict}"
+    )
 
 
 def _row(root: Path, row: Tier) -> str:
-    metrics = ["not recorded"] * 6 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
+    metrics = ["not recorded"] * 7 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
     *values, model = metrics
     cells = [f"`{row.tag}`", "**best**" if row.best else "", *values, f"`{row.commit[:_HASH]}`", model]
     return f"| {' | '.join(cells)} |"
@@ -57,6 +77,7 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
     trials = "not recorded" if record.trials is None else f"{deflated} of {record.trials}"
     return [
+        _objective(record),
         _rank_ic(root, row, "validation"),
         str(record.validation.sharpe),
         trials,

@@ -16,21 +16,22 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from gogooku3 import config, paths
+from gogooku3.config.tier import BEST, PARENT, Tier
 from gogooku3.errors import RefusedError, abbreviate
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
-from gogooku3.recovery.best import contest, refuse_unless_better
+from gogooku3.recovery.best import compare, contest, refuse_unless_better
 from gogooku3.recovery.recomputed import require_recomputed
-from gogooku3.recovery.releases import git, publish, signatures, tag_objects, tags
+from gogooku3.recovery.releases import git, publish, results, signatures, tag_objects, tags
+from gogooku3.recovery.releases.comparison import Comparison
 from gogooku3.recovery.releases.new_tags import finish_stage_tags, new_tags
-from gogooku3.recovery.releases.record import Record, measured, parse, stage_tag_of
-from gogooku3.recovery.releases.results import track_record
+from gogooku3.recovery.releases.record import Objective, Record, measured, parse, stage_tag_of
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
-from gogooku3.recovery.trials import count, readings, require_full_history
+from gogooku3.recovery.trials import count, lineage_tiers, readings, require_full_history
 from gogooku3.recovery.verify import verify
 from gogooku3.runtime.files import sha256_file
 from gogooku3.runtime.numerics import software
@@ -150,7 +151,7 @@ def _require_unchanged(root: Path, commit: str) -> None:
 
 
 def _require_tier(root: Path, tier: str) -> None:
-    configured = config.load(root / paths.PARAMS).tier
+    configured = config.load(root / paths.PARAMS).tier.name
     if configured != tier:
         raise RefusedError(
             f"`params.yaml` configures tier `{configured}`, not `{tier}`",
@@ -196,28 +197,33 @@ def _record(
     replace_best: str | None,
 ) -> Record:
     """The record for the tag; refuses a model that is worse than the best or cannot be compared with it."""
-    validation = measured(root, commit, "validation")
-    found = contest(root, registry, tier, commit, validation)
-    refuse_unless_better(found, validation, tier, despite_worse or replace_best, despite_worse)
+    objective = config.load(root / paths.PARAMS).tier
+    validation, parent = measured(root, commit, "validation"), _parent(root, registry)
+    found = contest(root, registry, tier, commit, validation, objective.metric)
+    refuse_unless_better(found, validation, tier, objective.metric, despite_worse or replace_best, despite_worse)
     comparable = found.better is not None
     replaces_best = None if comparable else replace_best
     is_best = replaces_best is not None or (found.better or 0) > 0
-    trials = _at_least_recorded(count(root, tier, commit), registry, tier)
-    track = track_record(root, commit, "validation")
+    lineage = lineage_tiers(registry, tier, None if parent is None else parent.tag)
+    trials = _at_least_recorded(count(root, tier, commit, lineage), registry, [tier, *lineage])
+    track = results.track_record(root, commit, "validation")
     deflated = math.nan if track is None else track.deflated(trials)
     return Record(
         tier=tier,
         version=str(version),
         model_sha256=sha256_file(root / paths.PACKAGED_WEIGHTS),
-        parent=_parent(root, registry),
+        parent=parent,
         environment=json.loads((root / paths.PACKAGE / ENVIRONMENT).read_text(encoding="utf-8")),
         validation=validation,
         test=measured(root, commit, "test"),
+        objective=Objective(objective.metric, results.objective(root, commit, objective.metric), objective.target),
         compared_with=found.before,
+        reference=_reference(root, registry, objective, parent, commit),
         despite_worse=despite_worse if not is_best and found.better != 0 else None,
         replaces_best=replaces_best,
         stage_tag=registry.next_stage_tag(tier) if is_best else None,
         trials=trials.count,
+        lineage=lineage,
         trials_deviation=math.sqrt(trials.variance * SESSIONS_PER_YEAR),
         deflated_sharpe=None if math.isnan(deflated) else deflated,
         test_readings=readings(root, tier, commit),
@@ -225,9 +231,25 @@ def _record(
     )
 
 
-def _at_least_recorded(trials: Trials, registry: tags.Registry, tier: str) -> Trials:
-    """The trials, but no fewer than an earlier tag of the tier records: deleted experiments were trials too."""
-    records = (parse(release.tag.message) for release in registry.ever(tier))
+def _reference(
+    root: Path, registry: tags.Registry, objective: Tier, parent: Parent | None, commit: str
+) -> Comparison | None:
+    """The comparison with the release that the tier names in addition to its best."""
+    if objective.compared_with == BEST:
+        return None
+    name = objective.compared_with if objective.compared_with != PARENT or parent is None else parent.tag
+    release = next((each for each in registry.releases if each.tag.name == name), None)
+    if release is None:
+        raise RefusedError(
+            f"`tier.compared_with` names `{name}`, which is not a release in this repository",
+            hint="run `git fetch --tags`, or name another release (`gogooku3 tiers` lists them)",
+        )
+    return compare(root, release, commit, objective.metric)
+
+
+def _at_least_recorded(trials: Trials, registry: tags.Registry, tiers: list[str]) -> Trials:
+    """The trials, but no fewer than an earlier tag of the tiers records: deleted experiments were trials too."""
+    records = (parse(release.tag.message) for tier in tiers for release in registry.ever(tier))
     return replace(trials, count=max([trials.count, *(record.trials or 0 for record in records if record)]))
 
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import variance
 
 import yaml
 
 from gogooku3 import paths
+from gogooku3.config.tier import name_of
 from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
-from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.provenance import recorded_paths
-from gogooku3.recovery.releases.record import Readings
+from gogooku3.recovery.releases.record import Readings, parse
 from gogooku3.recovery.untrusted import load_yaml
 
 Result = tuple[float | None, ...] | str
@@ -31,7 +33,7 @@ _REFERENCES = ("--branches", "--remotes", "--tags", "--glob=refs/exps/[0-9a-f][0
 """Branches, tags and experiments; neither stashes nor the references of a running DVC, which clones do not have."""
 
 
-def count(root: Path, tier: str, rev: str | None = None) -> Trials:
+def count(root: Path, tier: str, rev: str | None = None, lineage: Iterable[str] = ()) -> Trials:
     """Counts the different results of a tier in all commits reachable from experiments, tags, branches and HEAD.
 
     A result is the Sharpe ratio and the RankIC on validation, by which models are chosen: a commit that does not change
@@ -40,12 +42,14 @@ def count(root: Path, tier: str, rev: str | None = None) -> Trials:
 
     Args:
         rev: a revision whose result always counts for the tier: the model chosen from the trials.
+        lineage: other tiers whose results count too: those of the releases that the model was trained from. Whoever
+            starts from the best of a tier has chosen among its trials.
 
     Raises:
         RefusedError: the clone is shallow.
     """
     require_full_history(root)
-    results = _results(root, _of_tier(root, runs(root, "validation"), tier, rev), "validation")
+    results = _results(root, _of_tiers(root, runs(root, "validation"), {tier, *lineage}, rev), "validation")
     ratios = [result[0] for result in results if isinstance(result, tuple) and result[0] is not None]
     return Trials(len(results), variance(ratios) / SESSIONS_PER_YEAR if len(ratios) > 1 else 0.0)
 
@@ -68,8 +72,28 @@ def readings(root: Path, tier: str, rev: str) -> Readings:
     locks = git.blobs(root, revs, paths.LOCK)
     has_model = {blob: bool(recorded_paths(git.read_blob(root, blob), digest)) for blob in {*locks.values()}}
     of_model = [run for run in revs if has_model.get(locks.get(run, ""))]
-    of_tier = _of_tier(root, revs, tier, rev)
+    of_tier = _of_tiers(root, revs, {tier}, rev)
     return Readings(model=len(_results(root, of_model, "test")), tier=len(_results(root, of_tier, "test")))
+
+
+def lineage_tiers(registry: tags.Registry, tier: str, start_from: str | None) -> list[str]:
+    """The other tiers among the releases that a model was trained from, the nearest first.
+
+    Args:
+        start_from: the tag of the release that its training started from; None or `scratch` without one.
+    """
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    while start_from is not None and start_from not in seen:
+        seen.add(start_from)
+        name = start_from
+        release = next((each for each in registry.releases if each.tag.name == name), None)
+        if release is None:
+            break
+        found[release.tier] = None
+        record = parse(release.tag.message)
+        start_from = None if record is None or record.parent is None else record.parent.tag
+    return [each for each in found if each != tier]
 
 
 def require_full_history(root: Path) -> None:
@@ -97,7 +121,7 @@ def tier_of(text: str) -> str | None:
         content = load_yaml(text)
     except yaml.YAMLError:
         return None
-    return str(content["tier"]) if isinstance(content, dict) and "tier" in content else None
+    return name_of(content) if isinstance(content, dict) else None
 
 
 def result_of(text: str) -> Result:
@@ -110,11 +134,11 @@ def result_of(text: str) -> Result:
         return text
 
 
-def _of_tier(root: Path, revs: list[str], tier: str, rev: str | None) -> list[str]:
-    """The runs with a tier's parameters, and `rev`."""
+def _of_tiers(root: Path, revs: list[str], tiers: set[str], rev: str | None) -> list[str]:
+    """The runs with parameters of some tiers, and `rev`."""
     parameters = git.blobs(root, revs, paths.PARAMS)
-    tiers = {blob: tier_of(git.read_blob(root, blob)) for blob in {*parameters.values()}}
-    return [run for run in revs if tiers.get(parameters.get(run, "")) == tier] + ([] if rev is None else [rev])
+    configured = {blob: tier_of(git.read_blob(root, blob)) for blob in {*parameters.values()}}
+    return [run for run in revs if configured.get(parameters.get(run, "")) in tiers] + ([] if rev is None else [rev])
 
 
 def _results(root: Path, revs: list[str], split: str) -> set[Result]:

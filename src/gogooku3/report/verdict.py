@@ -9,7 +9,8 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS
-from gogooku3.package.results import TITLES, unrealistic_assumptions, verb
+from gogooku3.objective import SHARPE
+from gogooku3.package.results import TITLES, objective_of, objective_text, target_verdict, unrealistic_assumptions, verb
 from gogooku3.pages.words import count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results
 
@@ -50,7 +51,15 @@ def judge(results: Results) -> Verdict:
     """Runs all checks and derives the headline from them."""
     earns, ranks, tradable, quality = _earns(results), _ranks(results), _tradable(results), _data_quality(results)
     beats = {name: _beats(name, results.baselines[name]["model_less_this"]) for name in RIVALS}
-    checks = [earns, ranks, *beats.values(), _multiple_testing(results), _track_record(results), tradable]
+    checks = [
+        _objective(results),
+        earns,
+        ranks,
+        *beats.values(),
+        _multiple_testing(results),
+        _track_record(results),
+        tradable,
+    ]
     checks += [_survivorship(results), quality]
     level: Level = "good" if earns.level == ranks.level == beats[RIVALS[0]].level == "good" else "note"
     if "fault" in (earns.level, ranks.level, tradable.level, quality.level):
@@ -125,6 +134,22 @@ def _ranks(results: Results) -> Check:
     level, outcome = _above_zero(results.test["mean_rank_ic"])
     evidence = Markup("Mean RankIC over the horizons {}.").format(estimate(results.test["mean_rank_ic"]))
     return Check("rank-ic", "Ranks stocks (RankIC)", level, outcome, evidence)
+
+
+def _objective(results: Results) -> Check:
+    """Whether the metric that the tier declares reaches its target on validation, where models are chosen."""
+    tier = results.params["tier"]
+    cell, target = objective_of(results.validation, tier["metric"]), tier["target"]
+    outcome = "no target" if target is None else target_verdict(cell, target)
+    levels: dict[str, Level] = {"reached": "good", "not reached": "fault"}
+    evidence = Markup("{}").format(objective_text(tier, results.validation))
+    return Check(
+        "rank-ic" if tier["metric"] != SHARPE else "returns",
+        "Objective of the tier",
+        levels.get(outcome, "note"),
+        outcome,
+        evidence,
+    )
 
 
 def _beats(name: str, difference: Mapping[str, Any]) -> Check:

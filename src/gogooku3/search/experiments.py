@@ -12,8 +12,9 @@ from yaml import YAMLError
 
 from gogooku3 import paths
 from gogooku3.errors import ConfigError, DataError, GitError
+from gogooku3.package.results import objective_of
 from gogooku3.recovery.releases import git, metrics
-from gogooku3.recovery.releases.record import Estimate
+from gogooku3.recovery.releases.estimates import Estimate
 from gogooku3.search.space import leaves
 
 _RESULT = paths.metrics_of("validation")
@@ -31,9 +32,9 @@ class Experiment:
     """Validation metrics."""
 
     def estimate(self, metric: str) -> Estimate:
-        """A validation metric with its 95 % interval; raises `DataError` if it is missing."""
+        """A validation metric (`tier.metric`) with its 95 % interval; raises `DataError` if it is missing."""
         try:
-            cell = self.metrics[metric]
+            cell = objective_of(self.metrics, metric)
             return Estimate(cell["value"], cell["low"], cell["high"])
         except (KeyError, TypeError):
             raise _unreadable(self.name, f"it lacks `{metric}`") from None

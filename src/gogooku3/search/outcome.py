@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from gogooku3.config import Params
 from gogooku3.metrics.sharpe_significance import Trials
-from gogooku3.recovery.releases.record import Estimate
+from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases.estimates import Estimate
 from gogooku3.recovery.releases.results import track_record
-from gogooku3.recovery.trials import count
+from gogooku3.recovery.trials import count, lineage_tiers
 from gogooku3.search import experiments
 from gogooku3.search.space import Values
 from gogooku3.search.study import FinishedTrial
@@ -50,8 +52,16 @@ class Outcome:
     """Deflated Sharpe ratio of the best on validation, given the number of results."""
 
 
-def outcome(root: Path, commit: str, study: str, tier: str, objective: str, finished: list[FinishedTrial]) -> Outcome:
-    """Reads the results of finished trials from their experiments."""
+def outcome(
+    root: Path, commit: str, study: str, params: Params, objective: str, finished: list[FinishedTrial]
+) -> Outcome:
+    """Reads the results of finished trials from their experiments.
+
+    Args:
+        params: the parameters of the commit.
+        objective: the metric that the search maximises.
+    """
+    tier = params.tier.name
     trials = tuple(_trial(root, commit, objective, number, each) for number, each in enumerate(finished))
     values = {
         trial.experiment: trial.value.value
@@ -61,7 +71,7 @@ def outcome(root: Path, commit: str, study: str, tier: str, objective: str, fini
     name = max(values, key=lambda each: values[each], default=None)
     best = next((trial for trial in trials if trial.experiment == name), None) if name else None
     rev = None if name is None else experiments.reference(commit, name)
-    results = count(root, tier, rev)
+    results = count(root, tier, rev, lineage_tiers(tags.read(root), tier, params.train.start_from))
     return Outcome(
         study, commit, tier, objective, trials, best, _alike(best, values), results.count,
         None if rev is None else _deflated(root, rev, results),

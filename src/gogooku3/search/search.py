@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gogooku3 import paths
+from gogooku3 import config, paths
 from gogooku3.config import Params
 from gogooku3.errors import ConfigError, GitError, InterruptionError, RefusedError, UserError, abbreviate
 from gogooku3.recovery.releases import git
@@ -61,6 +61,7 @@ def search(
     commit = git.commit_of(root, "HEAD")
     tree = experiments.parameters(root, commit)
     check(space, tree, preflight)
+    objective = space.objective or config.parse(tree).tier.metric
     _require_name(root, commit, name)
     _require_committed(root)
     require_full_history(root)
@@ -69,7 +70,7 @@ def search(
         study = Study(folder / "study.sqlite3", commit, space)
         committed = leaves(tree)
         first = {each: committed[each] for each in space.parameters}
-        trials = _Trials(root, commit, name, space.objective, study, first, stop)
+        trials = _Trials(root, commit, name, objective, study, first, stop)
         done = len(study.finished)
         try:
             for number in range(done, space.trials):
@@ -83,7 +84,7 @@ def search(
                 hint=f"`{again}` resumes; trial {done} keeps its finished stages and checkpoints",
             ) from error
         trials.workspace.remove()
-        return outcome(root, commit, name, str(tree["tier"]), space.objective, study.finished)
+        return outcome(root, commit, name, config.parse(tree), objective, study.finished)
 
 
 class _Trials:

@@ -21,6 +21,7 @@ from yaml import YAMLError
 from gogooku3 import config
 from gogooku3.config import Params
 from gogooku3.config.section import require, section
+from gogooku3.config.tier import name_of
 from gogooku3.errors import ConfigError, UserError, abbreviate
 
 Scalar = bool | int | float | str
@@ -69,13 +70,13 @@ class Parameter:
 class Space:
     """Definition of a search."""
 
-    objective: Literal["mean_rank_ic", "sharpe"]
-    """The validation metric to maximise."""
     trials: int
     seed: int
     """Seed of the sampler; the same seed gives the same proposals."""
     parameters: dict[str, Parameter]
     """Searched parameters by dotted key."""
+    objective: Literal["mean_rank_ic", "sharpe"] | None = None
+    """The validation metric to maximise; None for the objective of the tier, `tier.metric`."""
     tiers: list[str] | None = None
     """Tiers that the search is for; None: any tier."""
 
@@ -121,7 +122,7 @@ def check(space: Space, tree: dict[str, Any], preflight: Callable[[Params], None
         ConfigError: the search is for another tier, a name is not a parameter, or a value or a combination of values is
             refused.
     """
-    _require_tier(space, tree.get("tier"))
+    _require_tier(space, name_of(tree))
     known = leaves(tree)
     for name, parameter in space.parameters.items():
         _require_known(name, known)
@@ -175,7 +176,7 @@ def _combinations(space: Space) -> Iterable[Values]:
     )
 
 
-def _require_tier(space: Space, tier: object) -> None:
+def _require_tier(space: Space, tier: str | None) -> None:
     """The committed parameters are of a tier that the search is for: the file's name alone does not select one."""
     if space.tiers is None or tier in space.tiers:
         return
@@ -186,9 +187,9 @@ def _require_tier(space: Space, tier: object) -> None:
 
 
 def _require_known(name: str, known: dict[str, Any]) -> None:
-    if name == "tier":
+    if name.split(".")[0] == "tier":
         raise ConfigError(
-            "`parameters.tier` is the name of a milestone, not a model parameter",
+            f"`parameters.{name}` says what the tier is for, and is not a model parameter",
             hint="search within one tier; `dvc exp run -S tier=NAME` starts another",
         )
     if name in known:

@@ -12,17 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gogooku3.config.train import Phase, Recipe
 from gogooku3.errors import DivergenceError, InterruptionError
-from gogooku3.metrics.ranking import rank_ic
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.prefetch import BlockSpec, Prefetcher
-from gogooku3.model.scoring import score
 from gogooku3.runtime.interruption import StopRequest, signal_name
 from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch, plan
@@ -33,6 +30,7 @@ from gogooku3.training.losses import noise_warning
 from gogooku3.training.optimizer import adamw, restore
 from gogooku3.training.progress import Progress, log_to, write_live_curve
 from gogooku3.training.run import Run, Trained
+from gogooku3.training.validation import validate
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +41,19 @@ def train(
     name: str,
     phase: Phase,
     recipe: Recipe,
+    metric: str,
     state: dict[str, Tensor],
     checkpoints: Checkpoints,
     logs: Path,
     group: Group = SINGLE_PROCESS,
 ) -> Trained:
-    """Trains the network for one phase and returns the epoch with the highest validation RankIC.
+    """Trains the network for one phase and returns the epoch with the highest metric on validation.
 
     A phase with 0 epochs returns its initial weights and optimizer state.
 
     Args:
         network: the network from `start`.
+        metric: the tier's objective, `tier.metric`.
         state: optimizer moments by name; parameters without moments start from zero.
         checkpoints: the checkpoints of the phase; training resumes from the newest one.
         logs: folder for `<phase>.log` and the learning curve so far, `<phase>.csv`.
@@ -65,7 +65,7 @@ def train(
     """
     optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
     restore(optimizer, network, state)
-    run = Run(name, network, optimizer)
+    run = Run(name, metric, network, optimizer)
     gradients = Gradients(network, inputs.panel, name, recipe, group)
     plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
     with log_to(logs / f"{name}.log") if group.is_main else nullcontext():
@@ -77,7 +77,7 @@ def train(
         if plans and (warning := noise_warning(recipe)):
             log.warning("%s", warning)
         with Progress(name, plans, run.epoch, run.step) as progress, StopRequest() as stop:
-            while run.epoch < phase.epochs and not run.history.patience_exhausted(recipe.patience):
+            while run.epoch < phase.epochs and not run.history.stops_early(recipe):
                 network.train()
                 steps, remaining = len(plans[run.epoch]), plans[run.epoch][run.step :]
                 with Prefetcher(inputs, _block_specs(remaining, network, group)) as blocks:
@@ -90,11 +90,10 @@ def train(
                         if checkpoints.due():
                             _save_state(run, checkpoints)
                         _stop_if_requested(stop, run, checkpoints, group)
-                ic_by_horizon = validate(network, inputs, "validation", group)
-                mean_ic = _weighted_mean(ic_by_horizon, recipe.loss.horizons)
-                if math.isnan(mean_ic):
+                validation = validate(network, inputs, "validation", recipe.loss.horizons, group)
+                if not validation.finite:
                     raise _divergence(run, "a validation score is not finite", "", checkpoints)
-                run.end_epoch(ic_by_horizon, mean_ic)
+                run.end_epoch(validation)
                 progress.validated(run.history.epochs[-1])
                 if group.is_main:
                     write_live_curve(run.history, logs / f"{name}.csv")
@@ -102,33 +101,9 @@ def train(
                 _stop_if_requested(stop, run, checkpoints, group)
         best = run.history.best
         log.info("%d of %d epochs; best epoch: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
+        if disagreement := run.history.disagreement():
+            log.warning("%s", disagreement)
     return run.best
-
-
-def validate(network: Network, inputs: PanelOnDevice, split: str, group: Group = SINGLE_PROCESS) -> dict[str, float]:
-    """Mean RankIC per horizon over the sessions of a split; the processes score disjoint ranges of sessions.
-
-    0 if no session has a RankIC, NaN if a score is not finite.
-    """
-    panel = inputs.panel
-    first, last = panel.split[split]
-    length = -(-(last + 1 - first) // group.size)
-    begin = min(first + group.rank * length, last + 1)
-    end = min(begin + length, last + 1)
-    ic_TP = np.full((length, len(panel.horizons)), np.nan)
-    if begin < end:
-        scores_TSP = score(network, inputs, begin, end - 1)
-        for p in range(len(panel.horizons)):
-            ic_TP[: end - begin, p] = rank_ic(scores_TSP[:, :, p], panel.y_TSH[begin:end, :, p])
-        if not np.isfinite(scores_TSP[panel.present_TS[begin:end]]).all():
-            ic_TP[:] = np.inf  # marks a non-finite score: no correlation is infinite
-    means = {}
-    for horizon, ic_T in zip(panel.horizons, group.all_gather(torch.from_numpy(ic_TP)).numpy().T, strict=True):
-        finite_T = ic_T[np.isfinite(ic_T)]
-        means[str(horizon)] = math.fsum(finite_T) / len(finite_T) if len(finite_T) else 0.0
-        if np.isinf(ic_T).any():
-            means[str(horizon)] = math.nan
-    return means
 
 
 def _block_specs(batches: Sequence[Batch], network: Network, group: Group) -> Iterator[BlockSpec]:
@@ -165,10 +140,6 @@ def _step(
         )
     run.optimizer.step()
     run.end_step(value.item(), norm.item())
-
-
-def _weighted_mean(by_horizon: dict[str, float], weights: list[float]) -> float:
-    return math.fsum(w * ic for w, ic in zip(weights, by_horizon.values(), strict=True)) / math.fsum(weights)
 
 
 def _save_state(run: Run, checkpoints: Checkpoints) -> None:

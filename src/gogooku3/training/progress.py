@@ -71,8 +71,9 @@ class Progress:
         """Logs and shows an epoch's validation result."""
         took = time.monotonic() - self._began
         log.info(
-            "epoch %d: loss %+.4f, validation RankIC %+.4f; %d steps, %.0f samples/s with validation",
-            epoch.epoch, epoch.train_loss, epoch.validation_rank_ic, epoch.steps, self._samples / took,
+            "epoch %d: loss %+.4f, validation RankIC %+.4f, Sharpe %+.2f; %d steps, %.0f samples/s with validation",
+            epoch.epoch, epoch.train_loss, epoch.validation_rank_ic, epoch.validation_sharpe, epoch.steps,
+            self._samples / took,
         )  # fmt: skip
         self._bars.update(self._task, validation=f"RankIC {epoch.validation_rank_ic:+.4f}")
         self._samples, self._began = 0, time.monotonic()

@@ -13,6 +13,7 @@ from gogooku3.training import fingerprint
 from gogooku3.training.checkpoints import State, position
 from gogooku3.training.history import Epoch, Fingerprint, History
 from gogooku3.training.optimizer import moments, restore
+from gogooku3.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class Trained:
 class Run:
     """Network, optimizer, position (epoch and step), history, and the best epoch so far."""
 
-    def __init__(self, phase: str, network: Network, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, phase: str, metric: str, network: Network, optimizer: torch.optim.Optimizer) -> None:
         self.network, self.optimizer = network, optimizer
         self.epoch = self.step = 0
         """The current epoch, and the number of its steps that are done."""
-        self.history = History(phase)
+        self.history = History(phase, metric)
         self.best = self._trained()
 
     @property
@@ -55,10 +56,10 @@ class Run:
         weights = fingerprint.hash_weights(self.network)
         self.history.fingerprints.append(Fingerprint(self.epoch, self.step - 1, batch, weights))
 
-    def end_epoch(self, ic_by_horizon: dict[str, float], rank_ic: float) -> None:
+    def end_epoch(self, validation: Validation) -> None:
         """Records a trained and validated epoch."""
         loss = math.fsum(self.history.step_losses[-self.step :]) / self.step
-        epoch = Epoch(self.epoch, self.step, loss, rank_ic, ic_by_horizon)
+        epoch = Epoch(self.epoch, self.step, loss, validation.rank_ic, validation.rank_ic_by_horizon, validation.sharpe)
         self.history.epochs.append(epoch)
         if self.history.best is epoch:
             self.best = self._trained()

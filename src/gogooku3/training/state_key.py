@@ -21,11 +21,17 @@ _RUNNER = "gogooku3.stages.__main__"
 
 
 def state_key(
-    architecture: Architecture, recipe: Recipe, phase: Phase, environment: dict[str, Any], files: Sequence[Path]
+    architecture: Architecture,
+    recipe: Recipe,
+    phase: Phase,
+    metric: str,
+    environment: dict[str, Any],
+    files: Sequence[Path],
 ) -> dict[str, Any]:
     """Name and value of each input.
 
     Args:
+        metric: `tier.metric`, which selects the best epoch.
         environment: device, numerics and library versions in which results are bitwise reproducible.
         files: input files, or files with the hashes of inputs.
     """
@@ -33,6 +39,7 @@ def state_key(
         "model": asdict(architecture),
         "train.recipe": asdict(recipe),
         "train.phase": asdict(phase),
+        "tier.metric": metric,
         "environment": environment,
         "code": _code(),
     }

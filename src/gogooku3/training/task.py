@@ -56,7 +56,8 @@ class Task:
         train, previous = self.params.train, self.phase.previous
         files = [*self.files, *((self.models / previous).glob("[!.]*") if previous else ())]
         phase_config = getattr(train.phases, self.phase.name)
-        return state_key(self.architecture, train.recipe, phase_config, domain, sorted(files))
+        metric = self.params.tier.metric
+        return state_key(self.architecture, train.recipe, phase_config, metric, domain, sorted(files))
 
     def run(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = SINGLE_PROCESS) -> None:
         """Trains the phase, resuming from its newest checkpoint if there is one, and writes its output folder.
@@ -80,7 +81,8 @@ class Task:
         phase_config = getattr(self.params.train.phases, name)
         network.to_device(panel.device, self.params.numerics)
         with checkpoints.locked():
-            trained = train(network, panel, name, phase_config, recipe, state, checkpoints, logs, group)
+            metric = self.params.tier.metric
+            trained = train(network, panel, name, phase_config, recipe, metric, state, checkpoints, logs, group)
             if not group.is_main:
                 return
             network.load_state_dict(trained.weights)

@@ -37,11 +37,12 @@ class Records:
         file.write_text(text)
 
     def result(self, rank_ic: float, *, seed: int = 1, message: str = "A result", **parameters: Any) -> str:
-        """Commits a result; `parameters` are texts of params.yaml, such as `tier="tier1"`."""
+        """Commits a result; `parameters` are texts of params.yaml, and `tier` is the name of the tier."""
         self.measure(rank_ic, seed=seed)
         text = PARAMS
         for name, value in parameters.items():
-            text, count = re.subn(rf"^( *{name}): .*$", rf"\1: {value}", text, count=1, flags=re.MULTILINE)
+            key = "name" if name == "tier" else name
+            text, count = re.subn(rf"^( *{key}): .*$", rf"\1: {value}", text, count=1, flags=re.MULTILINE)
             assert count == 1, name
         self.write("params.yaml", text)
         self.write("dvc.lock", f"{text}# {rank_ic} {seed}\n")

@@ -76,7 +76,7 @@ def test_a_release_has_the_verdict_and_the_note_of_its_tag(lab: Lab) -> None:
     row = register(lab.folder).rows[-1]
     assert (row.entry.names, row.best, row.conclusions) == (("tier1@v1.1.0",), True, ["A better seed"])
     assert record.compared_with is not None
-    assert row.verdict == Verdict("better", record.compared_with.gain, None)
+    assert row.verdict == Verdict("better", record.compared_with.gain, "mean_rank_ic", None)
     assert row.entry.base_name == record.compared_with.tag == "tier1@v1.0.0"
     assert register(lab.folder).trials == {"tier1": record.trials}
 

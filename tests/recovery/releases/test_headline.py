@@ -12,7 +12,8 @@ import pytest
 
 from gogooku3.errors import DataError, MismatchError
 from gogooku3.recovery.releases import git, headline, metrics, sessions
-from gogooku3.recovery.releases.record import Estimate, parse
+from gogooku3.recovery.releases.estimates import Estimate
+from gogooku3.recovery.releases.record import parse
 
 KEPT = Path(__file__).parents[2] / "released/0.1.0"
 TEXT = (KEPT / "metrics/test.json").read_text(encoding="utf-8")

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from gogooku3.errors import MismatchError
 from gogooku3.package.lineage import Parent
+from gogooku3.recovery.releases.comparison import Comparison
+from gogooku3.recovery.releases.estimates import Estimate, Measured
 from gogooku3.recovery.releases.record import (
-    Comparison,
-    Estimate,
-    Measured,
     Readings,
     Record,
     comparison,

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from gogooku3.escaping import markdown
+from gogooku3.objective import MEAN_RANK_IC, metric_title
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.changes import Change
 from gogooku3.recovery.experiments.history import FETCH, Entry, Kind
@@ -35,8 +36,9 @@ A clone has no experiments until it pulls them: `{fetch}` gets those that
 were pushed to the Git remote, and then `gogooku3 experiments` writes this page again, with the same bytes.
 
 *Parameters that differ* and the *verdict* are against the commit from which an experiment was run, or else the release
-of its tier before it. The verdict is about the mean RankIC on validation, with its gain over the same sessions and the
-95 % confidence interval of the gain: *within noise* if the interval holds 0.
+of its tier before it. The verdict is about the objective of the tier on validation (`tier.metric`), the mean RankIC if
+no other is named, with the gain over the same sessions and its 95 % confidence interval: *within noise* if the interval
+holds 0.
 
 {sections}
 """
@@ -97,6 +99,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "problem": result.problem,
         "verdict": None if verdict is None else verdict.label,
         "gain": None if verdict is None or verdict.gain is None else vars(verdict.gain),
+        "metric": None if verdict is None else verdict.metric,
         "reason": None if verdict is None else verdict.reason,
         "released": [release.tag.name for release in entry.releases],
         "best": row.best,
@@ -105,12 +108,12 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def _section(tier: str | None, rows: list[Row], register: Register) -> str:
-    title = "Without a readable tier in `params.yaml`" if tier is None else _text(tier)
+    heading = "Without a readable tier in `params.yaml`" if tier is None else _text(tier)
     kinds = Counter(row.entry.kind for row in rows)
     parts = [_number(kinds[kind], word) for kind, word in _WORDS.items() if kinds[kind]]
     trials = "" if tier is None else f"; {_number(register.trials[tier], 'different result')} on validation (trials)"
     head = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
-    return "\n".join([f"## {title}", "", f"{', '.join(parts)}{trials}.", "", *head, *map(_row, rows)])
+    return "\n".join([f"## {heading}", "", f"{', '.join(parts)}{trials}.", "", *head, *map(_row, rows)])
 
 
 def _row(row: Row) -> str:
@@ -165,7 +168,8 @@ def _verdict(row: Row) -> str:
     if verdict.gain is None:
         return f"not compared with {other}: {_text(verdict.reason or '')}"
     words = {"better": "better than", "worse": "worse than", "within noise": "within noise of"}
-    return f"**{words[verdict.label]}** {other}: {verdict.gain}"
+    metric = "" if verdict.metric == MEAN_RANK_IC else f"{_text(metric_title(verdict.metric))} "
+    return f"**{words[verdict.label]}** {other}: {metric}{verdict.gain}"
 
 
 def _text(text: str, longest: int = _LONGEST) -> str:

@@ -12,6 +12,7 @@ from yaml import YAMLError
 
 from gogooku3 import config, paths
 from gogooku3.config.evaluation import Bootstrap
+from gogooku3.objective import MEAN_RANK_IC
 from gogooku3.recovery.changes import Change
 from gogooku3.recovery.experiments import conclusions, history
 from gogooku3.recovery.experiments.conclusions import Conclusion
@@ -94,7 +95,7 @@ class _Rows:
             entry,
             ours,
             self._changes(entry),
-            None if entry.base is None else self._verdict(ours, entry.base),
+            None if entry.base is None else self._verdict(ours, entry.base, self._metric(entry)),
             best in entry.releases,
             self._conclusions(entry),
         )
@@ -108,17 +109,25 @@ class _Rows:
         except (ValueError, YAMLError, OmegaConfBaseException):
             return None
 
+    def _metric(self, entry: Entry) -> str:
+        """The objective of its tier; the mean RankIC if its parameters cannot be read."""
+        try:
+            tree = parameters.parse(git.show(self._root, entry.commit, paths.PARAMS))
+            return str(tree["tier"]["metric"])
+        except (ValueError, KeyError, TypeError, YAMLError, OmegaConfBaseException):
+            return MEAN_RANK_IC
+
     def _conclusions(self, entry: Entry) -> list[str]:
         records = (parse(release.tag.message) for release in entry.releases)
         notes = [record.note for record in records if record is not None and record.note is not None]
         return [self._known[commit].learned for commit in _commits(entry) if commit in self._known] + notes
 
-    def _verdict(self, ours: Result, base: str) -> Verdict:
+    def _verdict(self, ours: Result, base: str, metric: str) -> Verdict:
         if self._bootstrap is None:
             with parameters.read_errors("HEAD", paths.PARAMS):
                 tree = parameters.parse(git.show(self._root, "HEAD", paths.PARAMS))
             self._bootstrap = config.parse(tree).evaluation.bootstrap
-        return compare(self._root, ours, self._result(base), self._bootstrap)
+        return compare(self._root, ours, self._result(base), metric, self._bootstrap)
 
 
 def _commits(entry: Entry) -> list[str]:

@@ -13,9 +13,11 @@ from gogooku3 import paths
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.errors import DataError
 from gogooku3.metrics.paired_difference import horizons_of
+from gogooku3.objective import metric_title
 from gogooku3.recovery.releases import metrics, sessions
-from gogooku3.recovery.releases.record import Estimate, Measured, compared, estimate
-from gogooku3.recovery.releases.results import rank_ic_gain
+from gogooku3.recovery.releases.estimates import Estimate, Measured
+from gogooku3.recovery.releases.record import compared, estimate
+from gogooku3.recovery.releases.results import gains
 
 _SPLIT = "validation"
 _METRICS, _SESSIONS = paths.metrics_of(_SPLIT), paths.sessions_of(_SPLIT)
@@ -41,7 +43,8 @@ class Verdict:
 
     label: Literal["better", "worse", "within noise", "not compared"]
     gain: Estimate | None
-    """Mean RankIC on validation minus that of the other, paired by session; None if they were not compared."""
+    """The metric on validation minus that of the other, paired by session; None if they were not compared."""
+    metric: str
     reason: str | None
     """Why they were not compared."""
 
@@ -61,48 +64,49 @@ def result(root: Path, commit: str) -> Result:
         return Result(commit, problem=f"a damaged {_METRICS}")
 
 
-def compare(root: Path, ours: Result, theirs: Result, bootstrap: Bootstrap) -> Verdict:
-    """Compares two results by their mean RankIC, as `promote` does: over the same sessions and horizons, or not at all.
+def compare(root: Path, ours: Result, theirs: Result, metric: str, bootstrap: Bootstrap) -> Verdict:
+    """Compares two results by a metric, as `promote` does: over the same sessions and horizons, or not at all.
 
     Args:
+        metric: `tier.metric`.
         bootstrap: of the interval; the same for all comparisons, whatever the commits have.
     """
     try:
-        gain = _gain(root, ours, theirs, bootstrap)
+        gain = _gain(root, ours, theirs, metric, bootstrap)
     except _NotComparableError as error:
-        return Verdict("not compared", None, str(error))
+        return Verdict("not compared", None, metric, str(error))
     labels: dict[int | None, Literal["better", "worse", "within noise"]]
     labels = {1: "better", -1: "worse", 0: "within noise"}
-    return Verdict(labels[gain.sign], gain, None)
+    return Verdict(labels[gain.sign], gain, metric, None)
 
 
 class _NotComparableError(Exception):
     """Two results cannot be compared; the message is the reason."""
 
 
-def _gain(root: Path, ours: Result, theirs: Result, bootstrap: Bootstrap) -> Estimate:
-    measured = [_measured(ours, "it has"), _measured(theirs, "the other has")]
+def _gain(root: Path, ours: Result, theirs: Result, metric: str, bootstrap: Bootstrap) -> Estimate:
+    measured = [_measured(ours, metric, "it has"), _measured(theirs, metric, "the other has")]
     if measured[0].basis != measured[1].basis:
         raise _NotComparableError(f"other horizons or sessions: {measured[0].basis}, and {measured[1].basis}")
     our_track, their_track = _track(root, ours, "its"), _track(root, theirs, "the other's")
     if not our_track["Date"].equals(their_track["Date"]):
         raise _NotComparableError(f"other sessions in {_SESSIONS}")
-    gain = rank_ic_gain(our_track, their_track, bootstrap)
+    gain = gains(our_track, their_track, bootstrap).get(metric)
     if gain is None or gain.sign is None:
         raise _NotComparableError("too few sessions for an interval")
     return gain
 
 
-def _measured(result: Result, subject: str) -> Measured:
+def _measured(result: Result, metric: str, subject: str) -> Measured:
     if result.measured is None:
         raise _NotComparableError(f"{subject} {result.problem}")
-    if result.measured.mean_rank_ic is None or result.rank_ic is None or result.rank_ic.value is None:
-        raise _NotComparableError(f"{subject} no mean RankIC")
+    if result.measured.estimate(metric).value is None:
+        raise _NotComparableError(f"{subject} no {metric_title(metric)}")
     return result.measured
 
 
 def _track(root: Path, result: Result, whose: str) -> pl.DataFrame:
-    """The RankIC per session; refuses what cannot be paired, and what does not belong to the metrics."""
+    """The values per session; refuses what cannot be paired, and what does not belong to the metrics."""
     assert result.measured is not None
     try:
         track = sessions.read(root, result.commit, _SPLIT)

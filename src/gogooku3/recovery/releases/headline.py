@@ -17,6 +17,7 @@ from gogooku3.metrics.estimate import mean
 from gogooku3.metrics.paired_difference import horizons_of
 from gogooku3.metrics.returns import sharpe
 from gogooku3.recovery.releases import metrics, record, sessions
+from gogooku3.recovery.releases.estimates import Measured
 
 TOLERANCE = 1e-9
 """Relative tolerance: a mean of some hundred values may differ by 1e-13 between machines and versions."""
@@ -130,7 +131,7 @@ def _equal(recorded: Value, computed: Value) -> bool:
     return math.isclose(recorded, computed, rel_tol=TOLERANCE, abs_tol=1e-12)
 
 
-def _measured(measured: record.Measured) -> Iterator[tuple[str, Value]]:
+def _measured(measured: Measured) -> Iterator[tuple[str, Value]]:
     yield from {"from": measured.first, "to": measured.last}.items()
     estimates = {"sharpe": measured.sharpe} | {f"rank_ic.{horizon}": each for horizon, each in measured.rank_ic.items()}
     for key, estimate in estimates.items():

@@ -17,76 +17,17 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.objective import metric_title
 from gogooku3.package.lineage import Parent
-from gogooku3.package.results import ABSENT
+from gogooku3.package.results import ABSENT, target_verdict
 from gogooku3.recovery.releases import metrics, tag_objects, tags
+from gogooku3.recovery.releases.comparison import Comparison
+from gogooku3.recovery.releases.estimates import UNDEFINED, Estimate, Measured
 
 SPLITS = ("validation", "test")
 
 _RECORD = re.compile(r"^record: (?P<json>\{.*\})[ \t\r]*$", re.MULTILINE)
 _WIDTH = 100
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric and its 95 % confidence interval; None if undefined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "undefined"
-        if self.low is None or self.high is None:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-    @property
-    def sign(self) -> int | None:
-        """1 or -1 if the interval excludes 0, 0 if it holds 0 (within noise), None if there is no interval."""
-        if self.low is None or self.high is None:
-            return None
-        return (self.low > 0) - (self.high < 0)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The metrics of one split that decide on a model."""
-
-    first: str
-    last: str
-    sharpe: Estimate
-    rank_ic: dict[str, Estimate]
-    """By horizon in sessions."""
-
-    @property
-    def mean_rank_ic(self) -> float | None:
-        """Mean RankIC over the horizons, by which two models of a tier are compared; None if one is undefined."""
-        values = [estimate.value for estimate in self.rank_ic.values()]
-        defined = [value for value in values if value is not None]
-        return sum(defined) / len(defined) if values and len(defined) == len(values) else None
-
-    @property
-    def basis(self) -> str:
-        """Horizons and sessions of the measurement: models with a different basis are compared with care."""
-        return f"horizons {', '.join(self.rank_ic)}; {self.first} to {self.last}"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The best release before this one, on the validation split."""
-
-    tag: str
-    rank_ic: float
-    basis: str
-    gain: Estimate | None = None
-    """Mean RankIC of the new model minus that of this one, over the sessions that both have; None if these are not
-    recorded for both or too few, or the horizons differ."""
-    common: int | None = None
-    """Number of sessions behind the gain, if the two have different sessions; None if they have the same."""
-    other: list[str] = field(default_factory=list)
-    """Other differences of the two validations: universe, quotes."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +38,25 @@ class Readings:
     """Of this model: more than 1 if it was evaluated again with another result."""
     tier: int
     """Of its tier."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the tier aimed at when a model was released, and whether the model reached it."""
+
+    metric: str
+    value: Estimate
+    """On validation."""
+    target: float | None
+
+    @property
+    def verdict(self) -> str | None:
+        """Whether the target is reached; None without a target."""
+        return None if self.target is None else target_verdict(asdict(self.value), self.target)
+
+    def __str__(self) -> str:
+        verdict = "" if self.target is None else f"; target {self.target:g}: {self.verdict}"
+        return f"{metric_title(self.metric)} {self.value} on validation{verdict}"
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="ignore"))
@@ -113,7 +73,12 @@ class Record:
     validation: Measured
     test: Measured
     """For information: no decision depends on it."""
+    objective: Objective | None = field(default=None, kw_only=True)
+    """None in older records, in which the mean RankIC decided."""
     compared_with: Comparison | None
+    """The best of the tier before it."""
+    reference: Comparison | None = field(default=None, kw_only=True)
+    """The release that the tier names in addition (`tier.compared_with`)."""
     despite_worse: str | None
     """The reason to release a model that is worse than the best."""
     replaces_best: str | None = field(default=None, kw_only=True)
@@ -121,7 +86,10 @@ class Record:
     stage_tag: str | None
     """The tag that marks it as the best of its tier, made together with the version tag."""
     trials: int | None = None
-    """Number of different results of the tier in the repository, this one included; None in older records."""
+    """Number of different results of its tier, and of the tiers of the releases that it was trained from, in the
+    repository, this one included; None in older records."""
+    lineage: list[str] = field(default_factory=list)
+    """The other tiers whose results count as trials."""
     trials_deviation: float | None = None
     """Sample standard deviation of their annualised Sharpe ratios, 0 for a single one; None in older records."""
     deflated_sharpe: float | None = None
@@ -147,9 +115,9 @@ def measured(root: Path, rev: str, split: str) -> Measured:
     return of_table(table)
 
 
-def compared(root: Path, rev: str) -> Measured:
-    """The validation metrics of an earlier release, as far as it has them; raises `DataError` without a file."""
-    return of_table(_metrics(root, rev, "validation"))
+def compared(root: Path, rev: str, split: str = "validation") -> Measured:
+    """The metrics of an earlier release, as far as it has them; raises `DataError` without a file."""
+    return of_table(_metrics(root, rev, split))
 
 
 def estimate(cell: metrics.Cell) -> Estimate:
@@ -163,8 +131,10 @@ def message(record: Record) -> str:
     facts = {
         "model SHA-256": record.model_sha256,
         "started from": _started_from(record.parent),
+        **({} if record.objective is None else {"objective": str(record.objective)}),
         "validation RankIC": f"{record.validation.mean_rank_ic:.4f} (mean; {record.validation.basis})",
         "compared with": comparison(record),
+        **({} if record.reference is None else {"reference": record.reference.text(record.validation)}),
         "chosen from": trials(record),
         "test": readings(record),
         "exact on": str(record.environment.get("exact_on", "not stated")),
@@ -181,7 +151,7 @@ def message(record: Record) -> str:
     header = f"{'':<12}{'validation':<28}test"
     rows = [("Sharpe", record.validation.sharpe, record.test.sharpe)]
     rows += [
-        (f"RankIC {horizon}", estimate, record.test.rank_ic.get(horizon, Estimate(None, None, None)))
+        (f"RankIC {horizon}", estimate, record.test.rank_ic.get(horizon, UNDEFINED))
         for horizon, estimate in record.validation.rank_ic.items()
     ]
     table = [header, *(f"{name:<12}{validation!s:<28}{test!s}" for name, validation, test in rows)]
@@ -261,28 +231,9 @@ def _started_from(parent: Parent | None) -> str:
 
 
 def comparison(record: Record) -> str:
-    """The baseline of a release, its gain over it, and whether the gain is more than noise."""
+    """The best release before a model, and the gain over it."""
     before = record.compared_with
-    if before is None:
-        return f"nothing: the first best of {record.tier}"
-    same = before.basis == record.validation.basis and before.common is None
-    basis = "same horizons and sessions" if same else before.basis
-    other = f"; {'; '.join(before.other)}" if before.other else ""
-    return f"{before.tag}, {before.rank_ic:.4f} ({basis}{other}); {gain(before, record.validation)}"
-
-
-def gain(before: Comparison, validation: Measured) -> str:
-    """The gain of a model over the best before it, and whether its confidence interval excludes zero."""
-    difference = before.gain
-    if difference is None and before.basis != validation.basis:
-        return "NOT comparable: other sessions or horizons, and too few sessions are recorded for both"
-    if difference is None or difference.sign is None:
-        value = "undefined" if validation.mean_rank_ic is None else f"{validation.mean_rank_ic - before.rank_ic:.3f}"
-        return f"gain {value}, of which there is no interval: the sessions are not recorded for both, or too few"
-    over = "" if before.common is None else f" over the {before.common} sessions of both"
-    if difference.sign == 0:
-        return f"gain {difference}{over}, within noise: the interval holds 0, and chance alone could give it"
-    return f"gain {difference}{over}, beyond noise: the interval leaves out 0"
+    return f"nothing: the first best of {record.tier}" if before is None else before.text(record.validation)
 
 
 def trials(record: Record) -> str:
@@ -292,7 +243,8 @@ def trials(record: Record) -> str:
     deflated = "undefined" if record.deflated_sharpe is None else f"{record.deflated_sharpe:.4f}"
     spread = record.trials_deviation
     differ = f", whose Sharpe ratios have a standard deviation of {spread:.3f}" if spread else ""
-    return f"{record.trials} different results of {record.tier}{differ}; deflated Sharpe on validation {deflated}"
+    tiers = " and ".join([record.tier, *record.lineage])
+    return f"{record.trials} different results of {tiers}{differ}; deflated Sharpe on validation {deflated}"
 
 
 def readings(record: Record) -> str:

@@ -11,8 +11,11 @@ from gogooku3.config.evaluation import Bootstrap
 from gogooku3.metrics.paired_difference import paired_differences
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import TrackRecord
+from gogooku3.objective import MEAN_RANK_IC
 from gogooku3.recovery.releases import metrics
-from gogooku3.recovery.releases.record import Estimate, estimate
+from gogooku3.recovery.releases.comparison import HEADLINE
+from gogooku3.recovery.releases.estimates import Estimate
+from gogooku3.recovery.releases.record import compared, estimate
 
 
 def track_record(root: Path, rev: str, split: str) -> TrackRecord | None:
@@ -40,11 +43,24 @@ def mean_rank_ic(root: Path, rev: str, split: str) -> Estimate | None:
     return None if found is None or found.mean_rank_ic is None else estimate(found.mean_rank_ic)
 
 
-def rank_ic_gain(ours: pl.DataFrame, theirs: pl.DataFrame, bootstrap: Bootstrap) -> Estimate | None:
-    """Paired difference of mean RankIC over common sessions, ours minus theirs; None if their horizons differ.
+def objective(root: Path, rev: str, metric: str, split: str = "validation") -> Estimate:
+    """A revision's value of a tier's metric (`tier.metric`), with its interval if its metrics contain it.
+
+    Raises:
+        DataError: the metrics are missing or damaged.
+    """
+    mean = mean_rank_ic(root, rev, split) if metric == MEAN_RANK_IC else None
+    return compared(root, rev, split).estimate(metric) if mean is None else mean
+
+
+def gains(ours: pl.DataFrame, theirs: pl.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Paired differences over common sessions, ours minus theirs, by metric: `sharpe` and, if their horizons are the
+    same, `mean_rank_ic` and each `rank_ic_<horizon>`.
 
     Raises:
         DataError: they have no session in common.
     """
-    differences = paired_differences(ours, theirs, bootstrap)
-    return Estimate(**differences["mean_rank_ic"]) if "mean_rank_ic" in differences else None
+    found = paired_differences(ours, theirs, bootstrap)
+    by_horizon = {f"rank_ic_{horizon}": cell for horizon, cell in found.get("rank_ic", {}).items()}
+    cells = {metric: found[metric] for metric in HEADLINE if metric in found} | by_horizon
+    return {metric: Estimate(**cell) for metric, cell in cells.items()}
