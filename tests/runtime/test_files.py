@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -89,6 +90,72 @@ def test_two_writers_of_one_target_write_one_after_the_other(tmp_path: Path, kin
     whole = "second" * 20
     assert content == (whole if kind == "file" else {"second": whole})
     assert list(tmp_path.iterdir()) == [target]
+
+
+MEETING = """
+import sys
+from pathlib import Path
+from gogooku3.runtime.files import exclusive, replaced, replaced_file
+
+kind, target, word = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+count = target.with_name("count")
+print("ready", flush=True)
+sys.stdin.read()
+for _ in range(1000):
+    if kind == "file":
+        with replaced_file(target) as partial:
+            partial.write_text(word * 1000)
+    elif kind == "folder":
+        with replaced(target) as partial:
+            (partial / "it").write_text(word * 1000)
+    else:
+        with exclusive(target):
+            count.write_text(str(int(count.read_text()) + 1))
+"""
+
+
+def test_the_end_of_one_turn_leaves_the_file_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next process begins as soon as the temporary name is free: right after the rename."""
+    target = tmp_path / "target"
+    rename, others = Path.replace, []
+
+    def then_another_begins(path: Path, to: Path) -> None:
+        rename(path, to)
+        others.append(writer("file", target, "second", 1.0))
+        assert others[0].stdout.readline() == "writing\n"
+
+    monkeypatch.setattr(Path, "replace", then_another_begins)
+    with replaced_file(target) as partial:
+        partial.write_text("first")
+    assert target.read_text() == "first"
+    assert [each.communicate() and each.returncode for each in others] == [0]
+    assert target.read_text() == "second" * 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "folder", "lock"])
+def test_processes_that_meet_many_times_disturb_nobody(tmp_path: Path, kind: str) -> None:
+    """The end of one process's turn falls into every moment of another's start."""
+    target, count = tmp_path / "target", tmp_path / "count"
+    count.write_text("0")
+    read, write = os.pipe()
+    words = ("one", "two", "six")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MEETING, kind, str(target), word], stdin=read, stdout=subprocess.PIPE, text=True
+        )
+        for word in words
+    ]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+    os.close(read)
+    os.close(write)
+    assert [process.communicate() and process.returncode for process in processes] == [0] * 3
+    if kind == "lock":
+        assert (count.read_text(), [path.name for path in tmp_path.iterdir()]) == ("3000", ["count"])
+        return
+    content = (target if kind == "file" else target / "it").read_text()
+    assert content in [word * 1000 for word in words]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["count", "target"]
 
 
 HOLDER = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -42,15 +43,19 @@ def experiments(context: click.Context, check: bool, as_json: bool) -> None:
     from gogooku3.runtime.files import replaced_file
 
     root = toplevel(Path.cwd())
-    found = register(root)
     if as_json:
-        echo_json(content(found))
+        echo_json(content(register(root)))
         return
-    text, target = page(found), root / paths.REGISTER
-    before = target.read_text(encoding="utf-8", errors="replace") if target.is_file() else ""
-    if not check:
-        with replaced_file(target) as partial:
+    target = root / paths.REGISTER
+    with ExitStack() as stack:
+        partial = None if check else stack.enter_context(replaced_file(target))
+        # Read after the wait for another process that writes the page: the last one writes the newest facts.
+        before = target.read_text(encoding="utf-8", errors="replace") if target.is_file() else ""
+        found = register(root)
+        text = page(found)
+        if partial is not None:
             partial.write_text(text, encoding="utf-8")
+    if not check:
         echo(target.relative_to(root))
     elif before == text:
         echo(f"`{paths.REGISTER}` is up to date")

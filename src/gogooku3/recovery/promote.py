@@ -10,7 +10,9 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -31,12 +33,18 @@ from gogooku3.recovery.releases.new_tags import finish_stage_tags, new_tags
 from gogooku3.recovery.releases.record import Objective, Record, measured, parse, stage_tag_of
 from gogooku3.recovery.reproduction.pipeline import overlap
 from gogooku3.recovery.sandbox.workspace import isolate, temporary_folder
+from gogooku3.recovery.storage.failures import machine_errors
 from gogooku3.recovery.trials import count, lineage_tiers, readings, require_full_history
 from gogooku3.recovery.verify import verify
-from gogooku3.runtime.files import sha256_file
+from gogooku3.runtime.files import exclusive, sha256_file
 from gogooku3.runtime.numerics import software
 
 Progress = Callable[[str], None]
+
+_LOCK = "gogooku3-promote"
+"""In Git's folder, without the suffix of Git's own locks, which block Git until they are removed."""
+
+_Arguments = ParamSpec("_Arguments")
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,26 @@ class Promotion:
     """How exactly the metrics are what the stored scores give."""
 
 
+def _one_at_a_time(
+    function: Callable[Concatenate[Path, _Arguments], Promotion],
+) -> Callable[Concatenate[Path, _Arguments], Promotion]:
+    """Decorator: only one process at a time releases from a repository and its worktrees; another one is refused."""
+
+    def busy(process: str) -> RefusedError:
+        return RefusedError(
+            f"another `gogooku3 promote` is running in this repository{process}",
+            hint="wait for its end, then run the same command again: it compares with the release that the other makes",
+        )
+
+    @wraps(function)
+    def alone(root: Path, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Promotion:
+        with exclusive(git.common_folder(root) / _LOCK, busy):
+            return function(root, *args, **kwargs)
+
+    return alone
+
+
+@_one_at_a_time
 def promote(
     root: Path,
     tier: str,
@@ -78,8 +106,8 @@ def promote(
 
     Raises:
         RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
-            not verified, a metric not what the scores give, the model worse or not comparable, or the bucket
-            incomplete. No tag was made.
+            not verified, a metric not what the scores give, the model worse or not comparable, the bucket
+            incomplete, or another process releases from this repository. No tag was made.
         DataError: scores, targets or quotes are missing or damaged.
         GitError: Git fails, the tags cannot be signed, or the Git remote cannot be reached or refuses them. No tag was
             made.
@@ -278,7 +306,7 @@ def _parent(root: Path, registry: tags.Registry) -> Parent | None:
 
 def _require_reproduced(root: Path) -> None:
     try:
-        with Repo(str(root)) as repo:
+        with machine_errors(root), Repo(str(root)) as repo:
             stale = repo.status()
     except DvcException as error:
         raise RefusedError(f"`dvc status` fails: {error}", hint="run `dvc repro` for the cause") from error

@@ -57,12 +57,16 @@ def replaced_file(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}{_PARTIAL}")
     with writing(target, partial), _locked(partial, _open_file):
+        renamed = False
         try:
             os.truncate(partial, 0)  # of a process that was killed
             yield partial
-            partial.replace(target)
+            with held():
+                partial.replace(target)
+                renamed = True
         finally:
-            partial.unlink(missing_ok=True)
+            if not renamed:  # once it is, the temporary name may be the next process's
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -104,6 +108,9 @@ def _locked(path: Path, create: Callable[[Path], int], busy: Callable[[str], Exc
             os.close(descriptor)
             assert busy is not None
             raise busy(f" (process {holder})" if holder else "") from None
+        except OSError as error:  # of a file system without locks, without the file's name
+            os.close(descriptor)
+            raise OSError(error.errno, error.strerror, str(path)) from error
         # While this process waited, another one may have renamed or removed what it has opened.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
@@ -120,10 +127,12 @@ def _open_file(partial: Path) -> int:
 
 
 def _open_folder(partial: Path) -> int:
-    while True:
-        partial.mkdir(parents=True, exist_ok=True)
+    while True:  # another process may rename or remove it between any two of these calls
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            partial.mkdir()
         with suppress(FileNotFoundError):
-            return os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+            return os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
 def write_parquet(frame: pl.DataFrame, target: Path) -> None:

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,22 +111,30 @@ def _partial(target: Path) -> Iterator[Path]:
     It replaces what a killed process left there.
     """
     partial = target.with_name(f".{target.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    if sys.platform != "win32":  # the system releases the lock when this process ends
-        descriptor = os.open(partial, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArchiveError(f"another process is restoring {target}", "wait for its end", 1) from None
-        if not (partial.exists() and os.path.samestat(os.fstat(descriptor), partial.stat())):
-            raise ArchiveError(f"another process has just restored {target}", "use its result", 1)
-    _require_empty(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        partial.mkdir()
+    if sys.platform != "win32" and not _locked(partial, target):
+        raise ArchiveError(f"another process has just restored {target}", "use its result", 1)
     try:
+        _require_empty(target)
         for leftover in partial.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _locked(partial: Path, target: Path) -> bool:
+    """Locks the folder until this process ends, even by a kill; False if another process has renamed it meanwhile."""
+    try:
+        descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), partial.stat())
+    except BlockingIOError:
+        raise ArchiveError(f"another process is restoring {target}", "wait for its end", 1) from None
+    except FileNotFoundError:
+        return False
 
 
 def _clone(bundle: Path, manifest: dict[str, Any], clone: Path) -> None:

@@ -59,6 +59,7 @@ def clone(
     else:
         target = require_vacant(target)
         with replaced(target) as folder:
+            require_vacant(target)  # another process may have written it before this one's turn
             git.clone(url, folder)
             git.require_sha1(folder)
             release = tags.find(folder, name)

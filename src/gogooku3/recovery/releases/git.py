@@ -259,6 +259,11 @@ def tag_names(root: Path) -> list[str]:
     return run(root, "for-each-ref", "refs/tags", "--format=%(refname:strip=2)").splitlines()
 
 
+def common_folder(root: Path) -> Path:
+    """Git's folder of a repository (`.git`), which all its worktrees share."""
+    return root.absolute() / run(root, "rev-parse", "--git-common-dir").strip()
+
+
 def own_hooks(root: Path) -> dict[str, str]:
     """The setting for commands about a repository's tags: its own hooks decide, those of the machine do not."""
-    return {"core.hooksPath": str(root.absolute() / run(root, "rev-parse", "--git-common-dir").strip() / "hooks")}
+    return {"core.hooksPath": str(common_folder(root) / "hooks")}

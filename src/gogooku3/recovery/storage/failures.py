@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gogooku3.errors import MachineError, StoreError, UserError, filesystem_error
+from dvc.lock import LockError
+
+from gogooku3.errors import MachineError, RefusedError, StoreError, UserError, filesystem_error
 from gogooku3.recovery.storage.settings import without_password
 from gogooku3.recovery.storage.timeouts import StallError
 from gogooku3.runtime.faults import os_error
@@ -105,11 +107,20 @@ def machine_error(error: Exception, file: str | None = None) -> MachineError | N
 
 @contextmanager
 def machine_errors(folder: Path) -> Iterator[None]:
-    """Context manager for DVC's work in a folder; raises the `MachineError` of an exception due to this machine."""
+    """Context manager for DVC's work in a folder; raises the `MachineError` of an exception due to this machine.
+
+    Raises `RefusedError` if another process has DVC's lock of the folder's repository.
+    """
     try:
         yield
     except UserError:
         raise
+    except LockError as error:
+        reason = " ".join(str(error).split())
+        raise RefusedError(
+            f"another DVC command is running in `{folder}`: {reason}",
+            hint="wait for its end, then run the same command again; `gogooku3 doctor` lists locks and who has them",
+        ) from error
     except Exception as error:
         if machine := machine_error(error, str(folder)):
             raise machine from error
