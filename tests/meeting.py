@@ -1,4 +1,4 @@
-"""Two commands at once: each is loaded, waits for a common start, and begins after a delay of its own."""
+"""Processes that meet: two commands that begin at once, and a process that writes for a known time."""
 
 from __future__ import annotations
 
@@ -91,3 +91,25 @@ def offsets(count: int, longest: float, seed: int = 1) -> list[tuple[float, floa
     draw = random.Random(seed)
     late = [draw.uniform(0.0, longest) for _ in range(count - 1)]
     return [(0.0, 0.0), *((each, 0.0) if number % 2 else (0.0, each) for number, each in enumerate(late))]
+
+
+_WRITER = """
+import sys
+import time
+from pathlib import Path
+from gogooku3.runtime.files import replaced, replaced_file
+
+kind, target, word, seconds = sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+with (replaced_file if kind == "file" else replaced)(target) as partial:
+    print("writing", flush=True)
+    for number in range(20):
+        with (partial if kind == "file" else partial / word).open("a") as file:
+            file.write(word)
+        time.sleep(seconds / 20)
+"""
+
+
+def writer(kind: str, target: Path, word: str, seconds: float) -> subprocess.Popen[str]:
+    """Starts a process that writes a word twenty times into a file, or into a file of its name in a folder."""
+    command = [sys.executable, "-c", _WRITER, kind, str(target), word, str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -113,6 +113,7 @@ class InterruptionError(UserError):
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 def filesystem_error(error: OSError) -> MachineError:
@@ -127,6 +128,8 @@ def filesystem_error(error: OSError) -> MachineError:
         hint = f"free some space on {disk} (`df`, `quota`, `ulimit -f`), then run again: finished work is kept"
     elif error.errno in _DENIED:
         hint = "make it readable and writable for your user, or choose another path; finished work is kept"
+    elif error.errno in _NO_LOCKS:
+        hint = "its file system has no locks (`flock`): mount it with locks, or choose a path on another one"
     elif error.errno == errno.EPIPE:
         target, hint = "the standard output", "the program that read it has ended: send the output to a file"
     return MachineError(f"{target} cannot be used: {error.strerror or error}", hint=hint)

@@ -13,6 +13,8 @@ import pytest
 
 from gogooku3.runtime.files import exclusive, replaced, replaced_file, sha256_frame, write_json, write_parquet
 
+from ..meeting import writer
+
 
 def test_a_new_folder_takes_the_old_ones_place_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "out"
@@ -52,27 +54,6 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise RuntimeError
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
-
-
-WRITER = """
-import sys
-import time
-from pathlib import Path
-from gogooku3.runtime.files import exclusive, replaced, replaced_file
-
-kind, target, word, seconds = sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
-with (replaced_file if kind == "file" else replaced)(target) as partial:
-    print("writing", flush=True)
-    for number in range(20):
-        with (partial if kind == "file" else partial / word).open("a") as file:
-            file.write(word)
-        time.sleep(seconds / 20)
-"""
-
-
-def writer(kind: str, target: Path, word: str, seconds: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, kind, str(target), word, str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

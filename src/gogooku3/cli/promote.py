@@ -63,7 +63,8 @@ def promote(
 
     The version and N follow those on the Git remote (of the branch's upstream, else `origin`), and the tags are pushed
     there in one atomic push. If another clone takes the same number first, or the remote refuses the tags, no tag is
-    made here or there. Without a Git remote the tags stay local.
+    made here or there. Without a Git remote the tags stay local. While one promotion runs in a clone, another one is
+    refused.
 
     \b
     Examples:
@@ -73,7 +74,7 @@ def promote(
       gogooku3 promote tier1 --note "wider layers gain nothing"
       gogooku3 promote tier1 --no-push
 
-    Exit codes: 0 released; 1 refused, or another clone was faster, with what to do; 2 wrong name, version or
+    Exit codes: 0 released; 1 refused, or another process or clone was faster, with what to do; 2 wrong name, version or
     parameters; 3 files are missing, or the data is too short; 4 another clone's source is installed; 7 the bucket
     cannot be reached; 8 Git failed, or the Git remote cannot be reached or refuses the tags.
     """

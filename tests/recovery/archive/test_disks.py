@@ -222,3 +222,20 @@ def test_of_two_scripts_at_once_one_restores_and_the_other_is_refused(unpacked: 
     assert any(text in "".join(errors) for text in ("another process", "is not empty"))
     assert sha256_file(tmp_path / "it" / standalone.WEIGHTS) == standalone.check(unpacked)["model_sha256"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["it", "unpacked"]
+
+
+def test_a_script_that_finds_the_folder_restored_leaves_nothing_next_to_it(
+    unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one ends while this one hashes the archive."""
+    check = standalone.check
+
+    def then_another_ends(folder: Path) -> dict[str, Any]:
+        assert run_script(unpacked, tmp_path / "it") == (0, "")
+        return check(folder)
+
+    monkeypatch.setattr(standalone, "check", then_another_ends)
+    with pytest.raises(standalone.ArchiveError, match="is not empty") as raised:
+        standalone.restore(unpacked, tmp_path / "it")
+    assert raised.value.exit_code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["it", "unpacked"]

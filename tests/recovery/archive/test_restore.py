@@ -23,6 +23,8 @@ from gogooku3.recovery.storage.fetch import fetch
 from gogooku3.recovery.storage.open import open_cache, open_folder
 from gogooku3.runtime.files import sha256_file
 
+from ...meeting import meet, offsets
+
 TAG = "tier1@v1.1.0"
 
 
@@ -159,3 +161,18 @@ def test_an_archive_is_a_source_of_lost_objects(released: Any, archived: Path, t
         assert fetched.brought == {str(folder): len(listing(archived).manifest.objects)}
     assert not fetched.lost
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_of_two_at_once_one_restores_and_the_other_is_refused(released: Any, archived: Path, tmp_path: Path) -> None:
+    for number, delays in enumerate(offsets(2, 2.0)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        command = ("archive", "restore", str(archived), "--to", "back")
+        ended = meet(command, folders=[place] * 2, delays=delays, loaded="gogooku3.recovery.archive.restore")
+        done, other = sorted(ended, key=lambda each: each.code)
+        assert (done.code, other.code) == (0, 1), ended
+        reasons = (f"another recovery into `{place}/back` is running (process {done.pid})", "`back` is not empty")
+        assert any(reason in other.errors for reason in reasons), other.errors
+        assert outputs(place / "back") == outputs(released.folder)
+        assert [path.name for path in place.iterdir()] == ["back"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.escaping import markdown
+from gogooku3.runtime.files import replaced_file
 
 from .conftest import Records
 
@@ -167,3 +170,22 @@ def test_of_conclusions_at_the_same_time_none_is_lost(records: Records) -> None:
     assert [process.wait() for process in processes] == [0] * len(names)
     written = yaml.safe_load((records.root / paths.CONCLUSIONS).read_text())
     assert {each["experiment"]: each["learned"] for each in written.values()} == {name: f"Of {name}" for name in names}
+
+
+class _AbandonedError(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_the_register_has_what_was_concluded_while_it_waited_for_another_process(records: Records) -> None:
+    records.experiment("wide", 0.06)
+    target = records.root / paths.REGISTER
+    with suppress(_AbandonedError), replaced_file(target):
+        second = subprocess.Popen([sys.executable, "-m", "gogooku3.cli", "experiments"], cwd=records.root)
+        while not re.search(rf"-> FLOCK .* {second.pid} ", Path("/proc/locks").read_text()):
+            assert second.poll() is None
+            time.sleep(0.05)
+        assert run("conclude", "wide", "width helps").exit_code == 0
+        raise _AbandonedError
+    assert second.wait() == 0
+    assert "width helps" in target.read_text()

@@ -17,6 +17,8 @@ from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import LOCAL_SETTINGS, clone
 from gogooku3.recovery.storage.open import open_cache, open_remote
 
+from ...meeting import writer
+
 
 @pytest.fixture
 def released(lab: Any) -> Any:
@@ -194,3 +196,14 @@ def test_inside_a_hook_of_another_repository_the_clone_is_used(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "hooked/.git"))
     assert clone(str(released.folder), "tier1", tmp_path / "clone").commit == git.commit_of(released.folder, "HEAD")
     assert git.tag_names(tmp_path / "hooked") == []
+
+
+def test_what_another_process_wrote_into_the_target_meanwhile_stays(released: Any, tmp_path: Path) -> None:
+    """Such as `export`, which began before; its lock is another one than that of two recoveries."""
+    target = tmp_path / "clone"
+    with writer("folder", target, "theirs", 1.0) as other:
+        assert other.stdout.readline() == "writing\n"
+        with pytest.raises(RefusedError, match=r"clone` is not empty"):
+            clone(str(released.folder), "tier1", target)
+    assert (target / "theirs").read_text() == "theirs" * 20
+    assert not list(tmp_path.glob(".clone*"))
