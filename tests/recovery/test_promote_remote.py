@@ -16,6 +16,7 @@ from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.releases.new_tags import finish_stage_tags
 
+from ..meeting import meet, offsets
 from .lab import Lab
 
 BOTH = {"tier1@v1.0.0", "tier1#best#1"}
@@ -107,19 +108,20 @@ def test_who_is_slower_changes_nothing_and_the_next_run_takes_the_next_number(
 
 
 @pytest.mark.slow
-def test_two_at_the_same_time_never_share_a_number(mine: Lab, rival: Lab, server: Path) -> None:
-    runs = [
-        subprocess.Popen(COMMAND, cwd=each.folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for each in (mine, rival)
-    ]
-    said = [run.communicate()[1].decode() for run in runs]
-    assert {run.returncode for run in runs} <= {0, 1}, said
-    assert 0 in {run.returncode for run in runs}, said
-    for each, run in zip((mine, rival), runs, strict=True):
+@pytest.mark.parametrize("delays", offsets(3, 1.0))
+def test_two_at_the_same_time_never_share_a_number(
+    mine: Lab, rival: Lab, server: Path, delays: tuple[float, float]
+) -> None:
+    clones = (mine, rival)
+    folders = [each.folder for each in clones]
+    ended = meet(("promote", "tier1"), folders=folders, delays=delays, loaded="gogooku3.recovery.promote")
+    assert {each.code for each in ended} <= {0, 1}, ended
+    assert 0 in {each.code for each in ended}, ended
+    for each, end in zip(clones, ended, strict=True):
         assert objects(each.folder).items() <= objects(server).items()
         commit = git.commit_of(each.folder, "HEAD")
         published = [tag for tag in tag_objects.annotated_tags(each.folder) if tag.name in objects(server)]
-        assert any(tag.commit == commit for tag in published) == (run.returncode == 0)
+        assert any(tag.commit == commit for tag in published) == (end.code == 0)
 
 
 def test_an_unreachable_remote_ends_it_before_the_checks(mine: Lab, server: Path) -> None:
