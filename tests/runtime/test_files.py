@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from gogooku3.errors import MachineError
+from gogooku3.runtime.faults import reported
 from gogooku3.runtime.files import exclusive, replaced, replaced_file, sha256_frame, write_json, write_parquet
 
 from ..meeting import writer
@@ -166,6 +170,21 @@ def test_a_second_process_is_refused_until_the_first_ends_even_by_a_kill(tmp_pat
 
 def busy(process: str) -> Exception:
     return LookupError(f"busy{process}")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Such as NFS without a lock service, or Lustre without `flock`."""
+    target = tmp_path / "target"
+
+    def flock(_file: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(MachineError, match=f"`{target}` cannot be used: ") as raised, reported():
+        write_json({}, target)
+    assert "its file system has no locks" in raised.value.hint
+    assert not target.exists()
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:
