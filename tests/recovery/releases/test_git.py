@@ -68,3 +68,9 @@ def test_a_clone_shares_no_file_with_its_source(repository: Path, tmp_path: Path
     objects = [path for path in (tmp_path / "clone/.git/objects").rglob("*") if path.is_file()]
     assert objects
     assert {path.stat().st_nlink for path in objects} == {1}
+
+
+def test_worktrees_share_the_folder_of_their_repository(repository: Path, tmp_path: Path) -> None:
+    git.run(repository, "worktree", "add", "--quiet", "--detach", str(tmp_path / "tree"))
+    assert git.common_folder(tmp_path / "tree").samefile(git.common_folder(repository))
+    assert git.common_folder(repository) == repository / ".git"
