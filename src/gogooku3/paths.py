@@ -119,6 +119,10 @@ COMPARISON_PAGE = LOGS / "compare.html"
 SEARCHES = LOGS / "search"
 """The study database, the clone and the trial logs of a hyperparameter search."""
 TRAINING_LOGS = LOGS / "training"
+RUNS = LOGS / "runs"
+"""Duration and machine of each stage's runs."""
+PROVENANCE = LOGS / "provenance"
+"""The provenance of recovered releases: durations, machines, libraries and logs of the runs that made them."""
 
 
 def fold_logs(number: str) -> Path:

@@ -380,13 +380,14 @@ def test_the_first_and_last_step_of_an_epoch_have_fingerprints(
 
 def test_log_and_curve_grow_with_the_epochs(network: Make, run: Run, tmp_path: Path) -> None:
     history = run(network("baseline"), folder=tmp_path).history
-    lines = (tmp_path / "logs/baseline.log").read_text().splitlines()
+    log, curve_file = (next((tmp_path / "logs").glob(f"baseline-*.{ending}")) for ending in ("log", "csv"))
+    lines = log.read_text().splitlines()
     for epoch in history.epochs:
         expected = (
             f"epoch {epoch.epoch}: loss {epoch.train_loss:+.4f}, validation RankIC {epoch.validation_rank_ic:+.4f}"
         )
         assert sum(expected in line for line in lines) == 1
-    curve = pl.read_csv(tmp_path / "logs/baseline.csv")
+    curve = pl.read_csv(curve_file)
     assert curve["validation_rank_ic"].to_list() == ranks(history)
 
 

@@ -2,7 +2,8 @@
 
 An object's name is the MD5 of its bytes. A store that reports checksums (Google's does) is audited from its listings,
 without a download. Objects without a reported MD5 are downloaded and hashed, as are directory listings (`.dir`), which
-name further objects. Each object is checked once, even if many revisions share it, and reported for each of them.
+name further objects. Each object is checked once, even if many revisions share it, and reported for each of them. The
+provenance of releases, next to the objects of outputs, is checked in the same way.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gogooku3.errors import DataError
+from gogooku3.recovery.provenance import stored
+from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.run_cache_audit import RunCache, audit_runs
 from gogooku3.recovery.storage.lock import Output, outputs
 from gogooku3.recovery.storage.open import open_cache, open_remote
 from gogooku3.recovery.storage.repair import Repair, repair_objects
 from gogooku3.recovery.storage.scan import Damage, Progress, Scan, scan
+from gogooku3.recovery.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,40 @@ def audit(
     store = open_cache(root) if local else open_remote(root)
     # The source of intact copies, for repairs and for the names of a directory's files if its listing is damaged.
     other = (open_remote(root) if repair else None) if local else open_cache(root)
-    all_outputs = [output for outs in recorded.values() for output in outs]
+    parts = [_check(store, other, recorded, deep=deep, repair=repair, progress=progress)]
+    if (provenances := _provenances(root, revs)) and not local:  # a cache has those of recovered releases only
+        beside = stored.objects_of(store), None if other is None else stored.objects_of(other)
+        parts.append(_check(*beside, provenances, deep=deep, repair=repair, progress=progress))
+    return Audit(
+        store.name,
+        tuple(recorded),
+        sum(part.scanned.objects for part in parts),
+        sum(part.scanned.hashed for part in parts),
+        tuple(problem for part in parts for problem in part.problems),
+        tuple(problem for part in parts for problem in part.repaired),
+        audit_runs(root, revs, progress) if local else None,
+    )
 
+
+@dataclass(frozen=True)
+class _Part:
+    """Result of the audit of one folder of the store."""
+
+    scanned: Scan
+    problems: list[Problem]
+    repaired: list[Problem]
+
+
+def _check(
+    store: Store,
+    other: Store | None,
+    recorded: dict[str, list[Output]],
+    *,
+    deep: bool,
+    repair: bool,
+    progress: Progress,
+) -> _Part:
+    all_outputs = [output for outs in recorded.values() for output in outs]
     others = () if other is None else (other,)
     scanned = scan(store, others, all_outputs, deep=deep, progress=progress)
     problems = _problems(recorded, scanned)
@@ -93,10 +129,16 @@ def audit(
         scanned = scan(store, others, all_outputs, deep=deep, progress=progress)
         problems = [_with_reason(problem, result, other.name) for problem in _problems(recorded, scanned)]
         repaired = [problem for problem in before if problem.object not in scanned.damage]
-    run_cache = audit_runs(root, revs, progress) if local else None
-    return Audit(
-        store.name, tuple(recorded), scanned.objects, scanned.hashed, tuple(problems), tuple(repaired), run_cache
-    )
+    return _Part(scanned, problems, repaired)
+
+
+def _provenances(root: Path, revs: Sequence[str | None]) -> dict[str, list[Output]]:
+    """The provenance of the releases at each revision that has any."""
+    named = [rev for rev in revs if rev is not None]
+    if not named:
+        return {}
+    registry = tags.read(root)
+    return {rev: outs for rev in named if (outs := stored.outputs_at(root, rev, registry))}
 
 
 def _recorded(root: Path, rev: str | None) -> list[Output]:

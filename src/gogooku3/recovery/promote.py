@@ -26,6 +26,8 @@ from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.best import compare, contest, refuse_unless_better
+from gogooku3.recovery.provenance import stored
+from gogooku3.recovery.provenance.document import collect
 from gogooku3.recovery.recomputed import require_recomputed
 from gogooku3.recovery.releases import git, publish, results, signatures, tag_objects, tags
 from gogooku3.recovery.releases.comparison import Comparison
@@ -88,6 +90,7 @@ def promote(
     despite_worse: str | None = None,
     replace_best: str | None = None,
     note: str | None = None,
+    with_user: bool = False,
     sign: bool = False,
     push: bool = True,
     progress: Progress = lambda step: None,
@@ -100,6 +103,7 @@ def promote(
         despite_worse: the reason to release a model that is worse than the best, or cannot be compared with it.
         replace_best: the reason to make a model the best that cannot be compared with the best before it.
         note: what was learned, in a sentence; the register of experiments shows it.
+        with_user: name the user and host of each stage's run in the provenance.
         sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
         push: publish the tags on the Git remote, if the repository has one, and take their numbers from there.
         progress: callback with the name of each step before it starts.
@@ -132,11 +136,16 @@ def promote(
     record = replace(_record(root, registry, tier, version, commit, despite_worse, replace_best), note=note)
     progress("package")
     _require_verified(root)
+    progress("provenance")
+    name = tags.version_tag(tier, version)
+    document = collect(root, name, commit, with_user=with_user)
+    record = replace(record, provenance=(provenance := stored.keep(root, document)))
     # GTO and DVC order a tier's tags by their times, and another machine's clock may have been ahead of this one's.
     later_than = registry.newest.get(tier, 0)
     contents = new_tags(root, record, commit, later_than=later_than, sign=sign or signatures.signs_tags(root))
     progress("push")
     _push(root)
+    stored.push(root, name, provenance, lambda _what, _done, _total: None)
     progress("bucket")
     _require_stored(root, commit)
     _require_unchanged(root, commit)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3 import paths
+from gogooku3.errors import UserError
+from gogooku3.recovery.provenance import stored
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import headline, tags
 from gogooku3.recovery.releases.clone import claimed, clone
@@ -33,6 +35,10 @@ class Recovery:
     """Whether the tag records the model's SHA-256. Without it nothing shows that this is the released model."""
     verdict: dict[str, Any]
     """The output of `verify --json` for the package."""
+    provenance: str | None = None
+    """The file of the release's provenance in the clone; None if the tag names none, or it was not found."""
+    provenance_lost: str | None = None
+    """Why a provenance that the tag names is not there; the model does not depend on it."""
 
     @property
     def good(self) -> bool:
@@ -78,9 +84,24 @@ def recover(
         outs = [output for output in recorded_outs if data or not Path(output.path).is_relative_to(paths.DATA)]
         fetched = pull(target, outs, also, progress)
         recorded = compare_with_record(target, release)
+        provenance, lost = _provenance(target, release, also, progress)
         progress("verifying", 0, 1)
         verdict = run_verify(target / paths.PACKAGE, trusted_keys=trusted_keys)
-    return Recovery(str(target), release.tag.name, release.commit, data, fetched, recorded, verdict)
+    return Recovery(str(target), release.tag.name, release.commit, data, fetched, recorded, verdict, provenance, lost)
+
+
+def _provenance(
+    target: Path, release: tags.Release, also: Sequence[Path], progress: Progress
+) -> tuple[str | None, str | None]:
+    """Fetches the release's provenance into the clone: its path there, or why it is not there."""
+    record = parse(release.tag.message)
+    if record is None or record.provenance is None:
+        return None, None
+    try:
+        content = stored.fetch_provenance(target, release.tag.name, record.provenance, also, progress)
+        return str(stored.write(target, release.tag.name, content)), None
+    except UserError as error:
+        return None, error.message
 
 
 def compare_with_record(root: Path, release: tags.Release) -> bool:

@@ -2,7 +2,7 @@
 
 Refuses to run source code of another clone, validates all parameters and pins the numerics before it imports NumPy and
 torch. Then refuses an impossible plan (`preflight`), and runs the stage. Signals are handled before anything that takes
-time to import.
+time to import. A finished run is recorded in `logs/runs` (`run_record`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -75,6 +76,11 @@ def run_stage(*command: str, ready: Callable[[], None] = lambda: None) -> None:
 
 
 if __name__ == "__main__":
+    began = datetime.now(UTC)
     code = main(*sys.argv[1:])
     ignore()  # a finished stage says so, even if a signal arrives while the interpreter ends
+    if code == 0:
+        from gogooku3.stages.run_record import record_run  # late, as `restore_hint`
+
+        record_run(tuple(sys.argv[1:]), began)
     sys.exit(code)

@@ -29,6 +29,8 @@ from gogooku3.runtime.files import exclusive, lock_of, replaced_file
 from gogooku3.runtime.interruption import held
 
 _KEPT = 2
+_DIGITS = 12
+"""Digits of the short hash of a run."""
 _SHARE = 0.02
 """Fraction of the training time that saving may take."""
 _LONGEST_S = 600.0
@@ -75,6 +77,11 @@ class Checkpoints:
         self._inputs = json.loads(json.dumps(inputs))
         self._writes = writes
         self._saved_at, self._pause = time.monotonic(), 0.0
+
+    @property
+    def run(self) -> str:
+        """Short hash of the inputs: it identifies the run, also after a stop."""
+        return hashlib.sha256(json.dumps(self._inputs, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
     def newest(self) -> State | None:
         """The newest intact checkpoint of these inputs; corrupt, stale and partial files in the folder are removed."""

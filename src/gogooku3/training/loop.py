@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -28,8 +27,9 @@ from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.losses import noise_warning
 from gogooku3.training.optimizer import adamw, restore
-from gogooku3.training.progress import Progress, log_to, write_live_curve
+from gogooku3.training.progress import Progress
 from gogooku3.training.run import Run, Trained
+from gogooku3.training.run_log import RunLog
 from gogooku3.training.validation import validate
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def train(
         metric: the tier's objective, `tier.metric`.
         state: optimizer moments by name; parameters without moments start from zero.
         checkpoints: the checkpoints of the phase; training resumes from the newest one.
-        logs: folder for `<phase>.log` and the learning curve so far, `<phase>.csv`.
+        logs: folder for the files of `RunLog`: log, timing and learning curve so far.
         group: the processes that train together. Each makes the same call; the main process (rank 0) writes.
 
     Raises:
@@ -68,7 +68,7 @@ def train(
     run = Run(name, metric, network, optimizer)
     gradients = Gradients(network, inputs.panel, name, recipe, group)
     plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
-    with log_to(logs / f"{name}.log") if group.is_main else nullcontext():
+    with RunLog(logs, name, checkpoints.run, writes=group.is_main) as run_log:
         log.info("phase %s: %d epochs", name, phase.epochs)
         with group.main_first():
             saved = checkpoints.newest()
@@ -87,6 +87,7 @@ def train(
                         if fingerprint.due(run.step, steps):
                             run.fingerprint(batch.fingerprint(inputs.panel))
                         progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
+                        run_log.step(batch.samples)
                         if checkpoints.due():
                             _save_state(run, checkpoints)
                         _stop_if_requested(stop, run, checkpoints, group)
@@ -95,8 +96,7 @@ def train(
                     raise _divergence(run, "a validation score is not finite", "", checkpoints)
                 run.end_epoch(validation)
                 progress.validated(run.history.epochs[-1])
-                if group.is_main:
-                    write_live_curve(run.history, logs / f"{name}.csv")
+                run_log.validated(run.history)
                 _save_state(run, checkpoints)
                 _stop_if_requested(stop, run, checkpoints, group)
         best = run.history.best

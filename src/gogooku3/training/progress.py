@@ -1,4 +1,4 @@
-"""Monitoring of a phase: progress bar on stderr, log file, learning curve so far.
+"""Monitoring of a phase: progress bar on stderr, log file.
 
 No result depends on it, and a full disk that prevents it does not stop training.
 """
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gogooku3.training.batches import Batch
-from gogooku3.training.history import Epoch, History
+from gogooku3.training.history import Epoch
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +103,6 @@ def log_to(path: Path) -> Iterator[None]:
         for handler in (file, screen):
             root.removeHandler(handler)
             handler.close()
-
-
-def write_live_curve(history: History, target: Path) -> None:
-    """Writes the learning curve so far, for `dvc plots show`."""
-    with suppress(OSError):
-        history.write_curve(target)
 
 
 class _File(logging.FileHandler):

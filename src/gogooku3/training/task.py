@@ -17,6 +17,7 @@ from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.loop import train
 from gogooku3.training.phases import Phase
+from gogooku3.training.run_log import finish
 from gogooku3.training.start import STATE, start
 from gogooku3.training.state_key import state_key
 
@@ -63,7 +64,7 @@ class Task:
         """Trains the phase, resuming from its newest checkpoint if there is one, and writes its output folder.
 
         Args:
-            logs: folder for the log and the learning curve so far.
+            logs: folder for the log, the timing and the learning curve so far, named by phase and run.
             curve: target of the learning curve as a CSV, for DVC's plots.
             group: the processes that train together. Each makes the same call; the main process (rank 0) writes.
 
@@ -92,3 +93,4 @@ class Task:
                 trained.history.write(folder / "history.json", domain)
                 if curve is not None:
                     trained.history.write_curve(curve)
+            finish(logs, name, checkpoints.run, self.folder)

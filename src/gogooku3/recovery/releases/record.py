@@ -10,9 +10,9 @@ import re
 import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gogooku3 import paths
@@ -60,6 +60,20 @@ class Objective:
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class Provenance:
+    """The object that tells how a release was made (`recovery.provenance`), and what of it is shown with the tag."""
+
+    sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    md5: Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\z")]
+    """Its name in the bucket."""
+    size: Annotated[int, Field(ge=0)]
+    training_seconds: float | None
+    """Duration of all phases; None if one was not trained on the machine of the promotion."""
+    hardware: str | None
+    """What trained the phases; None as above."""
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class Record:
     """All facts about a model in its version tag; fields that a newer version added are ignored."""
 
@@ -101,6 +115,8 @@ class Record:
     package records them; None in older records."""
     note: str | None = None
     """What was learned, in a sentence of who released it."""
+    provenance: Provenance | None = None
+    """None in older records."""
 
 
 def measured(root: Path, rev: str, split: str) -> Measured:
@@ -142,6 +158,9 @@ def message(record: Record) -> str:
     }
     if record.software is not None:
         facts["released with"] = ", ".join(f"{name} {version}" for name, version in record.software.items())
+    if record.provenance is not None:
+        facts["training"] = training(record.provenance)
+        facts["provenance SHA-256"] = record.provenance.sha256
     if record.despite_worse is not None:
         facts["despite worse"] = record.despite_worse
     if record.replaces_best is not None:
@@ -245,6 +264,16 @@ def trials(record: Record) -> str:
     differ = f", whose Sharpe ratios have a standard deviation of {spread:.3f}" if spread else ""
     tiers = " and ".join([record.tier, *record.lineage])
     return f"{record.trials} different results of {tiers}{differ}; deflated Sharpe on validation {deflated}"
+
+
+def training(provenance: Provenance) -> str:
+    """How long the phases took, and on what: `83 s on 2 × NVIDIA H200`."""
+    seconds, hardware = provenance.training_seconds, provenance.hardware
+    if seconds is None:
+        return "not recorded: trained elsewhere, or restored from the run cache"
+    minutes, hours = seconds / 60, seconds / 3600
+    duration = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"
+    return f"{duration} on {hardware or 'unrecorded hardware'}"
 
 
 def readings(record: Record) -> str:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import ClientTimeout
-from dvc_data.hashfile.db import HashFileDB
+from dvc_data.hashfile.db import HashFileDB, get_odb
 from dvc_objects.fs.base import ObjectFileSystem
 from fsspec.callbacks import Callback
 
@@ -47,6 +48,8 @@ MIN_UPLOAD_RATE = 1 << 15
 READ_ATTEMPTS = 2
 """Downloads of an object whose MD5 is wrong before it counts as damaged: bytes may change in transfer."""
 
+_DVC_OBJECTS = "files/md5"
+"""The folder of DVC's objects in a cache or remote."""
 _BLOCK = 1 << 20
 _MANY = 8  # failures without a success, in as many folders, after which no further object is requested
 _ABSENT = "0" * 32  # no object has this name
@@ -87,6 +90,14 @@ class Store:
             odb.fs.fs_args["session_kwargs"] |= {"trace_configs": [self._requests.page_trace()]}
         elif self._is_web:
             odb.fs.fs_args["client_kwargs"] |= {"connect_timeout": STALL_TIMEOUT, "read_timeout": STALL_TIMEOUT}
+
+    def beside(self, folder: str) -> Store:
+        """Objects in a folder next to those of DVC's, which `dvc gc` neither lists nor deletes; same client."""
+        other = copy(self)
+        path = f"{self._odb.path.removesuffix(_DVC_OBJECTS)}{folder}"
+        other._odb = get_odb(self._fs, path, hash_name="md5")  # type: ignore[no-untyped-call]
+        other._witness = _ABSENT
+        return other
 
     def connect(self) -> None:
         """Checks that the store can be used.
