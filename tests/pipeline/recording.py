@@ -61,7 +61,10 @@ NO_INPUTS = {
 FETCHES = (".git", ".dvc", ".dvcignore", "dvc.lock", "dvc.yaml")
 """Where the stages in `NAMED_BY_HASH` find the hashes, and the files with them."""
 
-RUNNER = {f"gogooku3{name}" for name in ("", ".__main__", ".stages.__main__", ".stages.restore_hint", ".stages.worker")}
+RUNNER = {
+    *("gogooku3", "gogooku3.__main__"),
+    *(f"gogooku3.stages.{name}" for name in ("__main__", "restore_hint", "run_record", "worker")),
+}
 """Modules that start a stage."""
 
 

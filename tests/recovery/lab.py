@@ -153,6 +153,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training: Train) -> Lab:
         "['remote \"store\"']\n    url = ../../bucket\n    verify = true\n"
     )
     (lab.folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (lab.folder / ".gitignore").write_text("/logs/\n")
     (lab.folder / ".gitattributes").write_text("*.parquet binary\n")
     for name in ("params.yaml", "requirements.lock"):
         shutil.copyfile(ROOT / name, lab.folder / name)

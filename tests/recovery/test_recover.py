@@ -17,6 +17,7 @@ from gogooku3.errors import DataError
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.recover import recover
 from gogooku3.recovery.releases import git, tag_objects, tags
+from gogooku3.recovery.releases.record import parse
 from gogooku3.recovery.storage import lock
 
 from ..conftest import KINDS
@@ -88,6 +89,11 @@ def test_a_model_is_recovered_byte_for_byte_and_verified(delivery: Delivery) -> 
     assert hashes(delivery.back / "models/package") == promised
     assert (found["tag"], found["commit"], found["good"]) == ("tier1@v1.0.0", git.commit_of(lab.folder, "HEAD"), True)
     assert not (delivery.back / "data/dataset").exists()
+    record = parse(tags.find(delivery.back, "tier1").tag.message)
+    assert record is not None
+    assert record.provenance is not None
+    provenance = (delivery.back / found["provenance"]).read_bytes()
+    assert hashlib.sha256(provenance).hexdigest() == record.provenance.sha256
     assert git.changes(delivery.back) == []
 
 

@@ -27,6 +27,9 @@ from gogooku3.recovery.releases.git import toplevel
     help="Make a model the best that cannot be compared with the best before it, with a reason.",
 )
 @click.option("--note", metavar="SENTENCE", help="What was learned: the tag and the register of experiments have it.")
+@click.option(
+    "--with-user", is_flag=True, help="Name in the provenance who ran each stage and where: user name and host."
+)
 @click.option("--sign", is_flag=True, help="Sign the tags, as Git does by itself if `tag.gpgSign` is set.")
 @click.option("--no-push", is_flag=True, help="Keep the tags local, and print the command that publishes them.")
 @click.option(
@@ -41,6 +44,7 @@ def promote(
     despite_worse: str | None,
     replace_best: str | None,
     note: str | None,
+    with_user: bool,
     sign: bool,
     no_push: bool,
     as_json: bool,
@@ -65,6 +69,11 @@ def promote(
     there in one atomic push. If another clone takes the same number first, or the remote refuses the tags, no tag is
     made here or there. Without a Git remote the tags stay local. While one promotion runs in a clone, another one is
     refused.
+
+    The provenance of the release goes to the bucket, next to the objects, and the tag names its SHA-256: duration and
+    speed of each phase and duration of each stage, GPU, CPU, memory, operating system, installed and locked libraries,
+    and the logs and learning curves of training. It has what ran on this machine with exactly these outputs, and says
+    of each other stage that nothing is recorded.
 
     \b
     Examples:
@@ -94,7 +103,7 @@ def promote(
     from gogooku3 import preflight
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.releases.publish import command
-    from gogooku3.recovery.releases.record import comparison, readings, trials
+    from gogooku3.recovery.releases.record import comparison, readings, training, trials
     from gogooku3.recovery.releases.tags import Version
 
     preflight.check(config.load(root / paths.PARAMS))  # the stages have checked them against the data
@@ -106,6 +115,7 @@ def promote(
         despite_worse=despite_worse,
         replace_best=replace_best,
         note=note,
+        with_user=with_user,
         sign=sign,
         push=not no_push,
         progress=_print_step,
@@ -117,6 +127,8 @@ def promote(
     printer = console()
     printer.print(Text(released.tags[0], "bold") + Text(", best of its tier" * bool(released.record.stage_tag)))
     printer.print(f"{released.record.objective}; model {released.record.model_sha256[:16]}", soft_wrap=True)
+    if released.record.provenance is not None:
+        printer.print(f"training: {training(released.record.provenance)}", soft_wrap=True)
     printer.print(f"metrics: {released.recomputed}", soft_wrap=True)
     printer.print(f"compared with {comparison(released.record)}", soft_wrap=True)
     if released.record.reference is not None:

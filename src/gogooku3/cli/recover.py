@@ -51,6 +51,10 @@ def recover(
     each object, and verifies the package. After an interruption, the same command resumes. Objects that are missing or
     damaged in the remotes are fetched from the cache of the current repository, or from --also.
 
+    The provenance of the release (durations, machines, libraries and logs of its training) is written to
+    logs/provenance/ of the clone. The model does not depend on it: if it is lost, that is reported, and the exit code
+    is that of the model.
+
     \b
     Examples:
       gogooku3 recover tier1 --from https://example.com/team/gogooku3.git --to tier1
@@ -93,6 +97,10 @@ def _print(result: Recovery) -> None:
     already_present = result.fetched.objects - sum(result.fetched.brought.values())
     counts += [f"{already_present} already present"] if already_present else []
     echo(f"objects: {', '.join(counts)}")
+    if result.provenance is not None:
+        echo(f"provenance: {result.provenance}")
+    elif result.provenance_lost is not None:
+        echo(f"provenance: NOT recovered: {result.provenance_lost}")
     if not print_verdict(result.verdict, recorded=result.recorded):
         return
     dataset = paths.DATASET if result.data else "DATASET"

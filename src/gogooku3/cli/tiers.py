@@ -30,8 +30,8 @@ _INCOMPLETE = Text("bucket lacks objects", style="bold red")
 def tiers(check: bool, as_json: bool) -> None:
     """List the released versions of every tier with their metrics.
 
-    Metrics with 95 % intervals, commit, hash of the model, and the release that training started from. Everything is
-    read from the tags; a tag that `promote` did not create has no metrics.
+    Metrics with 95 % intervals, commit, hash of the model, the release that training started from, and how long
+    training took; with --json also on what. Everything is read from the tags; a tag that `promote` did not create has no metrics.
 
     \b
     Examples:
@@ -68,7 +68,9 @@ def _table(rows: list[Tier]) -> Table:
 
 
 def _identity(row: Tier) -> Text:
-    """Tag, commit, model and parent of a version, line by line."""
+    """Tag, commit, model, parent and training of a version, line by line."""
+    from gogooku3.recovery.releases.record import duration
+
     lines = [Text(row.tag, style="bold")]
     if row.best:
         lines.append(Text("best", style="bold green"))
@@ -77,6 +79,8 @@ def _identity(row: Tier) -> Text:
         lines.append(Text(f"model  {row.record.model_sha256[:8]}"))
         if row.record.parent:
             lines.append(Text(f"from   {row.record.parent.tag}"))
+        if row.record.provenance and row.record.provenance.training_seconds is not None:
+            lines.append(Text(f"trained {duration(row.record.provenance.training_seconds)}"))
     if row.in_bucket is not None:
         lines.append(_COMPLETE if row.in_bucket else _INCOMPLETE)
     return Text("\n").join(lines)

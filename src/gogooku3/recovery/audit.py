@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gogooku3.errors import DataError
 from gogooku3.recovery.provenance import stored
+from gogooku3.recovery.provenance.objects import objects_of
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.run_cache_audit import RunCache, audit_runs
@@ -87,7 +88,7 @@ def audit(
     other = (open_remote(root) if repair else None) if local else open_cache(root)
     parts = [_check(store, other, recorded, deep=deep, repair=repair, progress=progress)]
     if (provenances := _provenances(root, revs)) and not local:  # a cache has those of recovered releases only
-        beside = stored.objects_of(store), None if other is None else stored.objects_of(other)
+        beside = objects_of(store), None if other is None else objects_of(other)
         parts.append(_check(*beside, provenances, deep=deep, repair=repair, progress=progress))
     return Audit(
         store.name,

@@ -42,6 +42,7 @@ OUTPUTS: dict[str, Callable[..., list[Path]]] = {
 """The outputs by which a run of each stage is identified, given the stage's arguments: few files that depend on all."""
 
 _DRIVER = Path("/proc/driver/nvidia/version")
+_VERSION = r"Module.*?  ([0-9.]+)"
 
 
 def record_run(command: tuple[str, ...], started: datetime) -> None:
@@ -100,7 +101,7 @@ def _gpu() -> dict[str, Any] | None:
         "name": torch.cuda.get_device_name(),
         "count": numerics.processes,
         "memory_gib": _gib(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory),
-        "driver": _first(r"Module.*?  ([0-9.]+)", _DRIVER),
+        "driver": _first(_VERSION, _DRIVER),
         "cuda": torch.version.cuda,
         "cudnn": str(torch.backends.cudnn.version()),
     }

@@ -50,26 +50,27 @@ class Forgery:
         """Replaces the objects, sorted by name, in manifest and tar."""
         objects = sorted(objects, key=lambda member: str(member.object))
         content = json.loads(self.members[MANIFEST])
-        content["files"] = [*content["files"][:4], *(dataclasses.asdict(member) for member in objects)]
+        documents = len(self.manifest.documents)
+        content["files"] = [*content["files"][:documents], *(dataclasses.asdict(member) for member in objects)]
         content["outputs"] = outputs
-        paths = [*list(self.members)[1:5], *(member.path for member in objects)]
+        paths = [*list(self.members)[1 : documents + 1], *(member.path for member in objects)]
         manifest = {MANIFEST: (json.dumps(content, indent=1) + "\n").encode()}
         self.members = manifest | {path: self.members[path] for path in paths}
 
     def add_object(self, oid: str, content: bytes) -> None:
         self.members[member_path(oid)] = content
         member = Member(member_path(oid), len(content), hashlib.sha256(content).hexdigest())
-        self.order([*self.manifest.files[4:], member], self.manifest.outputs)
+        self.order([*self.manifest.objects.values(), member], self.manifest.outputs)
 
     def lose_object(self, oid: str) -> None:
-        self.order([m for m in self.manifest.files[4:] if m.object != oid], self.manifest.outputs)
+        self.order([m for m in self.manifest.objects.values() if m.object != oid], self.manifest.outputs)
 
     def replace_object(self, before: str, after: str, content: bytes) -> None:
         """Replaces an object in every output that uses it."""
         self.add_object(after, content)
         manifest = self.manifest
         outputs = {path: after if oid == before else oid for path, oid in manifest.outputs.items()}
-        self.order([m for m in manifest.files[4:] if m.object != before], outputs)
+        self.order([m for m in manifest.objects.values() if m.object != before], outputs)
 
     def write(self, target: Path) -> Path:
         with target.open("wb") as file:

@@ -17,7 +17,7 @@ import pytest
 
 from gogooku3.errors import DataError, GitError, MismatchError
 from gogooku3.recovery.archive.create import create
-from gogooku3.recovery.archive.manifest import DOCUMENTS, decode
+from gogooku3.recovery.archive.manifest import DOCUMENTS, PROVENANCE, decode
 from gogooku3.recovery.archive.read import open_archive
 from gogooku3.recovery.releases import git, tag_objects, tags
 from gogooku3.recovery.storage import lock
@@ -38,7 +38,7 @@ def test_it_has_every_object_of_every_output_in_its_manifest(released: Any, arch
             cached = released.folder / ".dvc/cache/files/md5" / output.md5[:2] / output.md5[2:]
             needed |= {entry.md5 for entry in entries(output.md5, cached.read_bytes())}
     objects = [f"store/files/md5/{oid[:2]}/{oid[2:]}" for oid in sorted(needed)]
-    assert [member.name for member in members] == ["MANIFEST.json", *DOCUMENTS, *objects]
+    assert [member.name for member in members] == ["MANIFEST.json", *DOCUMENTS, PROVENANCE, *objects]
     facts = {(m.uid, m.gid, m.uname, m.gname, m.mode, m.type) for m in members}
     assert facts == {(0, 0, "", "", 0o644, tarfile.REGTYPE)}
 

@@ -239,6 +239,12 @@ def lost_child(forgery: Any) -> None:
     forgery.lose_object(listing[0]["md5"])
 
 
+def without_provenance(forgery: Any) -> None:
+    manifest = forgery.manifest
+    del forgery.members["provenance.json"]
+    forgery.restate(format=1, files=tuple(file for file in manifest.files if file.path != "provenance.json"))
+
+
 def another_object(forgery: Any) -> None:
     """Replaces an output by other bytes under their own hash."""
     oid = hashlib.md5(b"forged\n").hexdigest()
@@ -254,7 +260,7 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
         DataError,
         "not in the canonical encoding",
     ),
-    "another format": (raw(lambda m: m.update(format=2)), DataError, "has format 2; .* reads 1"),
+    "another format": (raw(lambda m: m.update(format=3)), DataError, "has format 3; .* reads 1 and 2"),
     "an unknown entry": (raw(lambda m: m.update(more=1)), DataError, "more: "),
     "a size that is text": (raw(lambda m: m["files"][0].update(size="9")), DataError, r"files\.0\.size: "),
     "a size below zero": (raw(lambda m: m["files"][-1].update(size=-512)), DataError, "size: "),
@@ -306,6 +312,8 @@ MANIFESTS: dict[str, tuple[Callable[[Any], None], type[UserError], str]] = {
     "a bundle altered": (altered_bundle, DataError, "Git bundle of the archive cannot be read"),
     "a bundle of nothing": (no_bundle, UserError, "bundle"),
     "other libraries": (lambda f: f.put("requirements.lock", b"evil==1\n"), MismatchError, "is not that of its commit"),
+    "another provenance": (lambda f: f.put("provenance.json", b"{}\n"), MismatchError, "names the provenance"),
+    "no provenance": (without_provenance, MismatchError, "names the provenance"),
     "an object altered": (altered_object, DataError, "has MD5"),
     "an object replaced": (another_object, MismatchError, "have different objects for `models/package/README.md`"),
     "a stray object": (stray_object, MismatchError, "is not part of an output"),

@@ -17,15 +17,18 @@ from gogooku3.recovery.archive.manifest import (
     BUNDLE,
     FORMAT,
     MANIFEST,
+    PROVENANCE,
     README,
     REQUIREMENTS,
     SCRIPT,
+    WITH_PROVENANCE,
     Manifest,
     Member,
     member_path,
 )
 from gogooku3.recovery.archive.readme import file_name, readme
 from gogooku3.recovery.archive.tar import end, header, padding
+from gogooku3.recovery.provenance.stored import fetch_provenance
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import Record, parse
 from gogooku3.recovery.sources import open_sources
@@ -82,14 +85,14 @@ def create(
         cache = open_cache(root)
         with open_sources(root) as sources:
             fetch(cache, sources, outs, progress).require_complete()
-        documents = _documents(root, release, record)
+        documents = _documents(root, release, record, _weights(cache, outs), progress)
         oids = objects(outs, cache.read)
         members = []
         for done, oid in enumerate(oids, start=1):
             members.append(_object_member(cache, oid))
             progress("hashing", done, len(oids))
         manifest = Manifest(
-            FORMAT,
+            WITH_PROVENANCE if PROVENANCE in documents else FORMAT,
             release.tag.name,
             record.stage_tag,
             release.commit,
@@ -124,7 +127,15 @@ def _record(release: tags.Release) -> Record:
     return record
 
 
-def _documents(root: Path, release: tags.Release, record: Record) -> dict[str, bytes]:
+def _weights(cache: Store, outs: list[lock.Output]) -> Path | None:
+    """The cached file of the packaged weights; None if the release has none, which is refused later."""
+    oid = next((output.md5 for output in outs if output.path == str(paths.PACKAGED_WEIGHTS)), None)
+    return None if oid is None else cache.file(oid)
+
+
+def _documents(
+    root: Path, release: tags.Release, record: Record, weights: Path | None, progress: Progress
+) -> dict[str, bytes]:
     """The members before the objects, in order."""
     requirements = git.show(root, release.commit, paths.REQUIREMENTS)
     if requirements is None:
@@ -135,12 +146,15 @@ def _documents(root: Path, release: tags.Release, record: Record) -> dict[str, b
     with tempfile.TemporaryDirectory() as folder:
         bundle_file = Path(folder) / BUNDLE
         bundle(root, release.tag.name, record.stage_tag, bundle_file)
-        return {
-            README: readme(release.tag.name, release.commit, record.model_sha256).encode(),
+        documents = {
+            README: readme(root, release, record, weights).encode(),
             SCRIPT: Path(standalone.__file__).read_bytes(),
             BUNDLE: bundle_file.read_bytes(),
             REQUIREMENTS: requirements.encode(),
         }
+    if record.provenance is not None:
+        documents[PROVENANCE] = fetch_provenance(root, release.tag.name, record.provenance, progress=progress)
+    return documents
 
 
 def _member(path: str, content: bytes) -> Member:

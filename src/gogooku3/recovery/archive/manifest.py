@@ -15,17 +15,21 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from gogooku3.errors import DataError
+from gogooku3.recovery.provenance.objects import LARGEST
 from gogooku3.recovery.releases.tags import VERSION_TAG, marks_best
 from gogooku3.recovery.storage.lock import OBJECT
 
 FORMAT: Final = 1
+WITH_PROVENANCE: Final = 2
+"""The format with the provenance of the release."""
 MANIFEST = "MANIFEST.json"
 README = "README.md"
 SCRIPT = "restore.py"
 BUNDLE = "repository.bundle"
 REQUIREMENTS = "requirements.lock"
 DOCUMENTS = (README, SCRIPT, BUNDLE, REQUIREMENTS)
-"""The members between the manifest and the objects, in this order."""
+"""The members between the manifest and the objects, in this order; then `PROVENANCE`, if the release has one."""
+PROVENANCE = "provenance.json"
 STORE = "store"
 """A folder in the layout of a DVC remote."""
 
@@ -45,14 +49,14 @@ class Member:
     @property
     def object(self) -> str | None:
         """The object's name; None for a document."""
-        return None if self.path in DOCUMENTS else "".join(self.path.split("/")[-2:])
+        return None if self.path in (*DOCUMENTS, PROVENANCE) else "".join(self.path.split("/")[-2:])
 
 
 @dataclass(frozen=True, config=_CHECKED)
 class Manifest:
     """The release in an archive, and the archive's members."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     tag: str
     stage_tag: str | None
     """The tag that marks the release as the best of its tier; None if it was not the best."""
@@ -68,6 +72,16 @@ class Manifest:
         return (json.dumps(asdict(self), indent=1) + "\n").encode()
 
     @property
+    def documents(self) -> tuple[Member, ...]:
+        """The members that are not objects."""
+        return self.files[: len(DOCUMENTS) + (self.format == WITH_PROVENANCE)]
+
+    @property
+    def provenance(self) -> Member | None:
+        """The provenance of the release; None if it has none."""
+        return self.files[len(DOCUMENTS)] if self.format == WITH_PROVENANCE else None
+
+    @property
     def objects(self) -> dict[str, Member]:
         """The members that are objects, by the objects' names."""
         return {member.object: member for member in self.files if member.object is not None}
@@ -81,9 +95,9 @@ def member_path(oid: str) -> str:
 def decode(content: bytes) -> Manifest:
     """Reads a manifest; raises `DataError` if it is not valid."""
     try:
-        if (number := json.loads(content).get("format")) != FORMAT:
+        if (number := json.loads(content).get("format")) not in (FORMAT, WITH_PROVENANCE):
             raise DataError(
-                f"the archive has format {number!r}; this version of gogooku3 reads {FORMAT}",
+                f"the archive has format {number!r}; this version of gogooku3 reads {FORMAT} and {WITH_PROVENANCE}",
                 hint="restore it without gogooku3, as the archive's own `README.md` describes",
             )
         manifest = TypeAdapter(Manifest).validate_json(content)
@@ -103,9 +117,12 @@ def _problem(manifest: Manifest) -> str | None:
         return f"{manifest.tag!r} is not a version tag"
     if manifest.stage_tag is not None and not marks_best(manifest.stage_tag, version["tier"]):
         return f"{manifest.stage_tag!r} does not mark the best of {version['tier']!r}"
-    documents, objects = manifest.files[: len(DOCUMENTS)], manifest.files[len(DOCUMENTS) :]
-    if tuple(member.path for member in documents) != DOCUMENTS:
-        return f"it does not begin with {', '.join(DOCUMENTS)}"
+    expected = (*DOCUMENTS, PROVENANCE) if manifest.format == WITH_PROVENANCE else DOCUMENTS
+    if tuple(member.path for member in manifest.files[: len(expected)]) != expected:
+        return f"it does not begin with {', '.join(expected)}"
+    if manifest.provenance is not None and manifest.provenance.size > LARGEST:
+        return f"its provenance has {manifest.provenance.size:,} bytes"
+    objects = manifest.files[len(expected) :]
     for member in objects:
         if not re.fullmatch(OBJECT, member.object or "") or member.path != member_path(member.object or ""):
             return f"{member.path!r} is not the path of an object"

@@ -18,6 +18,8 @@ from typing import BinaryIO
 from gogooku3.errors import DataError, MachineError
 from gogooku3.recovery.archive.manifest import MANIFEST, STORE, Manifest, Member, decode
 from gogooku3.recovery.archive.tar import BLOCK, describe_header, end, extent, header, padding, parse_header
+from gogooku3.recovery.provenance.objects import put
+from gogooku3.recovery.storage.open import open_folder
 from gogooku3.runtime.faults import writing
 
 _LARGEST_MANIFEST = 64 << 20
@@ -149,5 +151,8 @@ def extracted_store(file: Path) -> Iterator[Path]:
     Raises `DataError` if the file is not an archive or is damaged.
     """
     with open_archive(file) as archive, tempfile.TemporaryDirectory() as folder:
-        archive.extract(archive.manifest.objects.values(), Path(folder), within=STORE)
+        manifest = archive.manifest
+        archive.extract(manifest.objects.values(), Path(folder), within=STORE)
+        if manifest.provenance is not None:
+            put(open_folder(Path(folder)), archive.read(manifest.provenance))
         yield Path(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from gogooku3.errors import GitError
 from gogooku3.recovery.archive.bundle import tags_in, unreadable
 from gogooku3.recovery.archive.contents import inconsistent, require_regular_files
-from gogooku3.recovery.archive.manifest import BUNDLE, DOCUMENTS, Manifest
+from gogooku3.recovery.archive.manifest import BUNDLE, Manifest
 from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import clone
@@ -65,7 +65,7 @@ def clone_release(archive: Archive, target: Path, trusted_keys: Path | None = No
     expected = {manifest.tag, *filter(None, [manifest.stage_tag])}
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / BUNDLE
-        archive.extract(manifest.files[: len(DOCUMENTS)], bundle.parent)
+        archive.extract(manifest.documents, bundle.parent)
         if (found := tags_in(bundle)) != expected:
             raise inconsistent(
                 f"its Git bundle has {_listed(sorted(found))}, its manifest names {_listed(sorted(expected))}"
@@ -81,6 +81,9 @@ def clone_release(archive: Archive, target: Path, trusted_keys: Path | None = No
     stated = (f"{record.tier}@{record.version}", release.commit, record.model_sha256, record.stage_tag)
     if stated != (manifest.tag, manifest.commit, manifest.model_sha256, manifest.stage_tag):
         raise inconsistent(f"`{manifest.tag}` records {_listed(stated)}, unlike the manifest")
+    named = None if record.provenance is None else record.provenance.sha256
+    if named != (None if manifest.provenance is None else manifest.provenance.sha256):
+        raise inconsistent(f"`{manifest.tag}` names the provenance {named}, unlike the manifest")
     if manifest.stage_tag is not None and git.commit_of(target, f"refs/tags/{manifest.stage_tag}") != release.commit:
         raise inconsistent(f"`{manifest.stage_tag}` marks another commit")
     require_regular_files(target, release.commit)

@@ -13,12 +13,15 @@ from gogooku3.recovery.archive.contents import inconsistent, objects, require_re
 from gogooku3.recovery.archive.manifest import REQUIREMENTS, STORE
 from gogooku3.recovery.archive.read import Archive, open_archive
 from gogooku3.recovery.archive.release import clone_release
+from gogooku3.recovery.provenance import stored
+from gogooku3.recovery.provenance.objects import put
 from gogooku3.recovery.pull import checkout
 from gogooku3.recovery.releases import git
 from gogooku3.recovery.releases.clone import claimed, require_vacant
 from gogooku3.recovery.sandbox.program import run_verify
 from gogooku3.recovery.sandbox.workspace import isolate
 from gogooku3.recovery.storage import lock
+from gogooku3.recovery.storage.open import open_cache
 from gogooku3.runtime.files import replaced
 
 CACHE = Path(".dvc/cache")
@@ -74,6 +77,10 @@ def restore(
         outs = _outputs(archive, folder)
         progress("outputs")
         checkout(folder, outs)
+        if manifest.provenance is not None:
+            content = archive.read(manifest.provenance)
+            put(open_cache(folder), content)
+            stored.write(folder, manifest.tag, content)
         progress("verifying")
         verdict = _with_path(run_verify(folder / paths.PACKAGE, trusted_keys=trusted_keys), folder, target)
         isolate(folder, target)

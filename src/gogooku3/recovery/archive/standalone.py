@@ -31,6 +31,7 @@ FILE_MODES = ("100644", "100755")
 """Git's modes of regular files: normal and executable."""
 
 WEIGHTS = "models/package/model.safetensors"
+PROVENANCE = "provenance.json"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_DISK = ("No space left on device", "Out of diskspace", "Disk quota exceeded")
@@ -93,6 +94,10 @@ def restore(folder: Path, target: Path) -> dict[str, Any]:
             _copy_output(folder / "store/files/md5", name, partial, path)
         if digest(partial / WEIGHTS, "sha256") != manifest["model_sha256"]:
             raise ArchiveError(f"{WEIGHTS} is not the model of {manifest['tag']}")
+        if any(file["path"] == PROVENANCE for file in manifest["files"]):
+            kept = partial / "logs/provenance" / f"{manifest['tag'].replace('/', '-')}.json"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / PROVENANCE, kept)
         if target.exists():
             target.rmdir()
         partial.rename(target)
@@ -143,9 +148,12 @@ def _clone(bundle: Path, manifest: dict[str, Any], clone: Path) -> None:
     _git(bundle.parent, "clone", "--quiet", "--no-checkout", "--", str(bundle), str(clone))
     if _git(clone, "rev-parse", f"refs/tags/{tag}^{{commit}}").strip() != manifest["commit"]:
         raise ArchiveError(f"{tag} is not commit {manifest['commit']}")
-    record = _git(clone, "cat-file", "tag", f"refs/tags/{tag}").rpartition("\nrecord: ")[2]
-    if json.loads(record)["model_sha256"] != manifest["model_sha256"]:
+    record = json.loads(_git(clone, "cat-file", "tag", f"refs/tags/{tag}").rpartition("\nrecord: ")[2])
+    if record["model_sha256"] != manifest["model_sha256"]:
         raise ArchiveError(f"{tag} records another model")
+    kept = [file["sha256"] for file in manifest["files"] if file["path"] == PROVENANCE]
+    if kept != [named["sha256"] for named in [record.get("provenance")] if named]:
+        raise ArchiveError(f"{tag} names another provenance")
     for line in _git(clone, "ls-tree", "-r", "-z", manifest["commit"]).split("\0")[:-1]:
         if not line.startswith(FILE_MODES):
             raise ArchiveError(f"{line.partition(chr(9))[2]!r} is not a file")

@@ -17,8 +17,6 @@ from gogooku3.recovery.provenance.runs import PhaseRun, StageRun, phase_runs, ph
 from gogooku3.recovery.releases import git
 
 FORMAT = 1
-LARGEST = 64 << 20
-"""Limit of the size in bytes: no larger one is made or read."""
 
 _LOG, _LOGS = 1 << 20, 16 << 20
 """Limits in bytes of a log or curve, and of all."""

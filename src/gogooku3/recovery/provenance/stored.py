@@ -1,7 +1,6 @@
 """The object of a release's provenance: in the local cache, in the remotes, and in a recovered clone.
 
-It is next to DVC's objects, in the folder `provenance`, where `dvc gc` does not look. The text is untrusted: size and
-SHA-256 are compared with the tag's record, and nothing here parses it.
+The text is untrusted: size and SHA-256 are compared with the tag's record, and nothing here parses it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError, RefusedError
-from gogooku3.recovery.provenance.document import LARGEST, Document
+from gogooku3.recovery.provenance.document import Document
+from gogooku3.recovery.provenance.objects import FOLDER, LARGEST, objects_of, put
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import Provenance, parse
 from gogooku3.recovery.sources import open_sources
@@ -23,14 +23,6 @@ from gogooku3.recovery.storage.lock import Output
 from gogooku3.recovery.storage.open import open_cache, open_remote
 from gogooku3.recovery.storage.repair import repair_objects
 from gogooku3.recovery.storage.scan import Progress, scan
-from gogooku3.recovery.storage.store import Store
-
-FOLDER = "provenance"
-
-
-def objects_of(store: Store) -> Store:
-    """The provenance objects of a store."""
-    return store.beside(FOLDER)
 
 
 def file_of(tag: str) -> Path:
@@ -41,23 +33,13 @@ def file_of(tag: str) -> Path:
 def keep(root: Path, document: Document) -> Provenance:
     """Puts a provenance into the local cache and returns its entry for the tag's record."""
     content = document.content
-    provenance = Provenance(
+    return Provenance(
         hashlib.sha256(content).hexdigest(),
-        hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        put(open_cache(root), content),
         len(content),
         document.training_seconds,
         document.hardware,
     )
-    put(open_cache(root), provenance.md5, content)
-    return provenance
-
-
-def put(store: Store, oid: str, content: bytes) -> None:
-    """Writes a provenance to a store."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        objects_of(store).put(oid, Path(file.name))
 
 
 def push(root: Path, tag: str, provenance: Provenance, progress: Progress) -> None:

@@ -268,12 +268,15 @@ def trials(record: Record) -> str:
 
 def training(provenance: Provenance) -> str:
     """How long the phases took, and on what: `83 s on 2 × NVIDIA H200`."""
-    seconds, hardware = provenance.training_seconds, provenance.hardware
-    if seconds is None:
+    if provenance.training_seconds is None:
         return "not recorded: trained elsewhere, or restored from the run cache"
+    return f"{duration(provenance.training_seconds)} on {provenance.hardware or 'unrecorded hardware'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a fitting unit."""
     minutes, hours = seconds / 60, seconds / 3600
-    duration = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"
-    return f"{duration} on {hardware or 'unrecorded hardware'}"
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if hours < 2 else f"{hours:.1f} h"
 
 
 def readings(record: Record) -> str:
