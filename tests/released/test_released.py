@@ -46,7 +46,7 @@ from gogooku3.recovery.recover import compare_with_record
 from gogooku3.recovery.releases import git, sessions, tags
 from gogooku3.recovery.releases.clone import clone as clone_at
 from gogooku3.recovery.releases.new_tags import finish_stage_tags
-from gogooku3.recovery.releases.provenance import Provenance, dataset_hint, provenance
+from gogooku3.recovery.releases.package_commit import PackageCommit, commit_of_package, dataset_hint
 from gogooku3.recovery.releases.record import SPLITS, Record, measured, message, parse
 from gogooku3.recovery.releases.results import mean_rank_ic, track_record
 from gogooku3.recovery.reproduction import comparison, first_difference, pipeline
@@ -269,8 +269,8 @@ def test_its_package_is_located(clone: Clone) -> None:
 
 
 def test_the_commit_of_its_package_is_found(clone: Clone) -> None:
-    made = provenance(clone.package)
-    assert made == Provenance(clone.root, clone.commit, TAG)
+    made = commit_of_package(clone.package)
+    assert made == PackageCommit(clone.root, clone.commit, TAG)
     assert "the parameters here are the same" in dataset_hint(made, clone.dataset)
 
 
@@ -314,7 +314,7 @@ def name_set(root: Path, name: str) -> None:
 def test_a_set_of_features_by_another_name_is_no_difference(renamed: Clone) -> None:
     found = diff(renamed.root, TAG)
     assert (found.parameters, found.features) == ([], [])
-    made = Provenance(renamed.root, renamed.commit, TAG)
+    made = PackageCommit(renamed.root, renamed.commit, TAG)
     assert "the parameters here are the same" in dataset_hint(made, renamed.dataset)
 
 
@@ -324,7 +324,7 @@ def test_another_set_of_features_is_told_by_todays_names(renamed: Clone) -> None
     assert found.parameters == [Change("dataset.features", "core", "extended")]
     old, new = (Counter(feature.family for feature in select(name)) for name in ("core", "extended"))
     assert found.features == [Change(name, old[name], count) for name, count in new.items() if old[name] != count]
-    made = Provenance(renamed.root, renamed.commit, TAG)
+    made = PackageCommit(renamed.root, renamed.commit, TAG)
     assert "or here `dvc exp run -S dataset.features=core dataset`" in dataset_hint(made, renamed.dataset)
 
 

@@ -31,7 +31,8 @@ def tiers(check: bool, as_json: bool) -> None:
     """List the released versions of every tier with their metrics.
 
     Metrics with 95 % intervals, commit, hash of the model, the release that training started from, and how long
-    training took; with --json also on what. Everything is read from the tags; a tag that `promote` did not create has no metrics.
+    training took; with --json also on what. Everything is read from the tags; a tag that `promote` did not create has
+    no metrics.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import git, tags
-from gogooku3.recovery.releases.provenance import recorded_paths
+from gogooku3.recovery.releases.package_commit import recorded_paths
 from gogooku3.recovery.releases.record import Readings, parse
 from gogooku3.recovery.untrusted import load_yaml
 

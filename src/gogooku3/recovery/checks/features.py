@@ -13,7 +13,7 @@ from gogooku3.features.subsets import SUBSETS
 from gogooku3.model.weights import CONFIG
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
-from gogooku3.recovery.releases.provenance import dataset_hint, provenance
+from gogooku3.recovery.releases.package_commit import commit_of_package, dataset_hint
 
 _SHOWN = 5
 """Columns of a kind that a message lists; `details` lists all."""
@@ -182,6 +182,6 @@ def _joined(schema: Schema) -> tuple[Column, ...]:
 
 def _remedy(files: PackageFiles, otherwise: str) -> str:
     """A hint with the commit that has the right dataset, if the package's commit is known."""
-    if files.dataset is None or (made := provenance(files.package, files.dataset)) is None:
+    if files.dataset is None or (made := commit_of_package(files.package, files.dataset)) is None:
         return otherwise
     return dataset_hint(made, files.dataset)

@@ -9,7 +9,7 @@ from gogooku3.model.weights import WEIGHTS
 from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.releases import tags
-from gogooku3.recovery.releases.provenance import releases_of
+from gogooku3.recovery.releases.package_commit import releases_of
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.releases.signatures import check_release
 from gogooku3.runtime.files import sha256_file

@@ -1,4 +1,4 @@
-"""Provenance of a package: the commit whose `dvc.lock` records it, and how to get that commit's dataset."""
+"""The commit that made a package: the one whose `dvc.lock` records it, and how to get that commit's dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gogooku3.recovery.untrusted import load_yaml
 
 
 @dataclass(frozen=True)
-class Provenance:
+class PackageCommit:
     """The commit that made a package, in the repository in `root`; `name` is its release's tag, if it has one."""
 
     root: Path
@@ -33,7 +33,7 @@ class Provenance:
         )
 
 
-def provenance(package: Path, *nearby: Path) -> Provenance | None:
+def commit_of_package(package: Path, *nearby: Path) -> PackageCommit | None:
     """Searches the repositories of the package and of the folders `nearby` for the commit; None if none records it.
 
     A package is identified by its manifest, which contains the hash of every file.
@@ -62,7 +62,7 @@ def releases_of(package: Path) -> tuple[Path, list[tags.Release]]:
     return package, []
 
 
-def dataset_hint(made: Provenance, dataset: Path) -> str:
+def dataset_hint(made: PackageCommit, dataset: Path) -> str:
     """How to get a package's training dataset: check out its commit, or set other parameters here."""
     hint = f"{made} recorded this package: `git checkout {made.name} && dvc pull {paths.DATASET}`"
     if dataset.resolve() != made.root / paths.DATASET:
@@ -76,16 +76,16 @@ def dataset_hint(made: Provenance, dataset: Path) -> str:
     return f"{hint}, or here `dvc exp run {settings} dataset`"
 
 
-def _recording(root: Path, digest: str) -> Provenance | None:
+def _recording(root: Path, digest: str) -> PackageCommit | None:
     """The newest release whose lock file records a hash, or the first commit whose lock file did."""
     if releases := _releases_with(root, digest):
-        return Provenance(root, releases[-1].commit, releases[-1].tag.name)
+        return PackageCommit(root, releases[-1].commit, releases[-1].tag.name)
     # `git log -S` lists the commits that added or removed it, the newest first.
     commits = git.run(
         root, "log", "--all", "--no-textconv", "--format=%H", f"-S{digest}", "--", str(paths.LOCK)
     ).split()
     first = next((each for each in reversed(commits) if _records(git.show(root, each, paths.LOCK) or "", digest)), None)
-    return None if first is None else Provenance(root, first, first[:10])
+    return None if first is None else PackageCommit(root, first, first[:10])
 
 
 def _releases_with(root: Path, digest: str) -> list[tags.Release]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.recovery.releases import git
-from gogooku3.recovery.releases.provenance import provenance, releases_of
+from gogooku3.recovery.releases.package_commit import commit_of_package, releases_of
 
 MANIFEST = b"the manifest"
 HASH = hashlib.md5(MANIFEST).hexdigest()
@@ -38,13 +38,13 @@ def package(repository: Path) -> Path:
 @pytest.mark.parametrize("kind", OTHERS)
 def test_a_hash_elsewhere_in_a_lock_file_is_no_record(repository: Path, package: Path, kind: str) -> None:
     commit(repository, OTHERS[kind])
-    assert provenance(package) is None
+    assert commit_of_package(package) is None
     git.run(repository, "tag", "--annotate", "--message", "forged", "tier1@v2.0.0")
-    assert provenance(package) is None
+    assert commit_of_package(package) is None
     assert releases_of(package)[1] == []
     commit(repository, "stages: {}\n")
     recording = commit(repository, RECORD)
-    assert (found := provenance(package)) is not None
+    assert (found := commit_of_package(package)) is not None
     assert (found.commit, found.name) == (recording, recording[:10])
     git.run(repository, "tag", "--annotate", "--message", "released", "tier1@v1.0.0")
     assert [release.tag.name for release in releases_of(package)[1]] == ["tier1@v1.0.0"]
