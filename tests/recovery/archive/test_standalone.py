@@ -98,6 +98,13 @@ def other_model(folder: Path) -> None:
     edit(folder / "MANIFEST.json", lambda manifest: manifest.update(model_sha256="0" * 64))
 
 
+def without_provenance(folder: Path) -> None:
+    def drop(manifest: Any) -> None:
+        manifest["files"] = [file for file in manifest["files"] if file["path"] != "provenance.json"]
+
+    edit(folder / "MANIFEST.json", drop)
+
+
 def leading_out(folder: Path) -> None:
     def move(manifest: Any) -> None:
         manifest["outputs"]["../evil"] = manifest["outputs"].pop("models/package/README.md")
@@ -136,6 +143,7 @@ def cut_bundle(folder: Path) -> None:
         (lost_object, "is missing"),
         (other_commit, "is not commit 0000"),
         (other_model, "records another model"),
+        (without_provenance, "names another provenance"),
         (leading_out, "'../evil' is not a valid path for an output"),
         (over_a_file, "'params.yaml' is not a valid path for an output"),
         (no_manifest, "MANIFEST.json is not the manifest of an archive"),
