@@ -44,8 +44,9 @@ def archive() -> None:
     metavar="FILE",
     help="The file; by default TIER@VERSION.tar in the current folder.",
 )
+@click.option("--push", is_flag=True, help="Upload the file to the bucket too, next to the objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print the file's size, hash and manifest as JSON.")
-def create(name: str, output: Path | None, as_json: bool) -> None:
+def create(name: str, output: Path | None, push: bool, as_json: bool) -> None:
     """Write the archive of a release.
 
     Of TIER (its best version) or TIER@VERSION. The archive is an uncompressed tar file: the Git history of the tag,
@@ -53,24 +54,34 @@ def create(name: str, output: Path | None, as_json: bool) -> None:
     Python. The file is deterministic: the same release gives the same bytes with the same versions of gogooku3 and
     Git. Objects that the local cache lacks are downloaded from the remotes.
 
+    With --push, the file is also uploaded to the default remote as archives/TIER@VERSION.tar, next to the objects, and
+    read back. `dvc gc` does not look there. A file of this name with other bytes is not replaced.
+
     \b
     Examples:
       gogooku3 archive create tier1
       gogooku3 archive create tier1@v1.0.0 --output /backup/tier1.tar
+      gogooku3 archive create tier1 --push
 
-    Exit codes: 0 written; 3 there is no such release, the file exists, or no intact copy of an object is found; 4 a
-    disk is full, or the folder cannot be written to; 5 the model is not the one that the tag records; 7 the bucket is
-    needed and cannot be reached; 8 Git failed.
+    Exit codes: 0 written; 3 there is no such release, the file exists (with --push, another one in the bucket), or no
+    intact copy of an object is found; 4 a disk is full, or the folder cannot be written to; 5 the model is not the one
+    that the tag records; 7 the bucket is needed and cannot be reached; 8 Git failed.
     """
     from gogooku3.recovery.archive.create import create as run
+    from gogooku3.recovery.archive.push import push as upload
+    from gogooku3.recovery.archive.readme import file_name
 
+    root = toplevel(Path.cwd())
     with progress_bar() as progress:
-        created = run(toplevel(Path.cwd()), name, output, progress=progress)
+        created = run(root, name, output, progress=progress)
+    address = upload(root, Path(created.file), file_name(created.manifest.tag)) if push else None
     if as_json:
-        echo_json(asdict(created))
+        echo_json(asdict(created) | {"pushed": address})
         return
     echo(f"{created.file}: {created.manifest.tag}, {len(created.manifest.objects):,} objects, {created.size:,} bytes")
     echo(f"SHA-256 {created.sha256}")
+    if address is not None:
+        echo(f"pushed to {address}")
 
 
 @archive.command()

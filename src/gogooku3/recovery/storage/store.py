@@ -67,6 +67,13 @@ class StoredObject:
     md5: str | None
 
 
+class _Named(HashFileDB):
+    """Files under their own names."""
+
+    def _oid_parts(self, oid: str) -> tuple[str, str]:
+        return "", oid
+
+
 class Store:
     """Objects by hash. A failure to access one object is an `ObjectError`; one of the whole store, a `StoreError`."""
 
@@ -91,11 +98,16 @@ class Store:
         elif self._is_web:
             odb.fs.fs_args["client_kwargs"] |= {"connect_timeout": STALL_TIMEOUT, "read_timeout": STALL_TIMEOUT}
 
-    def beside(self, folder: str) -> Store:
-        """Objects in a folder next to those of DVC's, which `dvc gc` neither lists nor deletes; same client."""
+    def beside(self, folder: str, *, named: bool = False) -> Store:
+        """Objects in a folder next to those of DVC's, which `dvc gc` neither lists nor deletes; same client.
+
+        Args:
+            named: its files have names of their own instead of hashes; `look_up` does not find them.
+        """
         other = copy(self)
         path = f"{self._odb.path.removesuffix(_DVC_OBJECTS)}{folder}"
-        other._odb = get_odb(self._fs, path, hash_name="md5")  # type: ignore[no-untyped-call]
+        make = _Named if named else get_odb
+        other._odb = make(self._fs, path, hash_name="md5")
         other._witness = _ABSENT
         return other
 
@@ -254,7 +266,7 @@ class Store:
                         lambda callback: self._fs.fs._get_file(path, str(copy), callback=callback), TOTAL_TIMEOUT
                     )
                 with copy.open("rb") as stream:
-                    if _digest(stream).md5 == oid.removesuffix(".dir"):
+                    if isinstance(self._odb, _Named) or _digest(stream).md5 == oid.removesuffix(".dir"):
                         break
             with copy.open("rb") as stream:
                 yield stream
