@@ -27,7 +27,7 @@ COMPLETED = {
 
 SPELLED_ELSEWHERE = {
     # It goes out alone with an archive, and imports nothing.
-    "recovery/archive/standalone.py": {"models/package/model.safetensors"},
+    "recovery/archive/standalone.py": {"logs/provenance", "models/package/model.safetensors"},
     # The name of a file in an archive, which stays when the repository calls it otherwise.
     "recovery/archive/manifest.py": {"requirements.lock"},
     # What the parameter files of earlier releases lack; they keep these names.
