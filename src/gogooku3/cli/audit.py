@@ -43,10 +43,11 @@ def audit(
 ) -> None:
     """Check that the bucket has every object, uncorrupted.
 
-    Audits the objects of every REV (tag, branch or commit); without REV, those of `dvc.lock` in the working tree. Sizes
-    and MD5s come from the remote's own listings; only directory listings and objects without a known MD5 are
-    downloaded. --repair uses only copies whose hash is correct, and deletes nothing. An object that cannot be read or
-    replaced is reported with the reason and a remedy, and the rest is done.
+    Audits the objects of every REV (tag, branch or commit), and the provenance of the releases there; without REV, the
+    objects of `dvc.lock` in the working tree. Sizes and MD5s come from the remote's own listings; only directory
+    listings and objects without a known MD5 are downloaded. --repair uses only copies whose hash is correct, and
+    deletes nothing. An object that cannot be read or replaced is reported with the reason and a remedy, and the rest is
+    done.
 
     With --local, DVC's run cache is checked too. Two records of one run with different outputs prove that a stage is
     not deterministic; --repair does not change them.
