@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3 import paths
-from gogooku3.errors import UserError
+from gogooku3.errors import UserError, filesystem_error
 from gogooku3.recovery.provenance import stored
 from gogooku3.recovery.pull import pull
 from gogooku3.recovery.releases import headline, tags
@@ -102,6 +102,8 @@ def _provenance(
         return str(stored.write(target, release.tag.name, content)), None
     except UserError as error:
         return None, error.message
+    except OSError as error:
+        return None, filesystem_error(error).message
 
 
 def compare_with_record(root: Path, release: tags.Release) -> bool:

@@ -15,11 +15,12 @@ from typing import Any
 from gogooku3 import paths
 from gogooku3.recovery.provenance.runs import PhaseRun, StageRun, phase_runs, phases_of, stage_runs, stages_of
 from gogooku3.recovery.releases import git
+from gogooku3.recovery.releases.record import LONGEST
 
 FORMAT = 1
 
-_LOG, _LOGS = 1 << 20, 16 << 20
-"""Limits in bytes of a log or curve, and of all."""
+_LOG, _LOGS = 1 << 20, 8 << 20
+"""Limits in bytes of a log or curve, and of all: even if JSON escapes every byte, the object is below `LARGEST`."""
 _LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _NO_RECORD = "no record of a run with these outputs on the machine of the promotion"
 
@@ -70,7 +71,7 @@ def collect(root: Path, tag: str, commit: str, *, with_user: bool) -> Document:
     return Document(
         (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace"),
         _seconds(runs) if own and len(runs) == len(own) else None,
-        "; ".join(dict.fromkeys(map(_hardware, trained))) if own and len(trained) == len(own) else None,
+        "; ".join(dict.fromkeys(map(_hardware, trained)))[:LONGEST] if own and len(trained) == len(own) else None,
     )
 
 

@@ -97,18 +97,22 @@ def write(root: Path, tag: str, content: bytes) -> Path:
     Raises `DataError` if a link of the commit leads out of the clone.
     """
     target = root / file_of(tag)
-    target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.resolve().is_relative_to(root.resolve()):
         raise DataError(
             f"the path `{file_of(tag)}` leads out of the repository through a link",
             hint="if the link is part of the revision, do not trust the revision",
         )
+    target.parent.mkdir(parents=True, exist_ok=True)
     # Under a new name: the commit may have a link at any other.
-    descriptor, partial = tempfile.mkstemp(dir=target.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    Path(partial).chmod(0o644)
-    Path(partial).replace(target)
+    descriptor, name = tempfile.mkstemp(dir=target.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        partial.chmod(0o644)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     return file_of(tag)
 
 

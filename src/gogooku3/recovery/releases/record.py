@@ -28,6 +28,8 @@ SPLITS = ("validation", "test")
 
 _RECORD = re.compile(r"^record: (?P<json>\{.*\})[ \t\r]*$", re.MULTILINE)
 _WIDTH = 100
+LONGEST = 200
+"""Limit of the length of a hardware's name."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Provenance:
     size: Annotated[int, Field(ge=0)]
     training_seconds: float | None
     """Duration of all phases; None if one was not trained on the machine of the promotion."""
-    hardware: str | None
+    hardware: Annotated[str, Field(max_length=LONGEST)] | None
     """What trained the phases; None as above."""
 
 
