@@ -35,6 +35,7 @@ NO_EFFECT = {
         "model/probe.py:current_domain",  # as a key of `probe`'s cache
         "runtime/numerics.py:result_parameters",  # leaves it out
     ),
+    **dict.fromkeys(("numerics.device", "numerics.processes"), ("stages/run_record.py:_gpu",)),  # after the run
     "card": ("report/results.py:read_results",),  # leaves it out
 }
 """Parameters, and the functions that read them without an effect on a result."""

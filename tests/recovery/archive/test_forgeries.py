@@ -67,7 +67,7 @@ def header(**values: Any) -> Callable[[Members], None]:
 
     def change(members: Members) -> None:
         for key, value in values.items():
-            setattr(members[5][0], key, value)
+            setattr(members[6][0], key, value)
 
     return change
 
@@ -82,11 +82,11 @@ def added(at: int, name: str) -> Callable[[Members], None]:
 
 
 def swapped(members: Members) -> None:
-    members[6], members[7] = members[7], members[6]
+    members[7], members[8] = members[8], members[7]
 
 
 def lost(members: Members) -> None:
-    del members[7]
+    del members[8]
 
 
 MEMBERS = {
