@@ -11,14 +11,18 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 
 from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.package.results import ABSENT
+from gogooku3.recovery import leaderboard
 from gogooku3.recovery.archive.create import create
 from gogooku3.recovery.archive.restore import restore
 from gogooku3.recovery.audit import audit
@@ -205,6 +209,15 @@ def test_a_link_of_the_commit_does_not_lead_out_of_the_clone(tmp_path: Path) -> 
     stored.write(tmp_path / "clone", TAG, b"{}")
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     assert (target.is_symlink(), target.read_bytes(), (tmp_path / "outside/x").exists()) == (False, b"{}", False)
+
+
+def test_text_of_a_tag_is_no_markup_on_the_leaderboard() -> None:
+    foreign = Provenance("0" * 64, "0" * 32, 1, 1.0, "<b>|**GPU**\x1b[31m\n| row")
+    cell = leaderboard._trained(SimpleNamespace(provenance=foreign))
+    assert cell == r"1 s on &lt;b&gt;\|\*\*GPU\*\*\\x1b\[31m \| row"
+    assert leaderboard._trained(None) == leaderboard._trained(SimpleNamespace(provenance=None)) == ABSENT
+    with pytest.raises(ValidationError):
+        Provenance("0" * 64, "0" * 32, 1, 1.0, "x" * 201)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(83.4, "83 s"), (600.0, "10 min"), (9000.0, "2.5 h")])
