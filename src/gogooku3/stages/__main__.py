@@ -80,7 +80,8 @@ if __name__ == "__main__":
     code = main(*sys.argv[1:])
     ignore()  # a finished stage says so, even if a signal arrives while the interpreter ends
     if code == 0:
-        from gogooku3.stages.run_record import record_run  # late, as `restore_hint`
+        with suppress(MemoryError, ImportError, OSError):
+            from gogooku3.stages.run_record import record_run  # late, as `restore_hint`
 
-        record_run(tuple(sys.argv[1:]), began)
+            record_run(tuple(sys.argv[1:]), began)
     sys.exit(code)
