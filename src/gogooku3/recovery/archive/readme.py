@@ -95,6 +95,8 @@ def _facts(root: Path, release: tags.Release, record: Record, weights: Path | No
     for name, split in splits.items():
         mean = ABSENT if split.mean_rank_ic is None else f"{split.mean_rank_ic:.4f}"
         facts[name] = f"RankIC {mean} (mean; {split.basis}), Sharpe ratio {split.sharpe}"
+    if record.objective is not None:
+        facts["objective"] = str(record.objective)
     facts["size"] = _size(weights)
     facts["loss weights"] = _loss_weights(root, release.commit)
     facts["training"] = "not recorded" if record.provenance is None else training(record.provenance)
