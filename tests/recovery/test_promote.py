@@ -336,13 +336,14 @@ def test_a_shallow_clone_does_not_release(lab: Any, tmp_path: Path) -> None:
 def test_trials_that_were_deleted_still_count(lab: Any) -> None:
     """An experiment is a reference that `dvc exp remove` deletes."""
     commit = lab.run("git", "rev-parse", "HEAD").stdout.strip()
-    for seed in (3, 4, 5):
-        lab.run("git", "update-ref", f"refs/exps/{seed}", lab.train(seed, seed / 200))
+    names = {seed: f"refs/exps/{commit[:2]}/{commit[2:]}/trial-{seed}" for seed in (3, 4, 5)}
+    for seed, name in names.items():
+        lab.run("git", "update-ref", name, lab.train(seed, seed / 200))
         lab.run("git", "reset", "--quiet", "--hard", commit)
     lab.run("dvc", "checkout", "--quiet", "--force")
     assert promote(lab.folder, "tier1").record.trials == 4
-    for seed in (3, 4, 5):
-        lab.run("git", "update-ref", "-d", f"refs/exps/{seed}")
+    for name in names.values():
+        lab.run("git", "update-ref", "-d", name)
     lab.train(6, 0.06)
     assert promote(lab.folder, "tier1").record.trials == 4
 
