@@ -203,13 +203,14 @@ def test_a_new_best_is_later_than_the_former_whose_clock_was_ahead(
 def test_a_revoked_version_keeps_its_commit_and_its_trials(lab: Lab) -> None:
     """GTO fails on a commit with two versions of one tier, even if one of them is revoked."""
     head = git.commit_of(lab.folder, "HEAD")
-    for seed in (3, 4):
-        git.run(lab.folder, "update-ref", f"refs/exps/{seed}", lab.train(seed, seed / 100))
+    names = {seed: f"refs/exps/{head[:2]}/{head[2:]}/trial-{seed}" for seed in (3, 4)}
+    for seed, name in names.items():
+        git.run(lab.folder, "update-ref", name, lab.train(seed, seed / 100))
         git.run(lab.folder, "reset", "--quiet", "--hard", head)
     lab.run("dvc", "checkout", "--quiet", "--force")
     assert promote(lab.folder, "tier1").record.trials == 3
-    for seed in (3, 4):
-        git.run(lab.folder, "update-ref", "-d", f"refs/exps/{seed}")
+    for name in names.values():
+        git.run(lab.folder, "update-ref", "-d", name)
     lab.run("gto", "deprecate", "tier1", "v1.0.0")
     with pytest.raises(RefusedError, match=r"already released as `tier1@v1\.0\.0`") as refused:
         promote(lab.folder, "tier1")
