@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,9 @@ EVERY = select("full")
 SERIES = ("open_TS", "high_TS", "low_TS", "close_TS", "volume_TS", "turnover_TS", "index_T")
 PRICES = ("open_TS", "high_TS", "low_TS", "close_TS")
 
-every_feature = pytest.mark.parametrize("feature", EVERY, ids=[feature.name for feature in EVERY])
+FAMILIES = {feature.family: None for feature in EVERY}
+
+Property = Callable[..., None]
 
 
 def disturbed(market: Market, rows: slice, seed: int, columns: slice = slice(None)) -> Market:
@@ -47,15 +50,13 @@ def _same(found: np.ndarray, wanted: np.ndarray) -> None:
     assert np.isfinite(wanted).any()
 
 
-@every_feature
-def test_bars_older_than_the_lookback_change_no_bit(feature: Feature, market: Market) -> None:
+def bars_older_than_the_lookback_change_no_bit(feature: Feature, market: Market) -> None:
     last = len(market.sessions) - 1
     older = _disturbed_before(market, last - feature.lookback + 1)
     _same(feature.values(older)[last], feature.values(market)[last])
 
 
-@every_feature
-def test_the_lookback_is_not_overstated(feature: Feature, market: Market) -> None:
+def the_lookback_is_not_overstated(feature: Feature, market: Market) -> None:
     if feature.family == "calendar" or feature.name.startswith("zero_return_share_"):
         return  # dates are not disturbed here, and no disturbance makes a return exactly zero
     sessions = range(len(market.sessions) - 12, len(market.sessions))
@@ -71,8 +72,7 @@ def test_the_lookback_is_not_overstated(feature: Feature, market: Market) -> Non
     )
 
 
-@every_feature
-def test_bars_after_the_session_change_no_bit(feature: Feature, market: Market) -> None:
+def bars_after_the_session_change_no_bit(feature: Feature, market: Market) -> None:
     wanted = feature.values(market)
     for row in (255, 290, 328):
         future = disturbed(market, slice(row + 1, None), seed=row)
@@ -80,8 +80,7 @@ def test_bars_after_the_session_change_no_bit(feature: Feature, market: Market) 
             np.testing.assert_array_equal(found, wanted[: row + 1], err_msg=f"{feature.name} looks ahead")
 
 
-@every_feature
-def test_the_start_of_the_history_changes_no_bit(feature: Feature, market: Market) -> None:
+def the_start_of_the_history_changes_no_bit(feature: Feature, market: Market) -> None:
     start = 330 - 3 - feature.lookback
     found = feature.values(market.rows(start, 330))
     np.testing.assert_array_equal(found[feature.lookback - 1 :], feature.values(market)[start + feature.lookback - 1 :])
@@ -107,7 +106,7 @@ def test_the_look_ahead_test_catches_a_feature_with_look_ahead(
     compute: Callable[[Market], np.ndarray], market: Market
 ) -> None:
     with pytest.raises(AssertionError, match="peek_1 looks ahead"):
-        test_bars_after_the_session_change_no_bit(Feature("returns", "stock", "peek_1", 2, "r_t+1", compute), market)
+        bars_after_the_session_change_no_bit(Feature("returns", "stock", "peek_1", 2, "r_t+1", compute), market)
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -117,7 +116,7 @@ def test_the_look_ahead_test_catches_a_target_under_another_name(horizon: int, m
 
     disguised = Feature("returns", "stock", "momentum_next", 1, f"C_t+{horizon} / C_t − 1", target)
     with pytest.raises(AssertionError, match="momentum_next looks ahead"):
-        test_bars_after_the_session_change_no_bit(disguised, market)
+        bars_after_the_session_change_no_bit(disguised, market)
 
 
 def test_the_lookback_test_catches_an_infinite_memory(market: Market) -> None:
@@ -128,13 +127,12 @@ def test_the_lookback_test_catches_an_infinite_memory(market: Market) -> None:
         return level_TS
 
     with pytest.raises(AssertionError):
-        test_bars_older_than_the_lookback_change_no_bit(
+        bars_older_than_the_lookback_change_no_bit(
             Feature("technical", "stock", "ema", 60, "exponential mean", smoothed), market
         )
 
 
-@every_feature
-def test_the_unit_of_a_stocks_price_does_not_matter(feature: Feature, market: Market) -> None:
+def the_unit_of_a_stocks_price_does_not_matter(feature: Feature, market: Market) -> None:
     """Twice the price and half the shares is the same market, as after a split before the first bar."""
     unit_S = np.where(np.arange(len(market.codes)) % 2, 2.0, 1.0)
     scaled = {name: getattr(market, name) * unit_S for name in PRICES}
@@ -145,8 +143,7 @@ def test_the_unit_of_a_stocks_price_does_not_matter(feature: Feature, market: Ma
 TURNOVER_LEVEL = {feature.name for feature in EVERY if re.fullmatch(r"(log_turnover|amihud)_\d+", feature.name)}
 
 
-@every_feature
-def test_the_unit_of_traded_value_only_matters_for_its_level(feature: Feature, market: Market) -> None:
+def the_unit_of_traded_value_only_matters_for_its_level(feature: Feature, market: Market) -> None:
     double = replace(market, volume_TS=market.volume_TS * 2, turnover_TS=market.turnover_TS * 2)
     found, wanted = feature.values(double), feature.values(market)
     if feature.name in TURNOVER_LEVEL:
@@ -171,8 +168,7 @@ def split(make_frames: Callable[..., object]) -> tuple[Market, Market]:
     return frames.market(), frames.with_bars(bars).market()  # type: ignore[attr-defined]
 
 
-@every_feature
-def test_a_split_changes_nothing(feature: Feature, split: tuple[Market, Market]) -> None:
+def a_split_changes_nothing(feature: Feature, split: tuple[Market, Market]) -> None:
     whole, after_split = split
     np.testing.assert_array_equal(feature.values(after_split), feature.values(whole))
 
@@ -186,8 +182,7 @@ def late(market: Market) -> Market:
     return replace(market, **changed)
 
 
-@every_feature
-def test_a_stock_without_history_has_no_value(feature: Feature, late: Market) -> None:
+def a_stock_without_history_has_no_value(feature: Feature, late: Market) -> None:
     """With too little history the value is NaN, never 0."""
     if feature.scope == "session" or feature.lookback == 1 or feature.name.startswith("sector_"):
         return
@@ -221,8 +216,7 @@ COUNTS = {
 }
 
 
-@every_feature
-def test_a_suspended_session_gives_no_zero(feature: Feature, market: Market) -> None:
+def a_suspended_session_gives_no_zero(feature: Feature, market: Market) -> None:
     if feature.scope != "stock" or feature.name in COUNTS:
         return  # a middle rank and a count of sessions may be 0 in truth
     changed = {name: getattr(market, name).copy() for name in SERIES if name != "index_T"}
@@ -232,8 +226,7 @@ def test_a_suspended_session_gives_no_zero(feature: Feature, market: Market) -> 
     assert not ((holed == 0) & (whole != 0)).any()
 
 
-@every_feature
-def test_every_value_is_finite_or_missing(feature: Feature, market: Market) -> None:
+def every_value_is_finite_or_missing(feature: Feature, market: Market) -> None:
     """Including constant prices and no trade: zero ranges, zero variances, zero volumes."""
     changed = {name: getattr(market, name).copy() for name in SERIES}
     for name in PRICES:
@@ -243,3 +236,31 @@ def test_every_value_is_finite_or_missing(feature: Feature, market: Market) -> N
     changed["index_T"][200:] = 1000.0
     values = feature.values(replace(market, **changed))
     assert not np.isinf(values).any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "holds",
+    [
+        bars_older_than_the_lookback_change_no_bit,
+        the_lookback_is_not_overstated,
+        bars_after_the_session_change_no_bit,
+        the_start_of_the_history_changes_no_bit,
+        the_unit_of_a_stocks_price_does_not_matter,
+        the_unit_of_traded_value_only_matters_for_its_level,
+        a_split_changes_nothing,
+        a_stock_without_history_has_no_value,
+        a_suspended_session_gives_no_zero,
+        every_value_is_finite_or_missing,
+    ],
+    ids=lambda each: each.__name__ if callable(each) else each,
+)
+def test_every_feature_of_a_family(holds: Property, family: str, request: pytest.FixtureRequest) -> None:
+    """A test for each of 395 features would take longer to collect than to run."""
+    _, markets = inspect.signature(holds).parameters
+    for feature in (feature for feature in EVERY if feature.family == family):
+        try:
+            holds(feature, request.getfixturevalue(markets))
+        except AssertionError as error:
+            error.add_note(f"of the feature {feature.name}")
+            raise
