@@ -65,7 +65,7 @@ def run(phase: str, steps: int) -> dict[str, Any]:
     def gradient(block: Block) -> None:
         optimizer.zero_grad()
         scores_DSP = network(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE)
-        loss(scores_DSP, block.y_DSP, recipe.loss).backward()
+        loss(scores_DSP, block.y_DSP, recipe.loss, inputs.panel.horizons).backward()
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip).item()

@@ -11,28 +11,22 @@ import pytest
 import torch
 
 from gogooku3.config.evaluation import Bootstrap
-from gogooku3.config.train import Loss, Phase, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.panel.panel import Panel
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.loop import train
+from gogooku3.training.phases import PHASES
+
+from ..recipes import pace, recipe
 
 CPU = torch.device("cpu")
 WINDOW = 8
 BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
 FAMILIES = ("signal", "noise", "noise", "other", "other", "calendar")
-RECIPE = Recipe(
-    seed=1,
-    batch_size=48,
-    batch_stocks=12,
-    weight_decay=1e-4,
-    gradient_clip=1.0,
-    patience=0,
-    min_epochs=0,
-    loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
-)
+RECIPE = recipe(loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]))
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +66,8 @@ def skilled(
     folder: Path = tmp_path_factory.mktemp("skilled")
     made = network("baseline")
     states = Checkpoints(folder / "baseline", {})
-    trained = train(made, inputs, "baseline", Phase(4, 1e-2), RECIPE, "mean_rank_ic", {}, states, folder / "logs")
+    trained = train(
+        made, inputs, PHASES["baseline"], pace(4, 1e-2), RECIPE, "mean_rank_ic", {}, states, folder / "logs"
+    )
     made.load_state_dict(trained.weights)
     return made.eval()

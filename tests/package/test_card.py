@@ -15,6 +15,7 @@ from gogooku3.model.network import Network
 from gogooku3.package.card import write_card
 from gogooku3.package.lineage import Parent
 from gogooku3.panel.panel import Panel
+from gogooku3.training.phases import PHASES
 
 from ..conftest import baselines_like, metrics_like
 
@@ -39,7 +40,17 @@ def card(
 
     def write(section: Card, parent: Parent | None) -> str:
         params = asdict(replace(demo, card=section))
-        write_card(params, ENVIRONMENT, parent, model, panel, "d" * 64, results, tmp_path / "README.md")
+        write_card(
+            params,
+            ENVIRONMENT,
+            parent,
+            model,
+            panel,
+            "d" * 64,
+            results,
+            dict.fromkeys(PHASES, "epoch 1"),
+            tmp_path / "README.md",
+        )
         return (tmp_path / "README.md").read_text(encoding="utf-8")
 
     return write

@@ -43,7 +43,7 @@ def test_each_tier_is_trained_searched_and_released_by_its_own_metric(workspace:
     ratios = [epoch["validation_sharpe"] for epoch in history["epochs"]]
     assert (history["metric"], history["best_epoch"]) == ("sharpe", ratios.index(max(ratios)))
     curve = (workspace.folder / "plots/training/baseline.csv").read_text().splitlines()
-    assert curve[0] == "epoch,train_loss,validation_rank_ic,validation_sharpe"
+    assert curve[0] == "epoch,train_loss,validation_rank_ic,validation_sharpe,kept"
     card = (workspace.folder / "models/package/README.md").read_text()
     assert "; target 1000: not reached. Expectation: " in card
 

@@ -132,7 +132,9 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         )
         inputs = PanelOnDevice(dataclasses.replace(panel, abi=schema.abi), small.backbone.window, device)
         (made / "package/golden").mkdir(parents=True)
-        build(network, inputs, made / LAST_PHASE, made / "dataset", made / "metrics", params, None, made / "package")
+        kept = dict.fromkeys(dataclasses.asdict(params.train.phases), "epoch 1")
+        folders = (made / LAST_PHASE, made / "dataset", made / "metrics")
+        build(network, inputs, *folders, kept, params, None, made / "package")
 
     return make
 

@@ -30,7 +30,7 @@ def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     lab.run("git", "tag", "before")
     params = lab.folder / "params.yaml"
     replace(params, "stocks: 120\n  start", "stocks: 100\n  start")
-    replace(params, "batch_size: 3840", "batch_size: 256")
+    replace(params, "batch_size: 1440", "batch_size: 256")
     replace(params, "features: core", "features: extended")
     replace(params, "embargo: 20", "embargo: 25")
     replace(params, "hidden_size: 8", "hidden_size: 16")
@@ -55,7 +55,7 @@ def hash_of(lab: Any, rev: str, path: str) -> str:
 def test_every_section_names_its_differences(changed: Any) -> None:
     found = diff(changed.folder, "before", "after")
     assert found.parameters == [
-        Change("train.recipe.batch_size", 3840, 256),
+        Change("train.recipe.batch_size", 1440, 256),
         Change("train.phases.finetune.warm_up", None, True),
         Change("model.backbone.hidden_size", 8, 16),
         Change("dataset.features", "core", "extended"),
@@ -89,10 +89,10 @@ def test_the_working_tree_compares_as_the_commit_that_it_equals(changed: Any) ->
 
 
 def test_uncommitted_changes_are_included(lab: Any) -> None:
-    replace(lab.folder / "params.yaml", "batch_size: 3840", "batch_size: 256")
+    replace(lab.folder / "params.yaml", "batch_size: 1440", "batch_size: 256")
     (lab.folder / "src/gogooku3/training/new.py").write_text("one\ntwo\n")
     found = diff(lab.folder, "HEAD")
-    assert found.parameters == [Change("train.recipe.batch_size", 3840, 256)]
+    assert found.parameters == [Change("train.recipe.batch_size", 1440, 256)]
     assert found.code == [CodeChange("training", 1, 2, 0)]
 
 
@@ -105,7 +105,7 @@ def test_a_commit_from_before_the_pipeline_lacks_everything(lab: Any) -> None:
     lab.run("git", "rm", "-r", "--cached", "--quiet", ".")
     lab.run("git", "commit", "--quiet", "--allow-empty", "--message", "Nothing")
     found = diff(lab.folder, "HEAD", "main")
-    assert Change("train.recipe.batch_size", None, 3840) in found.parameters
+    assert Change("train.recipe.batch_size", None, 1440) in found.parameters
     assert [(change.name, change.old) for change in found.data] == [("data/quotes", None), ("data/dataset", None)]
     assert [change.name for change in found.features][-1] == "models/package/schema.json"
 
@@ -124,7 +124,7 @@ def test_the_table_begins_with_the_parameters_and_ends_with_what_is_the_same(
     assert printed.exit_code == 0
     lines = [line for line in printed.stdout.splitlines() if line.strip()]
     assert lines[0].strip() == "Parameters"
-    assert [cell.strip() for cell in lines[4].split("│")[1:-1]] == ["train.recipe.batch_size", "3840", "256"]
+    assert [cell.strip() for cell in lines[4].split("│")[1:-1]] == ["train.recipe.batch_size", "1440", "256"]
     assert "0.030 [" in printed.stdout
     assert "-0.0200" in printed.stdout
     same = CliRunner().invoke(command, ["after"])
@@ -135,7 +135,7 @@ def test_json_has_every_difference(changed: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(changed.folder)
     found = json.loads(CliRunner().invoke(command, ["before", "after", "--json"]).stdout)
     assert (found["old"], found["new"]) == ("before", "after")
-    assert found["parameters"][0] == {"name": "train.recipe.batch_size", "old": 3840, "new": 256}
+    assert found["parameters"][0] == {"name": "train.recipe.batch_size", "old": 1440, "new": 256}
     assert found["code"][1] == {"room": "training", "files": 1, "added": 2, "removed": 1}
     assert {"name", "old", "new", "difference"} == set(found["metrics"][0])
 

@@ -130,9 +130,17 @@ def lay_out(
         write_csv(model.sessions, root / f"metrics/sessions/{split}.csv")
     write_json({"validation": table, "test": table}, root / "metrics/baselines.json")
     write_plots(model, tracks, root / "plots")
-    curve = pl.DataFrame({"epoch": [0, 1], "train_loss": [1.5, 1.2], "validation_rank_ic": [0.05, 0.06]})
+    curve = pl.DataFrame(
+        {
+            "epoch": [-1, 0, 1],
+            "train_loss": [None, 1.5, 1.2],
+            "validation_rank_ic": [0.04, 0.05, 0.06],
+            "kept": [0, 0, 1],
+        }
+    )
+    others = {"adaptive_norm": curve.head(0), "finetune": curve.head(2).with_columns(kept=pl.Series([1, 0]))}
     for phase in asdict(params.train.phases):
-        write_csv(curve.head({"adaptive_norm": 0, "finetune": 1}.get(phase, 2)), root / f"plots/training/{phase}.csv")
+        write_csv(others.get(phase, curve), root / f"plots/training/{phase}.csv")
     write_json(quality(findings or []), root / "reports/data_quality.json")
     domain = {"exact_on": "x86-64-v3", "numerics": {"threads": 2}}
     write_json({"environment": domain}, root / f"models/{LAST_PHASE}/history.json")

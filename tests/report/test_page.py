@@ -77,6 +77,11 @@ def test_findings_of_the_data_stand_on_the_page_and_are_never_markup(run: Callab
     assert re.search(r'<header class="has-fault">', drawn)
 
 
+def test_a_phase_that_adds_nothing_is_named(skilled: Results) -> None:
+    assert (skilled.trained, skilled.idle) == (["baseline", "gat", "finetune"], ["finetune"])
+    assert "No epoch of <b>finetune</b> was better on validation than the start of the phase" in page(skilled)
+
+
 def test_a_training_without_epochs_says_so(skilled: Results) -> None:
     nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
     assert "No phase has an epoch" in page(replace(skilled, training=nothing))

@@ -7,20 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gogooku3.config.train import Loss, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.errors import DataError
 from gogooku3.panel.panel import Panel
 from gogooku3.training.batches import Batch, plan
 
-RECIPE = Recipe(
-    seed=1,
-    batch_size=20,
-    batch_stocks=5,
-    weight_decay=0.0,
-    gradient_clip=1.0,
-    patience=0,
-    min_epochs=0,
-    loss=Loss(sharpe=1.0, rank_ic=0.0, ic=0.0, horizons=[1.0, 1.0]),
+from ..recipes import recipe
+
+RECIPE = recipe(
+    batch_size=20, batch_stocks=5, weight_decay=0.0, loss=Loss(sharpe=1.0, rank_ic=0.0, ic=0.0, horizons=[1.0, 1.0])
 )
 
 

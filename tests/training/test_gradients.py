@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.config.train import Loss, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.errors import DataError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -19,7 +19,9 @@ from gogooku3.training.distributed import Group
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.losses import loss
 
-RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, 0, Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
+from ..recipes import recipe
+
+RECIPE = recipe(loss=Loss(1.0, 0.5, 0.5, [1.0, 1.0]))
 BATCH = Batch(20, 4, np.array([0, 1, 4, 5, 6, 9, 11]))
 """Each of its stocks has neighbours outside the batch."""
 
@@ -51,7 +53,7 @@ def test_one_share_is_the_step_as_a_whole_to_the_bit(network: Make, inputs: Pane
     block = inputs.block(20, 4, everyone.stocks_S, with_neighbours=True)
     torch.manual_seed(key(RECIPE.seed, "dropout", "gat", 2, 3))
     made.zero_grad()
-    value = loss(made(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE), block.y_DSP, RECIPE.loss)
+    value = loss(made(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE), block.y_DSP, RECIPE.loss, panel.horizons)
     value.backward()
     assert torch.equal(found.pop("loss"), value.detach())
     parameters = dict(made.named_parameters())

@@ -23,7 +23,7 @@ from gogooku3.assembly.history import History
 from gogooku3.config.dataset import Dataset, Graph, Joined, Split
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.quotes import Inputs, Planted, SyntheticQuotes
-from gogooku3.config.train import Loss, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.config.train import Phase as Pace
 from gogooku3.metrics.paired_difference import mean_over_horizons
 from gogooku3.metrics.ranking import rank_ic
@@ -39,6 +39,7 @@ from gogooku3.training.phases import PHASES, Phase
 from gogooku3.training.start import STATE, start
 
 from ..conftest import SMALL
+from ..recipes import recipe
 
 pytestmark = pytest.mark.slow
 
@@ -46,14 +47,10 @@ STOCKS = 72
 FEATURES = ("ret_1", "ret_overnight_1", "vol_close_20", "log_turnover_1")
 """Features that show the effects, and the last return; none compares turnover with its own past."""
 MODEL = replace(SMALL, backbone=replace(SMALL.backbone, window=16))
-RECIPE = Recipe(
-    seed=1,
+RECIPE = recipe(
     batch_size=16 * STOCKS,
     batch_stocks=STOCKS,
     weight_decay=1e-2,
-    gradient_clip=1.0,
-    patience=0,
-    min_epochs=0,
     loss=Loss(sharpe=1.0, rank_ic=0.0, ic=10.0, horizons=[1.0, 1.0]),
 )
 RATE = 3e-3
@@ -132,7 +129,7 @@ class Training:
         network, state = start(phase, architecture, RECIPE.seed, self._models, None)
         checkpoints = Checkpoints(folder, {})
         trained = train(
-            network, self._inputs, phase.name, pace, RECIPE, "mean_rank_ic", state, checkpoints, self._models / "logs"
+            network, self._inputs, phase, pace, RECIPE, "mean_rank_ic", state, checkpoints, self._models / "logs"
         )
         network.load_state_dict(trained.weights)
         save(network, folder)

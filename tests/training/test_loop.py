@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from gogooku3.config import Params
-from gogooku3.config.train import Loss, Phase, Recipe
+from gogooku3.config.train import Loss, Phase, Recipe, Schedule
 from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -35,17 +35,10 @@ from gogooku3.training.phases import PHASES
 from gogooku3.training.run import Trained
 from gogooku3.training.validation import validate
 
-RECIPE = Recipe(
-    seed=1,
-    batch_size=48,
-    batch_stocks=12,
-    weight_decay=1e-4,
-    gradient_clip=1.0,
-    patience=0,
-    min_epochs=0,
-    loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
-)
-PHASE = Phase(epochs=3, learning_rate=1e-2)
+from ..recipes import pace, recipe
+
+RECIPE = recipe(loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]))
+PHASE = pace(epochs=3, learning_rate=1e-2)
 CPU = torch.device("cpu")
 
 Run = Callable[..., Trained]
@@ -71,7 +64,9 @@ def run(panel: Panel, tmp_path: Path) -> Run:
         folder = folder or tmp_path / f"run{next(numbers)}"
         states = Checkpoints(folder / name, {})
         inputs = PanelOnDevice(on, 8, CPU)
-        return train(network, inputs, name, phase, recipe, "mean_rank_ic", state or {}, states, folder / "logs", group)
+        return train(
+            network, inputs, PHASES[name], phase, recipe, "mean_rank_ic", state or {}, states, folder / "logs", group
+        )
 
     return trained
 
@@ -106,7 +101,7 @@ def test_another_seed_gives_another_model(network: Make, run: Run) -> None:
 
 
 def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel, network: Make, run: Run) -> None:
-    trained = run(network("baseline"), phase=Phase(epochs=6, learning_rate=5e-2))
+    trained = run(network("baseline"), phase=pace(epochs=6, learning_rate=5e-2))
     history = trained.history
     assert history.best.validation_rank_ic == max(epoch.validation_rank_ic for epoch in history.epochs)
     made = network("baseline")
@@ -117,7 +112,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch_on_validation(panel: Panel
 @pytest.mark.slow
 def test_patience_ends_a_phase_and_changes_nothing_before(network: Make, run: Run) -> None:
     """With this learning rate the first epochs are the best."""
-    phase = Phase(epochs=12, learning_rate=5e-2)
+    phase = pace(epochs=12, learning_rate=5e-2)
     uninterrupted = run(network("baseline"), phase=phase).history
     for patience in (1, 2):
         ended = run(network("baseline"), replace(RECIPE, patience=patience), phase).history
@@ -136,11 +131,11 @@ def ranks(history: Any) -> list[float]:
 
 def test_learning_rate_and_epochs_are_those_of_the_phase(network: Make, run: Run) -> None:
     """The old trainer ignored both."""
-    slow = run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e-12))
+    slow = run(network("baseline"), phase=pace(epochs=1, learning_rate=1e-12))
     assert len(slow.history.epochs) == 1
     first = network("baseline").state_dict()
     assert all(torch.allclose(tensor, first[name], atol=1e-9) for name, tensor in slow.weights.items())
-    moved = run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e-2))
+    moved = run(network("baseline"), phase=pace(epochs=1, learning_rate=1e-2))
     assert not torch.allclose(moved.weights["head.weight"], first["head.weight"], atol=1e-3)
 
 
@@ -150,7 +145,7 @@ def test_the_next_phase_starts_with_the_moments_of_the_shared_weights(network: M
     def next_phase(state: dict[str, torch.Tensor]) -> Trained:
         made = network("gat")
         fill(made, trained.weights, __file__, PHASES["baseline"].blocks)  # type: ignore[arg-type]
-        return run(made, phase=Phase(epochs=1, learning_rate=1e-3), name="gat", state=state)
+        return run(made, phase=pace(epochs=1, learning_rate=1e-3), name="gat", state=state)
 
     warm, cold = next_phase(trained.state), next_phase({})
     steps = float(trained.state["step.head.weight"])
@@ -166,14 +161,14 @@ def test_a_phase_with_zero_epochs_returns_its_input(network: Make, run: Run, tmp
     state = run(network("baseline")).state
     made = network("gat", opened=True)
     given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    passed = run(made, phase=Phase(0, 1e-2), name="gat", state=state)
+    passed = run(made, phase=pace(0, 1e-2), name="gat", state=state)
     for found, expected in ((passed.weights, given), (passed.state, state)):
         assert found.keys() == expected.keys()
         assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
-    passed.history.write(tmp_path / "history.json", {})
+    passed.history.write(tmp_path / "history.json", {}, 1.0)
     passed.history.write_curve(tmp_path / "curve.csv")
     assert json.loads((tmp_path / "history.json").read_text())["best_epoch"] is None
-    assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic,validation_sharpe\n"
+    assert (tmp_path / "curve.csv").read_text() == "epoch,train_loss,validation_rank_ic,validation_sharpe,kept\n"
 
 
 def test_a_shuffled_target_teaches_nothing_out_of_sample(panel: Panel, network: Make, run: Run) -> None:
@@ -213,12 +208,12 @@ def test_scores_that_are_not_finite_raise(panel: Panel, network: Make, run: Run)
     one_step = replace(RECIPE, batch_size=(last + 1 - first) * RECIPE.batch_stocks)
     assert len(plan(panel, one_step, "baseline", 0)) == 1
     with pytest.raises(DivergenceError, match=r"diverged in epoch 0, step 1: a validation score is not finite"):
-        run(network("baseline"), one_step, Phase(epochs=1, learning_rate=3e38))
+        run(network("baseline"), one_step, pace(epochs=1, learning_rate=3e38))
 
 
 def test_broken_weights_are_not_saved(network: Make, run: Run, tmp_path: Path) -> None:
     with pytest.raises(DivergenceError, match="the last good checkpoint, the start of the phase"):
-        run(network("baseline"), phase=Phase(epochs=1, learning_rate=1e39), folder=tmp_path)
+        run(network("baseline"), phase=pace(epochs=1, learning_rate=1e39), folder=tmp_path)
     assert Checkpoints(tmp_path / "baseline", {}).newest() is None
 
 
@@ -243,7 +238,7 @@ def test_a_phase_cut_off_at_any_step_ends_with_the_same_bits(
 ) -> None:
     """Checkpoints after every step and epoch; cut off in the first epoch, the second, at an epoch's end and at the
     end of the phase."""
-    phase = Phase(epochs=2, learning_rate=1e-2)
+    phase = pace(epochs=2, learning_rate=1e-2)
     uninterrupted = run(network("finetune"), phase=phase, name="finetune")
     first, second = (epoch.steps for epoch in uninterrupted.history.epochs)
     monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
@@ -311,7 +306,7 @@ def test_a_panel_that_cannot_be_read_ends_a_phase_and_leaves_no_thread(
 def test_patience_counts_on_after_a_cut(
     network: Make, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, phase = replace(RECIPE, patience=2), Phase(epochs=12, learning_rate=5e-2)
+    recipe, phase = replace(RECIPE, patience=2), pace(epochs=12, learning_rate=5e-2)
     uninterrupted = run(network("baseline"), recipe, phase)
     epochs = len(uninterrupted.history.epochs)
     monkeypatch.setattr(Checkpoints, "due", lambda _: False)  # checkpoints only at the end of epochs
@@ -398,4 +393,68 @@ def test_a_batch_of_few_sessions_gives_one_warning(network: Make, run: Run, capl
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         run(network("baseline"), replace(RECIPE, batch_size=144))
-    assert caplog.text == ""
+    assert "its Sharpe ratio has a standard error" not in caplog.text
+
+
+def test_a_phase_that_adds_nothing_keeps_its_start_and_says_so(
+    network: Make, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rate is so large that every epoch is worse."""
+    before = run(network("baseline"))
+    state, made = before.state, network("gat")
+    made.load_state_dict(made.state_dict() | before.weights)
+    given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    with caplog.at_level(logging.WARNING):
+        kept = run(made, phase=pace(2, 0.3), name="gat", state=state)
+    assert kept.history.best is None
+    assert kept.history.start is not None
+    assert all(torch.equal(tensor, given[name]) for name, tensor in kept.weights.items())
+    assert "phase gat adds nothing" in caplog.text
+
+
+def test_steps_that_are_clipped_are_counted_and_warned_of(
+    network: Make, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        clipped = run(network("baseline"), replace(RECIPE, gradient_clip=1e-3)).history
+        free = run(network("baseline"), replace(RECIPE, gradient_clip=1e3)).history
+    assert (clipped.clipped(1e-3), free.clipped(1e3)) == (1.0, 0.0)
+    assert caplog.text.count("of the steps were clipped") == 1
+
+
+MODERN = {
+    "schedule": Schedule(warmup=0.2, decay="cosine", last=0.1),
+    "gate_rate": 3.0,
+    "average": 0.9,
+    "accumulate": 2,
+}
+
+
+def test_schedule_average_and_accumulation_resume_to_the_same_bits(
+    panel: Panel, network: Make, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, **MODERN)
+    whole = run(network("finetune"), recipe, name="finetune")
+    assert whole.history.epochs[0].steps == -(-len(plan(panel, RECIPE, "finetune", 0)) // 2)
+    monkeypatch.setattr(checkpoints, "_LONGEST_S", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", Power(7)(Checkpoints.save))
+        with pytest.raises(SystemExit):
+            run(network("finetune"), recipe, name="finetune", folder=tmp_path)
+    assert same(run(network("finetune"), recipe, name="finetune", folder=tmp_path), whole)
+
+
+def test_accumulated_batches_give_the_mean_of_their_gradients(network: Make, run: Run) -> None:
+    """Two batches in one step: the first loss of the step is the mean of theirs, before any weight has changed."""
+    one, two = (run(network("baseline"), replace(RECIPE, accumulate=n), pace(1, 1e-12)).history for n in (1, 2))
+    pairs = [one.step_losses[n : n + 2] for n in range(0, len(one.step_losses), 2)]
+    assert two.step_losses == pytest.approx([sum(pair) / len(pair) for pair in pairs], rel=1e-4)
+
+
+def test_frozen_blocks_keep_their_bits(network: Make, run: Run) -> None:
+    state = run(network("baseline")).state
+    made = network("gat", opened=True)
+    given = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    run(made, phase=pace(1, 1e-2, older=0.0), name="gat", state=state)
+    moved = {name.split(".")[0] for name, tensor in made.state_dict().items() if not torch.equal(tensor, given[name])}
+    assert moved == {"graph"}

@@ -8,15 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.config.train import Loss, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.errors import DataError
-from gogooku3.training.losses import loss, noise_warning, ranks, require_targets, sharpe_error
+from gogooku3.training import losses
+from gogooku3.training.losses import noise_warning, ranks, require_targets, sharpe_error
+
+from ..recipes import recipe
 
 NAN = math.nan
 
 
 def weights(sharpe: float = 0.0, rank_ic: float = 0.0, ic: float = 0.0, horizons: list[float] | None = None) -> Loss:
     return Loss(sharpe=sharpe, rank_ic=rank_ic, ic=ic, horizons=horizons or [1.0])
+
+
+def loss(scores: torch.Tensor, targets: torch.Tensor, chosen: Loss) -> torch.Tensor:
+    return losses.loss(scores, targets, chosen, [1, 5][: scores.shape[-1]])
 
 
 def one_horizon(rows: list[list[float]], dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -150,6 +157,35 @@ def test_the_gradient_of_a_correlation_is_its_closed_form(term: str) -> None:
     np.testing.assert_allclose(gradient(scores, targets, weights(**{term: 1.0})), expected, rtol=1e-6, atol=1e-9)
 
 
+def test_a_score_of_horizon_h_is_held_for_h_sessions() -> None:
+    """Cohorts of the last three scores, of fewer at the start; the returns are those of one session."""
+    random = np.random.default_rng(4)
+    scores, targets = random.standard_normal((6, 9)), 0.02 * random.standard_normal((6, 9, 2))
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    cohorts = centred / np.abs(centred).sum(axis=1, keepdims=True)
+    earned = [cohorts[max(day - 2, 0) : day + 1].mean(axis=0) @ targets[day, :, 0] for day in range(6)]
+    both = torch.tensor(np.stack([scores, scores], axis=2))
+    found = losses.loss(both, torch.tensor(targets), weights(sharpe=1.0, horizons=[0.0, 1.0]), [1, 3])
+    assert found.item() == pytest.approx(-np.mean(earned) / np.std(earned, ddof=1), rel=1e-5)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_the_sharpe_ratio_of_noise_is_as_noisy_as_the_warning_says_at_every_horizon(horizon: int) -> None:
+    """Scores with a persistence of 0.99, which would make overlapping returns of 20 sessions several times as noisy."""
+    random, sessions = torch.Generator().manual_seed(5), 16
+    found = []
+    for _ in range(400):
+        steps = torch.randn(sessions, 40, generator=random, dtype=torch.float64)
+        scores = [steps[0]]
+        for step in steps[1:]:
+            scores.append(0.99 * scores[-1] + math.sqrt(1 - 0.99**2) * step)
+        both = torch.stack(scores).unsqueeze(-1).expand(-1, -1, 2)
+        centred = both - both.mean(1, keepdim=True)
+        returns = 0.02 * torch.randn(sessions, 40, generator=random, dtype=torch.float64)
+        found.append(losses.sharpe(centred, returns, torch.ones_like(both, dtype=torch.bool), [1, horizon])[1].item())
+    assert np.std(found) == pytest.approx(sharpe_error(0.0, sessions), rel=0.15)
+
+
 def test_the_standard_error_of_a_sharpe_ratio_agrees_with_simulation() -> None:
     random = np.random.default_rng(3)
     for sharpe, sessions in ((0.0, 60), (0.5, 60), (1.5, 250)):
@@ -171,11 +207,10 @@ def test_batches_too_small_for_a_sharpe_ratio_give_a_warning(
     batch_size: int, batch_stocks: int, message: str | None
 ) -> None:
     """The lost tier had batches of 256."""
-    recipe = Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, 0, weights(sharpe=1.0))
-    found = noise_warning(recipe)
+    found = noise_warning(recipe(batch_size=batch_size, batch_stocks=batch_stocks, loss=weights(sharpe=1.0)))
     assert (message is None) == (found is None)
     assert message is None or message in str(found)
-    assert noise_warning(Recipe(1, batch_size, batch_stocks, 0.0, 1.0, 0, 0, weights(ic=1.0))) is None
+    assert noise_warning(recipe(batch_size=batch_size, batch_stocks=batch_stocks, loss=weights(ic=1.0))) is None
 
 
 def test_ranks_run_from_minus_half_to_half_over_the_observed() -> None:

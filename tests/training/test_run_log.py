@@ -16,7 +16,13 @@ from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.history import Epoch, History
 from gogooku3.training.run_log import BOUND, RunLog, finish
 
-HISTORY = History("gat", MEAN_RANK_IC, epochs=[Epoch(0, 1, 0.5, 0.25, {"1": 0.25}, 0.5)])
+HISTORY = History(
+    "gat",
+    MEAN_RANK_IC,
+    epochs=[
+        Epoch(0, 1, 0.5, validation_rank_ic=0.25, validation_rank_ic_by_horizon={"1": 0.25}, validation_sharpe=0.5)
+    ],
+)
 
 log = logging.getLogger("gogooku3.test")
 

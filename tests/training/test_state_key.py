@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from gogooku3.config.train import Loss, Phase, Recipe
+from gogooku3.config.train import Loss
 from gogooku3.model.network import Architecture, Network
 from gogooku3.training.state_key import state_key
 
-RECIPE = Recipe(1, 48, 12, 1e-4, 1.0, 0, 0, Loss(1.0, 0.0, 0.0, [1.0, 1.0]))
-PHASE = Phase(3, 1e-3)
+from ..recipes import pace, recipe
+
+RECIPE = recipe(loss=Loss(1.0, 0.0, 0.0, [1.0, 1.0]))
+PHASE = pace(3, 1e-3)
 DOMAIN = {"numerics": {"threads": 2}, "exact_on": "x86-64-v3"}
 
 
@@ -47,7 +49,7 @@ def test_every_changed_input_is_known_by_its_name(
         "train.recipe.loss.sharpe": (
             architecture, replace(RECIPE, loss=replace(RECIPE.loss, sharpe=2.0)), PHASE, "sharpe", DOMAIN,
         ),
-        "train.phase.learning_rate": (architecture, RECIPE, Phase(3, 2e-3), "sharpe", DOMAIN),
+        "train.phase.learning_rate": (architecture, RECIPE, pace(3, 2e-3), "sharpe", DOMAIN),
         "tier.metric": (architecture, RECIPE, PHASE, "mean_rank_ic", DOMAIN),
         "environment.numerics.threads": (architecture, RECIPE, PHASE, "sharpe", DOMAIN | {"numerics": {"threads": 1}}),
     }  # fmt: skip
@@ -63,6 +65,8 @@ CODE = """
 import sys
 import gogooku3.stages.train
 from gogooku3.training.state_key import _code
+
+from ..recipes import pace, recipe
 print(_code())
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.config.train import Loss, Phase, Recipe
+from gogooku3.config.train import Loss, Recipe
 from gogooku3.metrics.ranking import rank_ic
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
@@ -19,19 +19,13 @@ from gogooku3.model.scoring import score
 from gogooku3.panel.panel import Panel
 from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.loop import train
+from gogooku3.training.phases import PHASES
 from gogooku3.training.run import Trained
 from gogooku3.training.validation import validate
 
-RECIPE = Recipe(
-    seed=1,
-    batch_size=48,
-    batch_stocks=12,
-    weight_decay=1e-4,
-    gradient_clip=1.0,
-    patience=0,
-    min_epochs=0,
-    loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]),
-)
+from ..recipes import pace, recipe
+
+RECIPE = recipe(loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]))
 CPU = torch.device("cpu")
 
 Make = Callable[..., Network]
@@ -39,7 +33,7 @@ Make = Callable[..., Network]
 
 def one_epoch(network: Network, panel: Panel, recipe: Recipe, folder: Path) -> Trained:
     inputs, checkpoints = PanelOnDevice(panel, 8, CPU), Checkpoints(folder / "baseline", {})
-    return train(network, inputs, "baseline", Phase(1, 1e-2), recipe, "sharpe", {}, checkpoints, folder / "logs")
+    return train(network, inputs, PHASES["baseline"], pace(1, 1e-2), recipe, "sharpe", {}, checkpoints, folder / "logs")
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

@@ -13,7 +13,7 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.config.model import Model
-from gogooku3.config.train import Phase, Phases
+from gogooku3.config.train import Phases
 from gogooku3.errors import DataError
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.scoring import score
@@ -23,6 +23,7 @@ from gogooku3.training.phases import PHASES
 from gogooku3.walk_forward.fold import make
 from gogooku3.walk_forward.panel import fold_panel, fold_preprocess
 
+from ..recipes import pace
 from .dataset import FOLD, SCHEMA, SESSIONS, planned
 
 CPU = torch.device("cpu")
@@ -31,7 +32,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def params(demo: Params, small: Model) -> Params:
     recipe = replace(demo.train.recipe, batch_size=24, batch_stocks=2)
-    phases = Phases(**dict.fromkeys(PHASES, Phase(1, 1e-2)))
+    phases = Phases(**dict.fromkeys(PHASES, pace(1, 1e-2)))
     weights = replace(recipe.loss, horizons=[1.0, 1.0])
     train = replace(demo.train, recipe=replace(recipe, loss=weights), phases=phases)
     return replace(demo, model=small, train=train, dataset=replace(demo.dataset, horizons=[1, 5]))

@@ -13,6 +13,15 @@ _CARD = {"license": "apache-2.0", "license_name": None, "license_link": None}
 _TIER = {"metric": "mean_rank_ic", "target": None, "expectation": None, "hypothesis": None, "compared_with": "best"}
 """The objective of every tier before section `tier` existed."""
 
+_RECIPE = {
+    "schedule": {"warmup": 0.0, "decay": "constant", "last": 1.0},
+    "gate_rate": 1.0,
+    "average": 0.0,
+    "accumulate": 1,
+    "min_epochs": 0,
+}
+"""The parts of `train.recipe` that version 0.1.0 did not have. It applied weight decay to every parameter."""
+
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
@@ -26,8 +35,9 @@ def current(tree: Any) -> Any:
         case {"tier": str(name)}:
             tree = {"card": _CARD} | tree | {"tier": {"name": name} | _TIER}
     match tree:
-        case {"train": {"recipe": dict(recipe)} as train} if "min_epochs" not in recipe:
-            tree = tree | {"train": train | {"recipe": recipe | {"min_epochs": 0}}}
+        case {"train": {"recipe": dict(recipe), "phases": dict(phases)} as train} if "min_epochs" not in recipe:
+            phases = {name: {"older": 1.0} | phase for name, phase in phases.items()}
+            tree = tree | {"train": train | {"recipe": _RECIPE | recipe, "phases": phases}}
     match tree:
         case {"evaluation": {"scheme": str(scheme), "stages": dict(stages)} as evaluation} if scheme in _CURVES:
             stages = {"curves": _CURVES[scheme]} | stages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, fields
+from typing import Literal
 
 from gogooku3.config.section import require, section
 
@@ -31,6 +32,26 @@ class Loss:
 
 
 @section
+class Schedule:
+    """Learning rate over the steps of a phase."""
+
+    warmup: float
+    """Share of the steps in which it rises linearly to `learning_rate`."""
+    decay: Literal["constant", "cosine"]
+    """What follows: the same rate, or a half cosine down to `last`."""
+    last: float
+    """With `cosine`: the last rate as a share of `learning_rate`."""
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.warmup < 1,
+            f"`train.recipe.schedule.warmup` is {self.warmup}",
+            "use a share of the steps, from 0 to less than 1",
+        )
+        require(0 <= self.last <= 1, f"`train.recipe.schedule.last` is {self.last}", "use a share, from 0 to 1")
+
+
+@section
 class Recipe:
     """Hyperparameters that all phases share."""
 
@@ -40,9 +61,16 @@ class Recipe:
     batch_stocks: int
     """Stocks sampled per step; the step has `batch_size / batch_stocks` consecutive sessions."""
     weight_decay: float
-    """AdamW's decoupled weight decay."""
+    """AdamW's decoupled weight decay; biases, normalisations and gates have none."""
     gradient_clip: float
     """Gradient clipping: largest norm of the gradient."""
+    schedule: Schedule
+    gate_rate: float
+    """Learning rate of the gates that start at zero, as a multiple of that of their block."""
+    average: float
+    """Decay per step of the exponential moving average of the weights; 0: no average."""
+    accumulate: int
+    """Batches per optimizer step (gradient accumulation)."""
     patience: int
     """Early stopping: epochs without a better `tier.metric` on validation; 0: no early stopping."""
     min_epochs: int
@@ -75,19 +103,30 @@ class Recipe:
             f"`train.recipe.patience` is {self.patience}",
             "use 1 or more epochs, or 0 for no early stopping",
         )
+        require(self.gate_rate > 0, f"`train.recipe.gate_rate` is {self.gate_rate}", "use more than 0, such as 1.0")
+        require(
+            0 <= self.average < 1,
+            f"`train.recipe.average` is {self.average}",
+            "use a decay such as 0.99, or 0 for no average",
+        )
+        require(self.accumulate >= 1, f"`train.recipe.accumulate` is {self.accumulate}", "use 1 or more batches")
         require(self.min_epochs >= 0, f"`train.recipe.min_epochs` is {self.min_epochs}", "use 0 or more epochs")
 
 
 @section
 class Phase:
-    """Epochs and learning rate of one phase."""
+    """Epochs and learning rates of one phase."""
 
     epochs: int
     learning_rate: float
+    """Of the blocks that the phase adds, or of all blocks if it adds none."""
+    older: float
+    """Learning rate of the other blocks, as a multiple; 0 freezes them."""
 
     def __post_init__(self) -> None:
         require(self.epochs >= 0, f"`epochs` of a phase is {self.epochs}", "use 0 or more")
         require(self.learning_rate > 0, f"`learning_rate` of a phase is {self.learning_rate}", "use more than 0")
+        require(self.older >= 0, f"`older` of a phase is {self.older}", "use 0 to freeze older blocks, or more")
 
 
 @section

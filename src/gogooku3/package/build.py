@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+
+import polars as pl
 
 from gogooku3.config import Params
 from gogooku3.dataset.contents import CONTENTS
@@ -29,6 +32,7 @@ def build(
     trained: Path,
     dataset: Path,
     metrics: Path,
+    kept: Mapping[str, str],
     params: Params,
     parent: Parent | None,
     folder: Path,
@@ -41,6 +45,7 @@ def build(
         trained: folder of the last phase: `config.json`, `model.safetensors`.
         dataset: folder of the dataset: `schema.json`, `preprocess.json`, `contents.json`.
         metrics: folder of the evaluation's metrics.
+        kept: by phase, the epoch whose weights it passes on, in words (`kept_epoch`).
         parent: the release that training started from; None if trained from scratch.
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
@@ -53,5 +58,17 @@ def build(
     write_lineage(parent, folder)
     write_golden(network, inputs, folder)
     contents = sha256_file(dataset / CONTENTS)
-    write_card(asdict(params), domain, parent, network, inputs.panel, contents, results, folder / "README.md")
+    write_card(asdict(params), domain, parent, network, inputs.panel, contents, results, kept, folder / "README.md")
     write_manifest(folder)
+
+
+def kept_epoch(curve: Path) -> str:
+    """The epoch whose weights a phase passes on, from its learning curve, in words."""
+    rows = (
+        pl.read_csv(curve, schema_overrides={"epoch": pl.Int64, "kept": pl.Int64})
+        .filter(pl.col("kept") == 1)["epoch"]
+        .to_list()
+    )
+    if not rows:
+        return "those that it received"
+    return "those that it received: it adds nothing" if rows[0] < 0 else f"epoch {rows[0] + 1}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ ATFT-GAT-FAN with {parameters:,} parameters: variable selection over {features} 
 over {window} sessions with frequency- and slice-adaptive normalisation, and attention over {neighbours} graph
 neighbours. Trained in four phases.
 
-| phase | epochs | learning rate |
-|---|---|---|
+| phase | epochs | learning rate | weights passed on |
+|---|---|---|---|
 {phases}
 
 Loss: Sharpe {sharpe:g}, RankIC {rank_ic:g}, IC {ic:g}; batches of {batch_size} samples from {batch_stocks} stocks;
@@ -106,11 +107,13 @@ def write_card(
     panel: Panel,
     contents_sha256: str,
     results: dict[str, Any],
+    kept: Mapping[str, str],
     target: Path,
 ) -> None:
     """Writes the card as Markdown with YAML front matter for model hubs.
 
     Args:
+        kept: by phase, the epoch whose weights it passes on, in words.
         contents_sha256: SHA-256 of the dataset's `contents.json`.
     """
     recipe = params["train"]["recipe"]
@@ -127,7 +130,7 @@ def write_card(
         neighbours=panel.neighbours_GSK.shape[-1],
         origin="Trained from scratch." if parent is None else _started_from(parent),
         phases="\n".join(
-            f"| {name} | {phase['epochs']} | {phase['learning_rate']:g} |"
+            f"| {name} | {phase['epochs']} | {phase['learning_rate']:g} | {kept[name]} |"
             for name, phase in params["train"]["phases"].items()
         ),
         **{name: recipe["loss"][name] for name in ("sharpe", "rank_ic", "ic")},

@@ -86,7 +86,10 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
 def training(results: Results, column: str, frame: Frame) -> str:
     """Learning curve: one value per epoch, phase after phase."""
     phases = results.trained
-    curves = (results.training[phase].select(pl.lit(phase).alias("phase"), column) for phase in phases)
+    curves = (
+        results.training[phase].filter(pl.col("epoch") >= 0).select(pl.lit(phase).alias("phase"), column)
+        for phase in phases
+    )
     data = pl.concat(curves).fill_nan(None).with_row_index("epoch", offset=1)
     colours = alt.Scale(domain=phases, range=[f"var(--track-{index + 1})" for index in range(len(phases))])
     every = max(1, -(-len(data) // frame.labels))

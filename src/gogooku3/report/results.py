@@ -51,7 +51,7 @@ class Results:
     rank_ic: pl.DataFrame
     """`Date`, `horizon`, `rank_ic`, `mean_20`."""
     training: dict[str, pl.DataFrame]
-    """By phase, in order: `epoch`, `train_loss`, `validation_rank_ic`."""
+    """Learning curves by phase, in order (`gogooku3.training.history.History.write_curve`)."""
     predictions: Predictions
     """Scores and targets of the test split."""
     quality: dict[str, Any]
@@ -78,7 +78,13 @@ class Results:
     @property
     def trained(self) -> list[str]:
         """The phases with at least one epoch; the others pass their weights on unchanged."""
-        return [phase for phase, curve in self.training.items() if len(curve)]
+        return [phase for phase, curve in self.training.items() if (curve["epoch"] >= 0).any()]
+
+    @property
+    def idle(self) -> list[str]:
+        """The phases that add nothing: no epoch was better than the start, whose weights they pass on."""
+        kept = {phase: self.training[phase].filter(pl.col("kept") == 1) for phase in self.trained}
+        return [phase for phase, row in kept.items() if (row["epoch"] < 0).any()]
 
     @property
     def traded(self) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from gogooku3 import paths
 from gogooku3.config import Params
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
-from gogooku3.package.build import build
+from gogooku3.package.build import build, kept_epoch
 from gogooku3.package.lineage import read_lineage
 from gogooku3.panel.panel import read_panel
 from gogooku3.runtime.files import replaced
@@ -21,5 +23,6 @@ def run(params: Params) -> None:
     network = load(trained).to_device(device, params.numerics)
     inputs = PanelOnDevice(read_panel(paths.DATASET), network.architecture.backbone.window, device)
     parent = read_lineage(paths.PARENT)
+    kept = {phase: kept_epoch(paths.learning_curve(phase)) for phase in asdict(params.train.phases)}
     with replaced(paths.PACKAGE) as folder:
-        build(network, inputs, trained, paths.DATASET, paths.METRICS, params, parent, folder)
+        build(network, inputs, trained, paths.DATASET, paths.METRICS, kept, params, parent, folder)

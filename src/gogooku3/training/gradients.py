@@ -17,10 +17,10 @@ G parameters of the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
@@ -42,6 +42,26 @@ class Gradients:
         self._recipe, self.group = recipe, group
         self._by_ddp = group.size > 1 and group.reduction == "fast"
         self._forward = _wrap_ddp(network) if self._by_ddp else network
+
+    def mean(self, batches: Sequence[Batch], blocks: Iterator[Block], epoch: int, first: int) -> Tensor:
+        """Sets the `.grad` of each parameter, which must be None before the call, to the mean over some batches
+        (gradient accumulation); returns the mean of their losses.
+
+        Args:
+            blocks: the blocks of this process's shards, batch by batch.
+            first: number of the first batch in the epoch.
+        """
+        losses, rows = [], []
+        for number, batch in enumerate(batches, first):
+            losses.append(self.compute(batch, [next(blocks) for _ in self.group.local_shards], epoch, number))
+            if len(batches) > 1:
+                rows.append(self._take_gradients())
+        if rows:
+            total_G, *others = rows
+            for row_G in others:
+                total_G += row_G
+            self._set_gradients(total_G / len(rows))
+        return torch.stack(losses).mean()
 
     def compute(self, batch: Batch, blocks: Iterable[Block], epoch: int, step: int) -> Tensor:
         """Sets the `.grad` of each parameter, which must be None before the call, and returns the loss.
@@ -66,7 +86,7 @@ class Gradients:
         all_nDWP = self.group.all_gather(torch.stack(scores_and_targets)).unbind(1)
         scores_DSP, targets_DSP = (each_nDWP.movedim(0, 1).flatten(1, 2) for each_nDWP in all_nDWP)
         require_targets(targets_DSP, *batch.span(self._panel))
-        value = loss(scores_DSP.requires_grad_(), targets_DSP, self._recipe.loss)
+        value = loss(scores_DSP.requires_grad_(), targets_DSP, self._recipe.loss, self._panel.horizons)
         value.backward()
         assert scores_DSP.grad is not None
         gradient_nDWP = scores_DSP.grad.unflatten(1, (-1, width)).movedim(1, 0)
@@ -93,17 +113,21 @@ class Gradients:
     def _take_gradients(self) -> Tensor:
         """Returns all gradients as one flat row, and resets each parameter's `.grad` to None."""
         parts = []
-        for parameter in self._network.parameters():
+        for parameter in self._trained():
             assert parameter.grad is not None
             parts.append(parameter.grad.flatten())
             parameter.grad = None
         return torch.cat(parts)
 
     def _set_gradients(self, row_G: Tensor) -> None:
-        parameters = list(self._network.parameters())
+        parameters = self._trained()
         parts = row_G.split([parameter.numel() for parameter in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
+
+    def _trained(self) -> list[nn.Parameter]:
+        """The parameters that are not frozen."""
+        return [parameter for parameter in self._network.parameters() if parameter.requires_grad]
 
 
 def _wrap_ddp(network: Network) -> DistributedDataParallel:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gogooku3.config.train import Phase, Recipe
+from gogooku3.config.train import Phase as Pace
+from gogooku3.config.train import Recipe
 from gogooku3.errors import DivergenceError, InterruptionError
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.prefetch import BlockSpec, Prefetcher
+from gogooku3.objective import metric_title
 from gogooku3.runtime.interruption import StopRequest, signal_name
 from gogooku3.training import fingerprint
 from gogooku3.training.batches import Batch, plan
@@ -26,11 +29,16 @@ from gogooku3.training.checkpoints import Checkpoints
 from gogooku3.training.distributed import SINGLE_PROCESS, Group
 from gogooku3.training.gradients import Gradients
 from gogooku3.training.losses import noise_warning
-from gogooku3.training.optimizer import adamw, restore
+from gogooku3.training.optimizer import adamw, restore, set_rate
+from gogooku3.training.phases import Phase
 from gogooku3.training.progress import Progress
 from gogooku3.training.run import Run, Trained
 from gogooku3.training.run_log import RunLog
-from gogooku3.training.validation import validate
+from gogooku3.training.schedule import rate_factor
+from gogooku3.training.validation import Validation, validate
+
+_MOSTLY_CLIPPED = 0.9
+"""Share of clipped steps above which a warning is logged."""
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +46,8 @@ log = logging.getLogger(__name__)
 def train(
     network: Network,
     inputs: PanelOnDevice,
-    name: str,
     phase: Phase,
+    pace: Pace,
     recipe: Recipe,
     metric: str,
     state: dict[str, Tensor],
@@ -47,12 +55,14 @@ def train(
     logs: Path,
     group: Group = SINGLE_PROCESS,
 ) -> Trained:
-    """Trains the network for one phase and returns the epoch with the highest metric on validation.
+    """Trains the network for one phase and returns the epoch with the highest metric on validation, or the start if no
+    epoch is better.
 
     A phase with 0 epochs returns its initial weights and optimizer state.
 
     Args:
         network: the network from `start`.
+        pace: epochs and learning rates of the phase.
         metric: the tier's objective, `tier.metric`.
         state: optimizer moments by name; parameters without moments start from zero.
         checkpoints: the checkpoints of the phase; training resumes from the newest one.
@@ -63,53 +73,90 @@ def train(
         DivergenceError: a loss, a gradient norm or a validation score is not finite.
         InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
     """
-    optimizer = adamw(network, phase.learning_rate, recipe.weight_decay)
+    name = phase.name
+    optimizer = adamw(network, pace, recipe, phase.adds if phase.previous else ())
     restore(optimizer, network, state)
-    run = Run(name, metric, network, optimizer)
+    run = Run(name, metric, recipe.average, network, optimizer)
     gradients = Gradients(network, inputs.panel, name, recipe, group)
-    plans = [plan(inputs.panel, recipe, name, epoch) for epoch in range(phase.epochs)]
+    plans = [_steps(plan(inputs.panel, recipe, name, epoch), recipe.accumulate) for epoch in range(pace.epochs)]
+    total = sum(map(len, plans))
     with RunLog(logs, name, checkpoints.run, writes=group.is_main) as run_log:
-        log.info("phase %s: %d epochs", name, phase.epochs)
+        log.info("phase %s: %d epochs", name, pace.epochs)
         with group.main_first():
             saved = checkpoints.newest()
         if saved is not None:
             run.load_state(saved)
         if plans and (warning := noise_warning(recipe)):
             log.warning("%s", warning)
+        if plans and run.history.start is None and not _is_random(phase, state):
+            value = run.begin(_validated(run, inputs, recipe, checkpoints, group))
+            log.info("start: validation %s %+.4f", metric_title(metric), value)
         with Progress(name, plans, run.epoch, run.step) as progress, StopRequest() as stop:
-            while run.epoch < phase.epochs and not run.history.stops_early(recipe):
+            while run.epoch < pace.epochs and not run.history.stops_early(recipe):
                 network.train()
                 steps, remaining = len(plans[run.epoch]), plans[run.epoch][run.step :]
                 with Prefetcher(inputs, _block_specs(remaining, network, group)) as blocks:
-                    for batch in remaining:
-                        local_blocks = [next(blocks) for _ in group.local_shards]
-                        _step(run, gradients, batch, local_blocks, inputs, recipe, checkpoints)
+                    for batches in remaining:
+                        set_rate(optimizer, rate_factor(recipe.schedule, run.steps, total))
+                        _step(run, gradients, batches, blocks, inputs, recipe, checkpoints)
                         if fingerprint.due(run.step, steps):
-                            run.fingerprint(batch.fingerprint(inputs.panel))
-                        progress.step(run.epoch, run.step, batch.samples, run.history.step_losses[-1])
-                        run_log.step(batch.samples)
+                            run.fingerprint(batches[-1].fingerprint(inputs.panel))
+                        samples = sum(batch.samples for batch in batches)
+                        progress.step(run.epoch, run.step, samples, run.history.step_losses[-1])
+                        run_log.step(samples)
                         if checkpoints.due():
                             _save_state(run, checkpoints)
                         _stop_if_requested(stop, run, checkpoints, group)
-                validation = validate(network, inputs, "validation", recipe.loss.horizons, group)
-                if not validation.finite:
-                    raise _divergence(run, "a validation score is not finite", "", checkpoints)
-                run.end_epoch(validation)
+                run.end_epoch(_validated(run, inputs, recipe, checkpoints, group))
                 progress.validated(run.history.epochs[-1])
                 run_log.validated(run.history)
                 _save_state(run, checkpoints)
                 _stop_if_requested(stop, run, checkpoints, group)
-        best = run.history.best
-        log.info("%d of %d epochs; best epoch: %s", run.epoch, phase.epochs, "none" if best is None else best.epoch)
-        if disagreement := run.history.disagreement():
-            log.warning("%s", disagreement)
+        _summarize(run, pace, recipe)
     return run.best
 
 
-def _block_specs(batches: Sequence[Batch], network: Network, group: Group) -> Iterator[BlockSpec]:
+def _steps(batches: Sequence[Batch], accumulate: int) -> list[Sequence[Batch]]:
+    """The batches of each optimizer step; the last step of an epoch may have fewer."""
+    return [batches[first : first + accumulate] for first in range(0, len(batches), accumulate)]
+
+
+def _is_random(phase: Phase, state: dict[str, Tensor]) -> bool:
+    """Whether the phase starts from random weights, without a previous phase or a base model: then the start is no
+    candidate for the best epoch."""
+    return phase.previous is None and not state
+
+
+def _validated(run: Run, inputs: PanelOnDevice, recipe: Recipe, checkpoints: Checkpoints, group: Group) -> Validation:
+    """Validates the weights, averaged if there is an average."""
+    with run.averaged():
+        validation = validate(run.network, inputs, "validation", recipe.loss.horizons, group)
+    if not validation.finite:
+        raise _divergence(run, "a validation score is not finite", "", checkpoints)
+    return validation
+
+
+def _summarize(run: Run, pace: Pace, recipe: Recipe) -> None:
+    """Logs the best epoch, and warns of what makes the phase useless or its parameters mislead."""
+    history = run.history
+    best = "none" if history.best is None else str(history.best.epoch)
+    log.info("%d of %d epochs; best epoch: %s", run.epoch, pace.epochs, best)
+    if history.epochs and history.best is None:
+        log.warning("phase %s adds nothing: no epoch is better than the start, whose weights it keeps", history.phase)
+    if (clipped := history.clipped(recipe.gradient_clip)) > _MOSTLY_CLIPPED:
+        log.warning(
+            "%.0f %% of the steps were clipped: `train.recipe.gradient_clip` %g is below the usual gradient norm, which"
+            " makes it a normalisation of the gradient",
+            100 * clipped, recipe.gradient_clip,
+        )  # fmt: skip
+    if disagreement := history.disagreement():
+        log.warning("%s", disagreement)
+
+
+def _block_specs(steps: Sequence[Sequence[Batch]], network: Network, group: Group) -> Iterator[BlockSpec]:
     """The blocks of this process's shards, batch by batch."""
     with_neighbours = network.architecture.graph is not None
-    for batch in batches:
+    for batch in chain.from_iterable(steps):
         for stocks_S in batch.shards(group.shares)[group.local_shards.start : group.local_shards.stop]:
             yield BlockSpec(batch.first, batch.sessions, stocks_S, with_neighbours)
 
@@ -117,19 +164,20 @@ def _block_specs(batches: Sequence[Batch], network: Network, group: Group) -> It
 def _step(
     run: Run,
     gradients: Gradients,
-    batch: Batch,
-    blocks: Sequence[Block],
+    batches: Sequence[Batch],
+    blocks: Iterator[Block],
     inputs: PanelOnDevice,
     recipe: Recipe,
     checkpoints: Checkpoints,
 ) -> None:
     """One optimizer step; if loss or gradient norm is not finite, it raises and leaves the weights unchanged."""
     run.optimizer.zero_grad()
-    value = gradients.compute(batch, blocks, run.epoch, run.step)
+    value = gradients.mean(batches, blocks, run.epoch, run.step * recipe.accumulate)
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), recipe.gradient_clip)
     if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
         _save_state(run, checkpoints)
         gradients.group.barrier()
+        batch = batches[-1]
         first, last = batch.span(inputs.panel)
         raise _divergence(
             run,

@@ -1,4 +1,4 @@
-"""Training loss: minus the Sharpe ratio of the long-short portfolio that the scores imply, and correlation (IC) terms.
+"""Training loss: minus the Sharpe ratio of the daily long-short portfolio that the scores imply, and IC terms.
 
 A missing target (NaN) excludes the stock from the session: it is neither a zero return nor part of the portfolio.
 Letters of shapes: D sessions of a batch, S stocks, P horizons.
@@ -7,6 +7,7 @@ Letters of shapes: D sessions of a batch, S stocks, P horizons.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,17 +21,23 @@ _NOISY = 0.3
 """Standard error of a batch's Sharpe ratio above which `noise_warning` warns; 12 sessions stay below it."""
 
 
-def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
+def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss, horizons: Sequence[int]) -> Tensor:
     """The weighted sum of the terms, averaged over horizons by `weights.horizons`; a term of weight 0 is not computed.
 
-    Shapes: scores [D, S, P], targets [D, S, P] with NaN where missing → scalar.
+    Args:
+        scores_DSP: scores of consecutive sessions.
+        targets_DSP: targets with NaN where missing.
+        horizons: horizons of the targets in sessions; the Sharpe term needs 1 among them.
+
+    Shapes: [D, S, P], [D, S, P] → scalar.
     """
     observed_DSP = ~torch.isnan(targets_DSP)
     returns_DSP = torch.where(observed_DSP, targets_DSP, 0.0)
     centred_DSP = _centred(scores_DSP, observed_DSP)
     term_P = scores_DSP.new_zeros(scores_DSP.shape[-1])
     if weights.sharpe:
-        term_P = term_P - weights.sharpe * sharpe(centred_DSP, returns_DSP, observed_DSP)
+        next_DS = returns_DSP[..., horizons.index(1)]
+        term_P = term_P - weights.sharpe * sharpe(centred_DSP, next_DS, observed_DSP, horizons)
     if weights.rank_ic:
         term_P = term_P - weights.rank_ic * correlation(centred_DSP, ranks(targets_DSP), observed_DSP)
     if weights.ic:
@@ -39,19 +46,38 @@ def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss) -> Tensor:
     return (term_P * share_P).sum() / share_P.sum()
 
 
-def sharpe(centred_DSP: Tensor, returns_DSP: Tensor, observed_DSP: Tensor) -> Tensor:
-    """Sharpe ratio over the batch's sessions of the dollar-neutral long-short portfolio of unit gross exposure.
+def sharpe(centred_DSP: Tensor, next_DS: Tensor, observed_DSP: Tensor, horizons: Sequence[int]) -> Tensor:
+    """Sharpe ratio over the batch's sessions of a dollar-neutral long-short portfolio, rebalanced every session.
 
-    Per session and not annualised; sessions with fewer than two observed stocks are left out. Shapes: [D, S, P] → [P].
+    A score of horizon h is held for h sessions: the portfolio of a session is the mean of the unit-gross portfolios of
+    the last h scores (cohorts; Jegadeesh and Titman, 1993), or of as many as the batch has. Its returns are those of
+    one session and do not overlap. Returns of h sessions, one per session, would be D / h independent ones.
+
+    Per session and not annualised; sessions with fewer than two observed stocks are left out.
+
+    Args:
+        centred_DSP: scores minus their mean in the session, 0 where missing.
+        next_DS: returns to the next session, 0 where missing.
+        horizons: horizons in sessions.
+
+    Shapes: → [P].
     """
-    gross_DP = centred_DSP.abs().sum(1)
-    earned_DP = (centred_DSP * returns_DSP).sum(1) / (gross_DP + _EPSILON)
+    cohort_DSP = centred_DSP / (centred_DSP.abs().sum(1, keepdim=True) + _EPSILON)
+    held_DSP = torch.einsum("pde,esp->dsp", _holding(len(centred_DSP), horizons).to(cohort_DSP), cohort_DSP)
+    earned_DP = (held_DSP * next_DS.unsqueeze(-1)).sum(1)
     counts_DP = (observed_DSP.sum(1) >= 2).to(earned_DP.dtype)
     sessions_P = counts_DP.sum(0)
     mean_P = (earned_DP * counts_DP).sum(0) / sessions_P.clamp(min=1)
     variance_P = ((earned_DP - mean_P).square() * counts_DP).sum(0) / (sessions_P - 1).clamp(min=1)
     # The floor keeps the gradient finite for a portfolio of near-zero risk.
     return mean_P * (variance_P + _VARIANCE_FLOOR).rsqrt()
+
+
+def _holding(sessions: int, horizons: Sequence[int]) -> Tensor:
+    """Weight of each session's cohort in the portfolio of a session, [P, D, D]: the mean of the last h."""
+    age_DD = torch.arange(sessions).unsqueeze(1) - torch.arange(sessions)
+    held_PDD = torch.stack([(age_DD >= 0) & (age_DD < horizon) for horizon in horizons]).double()
+    return held_PDD / held_PDD.sum(-1, keepdim=True)
 
 
 def sharpe_error(sharpe: float, sessions: int) -> float:

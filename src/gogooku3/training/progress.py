@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 class Progress:
     """Progress bar with phase, epoch, step, samples per second, time left, loss and validation RankIC."""
 
-    def __init__(self, phase: str, plans: Sequence[Sequence[Batch]], epoch: int, step: int) -> None:
+    def __init__(self, phase: str, plans: Sequence[Sequence[Sequence[Batch]]], epoch: int, step: int) -> None:
         """
         Args:
-            plans: the batches of every epoch.
+            plans: the batches of every step of every epoch.
             epoch, step: epochs that are done, and steps of the current epoch.
         """
         console = Console(stderr=True)
@@ -44,8 +44,8 @@ class Progress:
             disable=not console.is_terminal,
         )
         self._phase = phase
-        self._steps = [len(batches) for batches in plans]
-        samples = [batch.samples for batches in plans for batch in batches]
+        self._steps = [len(steps) for steps in plans]
+        samples = [sum(batch.samples for batch in batches) for steps in plans for batches in steps]
         done = sum(self._steps[:epoch]) + step
         self._task = self._bars.add_task(
             phase, total=sum(samples), completed=sum(samples[:done]), loss="", validation=""

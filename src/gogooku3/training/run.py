@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,14 +14,14 @@ from torch import Tensor
 from gogooku3.model.network import Network
 from gogooku3.training import fingerprint
 from gogooku3.training.checkpoints import State, position
-from gogooku3.training.history import Epoch, Fingerprint, History
+from gogooku3.training.history import Epoch, Fingerprint, History, Validated
 from gogooku3.training.optimizer import moments, restore
 from gogooku3.training.validation import Validation
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Result of a phase: weights and optimizer state of the best epoch, and the training history."""
+    """Result of a phase: weights and optimizer state of the best epoch, or of the start, and the training history."""
 
     weights: dict[str, Tensor]
     state: dict[str, Tensor]
@@ -28,11 +31,20 @@ class Trained:
 class Run:
     """Network, optimizer, position (epoch and step), history, and the best epoch so far."""
 
-    def __init__(self, phase: str, metric: str, network: Network, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, phase: str, metric: str, decay: float, network: Network, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """
+        Args:
+            metric: the tier's objective, `tier.metric`.
+            decay: of the exponential moving average of the weights, per step; 0: no average.
+        """
         self.network, self.optimizer = network, optimizer
         self.epoch = self.step = 0
         """The current epoch, and the number of its steps that are done."""
         self.history = History(phase, metric)
+        self._decay = decay
+        self._average = _copied(network) if decay else None
         self.best = self._trained()
 
     @property
@@ -45,8 +57,18 @@ class Run:
         """Epoch and step, as printed."""
         return position(self.epoch, self.step)
 
+    @property
+    def steps(self) -> int:
+        """Number of finished steps of the phase."""
+        return len(self.history.step_losses)
+
     def end_step(self, loss: float, gradient_norm: float) -> None:
-        """Records a finished step."""
+        """Records a finished step, and takes its weights into the average."""
+        if self._average is not None:
+            # In the first steps the average follows the weights closely: the initial ones would weigh too much.
+            decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+            for name, tensor in self.network.state_dict().items():
+                self._average[name].mul_(decay).add_(tensor, alpha=1 - decay)
         self.history.step_losses.append(loss)
         self.history.gradient_norms.append(gradient_norm)
         self.step += 1
@@ -56,10 +78,28 @@ class Run:
         weights = fingerprint.hash_weights(self.network)
         self.history.fingerprints.append(Fingerprint(self.epoch, self.step - 1, batch, weights))
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Context manager: the network has the averaged weights, if there are any."""
+        if self._average is None:
+            yield
+            return
+        own = _copied(self.network)
+        self.network.load_state_dict(self._average)
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(own)
+
+    def begin(self, validation: Validation) -> float:
+        """Records the validation before the first step: an epoch must be better to be the best. Returns the metric."""
+        self.history.start = start = Validated(**_recorded(validation))
+        return start.value(self.history.metric)
+
     def end_epoch(self, validation: Validation) -> None:
         """Records a trained and validated epoch."""
         loss = math.fsum(self.history.step_losses[-self.step :]) / self.step
-        epoch = Epoch(self.epoch, self.step, loss, validation.rank_ic, validation.rank_ic_by_horizon, validation.sharpe)
+        epoch = Epoch(self.epoch, self.step, loss, **_recorded(validation))
         self.history.epochs.append(epoch)
         if self.history.best is epoch:
             self.best = self._trained()
@@ -67,27 +107,45 @@ class Run:
 
     def state(self) -> State:
         """The training state, as `load_state` restores it."""
-        current = self._trained()
-        groups = {"weights": current.weights, "moments": current.state}
+        groups = {"weights": _copied(self.network), "moments": moments(self.optimizer, self.network)}
+        if self._average is not None:
+            groups["average"] = {name: tensor.clone() for name, tensor in self._average.items()}
         if self.history.best is not None:
             groups |= {"best.weights": self.best.weights, "best.moments": self.best.state}
         tensors = {f"{group}:{name}": tensor for group, named in groups.items() for name, tensor in named.items()}
         return State(self.epoch, self.step, tensors, asdict(self.history))
 
     def load_state(self, state: State) -> None:
-        """Restores a training state."""
+        """Restores a training state; the run must be as it was before the first step."""
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in state.tensors.items():
             group, _, key = name.partition(":")
             groups.setdefault(group, {})[key] = tensor
         self.network.load_state_dict(groups["weights"])
-        restore(self.optimizer, self.network, groups["moments"])
+        restore(self.optimizer, self.network, groups.get("moments", {}))
+        if self._average is not None:
+            for name, tensor in groups["average"].items():
+                self._average[name].copy_(tensor)
         self.epoch, self.step = state.epoch, state.step
         self.history = History.parse(state.history)
-        # Before the end of the first epoch there is no best epoch.
-        self.best = Trained(groups.get("best.weights", {}), groups.get("best.moments", {}), self.history)
+        # Unless an epoch is better, the best is the start, which the run has.
+        best = Trained(groups.get("best.weights", {}), groups.get("best.moments", {}), self.history)
+        self.best = replace(self.best, history=self.history) if self.history.best is None else best
 
     def _trained(self) -> Trained:
-        """A copy of the current weights and optimizer moments."""
-        weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        """A copy of the current weights, averaged if there is an average, and of the optimizer moments."""
+        with self.averaged():
+            weights = _copied(self.network)
         return Trained(weights, moments(self.optimizer, self.network), self.history)
+
+
+def _recorded(validation: Validation) -> dict[str, Any]:
+    return {
+        "validation_rank_ic": validation.rank_ic,
+        "validation_rank_ic_by_horizon": validation.rank_ic_by_horizon,
+        "validation_sharpe": validation.sharpe,
+    }
+
+
+def _copied(network: Network) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

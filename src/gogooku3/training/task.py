@@ -83,14 +83,14 @@ class Task:
         network.to_device(panel.device, self.params.numerics)
         with checkpoints.locked():
             metric = self.params.tier.metric
-            trained = train(network, panel, name, phase_config, recipe, metric, state, checkpoints, logs, group)
+            trained = train(network, panel, self.phase, phase_config, recipe, metric, state, checkpoints, logs, group)
             if not group.is_main:
                 return
             network.load_state_dict(trained.weights)
             with checkpoints.publish() as folder:
                 save(network, folder)
                 write_tensors(trained.state, folder / STATE)
-                trained.history.write(folder / "history.json", domain)
+                trained.history.write(folder / "history.json", domain, recipe.gradient_clip)
                 if curve is not None:
                     trained.history.write_curve(curve)
             finish(logs, name, checkpoints.run, self.folder)

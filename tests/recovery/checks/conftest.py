@@ -143,7 +143,8 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     inputs = PanelOnDevice(dataclasses.replace(panel, abi=SCHEMA.abi), small.backbone.window, device)
     params = dataclasses.replace(demo, numerics=NATIVE)
     (package / "golden").mkdir(parents=True)
-    build(network, inputs, trained, root / "data/dataset", root / "metrics", params, None, package)
+    kept = dict.fromkeys(dataclasses.asdict(params.train.phases), "epoch 1")
+    build(network, inputs, trained, root / "data/dataset", root / "metrics", kept, params, None, package)
     outs = {LAST_PHASE: ["config.json", "model.safetensors"], "package": sorted(FILES)}
     stages = {
         stage: {
