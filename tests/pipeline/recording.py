@@ -26,6 +26,7 @@ LIBRARIES = "locks/libs.yaml"
 REFUSES = {
     "model/probe.py:mismatch": "compares this machine with the known ones of its domain",
     "config:__post_init__": "validates a section",
+    "training/start.py:require_match": "compares the network of the last phase with that of the base model",
 }
 """Functions that only refuse or warn, in addition to the modules in `UNHASHED`."""
 
