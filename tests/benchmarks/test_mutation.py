@@ -108,7 +108,7 @@ def test_a_module_is_tested_by_its_mirror_and_the_files_that_import_it() -> None
 
     assert tests_of("metrics/returns.py")[0] == "tests/metrics/test_returns.py"
     assert "tests/training/test_loop.py" in tests_of("training/history.py") + tests_of("training/run.py")
-    assert "tests/training/test_loop.py" in tests_of("training/optimizer.py")  # nothing imports it: the folder
+    assert "tests/training/test_loop.py" in tests_of("training/progress.py")  # nothing imports it: the folder
     assert tests_of("recovery/restore_command.py") == []  # the folder has too many files
     assert all((mutation.ROOT / path).exists() for path in tests_of("features/families/returns.py"))
 

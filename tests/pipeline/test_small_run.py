@@ -63,6 +63,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         "Intended use",
         "Recipe",
         "Data",
+        "Objective",
         "Results",
         "Limits",
         "Licence",

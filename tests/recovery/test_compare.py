@@ -25,7 +25,7 @@ def source(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     lab = trained.copy(tmp_path_factory.mktemp("compared"))
     lab.run("git", "tag", "before")
     params = lab.folder / "params.yaml"
-    params.write_text(params.read_text().replace("batch_size: 3840", "batch_size: 256"))
+    params.write_text(params.read_text().replace("batch_size: 1440", "batch_size: 256"))
     lab.make(lab.folder / "made", 2, 0.08, test=0.06)
     lab.reproduce()
     lab.run("git", "tag", "after")
@@ -49,7 +49,7 @@ def test_the_page_says_which_is_better_and_why_they_differ(compared: Any) -> Non
     text = Elements(page).text
     assert page.index("<h1>after beats before by mean RankIC") < page.index("train.recipe.batch_size")
     assert page.index("train.recipe.batch_size") < page.index("Returns after costs")
-    assert all(said in text for said in ("3840", "256"))
+    assert all(said in text for said in ("1440", "256"))
     gain = compare(compared.folder, "before", "after").differences["test"]["mean_rank_ic"]
     assert 0.02 < gain["low"] < gain["value"] < gain["high"] < 0.04
     assert f"{gain['value']:.3f} [{gain['low']:.3f}, {gain['high']:.3f}]" in text

@@ -15,7 +15,7 @@ from pathlib import Path
 from gogooku3.errors import DataError
 from gogooku3.recovery.provenance import stored
 from gogooku3.recovery.provenance.objects import objects_of
-from gogooku3.recovery.releases import tags
+from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.git import WORKSPACE
 from gogooku3.recovery.run_cache_audit import RunCache, audit_runs
 from gogooku3.recovery.storage.lock import Output, outputs
@@ -134,9 +134,9 @@ def _check(
 
 
 def _provenances(root: Path, revs: Sequence[str | None]) -> dict[str, list[Output]]:
-    """The provenance of the releases at each revision that has any."""
+    """The provenance of the releases at each revision that has any; a project in a subfolder has no releases."""
     named = [rev for rev in revs if rev is not None]
-    if not named:
+    if not named or git.subfolder_of(root):
         return {}
     registry = tags.read(root)
     return {rev: outs for rev in named if (outs := stored.outputs_at(root, rev, registry))}

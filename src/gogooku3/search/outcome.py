@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gogooku3.config import Params
+from gogooku3.config.train import SCRATCH
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.estimates import Estimate
@@ -71,7 +72,9 @@ def outcome(
     name = max(values, key=lambda each: values[each], default=None)
     best = next((trial for trial in trials if trial.experiment == name), None) if name else None
     rev = None if name is None else experiments.reference(commit, name)
-    results = count(root, tier, rev, lineage_tiers(tags.read(root), tier, params.train.start_from))
+    start_from = params.train.start_from
+    lineage = [] if start_from == SCRATCH else lineage_tiers(tags.read(root), tier, start_from)
+    results = count(root, tier, rev, lineage)
     return Outcome(
         study, commit, tier, objective, trials, best, _alike(best, values), results.count,
         None if rev is None else _deflated(root, rev, results),

@@ -43,7 +43,7 @@ def test_an_experiment_is_compared_with_the_commit_from_which_it_was_run(records
     labels = {name: found[name].verdict.label for name in ("wide", "narrow", "same")}  # type: ignore[union-attr]
     assert labels == {"wide": "better", "narrow": "worse", "same": "within noise"}
     wide = found["wide"]
-    assert [(each.name, each.old, each.new) for each in wide.changes or []] == [("train.recipe.batch_size", 3840, 256)]
+    assert [(each.name, each.old, each.new) for each in wide.changes or []] == [("train.recipe.batch_size", 1440, 256)]
     assert (wide.entry.base, wide.entry.hypothesis) == (base, "A smaller batch\ngains")
     assert (found["same"].entry.hypothesis, found["same"].changes) == (None, [])
     bootstrap = config.load(records.root / paths.PARAMS).evaluation.bootstrap
@@ -220,7 +220,7 @@ def test_the_facts_are_printed_as_json(records: Records) -> None:
     content: dict[str, Any] = json.loads(done.stdout)
     wide = next(each for each in content["experiments"] if each["names"] == ["wide"])
     assert (content["dvc_experiments"], content["trials"]) == (1, {"demo": 2})
-    assert wide["parameters"] == {"train.recipe.batch_size": [3840, 256]}
+    assert wide["parameters"] == {"train.recipe.batch_size": [1440, 256]}
     assert (wide["verdict"], wide["released"], wide["gain"]["low"] > 0) == ("better", [], True)
     assert not (records.root / paths.REGISTER).exists()
 

@@ -210,12 +210,16 @@ def require_sha1(root: Path) -> None:
 
 def require_own_repository(root: Path) -> None:
     """Raises `GitError` if a project is in a subfolder of its repository: tags and clones belong to the whole of it."""
-    subfolder = run(root, "rev-parse", "--show-prefix").rstrip("\n/")
-    if subfolder:
+    if subfolder := subfolder_of(root):
         raise GitError(
             f"this project is the subfolder `{subfolder}` of a Git repository: the repository's tags are not its own",
             hint="releases need a repository of their own, such as `git subtree split` makes from the subfolder",
         )
+
+
+def subfolder_of(root: Path) -> str:
+    """The path of a project in its Git repository; empty if it has a repository of its own."""
+    return run(root, "rev-parse", "--show-prefix").rstrip("\n/")
 
 
 def commit_of(root: Path, rev: str) -> str:
