@@ -131,7 +131,7 @@ def test_the_first_stage_that_differs_is_explained_from_recorded_files(release: 
     assert [name for name, same in release.stages(found).items() if not same] == ["dataset"]
     (difference,) = found["differences"]
     assert difference["path"] == "data/dataset/features/when.txt"
-    assert difference["note"] == "2 of 6 files differ"
+    assert difference["note"] == "2 of 8 files differ"
     kept = Path(found["folder"])
     assert kept.is_relative_to(release.temporary)
     here = (kept / "data/dataset/features/when.txt").read_text().strip()
