@@ -33,6 +33,7 @@ SMALL = {
     "train.recipe.batch_size": "480",
     "train.recipe.batch_stocks": "30",
     "train.phases.baseline.epochs": "1",
+    "train.phases.adaptive_norm.epochs": "1",
     "train.phases.gat.epochs": "1",
     "evaluation.bootstrap.draws": "200",
     "evaluation.walk_forward.train": "330",

@@ -138,9 +138,9 @@ def test_what_changes_for_one_fold_makes_that_fold_anew_and_no_other(walked: Wor
     workspace.compose(SMALL | WALK | SCHEME | {"evaluation.walk_forward.expanding": "true"})
     workspace.run("dvc", "repro", "plan@walk_forward")
     assert workspace.planned() == ["fold@2", "fold_baselines@2", "join@walk_forward", "report", "package"]
-    workspace.compose(SMALL | WALK | SCHEME | {"evaluation.walk_forward.folds": "[1,2,3]"})
+    workspace.compose(SMALL | WALK | SCHEME | {"evaluation.walk_forward.folds": "[1]"})
     workspace.run("dvc", "repro", "plan@walk_forward")
-    assert workspace.planned() == ["fold@3", "fold_baselines@3", "join@walk_forward", "report", "package"]
+    assert workspace.planned() == ["join@walk_forward", "report", "package"]
 
 
 @pytest.mark.slow
