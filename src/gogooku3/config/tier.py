@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from gogooku3.config.section import require, section
+from gogooku3.config.train import RELEASE_TAG
 from gogooku3.objective import MEAN_RANK_IC, SHARPE, horizon_of
 
 BEST, PARENT = "best", "parent"
 """What a model is compared with: the best release of its tier, or the release from which its training started."""
-_RELEASE = re.compile(r"[a-zA-Z0-9/_-]+@v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 
 @section
@@ -38,7 +37,7 @@ class Tier:
             f"use `{SHARPE}`, `{MEAN_RANK_IC}`, or `rank_ic_5` for the RankIC of one horizon",
         )
         require(
-            self.compared_with in (BEST, PARENT) or _RELEASE.fullmatch(self.compared_with) is not None,
+            self.compared_with in (BEST, PARENT) or RELEASE_TAG.fullmatch(self.compared_with) is not None,
             f"`tier.compared_with` is {self.compared_with!r}",
             f"use `{BEST}`, `{PARENT}`, or the full tag of a release, such as `tier1@v1.0.0`",
         )

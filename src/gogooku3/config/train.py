@@ -9,7 +9,7 @@ from typing import Literal
 from gogooku3.config.section import require, section
 
 SCRATCH = "scratch"
-_RELEASE = re.compile(r"[a-zA-Z0-9/_-]+@v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
+RELEASE_TAG = re.compile(r"[a-zA-Z0-9/_-]+@v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 
 @section
@@ -154,7 +154,7 @@ class Train:
 
     def __post_init__(self) -> None:
         require(
-            self.start_from == SCRATCH or _RELEASE.fullmatch(self.start_from) is not None,
+            self.start_from == SCRATCH or RELEASE_TAG.fullmatch(self.start_from) is not None,
             f"`train.start_from` is {self.start_from!r}",
             f"use `{SCRATCH}`, or the full tag of a release, such as `tier1@v1.0.0` (`gogooku3 tiers` lists them)",
         )
