@@ -211,7 +211,7 @@ def test_a_changed_parameter_starts_anew_and_ends_as_if_nothing_had_been_saved(
     assert stages.run(alone, *PHASE)[0] == 0
 
     params.write_text(original)
-    assert stages.run(folder, *PHASE, at=41)[0] == -signal.SIGKILL
+    assert stages.run(folder, *PHASE, at=43)[0] == -signal.SIGKILL
     params.write_text(changed)
     status, said = stages.run(folder, *PHASE)
     assert status == 0
