@@ -86,7 +86,7 @@ def test_results_of_other_tiers_do_not_count(history: History):
 
 
 def test_results_of_the_tiers_of_the_lineage_count(history: History):
-    """Whoever trains on from the best of a tier has chosen among its results."""
+    """The best of a tier, from which a model starts, was chosen among the results of its tier."""
     history.result(1.0)
     history.experiment(2.0, "lofty-ibex")
     history.experiment(3.0, "other", tier="tier2")

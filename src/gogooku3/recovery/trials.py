@@ -42,8 +42,8 @@ def count(root: Path, tier: str, rev: str | None = None, lineage: Iterable[str] 
 
     Args:
         rev: a revision whose result always counts for the tier: the model chosen from the trials.
-        lineage: other tiers whose results count too: those of the releases that the model was trained from. Whoever
-            starts from the best of a tier has chosen among its trials.
+        lineage: other tiers whose results count too: those of the releases that the model was trained from: the best
+            of a tier was chosen among its trials.
 
     Raises:
         RefusedError: the clone is shallow.

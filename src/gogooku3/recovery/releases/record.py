@@ -63,7 +63,7 @@ class Objective:
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class Provenance:
-    """The object that tells how a release was made (`recovery.provenance`), and what of it is shown with the tag."""
+    """Object with the provenance of a release (`recovery.provenance`), and what of it is shown with the tag."""
 
     sha256: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
     md5: Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\z")]
