@@ -60,8 +60,8 @@ NO_INPUTS = {
 }
 """Files that a stage reads, but which change no result."""
 
-FETCHES = (".git", ".dvc", ".dvcignore", "dvc.lock", "dvc.yaml")
-"""Where the stages in `NAMED_BY_HASH` find the hashes, and the files with them."""
+FETCHES = (".git", ".gitattributes", ".gitignore", ".dvc", ".dvcignore", "dvc.lock", "dvc.yaml")
+"""What Git and DVC read for the stages in `NAMED_BY_HASH`: where the hashes are, and the files with them."""
 
 RUNNER = {
     *("gogooku3", "gogooku3.__main__"),
