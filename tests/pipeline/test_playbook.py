@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from omegaconf import OmegaConf
 from ..jquants import KEY, Exchange, serving, small
 from ..verbs import VERBS
 from .conftest import SMALL
+from .test_walk_forward import WALK
 
 PLAYBOOK = Path(__file__).parents[2] / "docs/playbook.md"
 BLOCK = re.compile(
@@ -49,7 +51,7 @@ def write_down(workspace: Any, parameters: dict[str, str]) -> None:
     package, _, _ = path.read_text().partition("\n")
     tier = OmegaConf.load(path)
     for name, value in parameters.items():
-        OmegaConf.update(tier, name, int(value) if value.isdigit() else value)
+        OmegaConf.update(tier, name, json.loads(value) if value[0] == "[" or value.isdigit() else value)
     path.write_text(f"{package}\n{OmegaConf.to_yaml(tier)}")
     workspace.commit("The small experiment's parameters in conf")
 
@@ -66,7 +68,7 @@ def exchange() -> Iterator[Exchange]:
 def environment(workspace: Any, bucket: Any, exchange: Exchange, tmp_path: Path) -> dict[str, str]:
     """A trained model, its Git server, its bucket, J-Quants, and another folder: what the playbook takes for
     granted."""
-    write_down(workspace, SMALL)
+    write_down(workspace, SMALL | WALK)
     server, settings, elsewhere = tmp_path / "server.git", tmp_path / "settings", tmp_path / "elsewhere"
     workspace.run("git", "clone", "--quiet", "--bare", str(workspace.folder), str(server))
     workspace.run("git", "remote", "add", "origin", str(server))
