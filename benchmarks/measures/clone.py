@@ -27,6 +27,11 @@ SETTINGS = {
     "train.phases.adaptive_norm.epochs": 3,
     "train.phases.gat.epochs": 3,
     "train.phases.finetune.epochs": 3,
+    # Low enough that every phase has an epoch that is better than its start: a kept start would be compared otherwise.
+    "train.phases.baseline.learning_rate": 1e-4,
+    "train.phases.adaptive_norm.learning_rate": 1e-4,
+    "train.phases.gat.learning_rate": 1e-4,
+    "train.phases.finetune.learning_rate": 1e-4,
     "evaluation.bootstrap.draws": 200,
 }
 PHASES = ("baseline", "adaptive_norm", "gat", "finetune")

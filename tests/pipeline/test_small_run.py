@@ -17,6 +17,7 @@ from gogooku3.preflight import sizes
 from gogooku3.preflight.market import listed, read_dataset
 from gogooku3.preflight.parameters import features_of
 from gogooku3.summary import summarize
+from gogooku3.training.phases import PHASES
 
 from .conftest import SMALL, Workspace, bring_back
 
@@ -71,6 +72,12 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         "Verify",
         "Predict",
     ]
+
+
+def test_every_phase_of_the_small_run_has_weights_of_its_own(small_run: Workspace) -> None:
+    """What the tests compare byte by byte is then trained, and not passed on from the phase before."""
+    histories = {phase: json.loads((small_run.folder / f"models/{phase}/history.json").read_text()) for phase in PHASES}
+    assert {phase: history["best_epoch"] for phase, history in histories.items()} == dict.fromkeys(PHASES, 0)
 
 
 def test_every_file_that_was_written_is_an_output_of_a_stage(small_run: Workspace) -> None:
