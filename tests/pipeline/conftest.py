@@ -42,6 +42,7 @@ SMALL = {
     "evaluation.walk_forward.train": "330",
     "evaluation.walk_forward.validation": "30",
     "evaluation.walk_forward.test": "16",
+    "evaluation.walk_forward.folds": "[1,2,3]",
 }
 
 

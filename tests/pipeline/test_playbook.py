@@ -19,7 +19,6 @@ from omegaconf import OmegaConf
 from ..jquants import KEY, Exchange, serving, small
 from ..verbs import VERBS
 from .conftest import SMALL
-from .test_walk_forward import WALK
 
 PLAYBOOK = Path(__file__).parents[2] / "docs/playbook.md"
 BLOCK = re.compile(
@@ -68,7 +67,7 @@ def exchange() -> Iterator[Exchange]:
 def environment(workspace: Any, bucket: Any, exchange: Exchange, tmp_path: Path) -> dict[str, str]:
     """A trained model, its Git server, its bucket, J-Quants, and another folder: what the playbook takes for
     granted."""
-    write_down(workspace, SMALL | WALK)
+    write_down(workspace, SMALL)
     server, settings, elsewhere = tmp_path / "server.git", tmp_path / "settings", tmp_path / "elsewhere"
     workspace.run("git", "clone", "--quiet", "--bare", str(workspace.folder), str(server))
     workspace.run("git", "remote", "add", "origin", str(server))
