@@ -48,7 +48,11 @@ def test_the_plan_is_shown_with_dates_before_anything_is_trained(small_run: Work
 @pytest.mark.parametrize(
     ("asked", "code", "told"),
     [
-        (SMALL | WALK | {"evaluation.walk_forward.folds": "[4]"}, 3, "fold 4 of `evaluation.walk_forward.folds` has no session"),
+        (
+            SMALL | WALK | {"evaluation.walk_forward.folds": "[4]"},
+            3,
+            "fold 4 of `evaluation.walk_forward.folds` has no session",
+        ),
         (
             SMALL | {"evaluation.walk_forward.test": "5", "evaluation.walk_forward.folds": "[1]"},
             2,
