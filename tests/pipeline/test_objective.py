@@ -17,7 +17,10 @@ SWIFT = SMALL | {
     "tier.compared_with": "parent",
     "train.start_from": "demo@v1.0.0",
     "train.recipe.seed": "2",
-    "train.phases.baseline.epochs": "2",
+    "train.recipe.loss.ic": "0.0",
+    "train.recipe.loss.horizons": "[0.0,1.0,0.0,0.0]",
+    "train.phases.baseline.epochs": "3",
+    "train.phases.baseline.learning_rate": "0.0005",
     "train.phases.adaptive_norm.epochs": "0",
     "train.phases.gat.epochs": "0",
 }
@@ -41,8 +44,8 @@ def test_each_tier_is_trained_searched_and_released_by_its_own_metric(workspace:
     workspace.commit("A tier for the Sharpe ratio")
     history = json.loads((workspace.folder / "models/baseline/history.json").read_text())
     ratios = [epoch["validation_sharpe"] for epoch in history["epochs"]]
-    best = ratios.index(max(ratios)) if max(ratios) > history["start"]["validation_sharpe"] else None
-    assert (history["metric"], history["best_epoch"]) == ("sharpe", best)
+    assert max(ratios) > history["start"]["validation_sharpe"]
+    assert (history["metric"], history["best_epoch"]) == ("sharpe", ratios.index(max(ratios)))
     curve = (workspace.folder / "plots/training/baseline.csv").read_text().splitlines()
     assert curve[0] == "epoch,train_loss,validation_rank_ic,validation_sharpe,kept"
     card = (workspace.folder / "models/package/README.md").read_text()
