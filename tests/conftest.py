@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -33,7 +34,7 @@ from gogooku3.config.model import AdaptiveNorm, Backbone, GraphAttention, Model
 from gogooku3.model.network import Network
 from gogooku3.package.results import _PLAIN
 from gogooku3.panel.panel import Panel
-from gogooku3.runtime import interruption
+from gogooku3.runtime import interruption, numerics
 from gogooku3.runtime.numerics import prepare_torch
 from gogooku3.training.phases import PHASES
 
@@ -42,6 +43,8 @@ ROOT = Path(__file__).parents[1]
 assert source.FOLDER == ROOT / "src", f"the tests of {ROOT} would test {source.FOLDER}"
 # The commands that tests run find this source too, wherever the environment has another one installed.
 os.environ["PYTHONPATH"] = str(ROOT / "src")
+# Where Python may not keep bytecode, each of these hundreds of commands would compile this source again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # gcsfs reads this when it loads: without it, it asks Google over TLS what kind of bucket stands behind plain HTTP.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
@@ -71,14 +74,33 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """The collector would pass over all that thousands of tests import, while it grows, and then again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def demo() -> Params:
     return config.load(ROOT / "params.yaml")
 
 
-@pytest.fixture(autouse=True)
-def _deterministic(demo: Params) -> None:
+@pytest.fixture(scope="session")
+def _threads(demo: Params) -> None:
+    """Counts the threads of a parallel region once: a test would take 5 ms for that, and there are thousands."""
     prepare_torch(demo.numerics)
+
+
+@pytest.fixture(autouse=True)
+def _deterministic(demo: Params, _threads: None) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numerics, "_require_threads", lambda wanted: None)
+        prepare_torch(demo.numerics)
 
 
 @pytest.fixture(scope="session")
