@@ -59,6 +59,10 @@ MODELS = Path("models")
 """One folder per training phase."""
 PARENT = MODELS / "parent"
 """The released base model that training starts from (`train.start_from`)."""
+MEMBERS = MODELS / "members"
+"""The further members of an ensemble, by seed."""
+ENSEMBLE = MODELS / "ensemble"
+"""The members of an ensemble as one model."""
 PACKAGE = MODELS / "package"
 """The model package that a tier releases."""
 PACKAGED_WEIGHTS = PACKAGE / "model.safetensors"
@@ -67,6 +71,11 @@ PACKAGED_WEIGHTS = PACKAGE / "model.safetensors"
 def model_of(phase: str) -> Path:
     """Weights, state and history after a training phase."""
     return MODELS / phase
+
+
+def member(seed: int) -> Path:
+    """A further member of an ensemble: one folder per training phase."""
+    return MEMBERS / str(seed)
 
 
 def fold_model(number: str) -> Path:
@@ -123,6 +132,11 @@ RUNS = LOGS / "runs"
 """Duration and machine of each stage's runs."""
 PROVENANCE = LOGS / "provenance"
 """The provenance of recovered releases: durations, machines, libraries and logs of the runs that made them."""
+
+
+def member_logs(seed: int) -> Path:
+    """Training logs of a further member of an ensemble."""
+    return TRAINING_LOGS / f"member_{seed}"
 
 
 def fold_logs(number: str) -> Path:

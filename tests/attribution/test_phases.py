@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gogooku3.attribution.phases import gains
+from gogooku3.model.scoring import join
 from gogooku3.training.phases import PHASES
 from gogooku3.training.validation import validate
 
@@ -24,7 +25,7 @@ def load_phase(network, skilled):
 
 def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skilled):
     steps: list[str] = []
-    table = gains(load_phase, inputs, BOOTSTRAP, steps.append)
+    table = gains(load_phase, inputs, [1], BOOTSTRAP, steps.append)
     assert steps == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
         expected = validate(skilled, inputs, split, [1.0] * len(inputs.panel.horizons)).rank_ic_by_horizon
@@ -38,3 +39,20 @@ def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skil
         assert gain["value"] == pytest.approx(change)
         assert gain["value"] != 0
     assert list(table) == ["validation", "test"]
+
+
+def test_the_gain_of_an_ensemble_is_given_for_each_of_its_members_too(load_phase, inputs, network):
+    def load_both(phase):
+        return join([load_phase(phase), network(phase, opened=True, seed=2).eval()], inputs)
+
+    seeds = [1, 7]
+    table = gains(load_both, inputs, seeds, BOOTSTRAP, lambda _: None)
+    alone = gains(load_phase, inputs, [1], BOOTSTRAP, lambda _: None)
+    for split in ("validation", "test"):
+        assert "seeds" not in table[split][FIRST]
+        members = table[split][LAST]["seeds"]
+        assert [member.pop("seed") for member in members] == seeds
+        assert members[0] == alone[split][LAST]["gain"]
+        assert members[1] != members[0]
+        assert table[split][LAST]["gain"] not in members
+        assert "seeds" not in alone[split][LAST]

@@ -33,8 +33,10 @@ WALK = {
     "evaluation.scheme": "walk_forward",
     "evaluation.walk_forward.test": "30",
     "evaluation.walk_forward.folds": "[1]",
+    "train.scheme": "ensemble",
+    "train.further_seeds": "[2]",
 }
-ARGUMENTS = {"train": "baseline", "fold": "1", "fold_baselines": "1"}
+ARGUMENTS = {"train": "baseline", "member": "2", "fold": "1", "fold_baselines": "1"}
 """Of stages that need one."""
 
 VERB_COMMANDS = {

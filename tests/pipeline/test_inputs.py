@@ -19,6 +19,8 @@ import polars as pl
 import pytest
 from yaml import safe_load
 
+from gogooku3.model.weights import CONFIG, WEIGHTS
+
 from ..jquants import KEY, serving, small
 from .conftest import ROOT, SMALL, Workspace
 from .imports import imported, libraries
@@ -31,6 +33,9 @@ STAGES: dict[str, Any] = safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8
 NEED_NOT_READ = {("quotes", "quotes.source"): "selects the section's class when it is loaded"}
 """Parameters that a stage declares, and of which no code reads the value."""
 
+MEMBERS = "models/members"
+"""The folder of all members of an ensemble: `ensemble` reads the model of their last phase, and cannot name its file,
+because a dependency has no list of seeds."""
 CONTENTS = "contents.json"
 """A file with the hashes of all other files of its folder: a stage that reads it depends on them all."""
 
@@ -51,9 +56,12 @@ FILES = {key: value for key, value in SMALL.items() if not key.startswith("quote
     "quotes": "file",
     **{f"quotes.inputs.{name}": f"data/raw/{name}.parquet" for name in ("bars", "listed", "index")},
 }
+ENSEMBLE = SMALL | {"train.scheme": "ensemble", "train.further_seeds": "[2]"}
 FOLDS = ("plan@walk_forward", "fold@1", "fold_baselines@1", "join@walk_forward")
 
-MORE = frozenset({"quotes", "dataset", "plan", "fold", "fold_baselines", "join", "report", "package"})
+MORE = frozenset(
+    {"quotes", "dataset", "member", "ensemble", "plan", "fold", "fold_baselines", "join", "report", "package"}
+)
 """Stages that read some of their inputs in another configuration only."""
 EACH = [pytest.param(stage, marks=[pytest.mark.slow] if stage in MORE else []) for stage in STAGES]
 
@@ -75,7 +83,7 @@ def default(small_run: Workspace) -> list[Configuration]:
 @pytest.fixture(scope="module")
 def configurations(default: list[Configuration], copied: Copied) -> list[Configuration]:
     """The small run, and stages that read something else in another configuration."""
-    walk, files, joined = copied("walk"), copied("files"), copied("joined")
+    walk, files, joined, ensemble = copied("walk"), copied("files"), copied("joined"), copied("ensemble")
     (files.folder / "data/raw").mkdir(parents=True, exist_ok=True)
     for name in ("bars", "listed", "index"):
         shutil.copyfile(files.folder / f"data/quotes/{name}.parquet", files.folder / f"data/raw/{name}.parquet")
@@ -85,6 +93,7 @@ def configurations(default: list[Configuration], copied: Copied) -> list[Configu
         record(walk, WALK, *FOLDS, "report", "package"),
         record(files, FILES, "quotes"),
         record(joined, JOINED, "dataset"),
+        record(ensemble, ENSEMBLE, "member@2", "ensemble@mean"),
     ]
 
 
@@ -133,6 +142,8 @@ def _declarations(
         fault = f"{name} declares `{written}`, but does not read"
         yield f"{fault} it", any(within(path.rstrip("/"), dep) or within(dep, path) for path in files)
         for path in configuration.files(dep):
+            if dep == MEMBERS and path not in (f"{MEMBERS}/2/finetune/{own}" for own in (CONFIG, WEIGHTS)):
+                continue
             yield f"{fault} its file `{path}`", any(within(path, each) for each in (*files, *hashed))
     for written, param in declared.params:
         fault = f"{name} declares `{written or 'params.yaml'}`"

@@ -23,7 +23,7 @@ from gogooku3.stages.run_record import OUTPUTS, record_run
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[index,call-overload]
-ARGUMENTS = {"train": ["${key}"], "fold": ["${item}"], "fold_baselines": ["${item}"]}
+ARGUMENTS = {"train": ["${key}"]} | {stage: ["${item}"] for stage in ("member", "fold", "fold_baselines")}
 
 
 @pytest.fixture

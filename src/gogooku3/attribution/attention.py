@@ -1,4 +1,7 @@
-"""Weights inside a network: feature selection, temporal attention by lag, graph attention to neighbours."""
+"""Weights inside a model: feature selection, temporal attention by lag, graph attention to neighbours.
+
+Those of an ensemble are the means of its members' weights.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from torch import Tensor
 
 from gogooku3.dataset.schema import EDGE_ATTRIBUTES
 from gogooku3.metrics.cross_section import Floats
+from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import Block, PanelOnDevice
-from gogooku3.model.network import Network, Trace
+from gogooku3.model.network import Trace
 from gogooku3.model.scoring import blocks
 
 KINDS = ("neither", "same segment", "same sector", "same sector and segment")
@@ -38,11 +42,11 @@ class AttentionWeights:
 
 
 @torch.no_grad()
-def attention_weights(network: Network, inputs: PanelOnDevice, first: int, last: int) -> AttentionWeights:
-    """Weights of a network in evaluation mode for the sessions `first` to `last` (indices, inclusive)."""
+def attention_weights(model: Model, inputs: PanelOnDevice, first: int, last: int) -> AttentionWeights:
+    """Weights of a model in evaluation mode for the sessions `first` to `last` (indices, inclusive)."""
     parts: list[AttentionWeights] = []
     for start, block in blocks(inputs, first, last):
-        trace = network.trace(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE)
+        trace = model.trace(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE)
         present_TS = inputs.panel.present_TS[start : start + len(block.y_DSP)]
         inside = slice(max(first - start, 0), min(last + 1 - start, len(present_TS)))
         parts.append(_of_block(block, trace, inside, torch.from_numpy(present_TS[inside]).to(block.x_ZSF.device)))

@@ -8,7 +8,7 @@ measured on both splits: on validation each phase chose its best epoch, on test 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -23,8 +23,8 @@ from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.metrics.cross_section import Floats
+from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.network import Network
 from gogooku3.training.phases import PHASES
 
 SPLIT = "validation"
@@ -50,7 +50,8 @@ class Attribution:
     - `neighbours` (None without a graph block): mean attention to the stock's `own` summary, by `ranks` of neighbours,
       and by `kinds` of edges with their share of the `edges`; `score_change` and `loss` if the neighbours are `emptied`
       or `permuted`;
-    - `phases` by split: RankIC of each phase's weights, and the `gain` over the phase before.
+    - `phases` by split: RankIC of each phase's weights, and the `gain` over the phase before; of an ensemble also the
+      gain of each member, by its seed, under `seeds`.
 
     RankIC, losses and gains: by horizon and `mean_rank_ic`, each with its interval."""
     frames: dict[str, pl.DataFrame]
@@ -58,20 +59,22 @@ class Attribution:
 
 
 def attribute(
-    load_phase: Callable[[str], Network],
+    load_phase: Callable[[str], Model],
     inputs: PanelOnDevice,
     schema: Schema,
+    seeds: Sequence[int],
     bootstrap: Bootstrap,
     progress: Progress,
 ) -> Attribution:
-    """Computes the attribution of a trained network.
+    """Computes the attribution of a trained model.
 
     Args:
-        load_phase: loads the network of a phase, by its name, in evaluation mode.
+        load_phase: loads the model of a phase, by its name, in evaluation mode.
         schema: schema of the panel's dataset.
+        seeds: seed of each member.
         progress: called with the current step's name, the number of steps done, and their total.
     """
-    network, panel, by_family = load_phase(LAST_PHASE), inputs.panel, families(schema)
+    model, panel, by_family = load_phase(LAST_PHASE), inputs.panel, families(schema)
     steps, total = count(), len(by_family) + len(PHASES) + 5
 
     def start_step(name: str) -> None:
@@ -79,16 +82,16 @@ def attribute(
 
     first, last = panel.split[SPLIT][0], panel.split["test"][1]
     start_step("weights")
-    weights = attention_weights(network, inputs, first, last)
+    weights = attention_weights(model, inputs, first, last)
     start_step("unperturbed model")
-    importance = Importance(network, inputs, SPLIT, bootstrap)
+    importance = Importance(model, inputs, SPLIT, bootstrap)
     losses = {}
     for family, columns in by_family.items():
         start_step(f"features: {family}")
         losses[family] = importance.of_features(columns, family)
     start_step("features: everything")
     everything = importance.of_features(schema.features, "everything")
-    graph = network.architecture.graph
+    graph = model.architecture.graph
     neighbours = None if graph is None else _weights_of_neighbours(weights) | importance.of_neighbours(start_step)
     selection_F = weights.selection_TF.mean(axis=0)
     ranked = sorted(by_family, key=lambda family: -(losses[family]["mean_rank_ic"]["value"] or 0.0))
@@ -109,7 +112,7 @@ def attribute(
         "features": _features(schema, selection_F),
         "attention": weights.attention_TL.mean(axis=0).tolist(),
         "neighbours": neighbours,
-        "phases": gains(load_phase, inputs, bootstrap, start_step),
+        "phases": gains(load_phase, inputs, seeds, bootstrap, start_step),
     }
     months = panel.sessions[first : last + 1].astype("datetime64[M]")
     frames = {

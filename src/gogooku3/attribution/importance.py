@@ -25,8 +25,8 @@ from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.metrics.estimate import number
 from gogooku3.metrics.paired_difference import by_horizon
+from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.network import Network
 from gogooku3.model.scoring import score
 
 Progress = Callable[[str], None]
@@ -35,10 +35,10 @@ Progress = Callable[[str], None]
 class Importance:
     """RankIC of a model on one split, and the losses under perturbations."""
 
-    def __init__(self, network: Network, inputs: PanelOnDevice, split: str, bootstrap: Bootstrap) -> None:
-        self._network, self._inputs, self._bootstrap = network, inputs, bootstrap
+    def __init__(self, model: Model, inputs: PanelOnDevice, split: str, bootstrap: Bootstrap) -> None:
+        self._model, self._inputs, self._bootstrap = model, inputs, bootstrap
         self._first, self._last = inputs.panel.split[split]
-        self._scores_TSH = score(network, inputs, self._first, self._last)
+        self._scores_TSH = score(model, inputs, self._first, self._last)
         self._rank_ic_TH = rank_ics(self._scores_TSH, inputs.panel, self._first)
 
     def unperturbed(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Importance:
 
     def of_features(self, columns: Sequence[Column], name: str) -> dict[str, Any]:
         """RankIC lost if the values of some features are permuted together; `name` is part of the random seed."""
-        window = self._network.architecture.backbone.window
+        window = self._model.architecture.backbone.window
         rows = range(max(0, self._first - window + 1), self._last + 1)
         seed = self._bootstrap.seed
         permuted = PermutedFeatures(self._inputs.panel, columns, rows, window, seed, name)
@@ -68,7 +68,7 @@ class Importance:
         return table
 
     def _perturbed(self, perturb: Perturbation) -> np.ndarray:
-        return score(self._network, PerturbedPanel(self._inputs, perturb), self._first, self._last)
+        return score(self._model, PerturbedPanel(self._inputs, perturb), self._first, self._last)
 
     def _loss(self, perturbed_TSH: np.ndarray) -> dict[str, Any]:
         loss_TH = self._rank_ic_TH - rank_ics(perturbed_TSH, self._inputs.panel, self._first)

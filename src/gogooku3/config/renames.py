@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
+
+from gogooku3.config.train import STAGES
 
 FEATURE_SETS = {"core99": "core", "extended220": "extended", "full395": "full"}
 """`dataset.features`: names up to version 0.1.0, and current names."""
@@ -22,6 +25,13 @@ _RECIPE = {
 }
 """The parts of `train.recipe` that version 0.1.0 did not have. It applied weight decay to every parameter."""
 
+_SEEDS = {
+    "scheme": "single",
+    "further_seeds": [2, 3],
+    "stages": asdict(STAGES["single"]),
+}
+"""The parts of `train` that version 0.1.0 did not have: it trained one model."""
+
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
@@ -38,6 +48,9 @@ def current(tree: Any) -> Any:
         case {"train": {"recipe": dict(recipe), "phases": dict(phases)} as train} if "min_epochs" not in recipe:
             phases = {name: {"older": 1.0} | phase for name, phase in phases.items()}
             tree = tree | {"train": train | {"recipe": _RECIPE | recipe, "phases": phases}}
+    match tree:
+        case {"train": {"recipe": dict()} as train} if "scheme" not in train:
+            tree = tree | {"train": _SEEDS | train}
     match tree:
         case {"evaluation": {"scheme": str(scheme), "stages": dict(stages)} as evaluation} if scheme in _CURVES:
             stages = {"curves": _CURVES[scheme]} | stages

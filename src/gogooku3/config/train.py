@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Literal
 
+from gogooku3 import paths
 from gogooku3.config.section import require, section
 
 SCRATCH = "scratch"
@@ -144,15 +145,47 @@ LAST_PHASE = fields(Phases)[-1].name
 
 
 @section
+class Stages:
+    """Pipeline stages that follow from the scheme: `dvc.yaml` reads its `foreach` lists and paths here."""
+
+    members: list[int]
+    """Seeds of the further members."""
+    ensembles: list[str]
+    """How the members' scores are combined; `[]` for a single model."""
+    model: str
+    """Folder of the delivered model."""
+    members_folder: str
+    """Folder of the further members, on which the attribution depends; of a single model, its configuration."""
+
+
+STAGES = {
+    "single": Stages([], [], str(paths.model_of(LAST_PHASE)), str(paths.model_of(LAST_PHASE) / "config.json")),
+    "ensemble": Stages([], ["mean"], str(paths.ENSEMBLE), str(paths.MEMBERS)),
+}
+"""By scheme; `members` are those of `train.further_seeds`."""
+
+
+@section
 class Train:
     """Section `train`."""
 
     start_from: str
     """`scratch`, or the tag of a released model: `tier1@v1.0.0`."""
+    scheme: Literal["single", "ensemble"]
+    """`ensemble`: the model is the mean of the scores of members, which differ by their seed."""
+    further_seeds: list[int]
+    """Seeds of an ensemble's members, in addition to `recipe.seed`."""
+    stages: Stages
     recipe: Recipe
     phases: Phases
 
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of all trained models, that of `recipe` first."""
+        return [self.recipe.seed, *self.stages.members]
+
     def __post_init__(self) -> None:
+        self._check_seeds()
         require(
             self.start_from == SCRATCH or RELEASE_TAG.fullmatch(self.start_from) is not None,
             f"`train.start_from` is {self.start_from!r}",
@@ -170,4 +203,23 @@ class Train:
             "`epochs` is 0 in every phase of `train.phases`: nothing would be trained",
             f"train at least one phase; get the model of `{self.start_from}` itself with"
             f" `gogooku3 recover {self.start_from}`",
+        )
+
+    def _check_seeds(self) -> None:
+        members = [] if self.scheme == "single" else self.further_seeds
+        stages = replace(STAGES[self.scheme], members=members)
+        require(
+            self.stages == stages,
+            f"`train.stages` is {asdict(self.stages)}, but `train.scheme` {self.scheme} requires {asdict(stages)}",
+            "set the scheme and `train.further_seeds` with `dvc exp run -S`, which also sets the stages",
+        )
+        require(
+            self.scheme == "single" or bool(members),
+            "`train.further_seeds` is [], but an ensemble has two members or more",
+            "list one seed or more, such as [2, 3], or use `train.scheme=single`",
+        )
+        require(
+            len(self.seeds) == 1 or (min(self.seeds) >= 0 and len({*self.seeds}) == len(self.seeds)),
+            f"the seeds of the ensemble are {self.seeds}",
+            "list seeds from 0 in `train.further_seeds` that differ from each other and from `train.recipe.seed`",
         )

@@ -73,6 +73,7 @@ class Evaluation:
     - `years` and `regimes`: `sessions`, `sharpe`, `annual_return`, `turnover` and `rank_ic` of the traded horizon;
     - `universe`: `stocks` with a bar, and how many of them `joined` after the first session (listings) or `left`
       before the last (delistings);
+    - `members`, added for an ensemble: `sharpe`, `mean_rank_ic` and `rank_ic` of each member, with its `seed`;
     - `oracle`, if one is given: its `rank_ic` by horizon over the same stocks, and the `fraction` of it
       that the scores reach.
     """

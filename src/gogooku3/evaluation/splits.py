@@ -21,6 +21,7 @@ from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
 from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
+from gogooku3.evaluation.scores import Scores
 from gogooku3.panel.panel import Targets
 from gogooku3.quotes.schema import Quotes
 from gogooku3.runtime.files import write_csv, write_json
@@ -46,7 +47,7 @@ def span(targets: Targets) -> slice:
 
 def measure(
     targets: Targets,
-    scores_TSH: NDArray[np.floating],
+    scores: Scores,
     baselines: Mapping[str, NDArray[np.floating]],
     quotes: Quotes,
     params: Measures,
@@ -54,7 +55,7 @@ def measure(
     """Evaluates the model and its baselines on both splits.
 
     Args:
-        scores_TSH: the model's scores in the sessions of `span`.
+        scores: of the model and its members in the sessions of `span`.
         baselines: scores by name in all sessions.
         quotes: the quotes that the dataset was built from.
 
@@ -65,9 +66,10 @@ def measure(
     market_state = market_state_of(targets, quotes, rows.start, rows.stop - 1)
     sessions, codes = targets.sessions[rows], targets.codes
     checks.require_targets_match_bars(targets.y_TSH[rows], targets.horizons, sessions, codes, market_state)
-    all_scores = {"the model": scores_TSH} | {name: scores[rows] for name, scores in baselines.items()}
-    for name, scores in all_scores.items():
-        checks.require_all_stocks_scored(name, scores, sessions, codes, market_state)
+    all_scores = {"the model": scores.model_TSH} | {f"the member of seed {n}": own for n, own in scores.members.items()}
+    all_scores |= {name: of_baseline[rows] for name, of_baseline in baselines.items()}
+    for name, scores_TSH in all_scores.items():
+        checks.require_all_stocks_scored(name, scores_TSH, sessions, codes, market_state)
     oracle_TSH = oracle_of(targets, quotes)
 
     results = Results({}, {}, {})
@@ -81,12 +83,26 @@ def measure(
             market_state.rows(own.start, own.stop),
         )
         oracle_of_split = None if oracle_TSH is None else oracle_TSH[begin:end]
-        results.model[split] = evaluate(scores_TSH[own], outcome, params, oracle_of_split)
-        of_split = {name: scores[begin:end] for name, scores in baselines.items()}
+        inside = scores.rows(own)
+        results.model[split] = evaluate(inside.model_TSH, outcome, params, oracle_of_split)
+        if inside.members:
+            results.model[split].metrics["members"] = _of_members(inside.members, outcome, params)
+        of_split = {name: of_baseline[begin:end] for name, of_baseline in baselines.items()}
         results.baselines[split], results.curves[split] = compare_with_baselines(
-            results.model[split], scores_TSH[own], of_split, outcome, params
+            results.model[split], inside.model_TSH, of_split, outcome, params
         )
     return results
+
+
+def _of_members(
+    members: Mapping[int, NDArray[np.floating]], outcome: Outcome, params: Measures
+) -> list[dict[str, Any]]:
+    """The headline metrics of each member: a list, which DVC's tables leave out."""
+    shown = ("sharpe", "mean_rank_ic", "rank_ic")
+    evaluations = {seed: evaluate(scores_TSH, outcome, params) for seed, scores_TSH in members.items()}
+    return [
+        {"seed": seed, **{name: evaluation.metrics[name] for name in shown}} for seed, evaluation in evaluations.items()
+    ]
 
 
 def write(results: Results, root: Path) -> None:

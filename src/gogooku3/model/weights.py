@@ -1,9 +1,13 @@
-"""Saves and loads a network: `config.json` (architecture) and `model.safetensors` (weights, sorted by name)."""
+"""Saves and loads a model: `config.json` (architecture) and `model.safetensors` (weights, sorted by name).
+
+The names of an ensemble's weights start with the number of the member: `members.0.head.weight`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,11 +18,15 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.model.ensemble import Ensemble, Model
 from gogooku3.model.network import Architecture, Network
 from gogooku3.runtime.files import replaced_file, write_json
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+
+_FIRST = "members.0."
+_MEMBER = re.compile(r"members\.(\d+)\.")
 
 
 def write_tensors(tensors: dict[str, Tensor], target: Path) -> None:
@@ -46,10 +54,10 @@ def read_tensors(source: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def save(network: Network, folder: Path) -> None:
-    """Writes a network's two files into a folder."""
-    write_json(asdict(network.architecture), folder / CONFIG)
-    write_tensors(network.state_dict(), folder / WEIGHTS)
+def save(model: Model, folder: Path) -> None:
+    """Writes a model's two files into a folder."""
+    write_json(asdict(model.architecture), folder / CONFIG)
+    write_tensors(model.state_dict(), folder / WEIGHTS)
 
 
 def read_architecture(folder: Path) -> Architecture:
@@ -65,25 +73,51 @@ def read_architecture(folder: Path) -> Architecture:
         ) from None
 
 
-def load(folder: Path) -> Network:
-    """Loads a network in evaluation mode.
+def load(folder: Path) -> Model:
+    """Loads a model in evaluation mode.
 
     Raises:
         DataError: a file is missing or corrupt.
         MismatchError: the tensors do not match `config.json`.
     """
-    network = Network(read_architecture(folder), seed=0)
-    fill(network, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
-    return network.eval()
+    architecture, tensors = read_architecture(folder), read_tensors(folder / WEIGHTS)
+    model = empty(architecture, tensors)
+    fill(model, tensors, folder / WEIGHTS)
+    return model.eval()
 
 
-def fill(network: Network, tensors: dict[str, Tensor], source: Path, blocks: Collection[str] | None = None) -> None:
-    """Copies tensors into a network's named blocks, or into all blocks if None.
+def load_networks(folders: Iterable[Path]) -> list[Network]:
+    """Loads the single networks in some folders in evaluation mode; raises as `load`."""
+    networks = []
+    for folder in folders:
+        network = Network(read_architecture(folder), seed=0)
+        fill(network, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+        networks.append(network.eval())
+    return networks
+
+
+def empty(architecture: Architecture, tensors: Collection[str]) -> Model:
+    """A model with initial weights: an ensemble of as many members as the names of its tensors tell, or one network."""
+    members = {int(number[1]) for name in tensors if (number := _MEMBER.match(name))}
+    if not members:
+        return Network(architecture, seed=0)
+    scales_MP = torch.ones(len(members), len(architecture.horizons))
+    return Ensemble([Network(architecture, seed=0) for _ in members], scales_MP)
+
+
+def first_member(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the first member by their names in a network; those of a single network as they are."""
+    own = {name: tensor for name, tensor in tensors.items() if name.startswith(_FIRST)}
+    return {name.removeprefix(_FIRST): tensor for name, tensor in own.items()} or dict(tensors)
+
+
+def fill(model: Model, tensors: dict[str, Tensor], source: Path, blocks: Collection[str] | None = None) -> None:
+    """Copies tensors into a network's named blocks, or into a whole model if None.
 
     Raises:
         MismatchError: a tensor is missing, unexpected, or has another shape or dtype.
     """
-    state = network.state_dict()
+    state = model.state_dict()
     wanted = {name: tensor for name, tensor in state.items() if blocks is None or name.split(".")[0] in blocks}
     problems = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
     problems += [f"{name} is unexpected" for name in sorted(tensors.keys() - wanted.keys())]

@@ -12,8 +12,8 @@ import polars as pl
 
 from gogooku3.config import Params
 from gogooku3.dataset.contents import CONTENTS
+from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.network import Network
 from gogooku3.model.probe import current_domain
 from gogooku3.model.weights import CONFIG, WEIGHTS
 from gogooku3.package.card import write_card
@@ -27,7 +27,7 @@ METRICS = ("validation", "test", "baselines")
 
 
 def build(
-    network: Network,
+    model: Model,
     inputs: PanelOnDevice,
     trained: Path,
     dataset: Path,
@@ -40,12 +40,12 @@ def build(
     """Writes a complete package into an empty folder.
 
     Args:
-        network: the network in `trained`, on the device named in the numerics.
+        model: the model in `trained`, on the device named in the numerics.
         inputs: the panel from which the golden inputs are cut.
-        trained: folder of the last phase: `config.json`, `model.safetensors`.
+        trained: folder of the delivered model: `config.json`, `model.safetensors`.
         dataset: folder of the dataset: `schema.json`, `preprocess.json`, `contents.json`.
         metrics: folder of the evaluation's metrics.
-        kept: by phase, the epoch whose weights it passes on, in words (`kept_epoch`).
+        kept: by phase, the epoch whose weights it passes on, in words (`kept_epoch`), from the first seed.
         parent: the release that training started from; None if trained from scratch.
     """
     for source in (trained / CONFIG, trained / WEIGHTS, dataset / "schema.json", dataset / "preprocess.json"):
@@ -56,9 +56,9 @@ def build(
     domain = current_domain(params.numerics)
     write_json(domain, folder / ENVIRONMENT)
     write_lineage(parent, folder)
-    write_golden(network, inputs, folder)
+    write_golden(model, inputs, folder)
     contents = sha256_file(dataset / CONTENTS)
-    write_card(asdict(params), domain, parent, network, inputs.panel, contents, results, kept, folder / "README.md")
+    write_card(asdict(params), domain, parent, model, inputs.panel, contents, results, kept, folder / "README.md")
     write_manifest(folder)
 
 

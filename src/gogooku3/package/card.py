@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gogooku3.model.network import Network
+from gogooku3.model.ensemble import Model
 from gogooku3.package.lineage import Parent
 from gogooku3.package.metadata import DatasetIdentity, front_matter
 from gogooku3.package.results import objective_text, results_section
@@ -39,7 +39,7 @@ neighbours. Trained in four phases.
 {phases}
 
 Loss: Sharpe {sharpe:g}, RankIC {rank_ic:g}, IC {ic:g}; batches of {batch_size} samples from {batch_stocks} stocks;
-AdamW with weight decay {weight_decay:g}; seed {seed}.
+AdamW with weight decay {weight_decay:g}; {seeds}.
 
 Reproducible on `{exact_on}`: there, retraining from the same inputs with {threads} threads, instruction set
 `{instruction_set}`, {precision} and {versions} gives bitwise the same model and golden predictions. `environment.json`
@@ -103,7 +103,7 @@ def write_card(
     params: dict[str, Any],
     environment: dict[str, Any],
     parent: Parent | None,
-    network: Network,
+    model: Model,
     panel: Panel,
     contents_sha256: str,
     results: dict[str, Any],
@@ -113,18 +113,18 @@ def write_card(
     """Writes the card as Markdown with YAML front matter for model hubs.
 
     Args:
-        kept: by phase, the epoch whose weights it passes on, in words.
+        kept: by phase, the epoch whose weights it passes on, in words, from the first seed.
         contents_sha256: SHA-256 of the dataset's `contents.json`.
     """
     recipe = params["train"]["recipe"]
-    backbone = network.architecture.backbone
+    backbone = model.architecture.backbone
     text = _TEMPLATE.format(
         metadata=front_matter(
             params, DatasetIdentity(len(panel.codes), panel.abi, contents_sha256), parent, results["test"]
         ),
         tier=params["tier"]["name"],
         horizons=_listed(panel.horizons),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
         features=len(panel.features),
         window=backbone.window,
         neighbours=panel.neighbours_GSK.shape[-1],
@@ -134,7 +134,8 @@ def write_card(
             for name, phase in params["train"]["phases"].items()
         ),
         **{name: recipe["loss"][name] for name in ("sharpe", "rank_ic", "ic")},
-        **{name: recipe[name] for name in ("batch_size", "batch_stocks", "weight_decay", "seed")},
+        **{name: recipe[name] for name in ("batch_size", "batch_stocks", "weight_decay")},
+        seeds=_seeds(recipe["seed"], params["train"]["stages"]["members"]),
         **{name: environment["numerics"][name] for name in ("threads", "instruction_set")},
         **{name: environment[name] for name in ("exact_on", "precision")},
         versions=", ".join(f"{name} {version}" for name, version in environment["versions"].items()),
@@ -156,6 +157,12 @@ def write_card(
         partial.write_text(text, encoding="utf-8")
 
 
+def _seeds(first: int, further: list[int]) -> str:
+    if not further:
+        return f"seed {first}"
+    return f"an ensemble of {len(further) + 1} members with the seeds {_listed((first, *further))}"
+
+
 def _started_from(parent: Parent) -> str:
     return f"""Started from `{parent.tag}`, commit {parent.commit}, whose model has the SHA-256
 `{parent.model_sha256}`. A phase with 0 epochs passes its weights on unchanged."""
@@ -170,6 +177,6 @@ def _licence(license: str | None, license_name: str | None, license_link: str | 
     return f"`{license_name}`" + (f": <{license_link}>." if license_link else "; no link to its text is stated.")
 
 
-def _listed(horizons: tuple[int, ...]) -> str:
-    *rest, last = (str(h) for h in horizons)
+def _listed(numbers: tuple[int, ...]) -> str:
+    *rest, last = map(str, numbers)
     return f"{', '.join(rest)} and {last}" if rest else last

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from gogooku3.errors import DataError
+from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import PanelOnDevice
-from gogooku3.model.network import Network
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.panel.panel import Panel
 
@@ -24,7 +24,7 @@ _STOCKS = 4
 
 
 @torch.no_grad()
-def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
+def write_golden(model: Model, inputs: PanelOnDevice, folder: Path) -> None:
     """Writes golden inputs (the last sessions of the test split for a few stocks and their neighbours) and scores.
 
     Both sizes are odd if the stocks allow it: kernels process the remainder of a vector with other code, which is then
@@ -41,15 +41,15 @@ def write_golden(network: Network, inputs: PanelOnDevice, folder: Path) -> None:
             break
     tensors = {"x": block.x_ZSF, "neighbours": block.neighbours_DSK, "edges": block.edges_DSKE}
     write_tensors(tensors, folder / INPUTS)
-    write_tensors({"scores": network(*tensors.values())}, folder / PREDICTIONS)
+    write_tensors({"scores": model(*tensors.values())}, folder / PREDICTIONS)
 
 
 @torch.no_grad()
-def max_golden_difference(network: Network, folder: Path, device: torch.device) -> float:
-    """Largest absolute difference between the golden scores and the network's scores; 0.0 means bitwise identical."""
+def max_golden_difference(model: Model, folder: Path, device: torch.device) -> float:
+    """Largest absolute difference between the golden scores and the model's scores; 0.0 means bitwise identical."""
     tensors = {name: tensor.to(device) for name, tensor in read_tensors(folder / INPUTS).items()}
     expected = read_tensors(folder / PREDICTIONS)["scores"]
-    scores = network(tensors["x"], tensors["neighbours"], tensors["edges"]).cpu()
+    scores = model(tensors["x"], tensors["neighbours"], tensors["edges"]).cpu()
     return 0.0 if torch.equal(scores, expected) else float((scores - expected).abs().max())
 
 

@@ -44,19 +44,19 @@ def predict(
     """
     check_manifest(package)
     device = prepare(numerics)
-    network = load(package).to_device(device, numerics)
+    model = load(package).to_device(device, numerics)
     panel = read_panel(dataset, json.loads((package / "preprocess.json").read_text(encoding="utf-8")))
-    if panel.abi != network.architecture.abi or list(panel.horizons) != network.architecture.horizons:
+    if panel.abi != model.architecture.abi or list(panel.horizons) != model.architecture.horizons:
         raise MismatchError(
-            f"the package was trained on feature ABI {network.architecture.abi[:12]} and horizons"
-            f" {network.architecture.horizons}, `{dataset}` has {panel.abi[:12]} and {list(panel.horizons)}",
+            f"the package was trained on feature ABI {model.architecture.abi[:12]} and horizons"
+            f" {model.architecture.horizons}, `{dataset}` has {panel.abi[:12]} and {list(panel.horizons)}",
             hint=f"`gogooku3 verify {package} --dataset {dataset}` lists the columns, and where the right ones are",
         )
     begin, end = _range(panel, first, last)
-    inputs = PanelOnDevice(panel, network.architecture.backbone.window, device)
+    inputs = PanelOnDevice(panel, model.architecture.backbone.window, device)
     return Predictions(
-        to_frame(panel, score(network, inputs, begin, end), begin),
-        max_golden_difference(network, package, device),
+        to_frame(panel, score(model, inputs, begin, end), begin),
+        max_golden_difference(model, package, device),
     )
 
 

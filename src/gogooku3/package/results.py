@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gogooku3.objective import horizon_of, metric_title
+from gogooku3.package.seeds import ONE_SEED, members, over_seeds
 
 _SPLITS = ("validation", "test")
 
@@ -66,7 +67,19 @@ same sessions.
 {baselines}
 
 {verdict}
+
+### Seeds
+
+{seeds}
 """
+
+_SEEDS = """\
+The model is an ensemble of {count} members, which differ by the seed of their training; its score is the mean of
+theirs. Each member alone, the mean ± standard deviation of the members, and the ensemble:
+
+| | Sharpe, validation | Sharpe, test | mean RankIC, validation | mean RankIC, test |
+|---|---|---|---|---|
+{rows}"""
 
 
 def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
@@ -88,7 +101,29 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
             + [_baseline(name, rivals[name]) for name in TITLES]
         ),
         verdict=verdict(rivals[_RIVAL]["model_less_this"]),
+        seeds=_seeds(results),
     )
+
+
+def seed_rows(results: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Sharpe ratio on validation and test, then mean RankIC on both, by row title: one row per member of an ensemble,
+    one over the members, and one of the ensemble; no rows for a single network."""
+    columns = [(results[split], name) for name in ("sharpe", "mean_rank_ic") for split in _SPLITS]
+    if "members" not in results["test"]:
+        return {}
+    estimates = [members(metrics, name) for metrics, name in columns]
+    seeds = [member["seed"] for member in results["test"]["members"]]
+    rows = {f"seed {seed}": [interval(column[row]) for column in estimates] for row, seed in enumerate(seeds)}
+    rows["mean ± standard deviation"] = [over_seeds([cell["value"] for cell in column]) for column in estimates]
+    return rows | {"ensemble": [interval(metrics[name]) for metrics, name in columns]}
+
+
+def _seeds(results: Mapping[str, Any]) -> str:
+    rows = seed_rows(results)
+    if not rows:
+        return ONE_SEED
+    lines = [f"| {title} | {' | '.join(row)} |" for title, row in rows.items()]
+    return _SEEDS.format(count=len(results["test"]["members"]), rows="\n".join(lines))
 
 
 def verdict(difference: dict[str, Any]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gogooku3.errors import DataError
-from gogooku3.model.weights import WEIGHTS
+import torch
+
+from gogooku3.errors import DataError, MismatchError
+from gogooku3.model.weights import WEIGHTS, first_member, read_tensors
 from gogooku3.package.lineage import Parent
+from gogooku3.paths import PACKAGED_WEIGHTS
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.record import parse, require_model
 from gogooku3.recovery.sources import open_sources
@@ -30,12 +33,15 @@ def repository(folder: Path) -> Path:
 
 
 def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> Parent:
-    """Writes outputs of a release, including its model, into a folder: from the local cache, or from a remote.
+    """Writes outputs of a release into a folder: from the local cache, or from a remote.
+
+    The released model is checked by the hash in the tag. Training starts from a network: from the released one, or from
+    the first member of a released ensemble.
 
     Args:
         root: the repository.
         name: the release, `TIER@VERSION`.
-        paths: the outputs, single files; each keeps its file name.
+        paths: the outputs, single files, with the weights of that network; each keeps its file name.
 
     Raises:
         DataError: no such release, `promote` did not make it, or no source has intact copies of its files.
@@ -49,8 +55,9 @@ def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> P
             f"`{name}` records no model hash to check: `gogooku3 promote` did not make this tag",
             hint="start from a version for which `gogooku3 tiers` shows a model",
         )
-    outs = {output.path: output for output in lock.outputs(root, release.commit) if output.path in paths}
-    absent = [path for path in paths if path not in outs]
+    wanted = [*paths, str(PACKAGED_WEIGHTS)]
+    outs = {output.path: output for output in lock.outputs(root, release.commit) if output.path in wanted}
+    absent = [path for path in wanted if path not in outs]
     if absent:
         raise DataError(
             f"`dvc.lock` of `{name}` does not record {', '.join(f'`{path}`' for path in absent)}",
@@ -59,11 +66,25 @@ def pull_release(root: Path, name: str, paths: Sequence[str], folder: Path) -> P
     cache = open_cache(root)
     with open_sources(root) as sources:
         fetch(cache, sources, list(outs.values()), lambda _what, _done, _total: None).require_complete()
-    for output in outs.values():
-        _write(cache, output, folder / Path(output.path).name)
-    digest = sha256_file(folder / WEIGHTS)
+    for path in paths:
+        _write(cache, outs[path], folder / Path(path).name)
+    packaged = folder / ".packaged.safetensors"
+    _write(cache, outs[str(PACKAGED_WEIGHTS)], packaged)
+    digest = sha256_file(packaged)
     require_model(release.tag.name, record.model_sha256, digest)
+    _require_member(name, packaged, folder / WEIGHTS)
+    packaged.unlink()
     return Parent(release.tag.name, release.commit, digest)
+
+
+def _require_member(name: str, packaged: Path, trained: Path) -> None:
+    """Raises `MismatchError` unless a network is the one in a package, or the first member of its ensemble."""
+    released, network = first_member(read_tensors(packaged)), read_tensors(trained)
+    if released.keys() != network.keys() or not all(torch.equal(released[key], network[key]) for key in network):
+        raise MismatchError(
+            f"the trained weights that `dvc.lock` of `{name}` records are not those of its package",
+            hint="start from another release (`gogooku3 tiers` lists them)",
+        )
 
 
 def _write(cache: Store, output: lock.Output, target: Path) -> None:

@@ -18,6 +18,7 @@ import polars as pl
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MachineError, MismatchError
+from gogooku3.evaluation.scores import OF_MEMBERS
 from gogooku3.package.environment import read_numerics
 from gogooku3.recovery.checks.verdict import Outcome
 from gogooku3.recovery.pull import pull
@@ -282,7 +283,8 @@ def _predict(context: _Context) -> str:
 
 def _compare(context: _Context) -> str:
     """Compares the scores with the evaluation's: bitwise in the exact domain, within a tolerance elsewhere."""
-    expected, actual = pl.read_parquet(context.clone / paths.PREDICTIONS), pl.read_parquet(context.scores)
+    expected = pl.read_parquet(context.clone / paths.PREDICTIONS).select(pl.exclude(OF_MEMBERS))
+    actual = pl.read_parquet(context.scores)
     if expected.schema != actual.schema or not expected.select("Date", "Code").equals(actual.select("Date", "Code")):
         raise MismatchError(
             f"`{paths.PREDICTIONS}` has {expected.height} rows of {', '.join(expected.columns)}; the new scores have"

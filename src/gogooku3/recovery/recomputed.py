@@ -12,7 +12,6 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from gogooku3 import config, paths
@@ -21,10 +20,10 @@ from gogooku3.config import Params
 from gogooku3.config.evaluation import Measures
 from gogooku3.errors import DataError, RefusedError
 from gogooku3.evaluation import splits
+from gogooku3.evaluation.scores import from_frame
 from gogooku3.package.results import results_section
 from gogooku3.package.walk_forward import walk_forward_section
 from gogooku3.panel.panel import read_targets
-from gogooku3.panel.table import to_arrays
 from gogooku3.quotes import folder as quotes
 from gogooku3.recovery.checks.environment import differences
 from gogooku3.recovery.releases import headline
@@ -80,11 +79,10 @@ def measure_again(root: Path, folder: Path, params: Measures) -> None:
                 hint="fetch it with `dvc pull`, or write it with `dvc repro`",
             )
     targets = read_targets(root / paths.DATASET)
-    columns = [f"score_{horizon}" for horizon in targets.horizons]
-    scores_TSH = to_arrays(targets, pl.read_parquet(root / paths.PREDICTIONS), columns).astype(np.float32)
+    scores = from_frame(targets, pl.read_parquet(root / paths.PREDICTIONS)).rows(splits.span(targets))
     baselines = read_scores(targets, root / paths.BASELINES)
     bars = quotes.read(root / paths.QUOTES)
-    splits.write(splits.measure(targets, scores_TSH[splits.span(targets)], baselines, bars, params), folder)
+    splits.write(splits.measure(targets, scores, baselines, bars, params), folder)
 
 
 def is_close(recorded: Path, here: Path) -> bool:

@@ -10,7 +10,8 @@ import polars as pl
 from gogooku3 import paths
 from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.splits import SPLITS
-from gogooku3.package.results import cells
+from gogooku3.package.results import cells, seed_rows
+from gogooku3.package.seeds import ONE_SEED, gains
 from gogooku3.pages.months import Months, bands, columns
 from gogooku3.pages.svg import NARROW, Frame, responsive, svg
 from gogooku3.pages.template import environment, inline_svg
@@ -49,6 +50,9 @@ def page(results: Results) -> str:
             sectors=_sectors(results.test["exposure"]["sector"]),
             portfolio=results.params["evaluation"]["portfolio"],
             cells={name: cells(getattr(results, name)) for name in ("validation", "test")},
+            seeds=seed_rows({"validation": results.validation, "test": results.test}),
+            one_seed=ONE_SEED,
+            gains_over_seeds=gains,
             hashes=_hashes(results),
             environment=_flat(results.environment),
             parameters=_flat(results.params),

@@ -100,7 +100,7 @@ def read_results(root: Path, params: Params) -> Results:
         MismatchError: the dataset does not match its schema or table of contents.
     """
     parameters = {name: values for name, values in asdict(params).items() if name != "card"}
-    trained = root / paths.model_of(LAST_PHASE)
+    model = root / params.train.stages.model
     attribution = root / paths.ATTRIBUTION
     hashed = (paths.DATASET / "contents.json", paths.PREDICTIONS)
     return Results(
@@ -117,10 +117,10 @@ def read_results(root: Path, params: Params) -> Results:
         split=_json(root / paths.DATASET / "split.json"),
         schema=Schema.read(root / paths.DATASET / "schema.json"),
         parent=read_lineage(root / paths.PARENT),
-        environment=_json(trained / "history.json")["environment"],
+        environment=_json(root / paths.model_of(LAST_PHASE) / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
         walk_forward=None if params.evaluation.scheme == "split" else _walk_forward(root),
-        hashes={"model.safetensors": sha256_file(_existing(trained / "model.safetensors"))}
+        hashes={"model.safetensors": sha256_file(_existing(model / "model.safetensors"))}
         | {path.name: sha256_file(_existing(root / path)) for path in hashed},
     )
 

@@ -19,8 +19,8 @@ from gogooku3.runtime.faults import OutOfMemoryError, end_process, print_error, 
 from gogooku3.runtime.interruption import held, ignore, stoppable
 
 STAGES = (
-    *("quotes", "dataset", "quality", "parent", "train", "baselines", "evaluate", "attribution"),
-    *("plan", "fold", "fold_baselines", "join", "report", "package"),
+    *("quotes", "dataset", "quality", "parent", "train", "member", "ensemble", "baselines"),
+    *("evaluate", "attribution", "plan", "fold", "fold_baselines", "join", "report", "package"),
 )
 
 

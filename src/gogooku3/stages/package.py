@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from gogooku3 import paths
 from gogooku3.config import Params
-from gogooku3.config.train import LAST_PHASE
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import prepare
 from gogooku3.model.weights import load
@@ -19,10 +19,10 @@ from gogooku3.runtime.files import replaced
 def run(params: Params) -> None:
     """Writes `models/package/`."""
     device = prepare(params.numerics)
-    trained = paths.model_of(LAST_PHASE)
-    network = load(trained).to_device(device, params.numerics)
-    inputs = PanelOnDevice(read_panel(paths.DATASET), network.architecture.backbone.window, device)
+    trained = Path(params.train.stages.model)
+    model = load(trained).to_device(device, params.numerics)
+    inputs = PanelOnDevice(read_panel(paths.DATASET), model.architecture.backbone.window, device)
     parent = read_lineage(paths.PARENT)
     kept = {phase: kept_epoch(paths.learning_curve(phase)) for phase in asdict(params.train.phases)}
     with replaced(paths.PACKAGE) as folder:
-        build(network, inputs, trained, paths.DATASET, paths.METRICS, kept, params, parent, folder)
+        build(model, inputs, trained, paths.DATASET, paths.METRICS, kept, params, parent, folder)

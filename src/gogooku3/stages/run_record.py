@@ -20,15 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3 import config, paths
+from gogooku3.config.train import LAST_PHASE
 from gogooku3.runtime.files import md5_file, write_json
 from gogooku3.runtime.numerics import software
+
+_TRAINED = ("history.json", "model.safetensors")
 
 OUTPUTS: dict[str, Callable[..., list[Path]]] = {
     "quotes": lambda: [paths.QUOTES / "bars.parquet", paths.QUOTES / "rules.json"],
     "dataset": lambda: [paths.DATASET / "contents.json", paths.DATASET / "schema.json"],
     "quality": lambda: [paths.QUALITY_SUMMARY, paths.QUALITY_PAGE],
     "parent": lambda: [paths.PARENT / "lineage.json"],
-    "train": lambda phase: [paths.model_of(phase) / name for name in ("history.json", "model.safetensors")],
+    "train": lambda phase: [paths.model_of(phase) / name for name in _TRAINED],
+    "member": lambda seed: [paths.MEMBERS / seed / f"{LAST_PHASE}/{name}" for name in _TRAINED],
+    "ensemble": lambda: [paths.ENSEMBLE / "model.safetensors"],
     "baselines": lambda: [paths.BASELINES],
     "evaluate": lambda: [paths.PREDICTIONS, *(paths.metrics_of(split) for split in ("validation", "test"))],
     "attribution": lambda: [paths.ATTRIBUTION],

@@ -33,6 +33,7 @@ def _train(params: Params, phase: Phase, group: Group) -> None:
     task = Task(
         phase,
         params,
+        params.train.recipe,
         Schema.read(paths.DATASET / "schema.json"),
         paths.MODELS,
         None if parent is None else paths.PARENT,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gogooku3.config import Params
+from gogooku3.config.train import Recipe
 from gogooku3.dataset.schema import Schema
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Architecture
@@ -28,6 +29,8 @@ class Task:
 
     phase: Phase
     params: Params
+    recipe: Recipe
+    """`train.recipe`, of a further member of an ensemble with its own seed."""
     schema: Schema
     models: Path
     """Folder with one subfolder per phase."""
@@ -58,7 +61,7 @@ class Task:
         files = [*self.files, *((self.models / previous).glob("[!.]*") if previous else ())]
         phase_config = getattr(train.phases, self.phase.name)
         metric = self.params.tier.metric
-        return state_key(self.architecture, train.recipe, phase_config, metric, domain, sorted(files))
+        return state_key(self.architecture, self.recipe, phase_config, metric, domain, sorted(files))
 
     def run(self, panel: PanelOnDevice, logs: Path, curve: Path | None = None, group: Group = SINGLE_PROCESS) -> None:
         """Trains the phase, resuming from its newest checkpoint if there is one, and writes its output folder.
@@ -75,7 +78,7 @@ class Task:
             InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
             RefusedError: another process is training the phase.
         """
-        name, recipe = self.phase.name, self.params.train.recipe
+        name, recipe = self.phase.name, self.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
         domain = current_domain(self.params.numerics)
         checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.is_main)

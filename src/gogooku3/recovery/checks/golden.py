@@ -29,8 +29,8 @@ def golden(files: PackageFiles) -> Finding:
         raise MismatchError(f"the golden tensors do not fit the model: {'; '.join(faults)}", hint=FETCH)
     numerics = usable(read_numerics(files.package))
     device = prepare_torch(numerics)
-    network = load(files.package).to_device(device, numerics)
-    difference = max_golden_difference(network, files.package, device)
+    model = load(files.package).to_device(device, numerics)
+    difference = max_golden_difference(model, files.package, device)
     outside = [entry.entry for entry in differences(files.package) if entry.standing != "exact"]
     scores = predictions["scores"]
     if difference == 0:

@@ -16,8 +16,8 @@ from gogooku3.recovery.checks.package_files import PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 from gogooku3.recovery.untrusted import load_yaml
 
-TRAINED = paths.model_of(LAST_PHASE)
-"""The folder of the trained model that the pipeline then packages."""
+TRAINED = (paths.model_of(LAST_PHASE), paths.ENSEMBLE)
+"""The folders of trained models: the pipeline packages the first, or the second with `train.scheme=ensemble`."""
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
@@ -45,7 +45,9 @@ def lock(files: PackageFiles) -> Finding:
     faults = [f"{name} is missing" for name in sorted(packaged.keys() - found.keys())]
     faults += [f"{name} is not recorded" for name in sorted(found.keys() - packaged.keys())]
     sources = [(name, path) for name, path in sorted(packaged.items())]
-    sources += [(name, f"{TRAINED}/{name}") for name in (CONFIG, WEIGHTS)]
+    same = (folder for folder in TRAINED if found.get(WEIGHTS) == recorded.get(f"{folder}/{WEIGHTS}"))
+    trained = next(same, TRAINED[0])
+    sources += [(name, f"{trained}/{name}") for name in (CONFIG, WEIGHTS)]
     faults += [
         f"{name} has MD5 {found[name]}, `{path}` is recorded with {recorded.get(path, 'none')}"
         for name, path in sources
@@ -56,7 +58,7 @@ def lock(files: PackageFiles) -> Finding:
             f"not what `{files.lock}` records: {'; '.join(faults)}",
             hint="check out the package's commit with its `dvc.lock`, then `dvc pull --force`",
         )
-    return Finding("passed", f"{len(found)} files as `{files.lock}` records; the model is the one of `{TRAINED}`")
+    return Finding("passed", f"{len(found)} files as `{files.lock}` records; the model is the one of `{trained}`")
 
 
 def outputs(path: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gogooku3 import config, paths
 from gogooku3.errors import ConfigError, DataError, MismatchError, abbreviate
-from gogooku3.model.network import Architecture, Network
-from gogooku3.model.weights import CONFIG, WEIGHTS, fill
+from gogooku3.model.network import Architecture
+from gogooku3.model.weights import CONFIG, WEIGHTS, empty, fill, first_member
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
 
@@ -49,8 +49,8 @@ def shapes(files: PackageFiles) -> Finding:
     try:
         # The meta device allocates no memory: a bad configuration may need more than this machine has.
         with torch.device("meta"):
-            network = Network(files.architecture, seed=0)
-        fill(network, files.weights, files.package / WEIGHTS)
+            model = empty(files.architecture, files.weights)
+        fill(model, files.weights, files.package / WEIGHTS)
     except MismatchError as error:
         return _misfit(files, error.message)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -61,7 +61,7 @@ def shapes(files: PackageFiles) -> Finding:
 def _misfit(files: PackageFiles, reason: str) -> Finding:
     """Lists the parameters on which configuration and weights disagree, then the mismatch of single tensors."""
     configured, params = _configured(files.architecture), _params(files)
-    inferred = _inferred(files.weights, _optional_blocks(files.architecture))
+    inferred = _inferred(first_member(files.weights), _optional_blocks(files.architecture))
     details = tuple(
         {"parameter": name, CONFIG: str(value), WEIGHTS: str(inferred[name]), _PARAMS: params.get(name)}
         for name, value in configured.items()

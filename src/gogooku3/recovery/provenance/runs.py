@@ -62,10 +62,10 @@ class PhaseRun:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of a commit: of the model, or of a walk-forward fold."""
+    """A phase of a commit: of the model, of a further member of an ensemble, or of a walk-forward fold."""
 
     name: str
-    """`gat`, or `fold_3/gat`: the path of its logs, without the run."""
+    """`gat`, `member_2/gat` or `fold_3/gat`: the path of its logs, without the run."""
     stage: str
     files: dict[str, str] = field(default_factory=dict)
     """Paths by file name: its outputs that identify its run."""
@@ -73,7 +73,7 @@ class Phase:
     @property
     def in_fold(self) -> bool:
         """Whether it belongs to a fold, whose output has no weights of it."""
-        return "/" in self.name
+        return _MODEL not in self.files
 
 
 def stages_of(root: Path, commit: str) -> dict[str, list[str]]:
@@ -91,6 +91,11 @@ def phases_of(root: Path, stages: dict[str, list[str]]) -> list[Phase]:
             if path.parent != PurePosixPath(paths.PACKAGE):
                 name = path.parent.name
                 found.setdefault(name, Phase(name, stage)).files[path.name] = str(path)
+        elif path.parent == PurePosixPath(paths.MEMBERS):
+            for file in sorted((root / path).glob(f"*/{_MODEL}")):
+                name = f"{paths.member_logs(int(path.name)).name}/{file.parent.name}"
+                own = file.parent.relative_to(root)
+                found[name] = Phase(name, stage, {each: str(own / each) for each in (_MODEL, _HISTORY)})
         elif path.parent == PurePosixPath(paths.fold_model("")):
             for file in sorted((root / path / "history").glob("*.json")):
                 name = f"{paths.fold_logs(path.name).name}/{file.stem}"
