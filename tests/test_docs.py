@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
@@ -159,3 +160,18 @@ def test_the_readme_has_the_results_of_the_demo() -> None:
     assert (sharpe, rank_ic) == (cell(test["sharpe"], ".2f"), cell(test["mean_rank_ic"], ".3f"))
     page = Markup((ROOT / "reports/tier.html").read_text(encoding="utf-8")).striptags()
     assert all(gain in page for gain in gains)
+
+
+def test_the_page_of_the_network_has_the_gains_of_the_demo() -> None:
+    def cell(row: dict[str, str]) -> str:
+        value, low, high = (decimal(float(row[name]), ".3f") for name in ("gain", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    with (ROOT / "plots/phases.csv").open(encoding="utf-8") as file:
+        gains = {(row["split"], row["phase"]): cell(row) for row in csv.DictReader(file)}
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", TEXTS["docs/model.md"], re.MULTILINE)
+    expected = {phase: (gains["validation", phase], gains["test", phase]) for _, phase in gains}
+    assert {phase: tuple(cells) for phase, *cells in rows} == expected
+    (lost,) = re.findall(r"Without neighbours the model would lose (.+\]) of", TEXTS["docs/model.md"])
+    page = Markup((ROOT / "reports/tier.html").read_text(encoding="utf-8")).striptags()
+    assert lost in page
