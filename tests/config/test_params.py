@@ -65,6 +65,7 @@ def test_tier1_is_the_tier_that_was_lost(tmp_path: Path) -> None:
     params = config.load(compose(tmp_path / "params.yaml", "tier=tier1"))
     recipe, phases = params.train.recipe, params.train.phases
     assert params.model.backbone.hidden_size == 64
+    assert params.model.graph.heads == 8
     assert recipe.batch_size == 1024
     assert recipe.batch_size % recipe.batch_stocks == 0
     assert recipe.weight_decay == 1e-4
@@ -78,6 +79,25 @@ def test_tier1_is_the_tier_that_was_lost(tmp_path: Path) -> None:
         (8, 1e-4),
         (6, 5e-5),
     ]
+
+
+def test_tier1_playbook_has_each_value_of_the_playbooks_recipe(tmp_path: Path) -> None:
+    params = config.load(compose(tmp_path / "params.yaml", "tier=tier1_playbook"))
+    recipe, phases = params.train.recipe, list(asdict(params.train.phases).values())
+    assert (params.model.backbone.hidden_size, params.model.graph.heads) == (64, 8)
+    assert {phase["learning_rate"] for phase in phases} == {2e-4}
+    assert sum(phase["epochs"] for phase in phases) == 30
+    assert (recipe.batch_size, recipe.weight_decay) == (1024, 1e-4)
+    assert (recipe.loss.sharpe, recipe.loss.rank_ic, recipe.loss.ic) == (1.0, 0.0, 0.0)
+
+
+def test_tier1_playbook_is_tier1_with_other_phases(tmp_path: Path) -> None:
+    one = OmegaConf.load(compose(tmp_path / "1.yaml", "tier=tier1"))
+    literal = OmegaConf.load(compose(tmp_path / "literal.yaml", "tier=tier1_playbook"))
+    differ = {name for name, phase in literal.train.phases.items() if phase != one.train.phases[name]}
+    assert differ == {"gat", "finetune"}
+    literal.tier, literal.train.phases = one.tier, one.train.phases
+    assert literal == one
 
 
 def test_tier2_is_tier1_with_another_hidden_size(tmp_path: Path) -> None:

@@ -123,7 +123,12 @@ def test_the_order_of_the_stocks_has_no_meaning(network: Callable[..., Network],
 
 @pytest.mark.parametrize(
     ("tier", "hidden_size", "features", "parameters"),
-    [("tier1", 64, 395, 5_544_636), ("tier2", 256, 395, 80_870_700), ("tier3", 256, 220, 45_800_175)],
+    [
+        ("tier1", 64, 395, 5_544_636),
+        ("tier1_playbook", 64, 395, 5_544_636),
+        ("tier2", 256, 395, 80_870_700),
+        ("tier3", 256, 220, 45_800_175),
+    ],
 )
 def test_the_tiers_have_the_documented_number_of_parameters(
     tmp_path: Path, tier: str, hidden_size: int, features: int, parameters: int

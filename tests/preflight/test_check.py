@@ -32,7 +32,7 @@ from gogooku3.runtime.files import write_json
 from gogooku3.sources.source import make
 from gogooku3.training.phases import PHASES
 
-from ..config.test_params import compose
+from ..config.test_params import TIERS, compose
 from .plans import TINY, run, tree_of
 
 WALK = {"evaluation.scheme": "walk_forward"}
@@ -50,7 +50,7 @@ def refusal(params: Params, **options: Any) -> UserError:
     return caught.value
 
 
-@pytest.mark.parametrize("tier", ["demo", "tier1", "tier2", "tier3"])
+@pytest.mark.parametrize("tier", TIERS)
 def test_the_projects_own_plans_are_possible(tmp_path: Path, tier: str) -> None:
     overrides = [f"tier={tier}", "evaluation.scheme=walk_forward"]
     preflight.check(config.load(compose(tmp_path / "params.yaml", *overrides)))
