@@ -60,7 +60,7 @@ def test_it_has_the_verdict_of_the_page(tree: Path, demo: Params) -> None:
     found = summarize(tree)
     verdict = judge(read_results(tree, config.load()))
     assert (found.tier, found.verdict) == ("demo", verdict.headline)
-    assert found.verdict == "It ranks and earns after costs, and beats LightGBM"
+    assert found.verdict == "On a synthetic market, it ranks and earns after costs, and beats LightGBM"
     assert found.figures.startswith("Out of sample, over 128 sessions from 2023-05-02 to ")
     assert "<" not in found.figures
     assert (found.page, found.package) == ("reports/tier.html", "models/package")
@@ -71,7 +71,7 @@ def test_the_verb_prints_verdict_page_and_the_next_command(tree: Path, monkeypat
     done = CliRunner().invoke(main, ["summary"])
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0] == "demo: It ranks and earns after costs, and beats LightGBM"
+    assert lines[0] == "demo: On a synthetic market, it ranks and earns after costs, and beats LightGBM"
     assert lines[-3:] == [
         "page      reports/tier.html",
         "package   models/package",

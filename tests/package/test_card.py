@@ -38,8 +38,9 @@ def card(
     results: dict[str, Any] = {"validation": metrics, "test": metrics, "baselines": baselines_like()}
     model = network("gat", opened=True)
 
-    def write(section: Card, parent: Parent | None) -> str:
+    def write(section: Card, parent: Parent | None, source: str = "synthetic") -> str:
         params = asdict(replace(demo, card=section))
+        params["quotes"]["source"] = source
         write_card(
             params,
             ENVIRONMENT,
@@ -94,3 +95,10 @@ def test_the_card_names_base_model_and_dataset(card: Callable[..., str]) -> None
     assert f"Started from `{PARENT.tag}`, commit {PARENT.commit}" in section(text, "Lineage")
     assert "d" * 64 in section(text, "Data")
     assert text == card(Card(None, None, None), PARENT)
+
+
+@pytest.mark.parametrize("source", ["synthetic", "file", "jquants"])
+def test_the_first_lines_say_that_a_market_is_synthetic(card: Callable[..., str], source: str) -> None:
+    _, _, text = card(Card(None, None, None), None, source).partition("\n# demo\n\n")
+    first, _, _ = text.partition("\n\n")
+    assert first.startswith("**The market is synthetic" if source == "synthetic" else "Ranks the stocks of a session")

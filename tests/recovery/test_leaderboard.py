@@ -61,6 +61,7 @@ def test_each_release_has_its_row_the_best_of_its_tier_first(released: Any) -> N
         assert release.commit.startswith(row[9].strip("`"))
         assert record.model_sha256.startswith(row[10].strip("`"))
         assert min(len(row[9]), len(row[10])) == 14
+        assert row[12] == "synthetic"
     assert found[2][2:9] == ["not recorded"] * 7
 
 
@@ -89,11 +90,13 @@ def test_a_version_with_other_or_damaged_metrics_is_a_row_beside_the_others(
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     before = rows(released)
     (released.folder / "metrics/validation.json").write_text(text)
+    (released.folder / "params.yaml").write_text("- 1")
     commit = released.commit("Other metrics")
     create_tags(released.folder, {"tier1@v1.2.0": new_object(released.folder, "tier1@v1.2.0", commit, message)})
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     after = {row[0]: row for row in rows(released)}
     assert (after["`tier1@v1.2.0`"][3], after["`tier1@v1.2.0`"][6]) == (cell, before[0][6])
+    assert after["`tier1@v1.2.0`"][12] == "`params.yaml` is damaged"
     assert len(after) == len(before) + 1
     assert [after[row[0]] for row in before] == before
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from gogooku3 import paths
 from gogooku3.package.lineage import Parent
 from gogooku3.report.page import _charts, _panels, page, write
@@ -24,7 +26,20 @@ SECTIONS = (
 def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> None:
     ids = [attributes["id"] for tag, attributes in Elements(drawn).found if tag == "section" and "id" in attributes]
     assert ids == list(SECTIONS)
-    assert drawn.index("<h1>It ranks and earns after costs") < drawn.index("<h2>Checks</h2>") < drawn.index("<figure>")
+    assert (
+        drawn.index("<h1>On a synthetic market, it ranks and earns after costs")
+        < drawn.index("<h2>Checks</h2>")
+        < drawn.index("<figure>")
+    )
+
+
+@pytest.mark.parametrize("source", ["synthetic", "file", "jquants"])
+def test_title_and_headline_say_that_a_market_is_synthetic(skilled: Results, source: str) -> None:
+    params = skilled.params | {"quotes": skilled.params["quotes"] | {"source": source}}
+    drawn = page(replace(skilled, params=params))
+    for tag in ("title", "h1"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", drawn)
+        assert ("On a synthetic market" in text) == (source == "synthetic")
 
 
 def test_the_page_needs_nothing_but_itself(drawn: str) -> None:
@@ -96,5 +111,5 @@ def test_what_is_undefined_is_a_dash(skilled: Results) -> None:
         for name, table in skilled.baselines.items()
     }
     drawn = page(replace(skilled, test=skilled.test | {"sharpe": sharpe}, baselines=baselines))
-    assert "<h1>It ranks, but is not shown to earn after costs</h1>" in drawn
+    assert "<h1>On a synthetic market, it ranks, but is not shown to earn after costs</h1>" in drawn
     assert "nan" not in Elements(drawn).text.lower().split()

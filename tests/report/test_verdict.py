@@ -19,8 +19,12 @@ def checks(results: Results) -> dict[str, Check]:
     return {check.title: check for check in judge(results).checks}
 
 
+def on_real_quotes(results: Results) -> Results:
+    return replace(results, params=results.params | {"quotes": {"source": "file"}})
+
+
 def test_a_skilled_model_that_beats_its_rivals_has_a_good_verdict(skilled: Results) -> None:
-    verdict = judge(skilled)
+    verdict = judge(on_real_quotes(skilled))
     assert verdict.headline == "It ranks and earns after costs, and beats LightGBM"
     assert verdict.level == "good"
     sharpe = skilled.test["sharpe"]
@@ -33,7 +37,7 @@ def test_a_skilled_model_that_beats_its_rivals_has_a_good_verdict(skilled: Resul
 
 
 def test_a_model_that_only_equals_its_rivals_is_not_said_to_beat_them(run: Callable[..., Results]) -> None:
-    results = run(rival=0.0)
+    results = on_real_quotes(run(rival=0.0))
     assert judge(results).headline == "It ranks and earns after costs, but is not shown to beat LightGBM"
     assert judge(results).level == "note"
     assert checks(results)["Beats ridge regression"].outcome == "not shown"
@@ -46,7 +50,7 @@ def test_a_model_that_only_equals_its_rivals_is_not_said_to_beat_them(run: Calla
 def test_noise_earns_nothing_and_wrong_scores_lose(
     run: Callable[..., Results], strength: float, headline: str, level: str
 ) -> None:
-    results = run(strength=strength, portfolio={"cost_bps": 0.1})
+    results = on_real_quotes(run(strength=strength, portfolio={"cost_bps": 0.1}))
     assert (judge(results).headline, judge(results).level) == (headline, level)
     assert checks(results)["Survives multiple testing"].level == "fault"
     assert checks(results)["Track record long enough"].outcome == "no"
@@ -54,14 +58,14 @@ def test_noise_earns_nothing_and_wrong_scores_lose(
 
 @pytest.mark.parametrize("free", [{"cost_bps": 0.0}, {"borrow_bps": 0.0}, {"delay": 0}])
 def test_untradable_results_are_the_headline(run: Callable[..., Results], free: dict[str, Any]) -> None:
-    results = run(portfolio=free)
+    results = on_real_quotes(run(portfolio=free))
     assert judge(results).headline == "These results are not tradable"
     assert judge(results).level == "fault"
     assert checks(results)["Tradable"].outcome == "no"
 
 
 def test_data_faults_take_precedence_over_returns(run: Callable[..., Results]) -> None:
-    results = run(findings=[FAULT])
+    results = on_real_quotes(run(findings=[FAULT]))
     assert judge(results).headline == "The data behind these results has faults"
     assert "1 fault" in checks(results)["Data quality"].evidence
 
@@ -97,15 +101,17 @@ def test_the_headline_follows_from_the_checks_of_rank_ic_and_returns(
     skilled: Results, rank_ic: dict[str, Any], sharpe: dict[str, Any], headline: str, level: str
 ) -> None:
     test = skilled.test | {"mean_rank_ic": rank_ic, "sharpe": skilled.test["sharpe"] | sharpe}
-    verdict = judge(replace(skilled, test=test))
+    results = replace(skilled, test=test)
+    verdict = judge(on_real_quotes(results))
     assert (verdict.headline, verdict.level) == (headline, level)
+    assert judge(results).headline == f"On a synthetic market, {headline[0].lower()}{headline[1:]}"
 
 
 def test_a_rival_that_is_beaten_by_ranks_alone_is_beaten_in_part(skilled: Results) -> None:
     rival = skilled.baselines["lightgbm"]
     difference = rival["model_less_this"] | {"mean_rank_ic": ABOVE, "sharpe": ABOUT}
     baselines = skilled.baselines | {"lightgbm": rival | {"model_less_this": difference}}
-    verdict = judge(replace(skilled, baselines=baselines))
+    verdict = judge(on_real_quotes(replace(skilled, baselines=baselines)))
     assert verdict.headline == "It ranks and earns after costs, but beats LightGBM only in part"
     assert verdict.level == "note"
 

@@ -9,16 +9,20 @@ from typing import Any
 from gogooku3.model.ensemble import Model
 from gogooku3.package.lineage import Parent
 from gogooku3.package.metadata import DatasetIdentity, front_matter
-from gogooku3.package.results import objective_text, results_section
+from gogooku3.package.results import is_synthetic, objective_text, results_section
 from gogooku3.package.walk_forward import walk_forward_section
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.files import replaced_file
+
+_SYNTHETIC = """
+**The market is synthetic: the results are about generated quotes, not about real stocks.**
+"""
 
 _TEMPLATE = """\
 {metadata}
 
 # {tier}
-
+{market}
 Ranks the stocks of a session by expected return over {horizons} sessions. Higher scores mean higher expected
 returns; only the order within a session has a meaning.
 
@@ -123,6 +127,7 @@ def write_card(
             params, DatasetIdentity(len(panel.codes), panel.abi, contents_sha256), parent, results["test"]
         ),
         tier=params["tier"]["name"],
+        market=_SYNTHETIC if is_synthetic(params) else "",
         horizons=_listed(panel.horizons),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         features=len(panel.features),

@@ -201,6 +201,11 @@ def _limits(portfolio: dict[str, Any]) -> str:
     return " and ".join(limits) or "without limits on positions and trades"
 
 
+def is_synthetic(params: Mapping[str, Any]) -> bool:
+    """Whether the market is synthetic (section `quotes` of the parameters): then no result is about real stocks."""
+    return bool(params["quotes"]["source"] == "synthetic")
+
+
 def unrealistic_assumptions(portfolio: dict[str, Any]) -> list[str]:
     """Assumptions that make the results untradable, as texts: zero costs, look-ahead by zero delay."""
     free = [name for name, key in (("trading", "cost_bps"), ("borrowing stock", "borrow_bps")) if portfolio[key] == 0]

@@ -10,6 +10,7 @@ from gogooku3.escaping import markdown
 from gogooku3.objective import MEAN_RANK_IC, metric_title
 from gogooku3.package.results import ABSENT
 from gogooku3.recovery.releases import headline
+from gogooku3.recovery.releases.parameters import parameters
 from gogooku3.recovery.releases.record import Record, training
 from gogooku3.recovery.releases.results import mean_rank_ic
 from gogooku3.recovery.tiers import Tier, tiers
@@ -31,7 +32,7 @@ be compared; if the sessions differ, `promote` compares over those that both ver
 _NONE = "No tier was released yet: `gogooku3 promote TIER` makes the first version."
 _COLUMNS = (
     *("version", "best", "objective", "RankIC, validation", "Sharpe, validation", "deflated Sharpe"),
-    *("RankIC, test", "Sharpe, test", "validated over", "commit", "model", "trained"),
+    *("RankIC, test", "Sharpe, test", "validated over", "commit", "model", "trained", "quotes"),
 )
 
 
@@ -71,7 +72,7 @@ def _row(root: Path, row: Tier) -> str:
     metrics = ["not recorded"] * 7 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
     *values, model = metrics
     cells = [f"`{row.tag}`", "**best**" if row.best else "", *values, f"`{row.commit[:_HASH]}`", model]
-    cells.append(_trained(row.record))
+    cells += [_trained(row.record), _quotes(root, row.commit)]
     return f"| {' | '.join(cells)} |"
 
 
@@ -93,6 +94,15 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
 def _trained(record: Record | None) -> str:
     """How long and on what the version was trained, as its tag records it."""
     return ABSENT if record is None or record.provenance is None else markdown(training(record.provenance))
+
+
+def _quotes(root: Path, commit: str) -> str:
+    """Where the commit's quotes come from, such as `synthetic`."""
+    try:
+        source = parameters(root, commit).get("quotes.source")
+    except DataError:
+        return f"`{paths.PARAMS}` is damaged"
+    return ABSENT if source is None else markdown(str(source))
 
 
 def _basis(record: Record) -> str:

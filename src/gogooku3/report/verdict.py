@@ -10,7 +10,15 @@ from markupsafe import Markup
 
 from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS
 from gogooku3.objective import SHARPE
-from gogooku3.package.results import TITLES, objective_of, objective_text, target_verdict, unrealistic_assumptions, verb
+from gogooku3.package.results import (
+    TITLES,
+    is_synthetic,
+    objective_of,
+    objective_text,
+    target_verdict,
+    unrealistic_assumptions,
+    verb,
+)
 from gogooku3.pages.words import count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results
 
@@ -70,6 +78,8 @@ def judge(results: Results) -> Verdict:
         headline = "The data behind these results has faults"
     else:
         headline = _headline(earns, ranks, beats[RIVALS[0]])
+    if is_synthetic(results.params):
+        headline = f"On a synthetic market, {headline[0].lower()}{headline[1:]}"
     return Verdict(headline, level, _summary(results), checks)
 
 

@@ -24,7 +24,7 @@ PARAMETER_ORDER = ("train", "model", "dataset", "quotes", "numerics", "evaluatio
 
 def differing_parameters(root: Path, old: str, new: str = git.WORKSPACE) -> list[Change]:
     """The parameters in which two sides differ, by dotted name; raises `GitError` if a name is not a revision."""
-    return ordered_changes(*(_parameters(root, side) for side in sides(root, old, new)))
+    return ordered_changes(*(parameters(root, side) for side in sides(root, old, new)))
 
 
 def ordered_changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -72,8 +72,12 @@ def read_errors(side: str | None, path: Path) -> Iterator[None]:
         ) from None
 
 
-def _parameters(root: Path, side: str | None) -> dict[str, Any]:
-    """The parameters of a side: two versions of gogooku3 with the same parameters compare as equal."""
+def parameters(root: Path, side: str | None) -> dict[str, Any]:
+    """The parameters of a side by dotted name: two versions of gogooku3 with the same parameters compare as equal.
+
+    Raises:
+        DataError: `params.yaml` cannot be read.
+    """
     content = text(root, side, paths.PARAMS)
     with read_errors(side, paths.PARAMS):
         return flat(parse(content))
