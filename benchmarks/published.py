@@ -93,7 +93,7 @@ class Benchmark:
             bars: file with the bars.
             changes: overrides of the parameters of all models.
         """
-        self._folder, self._bars, self._size, self._changes = folder, bars, size, changes
+        self.size, self._folder, self._bars, self._changes = size, folder, bars, changes
         self._market = folder / "market"
 
     def make_market(self) -> Targets:
@@ -101,7 +101,7 @@ class Benchmark:
         self._configure(self._market, ())
         if not (self._market / "bars.parquet").exists():
             bars = pl.read_parquet(self._bars)
-            if self._size == "small":
+            if self.size == "small":
                 codes = bars["code"].unique().sort().head(_SMALL_STOCKS)
                 bars = bars.filter(pl.col("code").is_in(codes.implode()), pl.col("date") <= _SMALL_END)
             repaired(bars).write_parquet(self._market / "bars.parquet")
@@ -141,7 +141,7 @@ class Benchmark:
         Raises:
             SystemExit: the folder has results of other parameters.
         """
-        text = composed([*overrides(self._size, changes), *self._changes])
+        text = composed([*overrides(self.size, changes), *self._changes])
         params = project / paths.PARAMS
         if params.exists() and params.read_text(encoding="utf-8") != text:
             raise SystemExit(f"{project} has results of other parameters, those in {params}; use another folder")
@@ -193,13 +193,15 @@ def run(benchmark: Benchmark, seeds: int) -> str:
     others = {"ensemble": ensemble(list(scores.values())), "LightGBM": rivals["lightgbm"]}
     others["ridge regression"] = rivals["ridge"]
     first, last = (targets.sessions[each] for each in targets.split["test"])
+    note = " This is a smoke test at the small size: its figures mean nothing." if benchmark.size == "small" else ""
     return markdown(
         validation,
         chosen,
         {seed: measured(each, "test") for seed, each in scores.items()},
         {name: measured(each, "test") for name, each in others.items()},
         benchmark.params().evaluation.bootstrap,
-        f"{len(targets.codes):,} stocks, {benchmark.dropped():,} bars dropped; scores from {first} to {last} on test.",
+        f"{len(targets.codes):,} stocks, {benchmark.dropped():,} bars dropped; scores from {first} to {last} on test."
+        f"{note}",
     )
 
 
