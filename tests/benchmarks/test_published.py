@@ -95,13 +95,13 @@ def test_a_small_run_ends_with_the_table(tmp_path: Path) -> None:
         frames.append(pl.DataFrame({"date": sessions, "code": f"S{number:02}", **prices, "volume": int(volume)}))
     pl.concat(frames).write_parquet(tmp_path / "bars.parquet")
     command = [sys.executable, str(ROOT / "benchmarks/published.py"), str(tmp_path / "bars.parquet"), "--size", "small"]
-    command += ["--folder", str(tmp_path / "work"), "--seeds", "2", "--out", str(tmp_path / "table.md")]
+    command += ["--folder", str(tmp_path / "work"), "--seeds", "1", "--out", str(tmp_path / "table.md")]
     for trains in (True, False):
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert ("train finetune …" in done.stderr) == trains
     table = (tmp_path / "table.md").read_text()
-    assert table.count("| ours, ") == 4
+    assert table.count("| ours, ") == 3
     assert "its figures mean nothing" in " ".join(table.split())
 
 
