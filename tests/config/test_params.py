@@ -402,3 +402,33 @@ def test_no_walk_forward_from_a_model_that_may_have_been_trained_on_its_test_ses
     path = compose(tmp_path / "p.yaml", "evaluation.scheme=walk_forward", "train.start_from=tier1@v1.0.0")
     with pytest.raises(ConfigError, match=r"`train.start_from` is tier1@v1\.0\.0: that model may have been trained"):
         config.load(path)
+
+
+def test_the_training_scheme_determines_members_and_the_delivered_model(tmp_path: Path) -> None:
+    single = config.load(compose(tmp_path / "single.yaml")).train
+    assert (single.seeds, single.stages.model) == ([1], "models/finetune")
+    ensemble = config.load(compose(tmp_path / "more.yaml", "train.scheme=ensemble", "train.further_seeds=[4,9]")).train
+    assert (ensemble.seeds, ensemble.stages.members) == ([1, 4, 9], [4, 9])
+    assert (ensemble.stages.ensembles, ensemble.stages.model) == (["mean"], "models/ensemble")
+
+
+@pytest.mark.parametrize("further", ["[]", "[1]", "[2,2]", "[-1]"])
+def test_members_that_would_be_one_model_are_refused(tmp_path: Path, further: str) -> None:
+    path = compose(tmp_path / "params.yaml", "train.scheme=ensemble", f"train.further_seeds={further}")
+    with pytest.raises(ConfigError, match="seeds"):
+        config.load(path)
+
+
+def test_stages_that_do_not_follow_from_the_training_scheme_are_refused(tree: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="requires"):
+        config.parse(change(tree, "train.scheme", "ensemble"))
+
+
+def test_a_released_file_without_seeds_is_read_as_a_single_model(tree: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("scheme", "further_seeds", "stages"):
+        del tree["train"][name]
+    path = tmp_path / "params.yaml"
+    OmegaConf.save(OmegaConf.create(tree), path)
+    with pytest.raises(ConfigError):
+        config.load(path)
+    assert config.load_released(path).train.seeds == [1]

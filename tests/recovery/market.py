@@ -15,6 +15,7 @@ from gogooku3.dataset.contents import write_frame
 from gogooku3.dataset.schema import Schema, target_name
 from gogooku3.dataset.splits import named
 from gogooku3.evaluation import splits
+from gogooku3.evaluation.scores import Scores
 from gogooku3.panel.panel import Targets, read_targets
 from gogooku3.panel.table import to_frame
 from gogooku3.quotes import folder
@@ -81,7 +82,9 @@ def write_results(made: Path, params: Params, rank_ic: dict[str, float]) -> None
             known = slice(first, min(last + 1, SESSIONS - horizon))
             series_T = _series(known.stop - first, value + place / 100)
             scores_TSH[known, :, place] = _scores(series_T, targets.y_TSH[known, :, place])
-    results = splits.measure(targets, scores_TSH[rows], rivals, folder.read(made / "quotes"), params.evaluation)
+    results = splits.measure(
+        targets, Scores(scores_TSH[rows], {}), rivals, folder.read(made / "quotes"), params.evaluation
+    )
     splits.write(results, made)
     write_parquet(to_frame(targets, scores_TSH[rows], rows.start), made / "scores/predictions.parquet")
     own = {name: scores[rows] for name, scores in rivals.items()}

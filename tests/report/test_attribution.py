@@ -20,7 +20,7 @@ def section_text(neighbours: dict[str, Any] | None) -> str:
     """Text of the section."""
     found = ATTRIBUTION | {"neighbours": neighbours}
     template = environment(Path(report.__path__[0])).get_template("attribution.html.j2")
-    return Elements(template.render(attribution=found, sources=markup(pictures(found)))).text
+    return Elements(template.render(attribution=found, sources=markup(pictures(found)), seeds={})).text
 
 
 def ways(score_change: float | None, loss: dict[str, float]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from gogooku3 import paths
 from gogooku3.package.lineage import Parent
+from gogooku3.package.seeds import gains
 from gogooku3.report.page import _charts, _panels, page, write
 from gogooku3.report.results import Results
 
@@ -19,7 +20,7 @@ from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
 
 SECTIONS = (
     *("returns", "rank-ic", "quantiles", "calibration", "months", "baselines", "exposure", "periods", "portfolio"),
-    *("training", "data", "provenance", "parameters"),
+    *("seeds", "training", "data", "provenance", "parameters"),
 )
 
 
@@ -40,6 +41,24 @@ def test_title_and_headline_say_that_a_market_is_synthetic(skilled: Results, sou
     for tag in ("title", "h1"):
         (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", drawn)
         assert ("On a synthetic market" in text) == (source == "synthetic")
+
+
+def test_an_ensemble_has_a_row_per_seed_and_a_single_network_says_that_it_is_one(skilled: Results, drawn: str) -> None:
+    assert "One seed: how much these results depend on it is not measured" in drawn
+    estimates = {4: {"value": 0.5, "low": 0.25, "high": 0.75}, 7: {"value": 1.5, "low": 1, "high": 2}}
+    members = [{"seed": seed, "sharpe": each, "mean_rank_ic": each} for seed, each in estimates.items()]
+    results = replace(
+        skilled,
+        validation=skilled.validation | {"members": members},
+        test=skilled.test | {"members": members},
+    )
+    text = Elements(page(results)).text
+    assert "One seed" not in text
+    rows = text[text.index("Seeds") :]
+    for shown in ("seed 4", "0.500", "seed 7", "1.500", "mean ± standard deviation", "1.000 ± 0.707", "ensemble"):
+        assert shown in rows
+    added = [{"seed": seed, "mean_rank_ic": {"value": value}} for seed, value in ((4, 0.01), (7, 0.03))]
+    assert gains({"seeds": added}) == "0.020 ± 0.014"
 
 
 def test_the_page_needs_nothing_but_itself(drawn: str) -> None:

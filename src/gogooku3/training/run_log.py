@@ -21,7 +21,7 @@ from gogooku3.training.history import History
 from gogooku3.training.progress import log_to
 
 BOUND = ("history.json", "model.safetensors")
-"""The outputs whose hashes tell of which run a timing is."""
+"""Outputs whose hashes identify the run that a timing belongs to."""
 
 
 class RunLog:
