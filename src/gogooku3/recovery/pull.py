@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.repo.stage import StageInfo
 
 from gogooku3.errors import DataError, StoreError
 from gogooku3.recovery.moved import with_present_remote
@@ -60,20 +59,6 @@ def checkout(root: Path, outs: Sequence[Output]) -> None:
             )
     try:
         with machine_errors(root), Repo(str(root)) as repo:
-            _take_targets_for_outputs(repo)
             repo.checkout([str(root / output.path) for output in outs], force=True)
     except DvcException as error:
         raise DataError(f"`dvc checkout` fails in `{root}`: {error}", hint="run the same command again") from error
-
-
-def _take_targets_for_outputs(repo: Repo) -> None:
-    """Lets DVC look for the output of each target at once.
-
-    It would first look for a stage of that name, and for that read `dvc.yaml` and `dvc.lock` again: 0.2 s per target.
-    """
-
-    def collect(target: str, **_: object) -> list[StageInfo]:
-        (out,) = repo.find_outs_by_path(target, strict=False)
-        return [StageInfo(out.stage, target)]
-
-    repo.stage.collect_granular = collect
