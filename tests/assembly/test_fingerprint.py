@@ -16,7 +16,7 @@ from gogooku3.assembly.fingerprint import CODE, NOT_OF_A_MONTH
 
 SOURCE = Path(gogooku3.__file__).parents[1]
 
-ELSEWHERE = ("gogooku3.config", "gogooku3.errors", "gogooku3.dataset.schema", "gogooku3.quotes", "gogooku3.progress")
+ELSEWHERE = tuple(f"gogooku3.{name}" for name in ("config", "errors", "dataset.schema", "quotes", "progress", "paths"))
 """Modules that are not hashed: the recipe has their parameters, columns, definitions and input values."""
 
 RECIPE = """

@@ -250,7 +250,7 @@ def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"tier": "tier9"}, ["Could not find 'tier/tier9'", "demo\n\ttier1\n\ttier2"]),
+        ({"tier": "tier9"}, ["Could not find 'tier/tier9'", "demo\n\ttier1\n\ttier1_playbook"]),
         ({"dataset.nonsense": "1"}, ["Could not override 'dataset.nonsense'", "Key 'nonsense' is not in struct"]),
     ],
     ids=["group", "key"],

@@ -20,6 +20,7 @@ import pytest
 from yaml import safe_load
 
 from gogooku3.model.weights import CONFIG, WEIGHTS
+from gogooku3.training.phases import PHASES
 
 from ..jquants import KEY, serving, small
 from .conftest import ROOT, SMALL, Workspace
@@ -34,8 +35,12 @@ NEED_NOT_READ = {("quotes", "quotes.source"): "selects the section's class when 
 """Parameters that a stage declares, and of which no code reads the value."""
 
 MEMBERS = "models/members"
-"""The folder of all members of an ensemble: `ensemble` reads the model of their last phase, and cannot name its file,
-because a dependency has no list of seeds."""
+OF_MEMBERS = {
+    stage: {f"{MEMBERS}/2/{phase}/{name}" for phase in phases for name in (CONFIG, WEIGHTS)}
+    for stage, phases in {"ensemble": ["finetune"], "attribution": [*PHASES]}.items()
+}
+"""What stages read of the folder of all members of an ensemble. They cannot name the files in `dvc.yaml`, because a
+dependency has no list of seeds."""
 CONTENTS = "contents.json"
 """A file with the hashes of all other files of its folder: a stage that reads it depends on them all."""
 
@@ -60,7 +65,8 @@ ENSEMBLE = SMALL | {"train.scheme": "ensemble", "train.further_seeds": "[2]"}
 FOLDS = ("plan@walk_forward", "fold@1", "fold_baselines@1", "join@walk_forward")
 
 MORE = frozenset(
-    {"quotes", "dataset", "member", "ensemble", "plan", "fold", "fold_baselines", "join", "report", "package"}
+    {"quotes", "dataset", "member", "ensemble", "attribution"}
+    | {"plan", "fold", "fold_baselines", "join", "report", "package"}
 )
 """Stages that read some of their inputs in another configuration only."""
 EACH = [pytest.param(stage, marks=[pytest.mark.slow] if stage in MORE else []) for stage in STAGES]
@@ -93,7 +99,7 @@ def configurations(default: list[Configuration], copied: Copied) -> list[Configu
         record(walk, WALK, *FOLDS, "report", "package"),
         record(files, FILES, "quotes"),
         record(joined, JOINED, "dataset"),
-        record(ensemble, ENSEMBLE, "member@2", "ensemble@mean"),
+        record(ensemble, ENSEMBLE, "member@2", "ensemble@mean", "attribution"),
     ]
 
 
@@ -142,7 +148,7 @@ def _declarations(
         fault = f"{name} declares `{written}`, but does not read"
         yield f"{fault} it", any(within(path.rstrip("/"), dep) or within(dep, path) for path in files)
         for path in configuration.files(dep):
-            if dep == MEMBERS and path not in (f"{MEMBERS}/2/finetune/{own}" for own in (CONFIG, WEIGHTS)):
+            if dep == MEMBERS and path not in OF_MEMBERS[stage]:
                 continue
             yield f"{fault} its file `{path}`", any(within(path, each) for each in (*files, *hashed))
     for written, param in declared.params:
@@ -185,6 +191,12 @@ CANDIDATES = {
 }
 """Entries of all stages, and others."""
 
+
+def resolved(entry: str) -> str:
+    """A dependency with the path of the delivered model of a single network."""
+    return entry.replace("${train.stages.model}", "models/finetune")
+
+
 SAME_HERE = {"data/folds/plan": "one fold ran", "models/parent": "one file if no base model is fetched"}
 """Folders with no more files than the one that some stages declare."""
 
@@ -199,6 +211,7 @@ def test_every_entry_that_is_added_is_found(stage: str, recorded: list[Configura
         for kind, name in sorted(CANDIDATES)
         if not any(each == kind and within(name, own, separators[kind]) for each, own in entries(STAGES[stage]))
         and name not in folders
+        and not any(name == resolved(own) for _, own in entries(STAGES[stage]))
         and not (name in SAME_HERE and any(within(own, name) for _, own in entries(STAGES[stage])))
     ]
     assert len(extra) > 30

@@ -26,7 +26,7 @@ def run(params: Params) -> None:
     inputs = PanelOnDevice(panel, model.architecture.backbone.window, device)
     rows = splits.span(panel)
     scores_TSP, members = score_members(model, inputs, rows.start, rows.stop - 1)
-    scores = Scores(scores_TSP, dict(zip(params.train.seeds, members, strict=True)) if members else {})
+    scores = Scores(scores_TSP, dict(zip(params.train.seeds, members, strict=bool(members))))
     baselines = read_scores(panel, paths.BASELINES)
     results = splits.measure(panel, scores, baselines, read(paths.QUOTES), params.evaluation)
     write_parquet(scores.frame(panel, rows.start), paths.PREDICTIONS)
