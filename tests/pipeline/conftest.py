@@ -7,8 +7,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,23 @@ class Workspace:
         settings = [f"{key}={value}" for key, value in parameters.items()]
         target, conf = self.folder / "params.yaml", self.folder / "conf"
         compose_and_dump(target, str(conf), None, "config", str(self.folder), settings)
+
+    def kill_when_saved(self, states: Path, *command: str) -> None:
+        """Runs a command, and kills it with all that it started once there is a checkpoint in a folder."""
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as victim:
+            while not list(states.glob("0*")):
+                assert victim.poll() is None, victim.communicate()
+                time.sleep(0.02)
+            os.killpg(victim.pid, signal.SIGKILL)
+            victim.communicate()
 
     def recording(self, records: Path) -> dict[str, str]:
         """The variables with which each stage notes in a new folder what it reads."""

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import polars as pl
@@ -123,20 +119,7 @@ def test_a_killed_member_goes_on_and_ends_with_the_same_bytes(ensemble: Workspac
     for name in (".dvc/cache", "models/members"):
         shutil.rmtree(workspace.folder / name)
     states = workspace.folder / f"models/members/.2.phases.partial/.{phase}.partial"
-    with subprocess.Popen(
-        ("dvc", "repro", "member@2"),
-        cwd=workspace.folder,
-        env=workspace.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as victim:
-        while not list(states.glob("0*")):
-            assert victim.poll() is None, victim.communicate()
-            time.sleep(0.02)
-        os.killpg(victim.pid, signal.SIGKILL)
-        victim.communicate()
+    workspace.kill_when_saved(states, "dvc", "repro", "member@2")
     said = workspace.run("dvc", "repro", "member@2").stderr
     assert "resuming from epoch" in said
     assert ("phase baseline" in said) is (phase == "baseline")  # what was finished is not trained again

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -168,20 +164,7 @@ def test_killed_in_a_fold_it_goes_on_and_ends_with_the_same_bytes(
         shutil.rmtree(workspace.folder / name)
     workspace.run("git", "checkout", "--", ".")
     states = workspace.folder / f"models/folds/.1.phases.partial/.{phase}.partial"
-    with subprocess.Popen(
-        ("dvc", "repro", "fold@1"),
-        cwd=workspace.folder,
-        env=workspace.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as victim:
-        while not list(states.glob("0*")):
-            assert victim.poll() is None, victim.communicate()
-            time.sleep(0.02)
-        os.killpg(victim.pid, signal.SIGKILL)
-        victim.communicate()
+    workspace.kill_when_saved(states, "dvc", "repro", "fold@1")
     said = workspace.run("dvc", "repro", "fold@1").stderr
     assert "resuming from epoch" in said
     assert ("phase baseline" in said) is (phase == "baseline")  # what was finished is not trained again
