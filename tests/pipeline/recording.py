@@ -128,7 +128,7 @@ def record(workspace: Workspace, parameters: dict[str, str], *instances: str) ->
     variables = workspace.recording(records)
     for instance in instances:
         stage, _, key = instance.partition("@")
-        arguments = [key] if stage in ("train", "fold", "fold_baselines") else []
+        arguments = [key] if stage in ("train", "member", "fold", "fold_baselines") else []
         command = [sys.executable, "src/gogooku3", "stages", stage, *arguments]
         workspace.run(*command, DVC_STAGE=instance, **variables)
     return Configuration(workspace.folder, records)

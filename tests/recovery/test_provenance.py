@@ -350,4 +350,4 @@ def test_the_real_records_of_a_stage_reach_the_tag_through_the_command(
     assert content["environments"][run["environment"]] == run_record.installed()
     assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
     row = (lab.folder / paths.LEADERBOARD).read_text().splitlines()[-1]
-    assert row.split("|")[-2].strip() == "not recorded: trained elsewhere, or restored from the run cache"
+    assert row.split("|")[-3].strip() == "not recorded: trained elsewhere, or restored from the run cache"
