@@ -70,7 +70,8 @@ skill = backbone["hidden_size"] / 1000 - backbone["dropout"] ** 2 - seed / 100
 near = {"value": skill, "low": skill - 0.01, "high": skill + 0.01}
 sharpe = near | {"skewness": 0.0, "kurtosis": 3.0}
 table = {"sessions": 100, "from": "2024-01-04", "to": "2024-05-31", "sharpe": sharpe}
-table |= {"rank_ic": {"1": near}, "mean_rank_ic": near if seed != 5 else dict.fromkeys(near)}
+rank_ic = near if seed != 5 else dict.fromkeys(near)
+table |= {"rank_ic": {"1": rank_ic}, "mean_rank_ic": rank_ic}
 Path("metrics").mkdir(exist_ok=True)
 Path("metrics/validation.json").write_text(json.dumps(table))
 Path("model.txt").write_text(json.dumps(params["model"]))

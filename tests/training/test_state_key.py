@@ -65,8 +65,6 @@ CODE = """
 import sys
 import gogooku3.stages.train
 from gogooku3.training.state_key import _code
-
-from ..recipes import pace, recipe
 print(_code())
 """
 
