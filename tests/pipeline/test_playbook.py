@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -48,9 +47,7 @@ def write_down(workspace: Any, parameters: dict[str, str]) -> None:
     """Writes parameters into `conf`, from which the next experiment is composed."""
     path = workspace.folder / "conf/tier/demo.yaml"
     package, _, _ = path.read_text().partition("\n")
-    tier = OmegaConf.load(path)
-    for name, value in parameters.items():
-        OmegaConf.update(tier, name, json.loads(value) if value[0] == "[" or value.isdigit() else value)
+    tier = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist([f"{k}={v}" for k, v in parameters.items()]))
     path.write_text(f"{package}\n{OmegaConf.to_yaml(tier)}")
     workspace.commit("The small experiment's parameters in conf")
 
