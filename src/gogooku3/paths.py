@@ -134,7 +134,7 @@ PROVENANCE = LOGS / "provenance"
 """The provenance of recovered releases: durations, machines, libraries and logs of the runs that made them."""
 
 
-def member_logs(seed: int) -> Path:
+def member_logs(seed: str) -> Path:
     """Training logs of a further member of an ensemble."""
     return TRAINING_LOGS / f"member_{seed}"
 

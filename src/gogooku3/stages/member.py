@@ -40,7 +40,7 @@ def _train(params: Params, seed: int, group: Group) -> None:
     with group.main_first():  # rank 0 writes the memory-mapped arrays if they do not exist
         panel = PanelOnDevice(read_panel(paths.DATASET), params.model.backbone.window, device)
     base = None if parent is None else paths.PARENT
-    tasks = train_all(params, seed, schema, phases, base, files, panel, paths.member_logs(seed), group)
+    tasks = train_all(params, seed, schema, phases, base, files, panel, paths.member_logs(str(seed)), group)
     if not group.is_main:
         return
     with replaced(target) as folder:

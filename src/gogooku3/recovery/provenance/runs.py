@@ -93,7 +93,7 @@ def phases_of(root: Path, stages: dict[str, list[str]]) -> list[Phase]:
                 found.setdefault(name, Phase(name, stage)).files[path.name] = str(path)
         elif path.parent == PurePosixPath(paths.MEMBERS):
             for file in sorted((root / path).glob(f"*/{_MODEL}")):
-                name = f"{paths.member_logs(int(path.name)).name}/{file.parent.name}"
+                name = f"{paths.member_logs(path.name).name}/{file.parent.name}"
                 own = file.parent.relative_to(root)
                 found[name] = Phase(name, stage, {each: str(own / each) for each in (_MODEL, _HISTORY)})
         elif path.parent == PurePosixPath(paths.fold_model("")):
