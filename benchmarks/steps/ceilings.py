@@ -1,7 +1,7 @@
 """Peak rates of a device: `python -m steps.ceilings DEVICE RESULT`.
 
 FLOP/s of one large matrix product in each precision, and memory bandwidth (bytes read and written) of a large copy; the
-best of several runs. TF32 is off, as in training.
+best of several runs. TF32 is on for `tf32` alone, as in training.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-_PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+_PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 """As `numerics.precision` names them."""
 _RUNS = 10
 _SIZES = {"cuda": (8192, 1 << 30), "cpu": (2048, 1 << 26)}
@@ -41,10 +41,10 @@ def best(work: Callable[[], object]) -> float:
 
 def ceilings(device: str) -> dict[str, float]:
     """FLOP/s by precision, and bytes per second of a copy."""
-    torch.backends.cuda.matmul.allow_tf32 = False
     rows, numbers = _SIZES[device]
     rates = {}
     for precision, dtype in _PRECISIONS.items():
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         left, right = torch.randn(2, rows, rows, device=device).to(dtype)
         rates[precision] = 2 * rows**3 / best(lambda left=left, right=right: torch.mm(left, right))
     source = torch.zeros(numbers, device=device)

@@ -50,6 +50,11 @@ def refusal(params: Params, **options: Any) -> UserError:
     return caught.value
 
 
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_every_precision_is_possible_on_a_gpu(precision: str) -> None:
+    preflight.check(params_of(numerics__precision=precision, numerics__device="cuda"))
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_the_projects_own_plans_are_possible(tmp_path: Path, tier: str) -> None:
     overrides = [f"tier={tier}", "evaluation.scheme=walk_forward"]
@@ -76,6 +81,8 @@ def test_the_projects_own_plans_are_possible(tmp_path: Path, tier: str) -> None:
         ({"evaluation.quantiles": 13}, ["`evaluation.quantiles` is 13", "12 stocks"]),
         ({"evaluation.portfolio.delay": 10}, ["needs 30: 20 returns", "`evaluation.portfolio.delay`"]),
         ({"train.recipe.batch_size": 1284}, ["the train split has 102 sessions, a batch takes 107"]),
+        ({"numerics.precision": "tf32"}, ["`numerics.precision` is tf32", "`numerics.device` is cpu", "NVIDIA GPUs"]),
+        ({"numerics.precision": "bf16"}, ["`numerics.precision` is bf16", "many times more slowly than float32"]),
         ({"numerics.shares": 13}, ["`numerics.shares` is 13", "`train.recipe.batch_stocks`"]),
         ({"numerics.shares": 12, "quotes.listed_later": 0.2}, ["11 stocks trade in a batch of 20 sessions"]),
         ({"baselines.momentum": "mom_999"}, ["`baselines.momentum` is `mom_999`", "99 features"]),

@@ -15,7 +15,7 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.errors import MachineError
-from gogooku3.runtime.numerics import environment, generator, key, pin, prepare_torch
+from gogooku3.runtime.numerics import environment, generator, key, pin, prepare_torch, without_tf32
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,6 +153,41 @@ def test_the_number_of_processes_is_part_of_the_domain_where_the_order_of_sums_d
 def test_another_precision_is_another_domain(demo: Params) -> None:
     found = environment(replace(demo.numerics, precision="bf16"))
     assert found["precision"] == found["numerics"]["precision"] == "bf16"
+
+
+def test_tf32_is_on_in_its_own_precision_alone_and_is_a_domain_of_its_own(demo: Params) -> None:
+    domains = {}
+    for precision in ("tf32", "float32", "bf16"):  # the switch goes off again
+        numerics = replace(demo.numerics, precision=precision)
+        prepare_torch(numerics)
+        assert torch.backends.cuda.matmul.allow_tf32 == (precision == "tf32")
+        assert not torch.backends.cudnn.allow_tf32
+        domains[precision] = environment(numerics)
+    assert [domain["flags"]["tf32"] for domain in domains.values()] == [True, False, False]
+    assert len({str(domain) for domain in domains.values()}) == 3
+    prepare_torch(demo.numerics)
+
+
+def test_tf32_can_be_off_for_a_while(demo: Params) -> None:
+    prepare_torch(replace(demo.numerics, precision="tf32"))
+    with without_tf32():
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cuda.matmul.allow_tf32
+    prepare_torch(demo.numerics)
+    with without_tf32():
+        pass
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_tf32_rounds_the_products_of_a_gpu_and_float32_does_not(demo: Params) -> None:
+    left, right = torch.randn(2, 256, 256, device="cuda")
+    exact, error = left.double() @ right.double(), {}
+    for precision in ("tf32", "float32"):
+        prepare_torch(replace(demo.numerics, precision=precision, device="cuda"))
+        error[precision] = float((left @ right - exact).abs().max())
+    prepare_torch(demo.numerics)
+    assert error["float32"] < 1e-4 < error["tf32"] < 0.1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from gogooku3.config.section import require, section
 
-Precision = Literal["float32", "bf16"]
+Precision = Literal["float32", "tf32", "bf16"]
 
 
 @section
@@ -20,7 +20,8 @@ class Numerics:
     """`portable`: AVX2 kernels with the same bits on the x86-64 processors of all makers; `avx2`: kernels with the same
     bits on one maker's processors; `native`: the fastest kernels of this processor."""
     precision: Precision
-    """Precision of the network's matrix products; weights, moments, softmax, statistics and loss are always float32."""
+    """Precision of the network's matrix products; weights, moments, softmax, statistics and loss are always float32.
+    `tf32` and `bf16` are for GPUs: the preflight refuses them on a CPU."""
     processes: int
     """World size: training processes. On GPUs each has its own device, on a CPU each has `threads` threads."""
     shares: int

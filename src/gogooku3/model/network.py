@@ -3,8 +3,10 @@
 Letters of shapes: D sessions scored, Z = D + L − 1 sessions read, L sessions of a window, S stocks, F features,
 H hidden size, N = D·S windows, K neighbours, E edge attributes, P horizons.
 
-In precision `bf16` (mixed precision) matrix products take bfloat16 inputs and accumulate in float32. Weights, softmax,
-normalisation statistics, adaptive normalisation and the layers after the last attention are always float32.
+In precision `tf32` matrix products round their float32 inputs to a mantissa of 10 bits and accumulate in float32
+(torch's switch of the process). In precision `bf16` (mixed precision) they take bfloat16 inputs and accumulate in
+float32; adaptive normalisation and the layers after the last attention are then float32. Weights, softmax and
+normalisation statistics are always float32.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from gogooku3.config import Params
 from gogooku3.config.dataset import Dataset
+from gogooku3.config.numerics import Numerics
 from gogooku3.config.quotes import JQuantsQuotes, SyntheticQuotes
 from gogooku3.config.section import require
 from gogooku3.features import joined
@@ -43,11 +44,29 @@ _selected = lru_cache(select)
 def check_parameters(params: Params, features: Features) -> None:
     """Checks what needs no calendar."""
     params.baselines.require_features(features.names)
+    _check_precision(params.numerics)
     shares, recipe = params.numerics.shares, params.train.recipe
     require(
         shares <= recipe.batch_stocks,
         f"`numerics.shares` is {shares}, but a batch has {recipe.batch_stocks} stocks (`train.recipe.batch_stocks`)",
         f"use at most {recipe.batch_stocks} shares, or more stocks per batch",
+    )
+
+
+def _check_precision(numerics: Numerics) -> None:
+    """Refuses a precision that only GPUs have the arithmetic for.
+
+    Without oneDNN, whose bits depend on the processor, a CPU multiplies bfloat16 number by number: 1 GFLOP/s where
+    float32 has 89.
+    """
+    reason = {
+        "tf32": "TF32 is arithmetic of NVIDIA GPUs",
+        "bf16": "a CPU computes bfloat16 products many times more slowly than float32",
+    }.get(numerics.precision)
+    require(
+        reason is None or numerics.device == "cuda",
+        f"`numerics.precision` is {numerics.precision}, but `numerics.device` is {numerics.device}: {reason}",
+        "use float32 (`-S numerics.precision=float32`), or a GPU (`-S numerics.device=cuda`)",
     )
 
 

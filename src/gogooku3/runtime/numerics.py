@@ -17,6 +17,8 @@ import os
 import platform
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -98,7 +100,7 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     # Filling uninitialised memory only helps debugging, and takes a seventh of a step's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
-    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = numerics.precision == "tf32"
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
@@ -108,6 +110,19 @@ def prepare_torch(numerics: Numerics) -> torch.device:
             hint="set `numerics.device` to cpu (`dvc exp run -S numerics.device=cpu`), or run on a GPU machine",
         )
     return torch.device("cuda", torch.cuda.current_device()) if numerics.device == "cuda" else torch.device("cpu")
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Context manager: CUDA matrix products of float32 are IEEE float32 in every precision."""
+    import torch
+
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def _require_threads(wanted: int) -> None:

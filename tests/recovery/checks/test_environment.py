@@ -46,6 +46,13 @@ def test_an_entry_is_exact_unknown_or_breaking(name: str, package: str, here: st
     assert entry.standing == standing
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize(("precision", "here"), [("float32", "float32"), ("tf32", "float32"), ("bf16", "bf16")])
+def test_a_package_of_a_gpu_is_checked_on_a_cpu_without_tf32(demo: Params, precision: str, here: str) -> None:
+    numerics = usable(replace(demo.numerics, device="cuda", precision=precision))
+    assert (numerics.device, numerics.precision) == ("cpu", here)
+
+
 def test_an_entry_that_one_side_lacks_is_unknown() -> None:
     lost, new = compare({"versions.lost": "1"}, {"versions.new": "2"})
     assert (lost.package, lost.here, lost.standing) == ("1", None, "unknown")

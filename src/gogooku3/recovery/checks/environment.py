@@ -119,8 +119,10 @@ def _neutral() -> tuple[Entry, ...]:
 
 
 def usable(numerics: Numerics) -> Numerics:
-    """The package's numerics, with the CPU instead of a CUDA device if this machine has none."""
-    return replace(numerics, device="cpu") if numerics.device == "cuda" and not torch.cuda.is_available() else numerics
+    """The package's numerics, with the CPU instead of a CUDA device if this machine has none; a CPU has no TF32."""
+    if numerics.device != "cuda" or torch.cuda.is_available():
+        return numerics
+    return replace(numerics, device="cpu", precision="float32" if numerics.precision == "tf32" else numerics.precision)
 
 
 def _standing(name: str, recorded: str | None, here: str | None) -> Standing:
