@@ -15,6 +15,8 @@ from gogooku3.training.validation import Validation, _weighted_mean
 
 from ..recipes import recipe
 
+ONE = torch.ones(())
+
 
 def validated(rank_ic: float, sharpe: float = 0.0, five: float = 0.0) -> Validation:
     return Validation(rank_ic, {"1": rank_ic, "5": five}, sharpe, finite=True)
@@ -98,7 +100,8 @@ def test_an_epoch_has_the_mean_loss_of_its_own_steps_and_the_best_keeps_its_weig
         with torch.no_grad():
             network.weight.fill_(weight)
         for loss in losses:
-            run.end_step(loss, 1.0)
+            run.end_step(torch.tensor(loss), ONE)
+        assert run.read() is None
         run.end_epoch(validated(rank_ic))
     assert [(each.epoch, each.steps, each.train_loss) for each in run.history.epochs] == [
         (0, 2, 3.0),
@@ -143,7 +146,8 @@ def test_a_start_that_no_epoch_beats_keeps_its_weights_and_comes_back_from_a_che
     run.begin(validated(0.2))
     with torch.no_grad():
         run.network.weight.fill_(2.0)  # type: ignore[union-attr, operator]
-    run.end_step(1.0, 1.0)
+    run.end_step(ONE, ONE)
+    assert run.read() is None
     run.end_epoch(validated(0.1))
     resumed = fresh()
     resumed.load_state(run.state())
@@ -161,7 +165,7 @@ def test_the_average_follows_the_weights_and_is_what_is_kept() -> None:
     for step in range(12):
         with torch.no_grad():
             network.weight.fill_(float(step))
-        run.end_step(1.0, 1.0)
+        run.end_step(ONE, ONE)
         decay = min(0.5, (1 + step) / (10 + step))
         average = decay * average + (1 - decay) * step
     with run.averaged():

@@ -220,4 +220,4 @@ def test_ranks_run_from_minus_half_to_half_over_the_observed() -> None:
 
 def test_a_batch_without_any_target_is_refused_with_its_sessions() -> None:
     with pytest.raises(DataError, match="2024-01-04 to 2024-02-01"):
-        require_targets(torch.full((3, 4, 1), NAN), "2024-01-04", "2024-02-01")
+        require_targets(np.full((3, 4, 1), NAN), "2024-01-04", "2024-02-01")

@@ -51,7 +51,9 @@ class FeatureNetworks(nn.Module):
 
         Shapes: (value or 0, observed, missing) [F, M, 3], weights [F, M] → [M, H].
         """
-        bias_F3H = self.hidden_bias_FH.unsqueeze(1) * self.embedding_F3H.new_tensor([[0.0], [1.0], [1.0]])
+        # (0, 1, 1), made on the device: a copy from the host would wait for it.
+        has_bias_3 = torch.arange(3, device=self.hidden_bias_FH.device).clamp(max=1).to(self.hidden_bias_FH.dtype)
+        bias_F3H = self.hidden_bias_FH.unsqueeze(1) * has_bias_3.unsqueeze(1)
         hidden_F3H = torch.baddbmm(bias_F3H, self.embedding_F3H, self.hidden_FHH)
         selected_MH: Tensor = _WeightedSum.apply(
             input_FM3, weight_FM, hidden_F3H, self.embedding_F3H, self.gate_FHG, self.gate_bias_FG.unsqueeze(1)

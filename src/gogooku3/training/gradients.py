@@ -28,7 +28,7 @@ from gogooku3.config.train import Recipe
 from gogooku3.model.inputs import Block
 from gogooku3.model.network import Network
 from gogooku3.panel.panel import Panel
-from gogooku3.runtime.numerics import key
+from gogooku3.runtime.numerics import key, without_tf32
 from gogooku3.training.batches import Batch
 from gogooku3.training.distributed import Group
 from gogooku3.training.losses import loss, require_targets
@@ -72,6 +72,8 @@ class Gradients:
         Raises:
             DataError: the batch has no session with two observed targets.
         """
+        sessions = slice(batch.first, batch.first + batch.sessions)
+        require_targets(self._panel.y_TSH[sessions][:, batch.stocks_S], *batch.span(self._panel))
         shards = batch.shards(self.group.shares)
         width, local_shards = len(shards[0]), self.group.local_shards
         scores, scores_and_targets = [], []
@@ -85,9 +87,9 @@ class Gradients:
             scores_and_targets.append(torch.stack([scores_DWP.detach(), targets_DWP]))
         all_nDWP = self.group.all_gather(torch.stack(scores_and_targets)).unbind(1)
         scores_DSP, targets_DSP = (each_nDWP.movedim(0, 1).flatten(1, 2) for each_nDWP in all_nDWP)
-        require_targets(targets_DSP, *batch.span(self._panel))
-        value = loss(scores_DSP.requires_grad_(), targets_DSP, self._recipe.loss, self._panel.horizons)
-        value.backward()
+        with without_tf32():
+            value = loss(scores_DSP.requires_grad_(), targets_DSP, self._recipe.loss, self._panel.horizons)
+            value.backward()
         assert scores_DSP.grad is not None
         gradient_nDWP = scores_DSP.grad.unflatten(1, (-1, width)).movedim(1, 0)
         self._backward(scores, gradient_nDWP[local_shards.start : local_shards.stop])

@@ -7,7 +7,6 @@ and dropout are pure functions of seed, phase, epoch and step.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -80,6 +79,7 @@ def train(
     gradients = Gradients(network, inputs.panel, name, recipe, group)
     plans = [_steps(plan(inputs.panel, recipe, name, epoch), recipe.accumulate) for epoch in range(pace.epochs)]
     total = sum(map(len, plans))
+    read_every = _read_every(inputs.device)
     with RunLog(logs, name, checkpoints.run, writes=group.is_main) as run_log:
         log.info("phase %s: %d epochs", name, pace.epochs)
         with group.main_first():
@@ -94,24 +94,29 @@ def train(
         with Progress(name, plans, run.epoch, run.step) as progress, StopRequest() as stop:
             while run.epoch < pace.epochs and not run.history.stops_early(recipe):
                 network.train()
-                steps, remaining = len(plans[run.epoch]), plans[run.epoch][run.step :]
+                steps, remaining = plans[run.epoch], plans[run.epoch][run.step :]
                 with Prefetcher(inputs, _block_specs(remaining, network, group)) as blocks:
                     for batches in remaining:
                         set_rate(optimizer, rate_factor(recipe.schedule, run.steps, total))
-                        _step(run, gradients, batches, blocks, inputs, recipe, checkpoints)
-                        if fingerprint.due(run.step, steps):
+                        _step(run, gradients, batches, blocks, recipe)
+                        # All processes read after the same steps; the last step of an epoch has a fingerprint.
+                        stopped, saves = group.all_max(stop.number), group.all_max(int(checkpoints.due()))
+                        hashed = fingerprint.due(run.step, len(steps))
+                        if stopped or saves or hashed or run.unread >= read_every:
+                            _read_steps(run, steps, inputs, checkpoints, group)
+                        if hashed:
                             run.fingerprint(batches[-1].fingerprint(inputs.panel))
                         samples = sum(batch.samples for batch in batches)
                         progress.step(run.epoch, run.step, samples, run.history.step_losses[-1])
                         run_log.step(samples)
-                        if checkpoints.due():
+                        if saves:
                             _save_state(run, checkpoints)
-                        _stop_if_requested(stop, run, checkpoints, group)
+                        _stop_if_requested(stopped, run, checkpoints, group)
                 run.end_epoch(_validated(run, inputs, recipe, checkpoints, group))
                 progress.validated(run.history.epochs[-1])
                 run_log.validated(run.history)
                 _save_state(run, checkpoints)
-                _stop_if_requested(stop, run, checkpoints, group)
+                _stop_if_requested(group.all_max(stop.number), run, checkpoints, group)
         _summarize(run, pace, recipe)
     return run.best
 
@@ -119,6 +124,11 @@ def train(
 def _steps(batches: Sequence[Batch], accumulate: int) -> list[Sequence[Batch]]:
     """The batches of each optimizer step; the last step of an epoch may have fewer."""
     return [batches[first : first + accumulate] for first in range(0, len(batches), accumulate)]
+
+
+def _read_every(device: torch.device) -> int:
+    """Steps between two reads of their losses and gradient norms. A read waits for all work that a GPU has queued."""
+    return 1 if device.type == "cpu" else 20
 
 
 def _is_random(phase: Phase, state: dict[str, Tensor]) -> bool:
@@ -166,28 +176,35 @@ def _step(
     gradients: Gradients,
     batches: Sequence[Batch],
     blocks: Iterator[Block],
-    inputs: PanelOnDevice,
     recipe: Recipe,
-    checkpoints: Checkpoints,
 ) -> None:
-    """One optimizer step; if loss or gradient norm is not finite, it raises and leaves the weights unchanged."""
+    """One optimizer step, without waiting for the device."""
     run.optimizer.zero_grad()
     value = gradients.mean(batches, blocks, run.epoch, run.step * recipe.accumulate)
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), recipe.gradient_clip)
-    if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
-        _save_state(run, checkpoints)
-        gradients.group.barrier()
-        batch = batches[-1]
-        first, last = batch.span(inputs.panel)
-        raise _divergence(
-            run,
-            f"loss {value.item()}, gradient norm {norm.item()} (batch {batch.fingerprint(inputs.panel)}:"
-            f" sessions {first} to {last}, {len(batch.stocks_S)} stocks)",
-            ", or check the data of those sessions",
-            checkpoints,
-        )
-    run.optimizer.step()
-    run.end_step(value.item(), norm.item())
+    run.update(value, norm)
+
+
+def _read_steps(
+    run: Run, steps: Sequence[Sequence[Batch]], inputs: PanelOnDevice, checkpoints: Checkpoints, group: Group
+) -> None:
+    """Reads losses and gradient norms of the last steps; if one is not finite, it saves the state before that step and
+    raises."""
+    not_finite = run.read()
+    if not_finite is None:
+        return
+    _save_state(run, checkpoints)
+    group.barrier()
+    batch = steps[run.step][-1]
+    first, last = batch.span(inputs.panel)
+    loss, norm = not_finite
+    raise _divergence(
+        run,
+        f"loss {loss}, gradient norm {norm} (batch {batch.fingerprint(inputs.panel)}:"
+        f" sessions {first} to {last}, {len(batch.stocks_S)} stocks)",
+        ", or check the data of those sessions",
+        checkpoints,
+    )
 
 
 def _save_state(run: Run, checkpoints: Checkpoints) -> None:
@@ -196,9 +213,12 @@ def _save_state(run: Run, checkpoints: Checkpoints) -> None:
         checkpoints.save(run.state())
 
 
-def _stop_if_requested(stop: StopRequest, run: Run, checkpoints: Checkpoints, group: Group) -> None:
-    """Saves a checkpoint and raises if any process received a stop signal; all processes stop at the same step."""
-    number = group.all_max(stop.number)
+def _stop_if_requested(number: int, run: Run, checkpoints: Checkpoints, group: Group) -> None:
+    """Saves a checkpoint and raises if any process received a stop signal; all processes stop at the same step.
+
+    Args:
+        number: the largest signal number of all processes; 0 for none.
+    """
     if not number:
         return
     if checkpoints.last != run.position:

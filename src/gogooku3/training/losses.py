@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +43,8 @@ def loss(scores_DSP: Tensor, targets_DSP: Tensor, weights: Loss, horizons: Seque
         term_P = term_P - weights.rank_ic * correlation(centred_DSP, ranks(targets_DSP), observed_DSP)
     if weights.ic:
         term_P = term_P - weights.ic * correlation(centred_DSP, returns_DSP, observed_DSP)
-    share_P = term_P.new_tensor(weights.horizons)
+    # Filled on the device: a copy from the host would wait for it.
+    share_P = torch.cat([term_P.new_full((1,), share) for share in weights.horizons])
     return (term_P * share_P).sum() / share_P.sum()
 
 
@@ -63,7 +65,7 @@ def sharpe(centred_DSP: Tensor, next_DS: Tensor, observed_DSP: Tensor, horizons:
     Shapes: → [P].
     """
     cohort_DSP = centred_DSP / (centred_DSP.abs().sum(1, keepdim=True) + _EPSILON)
-    held_DSP = torch.einsum("pde,esp->dsp", _holding(len(centred_DSP), horizons).to(cohort_DSP), cohort_DSP)
+    held_DSP = torch.einsum("pde,esp->dsp", _holding(cohort_DSP, horizons), cohort_DSP)
     earned_DP = (held_DSP * next_DS.unsqueeze(-1)).sum(1)
     counts_DP = (observed_DSP.sum(1) >= 2).to(earned_DP.dtype)
     sessions_P = counts_DP.sum(0)
@@ -73,11 +75,13 @@ def sharpe(centred_DSP: Tensor, next_DS: Tensor, observed_DSP: Tensor, horizons:
     return mean_P * (variance_P + _VARIANCE_FLOOR).rsqrt()
 
 
-def _holding(sessions: int, horizons: Sequence[int]) -> Tensor:
-    """Weight of each session's cohort in the portfolio of a session, [P, D, D]: the mean of the last h."""
-    age_DD = torch.arange(sessions).unsqueeze(1) - torch.arange(sessions)
+def _holding(cohort_DSP: Tensor, horizons: Sequence[int]) -> Tensor:
+    """Weight of each session's cohort in the portfolio of a session, [P, D, D]: the mean of the last h. Made on the
+    device: a copy from the host would wait for it."""
+    session_D = torch.arange(len(cohort_DSP), device=cohort_DSP.device)
+    age_DD = session_D.unsqueeze(1) - session_D
     held_PDD = torch.stack([(age_DD >= 0) & (age_DD < horizon) for horizon in horizons]).double()
-    return held_PDD / held_PDD.sum(-1, keepdim=True)
+    return (held_PDD / held_PDD.sum(-1, keepdim=True)).to(cohort_DSP.dtype)
 
 
 def sharpe_error(sharpe: float, sessions: int) -> float:
@@ -121,9 +125,10 @@ def ranks(targets_DSP: Tensor) -> Tensor:
     return torch.where(observed_DSP, order_DSP / (count_D1P - 1) - 0.5, 0.0)
 
 
-def require_targets(targets_DSP: Tensor, first: str, last: str) -> None:
-    """Raises `DataError` if the batch has no session with two observed targets."""
-    if not ((~torch.isnan(targets_DSP)).sum(1) >= 2).any():
+def require_targets(targets_DSP: np.ndarray, first: str, last: str) -> None:
+    """Raises `DataError` if the batch has no session with two observed targets. In the host's memory: nothing waits for
+    the device."""
+    if not ((~np.isnan(targets_DSP)).sum(1) >= 2).any():
         raise DataError(
             f"the batch of sessions {first} to {last} has no session with two observed targets",
             hint="check `dataset.split` and the quotes of those sessions",

@@ -43,6 +43,10 @@ class Run:
         self.epoch = self.step = 0
         """The current epoch, and the number of its steps that are done."""
         self.history = History(phase, metric)
+        self._unread: list[Tensor] = []
+        """Loss and gradient norm of the last steps, [2] each, which are still on the device."""
+        self._diverged = next(network.parameters()).new_zeros(())
+        """1 as soon as the loss or gradient norm of a step is not finite: the weights do not change any more."""
         self._decay = decay
         self._average = _copied(network) if decay else None
         self.best = self._trained()
@@ -60,17 +64,49 @@ class Run:
     @property
     def steps(self) -> int:
         """Number of finished steps of the phase."""
-        return len(self.history.step_losses)
+        return len(self.history.step_losses) + self.unread
 
-    def end_step(self, loss: float, gradient_norm: float) -> None:
-        """Records a finished step, and takes its weights into the average."""
+    @property
+    def unread(self) -> int:
+        """Number of steps that `read` has not recorded yet."""
+        return len(self._unread)
+
+    def update(self, loss: Tensor, gradient_norm: Tensor) -> None:
+        """Changes the weights by the gradients, unless the loss or gradient norm of this or an earlier step is not
+        finite. The device decides, and nothing waits for it: the optimizer's `found_inf` is the gradient scaler's."""
+        finite = loss.isfinite() & gradient_norm.isfinite()
+        self._diverged = torch.maximum(self._diverged, (~finite).to(self._diverged.dtype))
+        self.optimizer.found_inf = self._diverged  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self.end_step(loss, gradient_norm)
+
+    def read(self) -> tuple[float, float] | None:
+        """Records loss and gradient norm of the unread steps; waits for the device once.
+
+        If those of a step are not finite, they are returned, and the position is the one before that step, as the
+        weights are.
+        """
+        values = torch.stack(self._unread).tolist() if self._unread else []
+        first = self.step - len(values)
+        self._unread.clear()
+        for number, (loss, gradient_norm) in enumerate(values, first):
+            if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
+                self.step = number
+                return loss, gradient_norm
+            self.history.step_losses.append(loss)
+            self.history.gradient_norms.append(gradient_norm)
+        return None
+
+    def end_step(self, loss: Tensor, gradient_norm: Tensor) -> None:
+        """Counts a finished step, and takes its weights into the average; `read` records it."""
         if self._average is not None:
             # In the first steps the average follows the weights closely: the initial ones would weigh too much.
             decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
             for name, tensor in self.network.state_dict().items():
-                self._average[name].mul_(decay).add_(tensor, alpha=1 - decay)
-        self.history.step_losses.append(loss)
-        self.history.gradient_norms.append(gradient_norm)
+                average = self._average[name]
+                moved = (average * decay).add_(tensor, alpha=1 - decay)
+                self._average[name] = torch.where(self._diverged > 0, average, moved)
+        self._unread.append(torch.stack([loss, gradient_norm]))
         self.step += 1
 
     def fingerprint(self, batch: str) -> None:
@@ -106,7 +142,7 @@ class Run:
         self.epoch, self.step = self.epoch + 1, 0
 
     def state(self) -> State:
-        """The training state, as `load_state` restores it."""
+        """The training state, as `load_state` restores it. All steps must have been read."""
         groups = {"weights": _copied(self.network), "moments": moments(self.optimizer, self.network)}
         if self._average is not None:
             groups["average"] = {name: tensor.clone() for name, tensor in self._average.items()}
