@@ -103,28 +103,40 @@ class Network(nn.Module):
 
     def trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
         """`forward`, which also returns the selection and attention weights; same input shapes."""
-        with torch.autocast(x_ZSF.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self._trace(x_ZSF, neighbours_DSK, edges_DSKE)
+        with self.mixed(x_ZSF.device):
+            z_ZSH, selection_ZSF = self.embed(x_ZSF)
+            summary_DSH, attention_DSL = self.summarise(z_ZSH)
+            scores_DSP, neighbours_DSKa = self.finish(summary_DSH, neighbours_DSK, edges_DSKE)
+        return Trace(scores_DSP, selection_ZSF, attention_DSL, neighbours_DSKa)
 
-    def _trace(self, x_ZSF: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> Trace:
-        stocks = x_ZSF.shape[1]
+    def mixed(self, device: torch.device) -> torch.autocast:
+        """Context manager for the parts of the network: mixed precision, if `precision` is bf16."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def embed(self, x_ZSF: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeds each stock in each session. Shapes: features [Z, S, F] → embedding [Z, S, H], selection [Z, S, F]."""
         z_MH, selection_MF = self.selection(x_ZSF.flatten(0, 1))
-        z_NHL = z_MH.unflatten(0, (-1, stocks)).unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
+        return z_MH.unflatten(0, x_ZSF.shape[:2]), selection_MF.unflatten(0, x_ZSF.shape[:2])
+
+    def summarise(self, z_ZSH: Tensor) -> tuple[Tensor, Tensor]:
+        """Reduces the windows of each stock. Shapes: embedding [D + L − 1, S, H] → summary [D, S, H], attention
+        [D, S, L]."""
+        stocks = z_ZSH.shape[1]
+        z_NHL = z_ZSH.unfold(0, self.architecture.backbone.window, 1).flatten(0, 1)
         if self.adaptive_norm is None:
             summary_NH, attention_NL = self.temporal(z_NHL.mT.contiguous())
         else:
             normal_NHL, predictions = self.adaptive_norm.normalise(z_NHL)
             summary_NH, attention_NL = self.temporal(normal_NHL.mT.contiguous())
             summary_NH = self.adaptive_norm.restore(summary_NH, predictions)
-        summary_DSH, neighbours_DSKa = summary_NH.unflatten(0, (-1, stocks)), None
+        return summary_NH.unflatten(0, (-1, stocks)), attention_NL.unflatten(0, (-1, stocks))
+
+    def finish(self, summary_DSH: Tensor, neighbours_DSK: Tensor, edges_DSKE: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Scores sessions from the summaries of all stocks. Shapes: → scores [D, S, P], attention to the neighbours
+        [D, S, K, heads] or None."""
+        neighbours_DSKa = None
         if self.graph is not None:
             summary_DSH, neighbours_DSKa = self.graph(summary_DSH, neighbours_DSK, edges_DSKE)
         # In bfloat16 many scores would be equal (ties).
-        with torch.autocast(x_ZSF.device.type, enabled=False):
-            scores_DSP = self.head(self.output(summary_DSH.float()))
-        return Trace(
-            scores_DSP=scores_DSP,
-            selection_ZSF=selection_MF.unflatten(0, (-1, stocks)),
-            attention_DSL=attention_NL.unflatten(0, (-1, stocks)),
-            neighbours_DSKa=neighbours_DSKa,
-        )
+        with torch.autocast(summary_DSH.device.type, enabled=False):
+            return self.head(self.output(summary_DSH.float())), neighbours_DSKa

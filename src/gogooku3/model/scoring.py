@@ -11,6 +11,7 @@ from gogooku3.model.ensemble import Ensemble, Model, combine
 from gogooku3.model.inputs import Block, PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.prefetch import BlockSpec, Prefetcher
+from gogooku3.model.streaming import Scorer
 
 _SESSIONS = 16
 """Sessions per block. Blocks start at multiples of it and always have this length, so a session's score comes from a
@@ -28,8 +29,9 @@ def score(model: Model, inputs: PanelOnDevice, first: int, last: int) -> np.ndar
     scores_TSP = np.full((*panel.present_TS.shape, len(panel.horizons)), np.nan, np.float32)
     was_training = model.training
     model.eval()
+    scorer = Scorer(model, inputs.device)
     for start, block in blocks(inputs, first, last):
-        scores_DSP = model(block.x_ZSF, block.neighbours_DSK, block.edges_DSKE).cpu().numpy()
+        scores_DSP = scorer.scores(start, block).cpu().numpy()
         end = min(start + _SESSIONS, len(panel.sessions))
         scores_TSP[start:end] = scores_DSP[: end - start]
     model.train(was_training)
