@@ -1,4 +1,4 @@
-"""Checks the processor and Python's flags before a compiled library is loaded, which could end in SIGILL."""
+"""Checks system, processor and Python's flags before a compiled library is loaded, which could end in SIGILL."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ def require_or_exit() -> None:
         sys.exit(error.exit_code)
 
 
-def require(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
-    """Raises `MachineError` if this processor or Python's command-line flags are not supported.
+def require(cpuinfo: Path = Path("/proc/cpuinfo"), system: str = sys.platform) -> None:
+    """Raises `MachineError` if this system, this processor or Python's command-line flags are not supported.
 
     Args:
+        system: name of the operating system, as `sys.platform`.
         cpuinfo: the system's list of processors. If it does not exist, the processor is not checked.
     """
+    if system not in ("linux", "darwin"):
+        raise MachineError(
+            f"gogooku3 does not run on this system ({system}): the pipeline uses system calls of Linux and macOS",
+            hint="on Windows, run it in WSL 2 (`wsl --install`), with the clone on WSL's own disk, not under `/mnt/c`",
+        )
     if sys.flags.optimize:
         raise MachineError(
             f"Python runs with optimization level {sys.flags.optimize}: the libraries lose their assertions, and from"

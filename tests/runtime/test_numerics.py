@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,8 @@ from gogooku3.errors import MachineError
 from gogooku3.runtime.numerics import environment, generator, key, pin, prepare_torch, without_tf32
 
 ROOT = Path(__file__).parents[2]
+
+VERSIONS = {"torch", "numpy", "safetensors"}
 
 SCRIPT = """
 import json, sys
@@ -67,6 +70,13 @@ def test_threads_and_instruction_set_are_those_of_the_parameters_whatever_the_ma
     *found, domain = pinned(instruction_set, *cores)
     assert found == [2, "AVX2", False, "Haswell"]
     assert domain["exact_on"] == exact_on
+
+
+def test_the_buffers_of_cublas_have_one_size(monkeypatch: pytest.MonkeyPatch, demo: Params) -> None:
+    """As cuDNN's LSTM needs; deterministic torch refuses matrix products with another value than these two."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    pin(demo.numerics)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] in {":16:8", ":4096:8"}
 
 
 def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest.MonkeyPatch, demo: Params) -> None:
@@ -139,6 +149,8 @@ def test_the_domain_names_parameters_precision_flags_and_versions_and_no_place_o
         "tf32": False,
         "cudnn_benchmark": False,
     }
+    assert domain.keys() == {"numerics", "exact_on", "precision", "flags", "versions"}
+    assert domain["versions"].keys() == VERSIONS
     assert domain["versions"]["torch"] == torch.__version__
     assert domain == pinned("portable", "taskset", "-c", "0")[-1]
 
@@ -194,7 +206,10 @@ def test_tf32_rounds_the_products_of_a_gpu_and_float32_does_not(demo: Params) ->
 def test_on_a_gpu_the_domain_is_its_model(demo: Params) -> None:
     domain = environment(replace(demo.numerics, device="cuda"))
     assert domain["exact_on"] == torch.cuda.get_device_name()
+    assert domain["compute_capability"] == ".".join(map(str, torch.cuda.get_device_capability()))
     assert domain["versions"]["cuda"] == torch.version.cuda
+    assert domain["versions"].keys() == {*VERSIONS, "cuda", "cudnn", "triton", "driver"}
+    assert re.fullmatch(r"[0-9.]+", domain["versions"]["driver"])
 
 
 @pytest.mark.parametrize("runner", ["gogooku3.cli", "gogooku3.stages.__main__", "gogooku3.stages.worker"])

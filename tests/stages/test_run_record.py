@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 
 from gogooku3 import paths
 from gogooku3.recovery.provenance.runs import StageRun
-from gogooku3.stages import run_record
+from gogooku3.runtime import machine
 from gogooku3.stages.__main__ import STAGES
-from gogooku3.stages.run_record import OUTPUTS, record_run
+from gogooku3.stages.run_record import OUTPUTS, installed, record_run
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "dvc.yaml"))["stages"]  # type: ignore[index,call-overload]
@@ -67,7 +67,7 @@ def test_a_record_has_duration_machine_libraries_and_the_hash_of_the_outputs(wor
 def test_installed_are_the_versions_that_are_imported() -> None:
     from importlib.metadata import version
 
-    found = run_record.installed()
+    found = installed()
     for name in ("numpy", "polars", "scikit-learn", "torch"):
         assert found[name] == version(name)
 
@@ -82,8 +82,8 @@ def test_installed_are_the_versions_that_are_imported() -> None:
 )
 def test_the_driver_is_read_from_the_kernel(tmp_path: Path, text: str, driver: str | None) -> None:
     (tmp_path / "version").write_text(text)
-    assert run_record._first(run_record._VERSION, tmp_path / "version") == driver
-    assert run_record._first(run_record._VERSION, tmp_path / "none") is None
+    assert machine.nvidia_driver(tmp_path / "version") == driver
+    assert machine.nvidia_driver(tmp_path / "none") is None
 
 
 def test_a_record_that_cannot_be_written_is_a_warning(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

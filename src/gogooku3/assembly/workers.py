@@ -25,6 +25,7 @@ from gogooku3.features.registry import chosen
 from gogooku3.progress import progress_bar
 from gogooku3.runtime.faults import reported
 from gogooku3.runtime.interruption import masked_in_children
+from gogooku3.runtime.machine import cpus
 
 _MIN_VALUES = 100_000_000
 """Number of feature values below which starting a worker process takes longer than it saves."""
@@ -116,7 +117,7 @@ def process_count(units: Sequence[Sequence[Month]], history: History, params: Da
     if sum(sizes) < _MIN_VALUES:
         return 1
     in_memory = int(psutil.virtual_memory().available) // (max(sizes) * _BYTES_PER_VALUE + _BYTES_PER_PROCESS)
-    return max(1, min(len(os.sched_getaffinity(0)), len(units), in_memory))
+    return max(1, min(cpus(), len(units), in_memory))
 
 
 @contextmanager

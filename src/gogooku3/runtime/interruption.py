@@ -18,6 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from gogooku3.errors import InterruptionError, UserError
+from gogooku3.runtime.machine import signal_group
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -248,11 +249,7 @@ def _end(process: subprocess.Popen[Any], session: bool) -> None:
         if not session:
             process.send_signal(number)
             return process.returncode is None
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        return signal_group(process.pid, number)
 
     deadline = time.monotonic() + GRACE_S
     send(signal.SIGINT if session else signal.SIGTERM)

@@ -21,11 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gogooku3.config.numerics import Numerics
 from gogooku3.errors import MachineError
+from gogooku3.runtime import machine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,10 @@ def pin(numerics: Numerics) -> None:
         # spin comes first because the next parallel region mostly starts within it: 1.5 times as fast.
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "1000",
+        # cuBLAS, and cuDNN's LSTM that the network has on a GPU, are deterministic if cuBLAS has buffers of one size:
+        # cuDNN 8's release notes (RNN, limitations) give `:16:8` and `:4096:2` as examples, which torch's note on
+        # `nn.LSTM` repeats. `torch.use_deterministic_algorithms` accepts only `:16:8` and `:4096:8`, both of one size;
+        # the first "may limit overall performance" (cuBLAS, results reproducibility).
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
     os.environ.update(settings | _INSTRUCTION_SETS[numerics.instruction_set])
@@ -142,11 +147,7 @@ def _require_threads(wanted: int) -> None:
 
 def _count_threads() -> int | None:
     """Number of threads of a parallel region of torch's OpenMP library; None if the library cannot be called."""
-    try:
-        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    loaded = set(re.findall(r"(/\S.*/torch(?:/lib|\.libs)/libgomp[^/\n]*)$", maps, re.MULTILINE))
+    loaded = set(re.findall(r"(/\S.*/torch(?:/lib|\.libs)/libgomp[^/\n]*)$", machine.mapped_files(), re.MULTILINE))
     if len(loaded) != 1:
         return None
     entered: list[int] = []
@@ -183,11 +184,13 @@ def environment(numerics: Numerics) -> dict[str, Any]:
     import torch
 
     versions = {"torch": torch.__version__} | {name: version(name) for name in ("numpy", "safetensors")}
+    device: dict[str, Any] = {"exact_on": _exact_on(numerics)}
     if numerics.device == "cuda":
-        versions |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
+        versions |= _gpu_versions()
+        device["compute_capability"] = ".".join(map(str, torch.cuda.get_device_capability()))
     return {
         "numerics": result_parameters(numerics),
-        "exact_on": _exact_on(numerics),
+        **device,
         "precision": numerics.precision,
         "flags": {
             "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
@@ -199,10 +202,21 @@ def environment(numerics: Numerics) -> dict[str, Any]:
     }
 
 
+def _gpu_versions() -> dict[str, str]:
+    """Versions of what computes on a GPU; the driver compiles kernels that a library has for no GPU of this kind."""
+    import torch
+
+    return {
+        "cuda": str(torch.version.cuda),
+        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+        "triton": version("triton") if find_spec("triton") else "none",
+        "driver": machine.nvidia_driver() or "unknown",
+    }
+
+
 def software() -> dict[str, str]:
     """Versions that may differ between machines without changing results (see the exactness matrix): Python, libc."""
-    library, version = platform.libc_ver()
-    return {"Python": platform.python_version(), library or "C library": version or "unknown"}
+    return {"Python": platform.python_version(), **dict([machine.c_library()])}
 
 
 def _exact_on(numerics: Numerics) -> str:
@@ -212,17 +226,8 @@ def _exact_on(numerics: Numerics) -> str:
     if numerics.device == "cuda":
         return torch.cuda.get_device_name()
     kernels = torch.backends.cpu.get_cpu_capability()
-    if numerics.instruction_set != "native" and kernels == "AVX2" and platform.machine() in ("x86_64", "AMD64"):
-        return "x86-64-v3" if numerics.instruction_set == "portable" else f"x86-64-v3 {_processor('vendor_id')}"
+    if numerics.instruction_set != "native" and kernels == "AVX2" and machine.has_x86_64_builds():
+        vendor = next(iter(machine.cpuinfo("vendor_id")), platform.machine())
+        return "x86-64-v3" if numerics.instruction_set == "portable" else f"x86-64-v3 {vendor}"
     # Kernels of the same instruction set still differ between processors.
-    return f"{_processor('model name')} {kernels}"
-
-
-def _processor(entry: str) -> str:
-    """An entry of the first processor in `/proc/cpuinfo`."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    values = (line.split(":", 1)[1].strip() for line in lines if line.startswith(entry))
-    return next(values, platform.machine())
+    return f"{machine.arithmetic()} {kernels}"

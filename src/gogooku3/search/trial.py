@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from gogooku3.errors import GitError, InterruptionError, MachineError, SourceError, StoreError, UserError
 from gogooku3.recovery.sandbox.environment import CURRENT
 from gogooku3.runtime.interruption import StopRequest, signal_name
+from gogooku3.runtime.machine import signal_group
 from gogooku3.search.space import Values
 
 MARK = "GOGOOKU3_TRIAL_OF"
@@ -77,8 +77,7 @@ class Stop(StopRequest):
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+            signal_group(self._process.pid, number)
 
 
 def run(workspace: Path, name: str, values: Values, log: Path, stop: Stop, say: Callable[[str], None]) -> str | None:

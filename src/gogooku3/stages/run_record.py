@@ -21,6 +21,7 @@ from typing import Any
 
 from gogooku3 import config, paths
 from gogooku3.config.train import LAST_PHASE
+from gogooku3.runtime import machine as system
 from gogooku3.runtime.files import md5_file, write_json
 from gogooku3.runtime.numerics import software
 
@@ -46,12 +47,11 @@ OUTPUTS: dict[str, Callable[..., list[Path]]] = {
 }
 """The outputs by which a run of each stage is identified, given the stage's arguments: few files that depend on all."""
 
-_DRIVER = Path("/proc/driver/nvidia/version")
-_VERSION = r"Module.*?  ([0-9.]+)"
-
 
 def record_run(command: tuple[str, ...], started: datetime) -> None:
-    """Writes the record of a finished run; if that fails, it prints a warning."""
+    """Writes the record of a finished run; if that fails, it prints a warning. Of several processes, rank 0 does."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0":
+        return
     seconds = (datetime.now(UTC) - started).total_seconds()
     try:
         outputs = {path.as_posix(): md5_file(path) for path in OUTPUTS[command[0]](*command[1:])}
@@ -73,13 +73,12 @@ def record_run(command: tuple[str, ...], started: datetime) -> None:
 
 def machine() -> dict[str, Any]:
     """What a duration depends on; None for what this system does not tell."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "cpu": _entry("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
-        "cpus": cores,
-        "memory_gib": _memory(),
+        "cpu": system.processor(),
+        "cpus": system.cpus(),
+        "memory_gib": _gib(system.memory()),
         "gpu": _gpu(),
-        "os": f"{_system()}, {platform.system()} {platform.release()}",
+        "os": f"{system.operating_system()}, {platform.system()} {platform.release()}",
         "software": software(),
     }
 
@@ -106,40 +105,17 @@ def _gpu() -> dict[str, Any] | None:
         "name": torch.cuda.get_device_name(),
         "count": numerics.processes,
         "memory_gib": _gib(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory),
-        "driver": _first(_VERSION, _DRIVER),
+        "driver": system.nvidia_driver(),
         "cuda": torch.version.cuda,
         "cudnn": str(torch.backends.cudnn.version()),
     }
-
-
-def _memory() -> float | None:
-    size = _entry("/proc/meminfo", "MemTotal")
-    return None if size is None else _gib(int(size.split()[0]) << 10)
 
 
 def _gib(size: int) -> float:
     return round(size / (1 << 30), 1)
 
 
-def _system() -> str:
-    with suppress(OSError):
-        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    return platform.system()
-
-
 def _user() -> str | None:
     with suppress(OSError, KeyError):  # a user id without a name
         return getpass.getuser()
-    return None
-
-
-def _entry(file: str, name: str) -> str | None:
-    """The first entry of this name in a file of lines `name : value`."""
-    return _first(rf"^{name}\s*:\s*(.*)$", Path(file))
-
-
-def _first(pattern: str, file: Path) -> str | None:
-    with suppress(OSError):
-        found = re.search(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)
-        return None if found is None else found[1]
     return None

@@ -68,11 +68,29 @@ def test_identical_scores_outside_the_exact_domain_pass_with_a_note(delivery: De
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_package_from_a_gpu_is_compared_on_the_cpu(delivery: Delivery) -> None:
-    delivery.edit_json("environment.json", lambda content: content["numerics"].update(device="cuda"))
+    def from_gpu(content: dict[str, Any]) -> None:
+        content["numerics"]["device"] = "cuda"
+        content.update(exact_on="NVIDIA H200", compute_capability="9.0", probe="0" * 16)
+        content["versions"].update(cuda="13.0", cudnn="91900", triton="3.6.0", driver="580.95.05")
+
+    delivery.edit_json("environment.json", from_gpu)
+    delivery.edit_tensors("golden/predictions.safetensors", lambda tensors: tensors["scores"].mul_(1 + 1e-5))
     delivery.rewrite_manifest()
     report = delivery.verify_alone()
     assert report.verdict.good
-    assert "numerics.device cuda in the package, cpu here (unknown)" in report["environment"].found
+    found = report["environment"].found
+    assert "numerics.device cuda in the package, cpu here (unknown)" in found
+    assert "compute_capability 9.0 in the package, None here (unknown)" in found
+    assert "versions.driver 580.95.05 in the package, None here (unknown)" in found
+    assert report["golden"].outcome == "noted"
+    scores = report["golden"].found
+    assert scores.startswith("NOT bitwise identical, because numerics.device, exact_on, ")
+    assert "versions.driver, " in scores
+    assert "scores of the CPU (the package is from a GPU, none is here) differ by up to" in scores
+    assert scores.endswith("(0.0001 of the largest)")
+    delivery.edit_tensors("golden/predictions.safetensors", lambda tensors: tensors["scores"].mul_(1 + 2e-4))
+    delivery.rewrite_manifest()
+    assert delivery.verify_alone().failed == {"golden"}
 
 
 def test_a_package_from_before_there_was_a_choice_of_precision_is_exact(delivery: Delivery) -> None:

@@ -43,11 +43,12 @@ def golden(files: PackageFiles) -> Finding:
             hint="weights, golden files or code differ from the packaged ones: check out the package's commit, then"
             " `dvc pull --force package`",
         )
+    on_cpu = " of the CPU (the package is from a GPU, none is here)" if numerics.device != recorded.device else ""
     tolerance = TOLERANCE[recorded.precision]
     bound = tolerance * float(scores.abs().max())
     found = (
-        f"NOT bitwise identical, because {', '.join(outside)} differ{'s' if len(outside) == 1 else ''}: scores differ"
-        f" by up to {difference:.3g}, tolerance {bound:.3g} ({tolerance:g} of the largest)"
+        f"NOT bitwise identical, because {', '.join(outside)} differ{'s' if len(outside) == 1 else ''}: scores{on_cpu}"
+        f" differ by up to {difference:.3g}, tolerance {bound:.3g} ({tolerance:g} of the largest)"
     )
     if not difference <= bound:
         raise MismatchError(
