@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import psutil
@@ -70,6 +71,37 @@ class Place:
         while self.workers():
             assert time.monotonic() < gone, "a process is left"
             time.sleep(0.05)
+
+    @contextmanager
+    def torchrun(self, nodes: int, processes: int, *others: Place) -> Iterator[list[subprocess.Popen[str]]]:
+        """Runs the phase as `torchrun` does on several machines, each of which has an agent and its processes.
+
+        Args:
+            others: working trees of the last machines, if not this one.
+        """
+        folders = [self.folder] * (nodes - len(others)) + [place.folder for place in others]
+        with socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        launcher = [sys.executable, "-m", "torch.distributed.run", f"--nnodes={nodes}", f"--nproc-per-node={processes}"]
+        launcher += ["--master-addr=localhost", f"--master-port={port}", "--local-addr=localhost"]
+        stage = [str(self._source / "gogooku3"), "stages", "train", PHASE]
+        environment = os.environ | {"PYTHONPATH": str(self._source)}
+        pipe = subprocess.PIPE
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [*launcher, f"--node-rank={rank}", *stage],
+                        cwd=folders[rank],
+                        env=environment,
+                        stdout=pipe,
+                        stderr=pipe,
+                        text=True,
+                    )
+                )
+                for rank in range(nodes)
+            ]
 
     def workers(self) -> dict[int, psutil.Process]:
         """The worker processes of this folder, by rank."""
@@ -219,6 +251,51 @@ def test_four_shares_are_the_same_bytes_from_one_two_and_four_processes(place: M
 
 
 @pytest.mark.slow
+def test_two_machines_of_torchrun_make_the_bytes_of_one_process_and_resume(
+    place: Make, alone: dict[str, bytes]
+) -> None:
+    """Two agents of `torchrun` with two processes each, in one working tree; both get SIGTERM in the first run."""
+    four = place(**{"numerics.shares": 4})
+    assert four.train().returncode == 0
+    expected = four.made
+    nodes = place(**{"numerics.shares": 4, "numerics.processes": 4})
+    with nodes.torchrun(2, 2) as agents:
+        nodes.until_saved(agents[0])
+        for agent in agents:
+            agent.terminate()
+        said = "".join(agent.communicate(timeout=600)[1] for agent in agents)
+    assert all(agent.returncode for agent in agents)
+    assert f"error: phase {PHASE} was stopped by SIGTERM in epoch" in said
+    with nodes.torchrun(2, 2) as agents:
+        outputs = [agent.communicate(timeout=1200)[1] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], outputs
+    assert "resuming from epoch" in outputs[0]
+    assert nodes.made == expected
+    assert not list(nodes.folder.rglob("*.partial"))
+    assert len(list((nodes.folder / "logs/runs").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_machines_with_other_inputs_end_with_one_error_before_the_first_step(place: Make) -> None:
+    here, there = (place(**TWO, **{"train.recipe.seed": seed}) for seed in (1, 2))
+    with here.torchrun(2, 1, there) as agents:
+        said = "".join(agent.communicate(timeout=600)[1] for agent in agents)
+    assert all(agent.returncode for agent in agents)
+    assert "error: the training processes 0 and 1 have not the same inputs\nhint: on several machines" in said
+    assert "the same environment" not in said
+    assert not any((each.folder / f"models/{PHASE}").exists() for each in (here, there))
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_than_that_of_the_parameters_is_refused(place: Make) -> None:
+    nodes = place(**{"numerics.shares": 4, "numerics.processes": 4})
+    with nodes.torchrun(2, 1) as agents:
+        said = "".join(agent.communicate(timeout=600)[1] for agent in agents)
+    assert all(agent.returncode for agent in agents)
+    assert "error: `torchrun` started 2 processes, but `numerics.processes` is 4" in said
+
+
+@pytest.mark.slow
 def test_the_fast_reduction_differs_by_roundings_and_is_repeatable(place: Make) -> None:
     """With two shards per process: one backward pass for both."""
     one = place(**{"numerics.shares": 4})
@@ -266,7 +343,9 @@ def test_bad_data_is_one_error(place: Make) -> None:
 def test_more_processes_than_gpus_are_refused(place: Make) -> None:
     done = place(**TWO, **{"numerics.device": "cuda"}).train()
     assert done.returncode == 4
-    assert "`numerics.processes` is 2, but torch finds 0 GPUs" in the_error(done.stderr)
+    assert "this machine runs 2 of the 2 processes (`numerics.processes`), but torch finds 0 GPUs" in the_error(
+        done.stderr
+    )
 
 
 @pytest.mark.slow

@@ -1,13 +1,13 @@
 """Process group of data-parallel training: rank, world size, local shards, and the collectives (all-gather, barrier).
 
-`launch` starts the processes as `torchrun` does; the backend is gloo on CPUs and NCCL on GPUs. A single process is a
-group of size 1, whose collectives do nothing.
+`launch` starts the processes on this machine, `torchrun` on several machines (nodes). The backend is gloo on CPUs and
+NCCL on GPUs. A single process is a group of size 1, whose collectives do nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, distributed
 
 from gogooku3.config.numerics import Numerics
-from gogooku3.errors import MachineError
+from gogooku3.errors import ConfigError, MachineError, MismatchError
+from gogooku3.runtime.numerics import key
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,24 @@ class Group:
         """Waits until all processes have reached this call."""
         self.all_max(0)
 
+    def require_same(self, values: Mapping[str, str]) -> None:
+        """Raises `MismatchError` in every process if a value differs between them.
+
+        Args:
+            values: the values of this process by name; the names are the same in all processes.
+        """
+        if self.size == 1:
+            return
+        own_N = torch.tensor([key(value) for value in values.values()])
+        for rank, other_N in enumerate(self.all_gather(own_N.unsqueeze(0))):
+            differing = [name for name, same in zip(values, (other_N == own_N).tolist(), strict=True) if not same]
+            if differing:
+                raise MismatchError(
+                    f"the training processes {self.rank} and {rank} have not the same {' and '.join(differing)}",
+                    hint="on several machines all processes need one working tree (a shared disk), the same libraries"
+                    " and the same model of device",
+                )
+
     @contextmanager
     def main_first(self) -> Iterator[None]:
         """Context manager: the main process runs the block first, then the others; all leave it together."""
@@ -76,23 +95,37 @@ SINGLE_PROCESS = Group()
 
 @contextmanager
 def process_group(numerics: Numerics) -> Iterator[Group]:
-    """Context manager: the process group of this run; with several processes, `launch` must have started this one.
+    """Context manager: the process group of this run; with several processes, `launch` or `torchrun` started this one.
 
     Raises:
-        MachineError: there are fewer GPUs than processes.
+        ConfigError: `torchrun` started another number of processes than `numerics.processes`.
+        MachineError: this machine has fewer GPUs than processes.
     """
-    if numerics.processes == 1:
+    started = int(os.environ["WORLD_SIZE"]) if distributed.is_torchelastic_launched() else 1
+    if started != numerics.processes:
+        raise ConfigError(
+            f"`torchrun` started {started} processes, but `numerics.processes` is {numerics.processes}",
+            hint="`--nnodes` times `--nproc-per-node` must be `numerics.processes`; with `reduction: fixed` and the"
+            " same `shares` the results do not depend on it",
+        )
+    if started == 1:
         yield Group(shares=numerics.shares)
         return
-    rank, cuda = int(os.environ["RANK"]), numerics.device == "cuda"
+    cuda = numerics.device == "cuda"
     if cuda:
-        if torch.cuda.device_count() < numerics.processes:
-            raise MachineError(
-                f"`numerics.processes` is {numerics.processes}, but torch finds {torch.cuda.device_count()} GPUs",
-                hint="each process needs its own GPU: lower `numerics.processes`; with `reduction: fixed` and the same"
-                " `shares` the results stay the same",
-            )
-        torch.cuda.set_device(rank)
+        _select_gpu(numerics, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
-    yield Group(rank, numerics.processes, numerics.shares, numerics.reduction)
+    yield Group(int(os.environ["RANK"]), numerics.processes, numerics.shares, numerics.reduction)
     distributed.destroy_process_group()
+
+
+def _select_gpu(numerics: Numerics, local_rank: int, local_processes: int) -> None:
+    """Makes the GPU of this process the current one; ranks on a machine count from 0, as its GPUs do."""
+    if (gpus := torch.cuda.device_count()) < local_processes:
+        raise MachineError(
+            f"this machine runs {local_processes} of the {numerics.processes} processes (`numerics.processes`), but"
+            f" torch finds {gpus} GPUs",
+            hint="each process needs its own GPU: start them on several machines with `torchrun`, or lower"
+            " `numerics.processes`; with `reduction: fixed` and the same `shares` the results stay the same",
+        )
+    torch.cuda.set_device(local_rank)

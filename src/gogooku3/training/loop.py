@@ -84,6 +84,7 @@ def train(
         log.info("phase %s: %d epochs", name, pace.epochs)
         with group.main_first():
             saved = checkpoints.newest()
+        group.require_same({"newest checkpoint": "none" if saved is None else saved.position})
         if saved is not None:
             run.load_state(saved)
         if plans and (warning := noise_warning(recipe)):
@@ -91,7 +92,7 @@ def train(
         if plans and run.history.start is None and not _is_random(phase, state):
             value = run.begin(_validated(run, inputs, recipe, checkpoints, group))
             log.info("start: validation %s %+.4f", metric_title(metric), value)
-        with Progress(name, plans, run.epoch, run.step) as progress, StopRequest() as stop:
+        with Progress(name, plans, run.epoch, run.step, visible=group.is_main) as progress, StopRequest() as stop:
             while run.epoch < pace.epochs and not run.history.stops_early(recipe):
                 network.train()
                 steps, remaining = plans[run.epoch], plans[run.epoch][run.step :]

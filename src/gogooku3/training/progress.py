@@ -27,11 +27,14 @@ log = logging.getLogger(__name__)
 class Progress:
     """Progress bar with phase, epoch, step, samples per second, time left, loss and validation RankIC."""
 
-    def __init__(self, phase: str, plans: Sequence[Sequence[Sequence[Batch]]], epoch: int, step: int) -> None:
+    def __init__(
+        self, phase: str, plans: Sequence[Sequence[Sequence[Batch]]], epoch: int, step: int, *, visible: bool = True
+    ) -> None:
         """
         Args:
             plans: the batches of every step of every epoch.
             epoch, step: epochs that are done, and steps of the current epoch.
+            visible: False for a process that shows nothing: all ranks but 0.
         """
         console = Console(stderr=True)
         self._bars = bars.Progress(
@@ -41,7 +44,7 @@ class Progress:
             bars.TimeRemainingColumn(),
             bars.TextColumn("{task.fields[loss]}  {task.fields[validation]}"),
             console=console,
-            disable=not console.is_terminal,
+            disable=not (visible and console.is_terminal),
         )
         self._phase = phase
         self._steps = [len(steps) for steps in plans]

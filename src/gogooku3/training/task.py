@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,8 @@ class Task:
 
         Raises:
             DataError: a file of the previous phase is missing or corrupt.
-            MismatchError: its tensors do not match the architecture.
+            MismatchError: its tensors do not match the architecture, or the processes have different inputs or
+                environments.
             DivergenceError: a loss, a gradient norm or a validation score is not finite.
             InterruptionError: the process received SIGINT (Ctrl-C), SIGTERM or SIGHUP.
             RefusedError: another process is training the phase.
@@ -81,7 +83,9 @@ class Task:
         name, recipe = self.phase.name, self.recipe
         network, state = start(self.phase, self.architecture, recipe.seed, self.models, self.parent)
         domain = current_domain(self.params.numerics)
-        checkpoints = Checkpoints(self.folder, self.inputs(domain), writes=group.is_main)
+        inputs = self.inputs(domain)
+        group.require_same({"environment": json.dumps(domain), "inputs": json.dumps(inputs)})
+        checkpoints = Checkpoints(self.folder, inputs, writes=group.is_main)
         phase_config = getattr(self.params.train.phases, name)
         network.to_device(panel.device, self.params.numerics)
         with checkpoints.locked():

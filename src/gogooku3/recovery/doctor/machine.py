@@ -69,7 +69,11 @@ def device(root: Path) -> Finding:
         return Finding("noted", f"{message}, and none is needed")
     if len(gpus) >= wanted.processes:
         return Finding("passed", message)
-    remedy = "reduce `numerics.processes`" if gpus else "install the driver and a CUDA build of torch"
+    remedy = (
+        "reduce `numerics.processes`, or start several machines with `torchrun`"
+        if gpus
+        else "install the driver and a CUDA build of torch"
+    )
     return Finding("failed", message, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
 
 
