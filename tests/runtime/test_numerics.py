@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -107,6 +108,14 @@ def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest
         *("MKL_CBWR", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "ATEN_CPU_CAPABILITY"),
         *("CUBLAS_WORKSPACE_CONFIG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
     }
+
+
+def test_instruction_sets_of_x86_are_not_set_on_arm(monkeypatch: pytest.MonkeyPatch, demo: Params) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    pin(demo.numerics)
+    assert not {"ATEN_CPU_CAPABILITY", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"} & os.environ.keys()
+    assert os.environ["OMP_NUM_THREADS"] == str(demo.numerics.threads)
 
 
 @pytest.mark.parametrize(

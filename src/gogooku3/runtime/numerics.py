@@ -88,7 +88,9 @@ def pin(numerics: Numerics) -> None:
         # the first "may limit overall performance" (cuBLAS, results reproducibility).
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
-    os.environ.update(settings | _INSTRUCTION_SETS[numerics.instruction_set])
+    # The names are those of x86-64 kernels: other processors have none of them.
+    x86_64 = platform.machine() == "x86_64"
+    os.environ.update(settings | (_INSTRUCTION_SETS[numerics.instruction_set] if x86_64 else {}))
 
 
 def prepare_torch(numerics: Numerics) -> torch.device:
