@@ -64,9 +64,10 @@ from gogooku3.model.network import Network
 from gogooku3.training.optimizer import adamw
 from gogooku3.training.phases import PHASES
 numerics.prepare_torch(wanted)
-model = config.load(Path(sys.argv[2])).model
+params = config.load(Path(sys.argv[2]))
+model = params.model
 network = Network(PHASES["finetune"].architecture("0" * 64, 99, [1, 5, 10, 20], model), seed=1)
-optimizer = adamw(network, 1e-3, 0.01)
+optimizer = adamw(network, params.train.phases.finetune, params.train.recipe, ())
 sessions, stocks, neighbours = 16, 64, 8
 draw = numerics.generator("exactness")
 x_ZSF = torch.from_numpy(draw.standard_normal((sessions + model.backbone.window - 1, stocks, 99)).astype(np.float32))

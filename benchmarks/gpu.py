@@ -6,12 +6,14 @@
 Makes a synthetic market of 3,800 stocks and the dataset of tier 1 with the pipeline's stages (part `data`), measures
 the GPU's `ceilings` and some `steps` of each phase, trains the 29 epochs of all phases (`train`), trains them `again`
 and compares the bytes, kills a phase, resumes it and compares (`resume`); then steps and both trainings of tier 2 on
-the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown, and writes it to FILE.
+the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown.
 
-Each part runs once in DIR (by default a temporary folder); a call runs the missing parts. If the run time of a command
-is limited, call it repeatedly with the same DIR. With `--limit` a call ends after this number of seconds, and the next
-one resumes training from the checkpoint. `--size small --device cpu` is a smoke test of minutes; its figures mean
-nothing. Needs 25 GB of disk, and 8 GB of memory for the panel on the GPU.
+Each part runs once in DIR (by default a temporary folder); a call runs the missing parts. The result of each part is in
+DIR/found as soon as it ends, and FILE has the Markdown of the parts so far. A part that fails is reported, the parts
+that need it are skipped, and the others run. If the run time of a command is limited, call it repeatedly with the same
+DIR. With `--limit` a call ends after this number of seconds, and the next one resumes training from the checkpoint.
+`--size small --device cpu` is a smoke test of minutes; its figures mean nothing. Needs 25 GB of disk, and 8 GB of
+memory for the panel on the GPU.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import polars as pl
@@ -53,6 +55,14 @@ SIZES = {
 }
 STEPS = {"full": 30, "small": 3}
 """Measured steps per phase."""
+
+
+PARTS = (
+    *("data", "ceilings", "steps", "train", "again", "resume"),
+    *("tier2-steps", "tier2-train", "tier2-again"),
+)
+NEEDS = {"again": "train", "resume": "train", "tier2-again": "tier2-train"}
+"""The part whose outputs a part compares with its own; every part but `ceilings` also needs `data`."""
 
 
 class OutOfTimeError(Exception):
@@ -220,10 +230,8 @@ def _bytes(path: Path) -> bytes | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    of_tier_2 = ("tier2-steps", "tier2-train", "tier2-again")
-    parts = ("data", "ceilings", "steps", "train", "again", "resume", *of_tier_2)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which this call ends")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
@@ -247,19 +255,38 @@ def main() -> int:
             "tier2-train": lambda: train(place, place.project("tier2", "tier2")),
             "tier2-again": lambda: again(place, place.project("tier2", "tier2"), place.project("tier2-again", "tier2")),
         }
+
+        def report() -> str:
+            """The document of the parts so far, which is also written to the file."""
+            text = markdown(place.found(), overrides)
+            if options.out:
+                options.out.write_text(text, encoding="utf-8")
+            return text
+
         code = 0
-        try:
-            for part in parts:
-                if part in options.only:
-                    place.make(part, makers[part])
-        except OutOfTimeError:
-            print("time limit reached; call again with the same --folder to resume", file=sys.stderr)
-            code = 130
-        text = markdown(place.found(), overrides)
-    print(text)
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
+        for part in (part for part in PARTS if part in options.only):
+            if missing := missing_for(part, place.found()):
+                print(f"{part} needs {missing}, which has no result", file=sys.stderr)
+                code = 1
+                continue
+            try:
+                place.make(part, makers[part])
+            except OutOfTimeError:
+                print("time limit reached; call again with the same --folder to resume", file=sys.stderr)
+                code = 130
+                break
+            except SystemExit as failure:
+                print(f"{part} failed: {failure}", file=sys.stderr, flush=True)
+                code = 1
+            report()
+        print(report())
     return code
+
+
+def missing_for(part: str, found: Collection[str]) -> str:
+    """The part that a part needs and that has no result; empty if there is none."""
+    needed = [] if part in ("data", "ceilings") else ["data", *filter(None, [NEEDS.get(part)])]
+    return next((each for each in needed if each not in found), "")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def run(phase: str, steps: int) -> dict[str, Any]:
     inputs = PanelOnDevice(panel, model.backbone.window, device)
     architecture = PHASES[phase].architecture(panel.abi, len(panel.features), list(panel.horizons), model)
     network = Network(architecture, recipe.seed).to_device(device, PARAMS.numerics).train()
-    optimizer = adamw(network, 1e-4, recipe.weight_decay)
+    new_blocks = PHASES[phase].adds if PHASES[phase].previous else ()
+    optimizer = adamw(network, getattr(PARAMS.train.phases, phase), recipe, new_blocks)
 
     def gradient(block: Block) -> None:
         optimizer.zero_grad()
