@@ -57,6 +57,8 @@ STEPS = {"full": 30, "small": 3}
 """Measured steps per phase."""
 
 
+_POLL = 0.02
+"""Seconds between two looks at a running command."""
 PARTS = (
     *("data", "ceilings", "steps", "train", "again", "resume"),
     *("tier2-steps", "tier2-train", "tier2-again"),
@@ -113,28 +115,32 @@ class Place:
         """The parameters of a tier with the overrides."""
         return composed([f"tier={tier}", *self.overrides])
 
-    def run(self, project: Path, *command: str, killed_after: float | None = None) -> float:
+    def run(self, project: Path, *command: str, killed_when: Callable[[], bool] | None = None) -> float:
         """Runs this Python in a project; returns the seconds. At the deadline it is stopped with SIGTERM.
+
+        Args:
+            killed_when: when it is true, the process is killed with SIGKILL.
 
         Raises:
             OutOfTimeError: it was stopped.
             SystemExit: it failed.
         """
         began = time.monotonic()
-        wait = self.ends - began if killed_after is None else killed_after
         log = project / "output.txt"
         with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, *command], cwd=project, env=environment(), stdout=output, stderr=output
             )
-            try:
-                process.wait(max(wait, 0))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGTERM if killed_after is None else signal.SIGKILL)
-                process.wait()
-                if killed_after is None:
-                    raise OutOfTimeError from None
-                return time.monotonic() - began
+            while process.poll() is None:
+                if killed_when is not None and killed_when():
+                    process.kill()
+                    process.wait()
+                    return time.monotonic() - began
+                if time.monotonic() >= self.ends:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait()
+                    raise OutOfTimeError
+                time.sleep(_POLL)
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{log.read_text()}")
         return time.monotonic() - began
@@ -200,15 +206,14 @@ def again(place: Place, first: Path, project: Path) -> dict[str, object]:
 
 
 def resume(place: Place) -> dict[str, object]:
-    """Kills the first phase in the middle and resumes it: whether there was a checkpoint, and which files differ from
-    those of the uninterrupted training."""
+    """Kills the first phase after its second checkpoint and resumes it: whether it was killed before its end, and which
+    files differ from those of the uninterrupted training."""
     project, first = place.project("killed"), place.folder / "first"
     command = ("-m", "gogooku3.stages", "train", PHASES[0])
-    killed = project / "killed.json"
+    killed, checkpoints = project / "killed.json", project / f"models/.{PHASES[0]}.partial"
     if not killed.exists():
-        seconds = json.loads((first / "seconds.json").read_text(encoding="utf-8"))[PHASES[0]]["seconds"]
-        place.run(project, *command, killed_after=seconds / 2)
-        killed.write_text(json.dumps(any((project / f"models/.{PHASES[0]}.partial").glob("0*"))), encoding="utf-8")
+        place.run(project, *command, killed_when=lambda: len(list(checkpoints.glob("0*"))) > 1)
+        killed.write_text(json.dumps(checkpoints.exists()), encoding="utf-8")
     place.run(project, *command)
     return {"state": json.loads(killed.read_text(encoding="utf-8")), "differ": differing(first, project, PHASES[:1])}
 

@@ -57,4 +57,4 @@ def test_the_small_size_runs_on_a_cpu(tmp_path: Path) -> None:
     assert found.keys() == {*parts}
     for part in ("steps", "train", "tier2-steps"):
         assert tuple(found[part]) == PHASES
-    assert found["resume"]["differ"] == []
+    assert found["resume"] == {"state": True, "differ": []}
