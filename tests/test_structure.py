@@ -7,8 +7,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "gogooku3"
 
-INTEGRATION = ("pipeline", "recovery/faults", "released")
-"""Integration tests: the real pipeline, a failing bucket, releases of earlier versions."""
+INTEGRATION = ("device", "pipeline", "recovery/faults", "released")
+"""Integration tests: a second device, the real pipeline, a failing bucket, releases of earlier versions."""
 
 
 def files(folder: Path, pattern: str) -> list[Path]:
