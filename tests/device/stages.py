@@ -1,6 +1,7 @@
 """Runs stages on a device in the current folder: `python tests/device/stages.py DEVICE "STAGE ARGUMENT…" …`.
 
-DEVICE is `cpu` or `second`, which `params.yaml` cannot name: what `prepare` returns to a stage is replaced.
+DEVICE is `cpu` or `second`, which `params.yaml` cannot name: what `prepare` returns to a stage is
+replaced, and printed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def on_second_device() -> None:
 
     def prepared(wanted: config.numerics.Numerics) -> torch.device:
         prepare(wanted)
+        print(device)  # noqa: T201
         return device
 
     feature_networks._TILE_ELEMENTS[device.type] = feature_networks._TILE_ELEMENTS["cpu"]

@@ -26,7 +26,8 @@ def test_the_stages_write_the_same_files(small_run: Workspace, tmp_path: Path) -
     for device in ("cpu", NAME):
         workspace = small_run.copy(tmp_path / device)
         workspace.compose(SMALL | {"train.scheme": "ensemble", "train.further_seeds": "[2]"})
-        workspace.run(sys.executable, str(ROOT / "tests/device/stages.py"), device, *STAGES)
+        done = workspace.run(sys.executable, str(ROOT / "tests/device/stages.py"), device, *STAGES)
+        assert done.stdout.split() == ([f"{NAME}:0"] * len(STAGES) if device == NAME else [])
         found.append(workspace.bytes_of("models", "metrics", "plots", "data"))
     cpu, second = found
     assert "models/ensemble/model.safetensors" in cpu
