@@ -18,7 +18,7 @@ endif
 # Many tests wait for subprocesses; the tests of a file share fixtures.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: repro test test-slow mutation lint format lock sbom clean
+.PHONY: repro test test-slow test-kernels mutation lint format lock sbom clean
 
 repro: .venv/.ready  ## run the pipeline with params.yaml: train, evaluate, package
 	$(WITH_VENV) dvc repro
@@ -30,6 +30,10 @@ test: .venv/.ready-dev lint  ## lint, types, import contracts and tests
 
 test-slow: .venv/.ready-dev  ## the tests that take minutes: the demo in another folder, recovery, kills, faults
 	$(WITH_VENV) pytest $(PARALLEL) -m slow
+
+test-kernels: .venv/.ready-dev  ## the CUDA kernels on a CPU, in Triton's interpreter; installs Triton if torch did not
+	$(BIN)/python -c 'import triton' 2>/dev/null || $(PIP) triton
+	$(WITH_VENV) pytest tests/model/test_fused_selection.py
 
 mutation: .venv/.ready-dev  ## changes in the code that no test notices, from a sample: at most 30 minutes
 	$(WITH_VENV) python benchmarks/mutation.py

@@ -28,6 +28,8 @@ NAMED_BY_HASH = {"parent": "gogooku3.recovery"}
 """Code that only fetches outputs by hash: the bytes are these, or the stage fails."""
 
 COMPUTES_NOTHING = {"dvc": "tells where its cache is", "psutil": "counts cores and memory", "rich": "prints"}
+PINNED_BY = {"triton": "torch"}
+"""Libraries of CUDA builds that are not locked, and the library whose version fixes theirs."""
 COMES_WITH = {
     "altair": ["vl-convert-python"],  # draws its charts
     "exchange-calendars": ["pandas"],
@@ -88,6 +90,8 @@ def libraries(stage: str) -> frozenset[str]:
     packages = imports.find_upstream_modules(f"gogooku3.stages.{stage}") - sys.stdlib_module_names
     distributions = packages_distributions()
     names = {
-        canonicalize_name(distributions[package][0]) for package in packages if package.split(".")[0] != "gogooku3"
+        canonicalize_name(distributions[package][0])
+        for package in packages
+        if package.split(".")[0] != "gogooku3" and package not in PINNED_BY
     }
     return frozenset({*names, *(other for name in names for other in COMES_WITH.get(name, []))} - {*COMPUTES_NOTHING})

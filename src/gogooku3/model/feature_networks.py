@@ -2,7 +2,8 @@
 
 The output vectors of all features, [F, M, H], take half a gigabyte for a batch of tier 1, and autograd would keep
 several such tensors. They are never materialised: tiles of a few features and rows, small enough for the CPU cache, are
-computed and summed one by one, and recomputed in the backward pass (activation checkpointing).
+computed and summed one by one, and recomputed in the backward pass (activation checkpointing). On CUDA a tile is a
+Triton kernel's, if Triton is installed (`gogooku3.model.fused_selection`); elsewhere it is torch's, as here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from gogooku3.model import fused_selection
 from gogooku3.model.activations import elu, elu_backward, glu_backward, sigmoid
 
-_EPSILON = 1e-5
 _TILE_ROWS = 1024
 """Rows (stock, session) per tile."""
 _TILE_ELEMENTS = {"cpu": 1 << 18, "cuda": 1 << 26}
@@ -55,7 +56,9 @@ class FeatureNetworks(nn.Module):
         has_bias_3 = torch.arange(3, device=self.hidden_bias_FH.device).clamp(max=1).to(self.hidden_bias_FH.dtype)
         bias_F3H = self.hidden_bias_FH.unsqueeze(1) * has_bias_3.unsqueeze(1)
         hidden_F3H = torch.baddbmm(bias_F3H, self.embedding_F3H, self.hidden_FHH)
-        selected_MH: Tensor = _WeightedSum.apply(
+        fused = fused_selection.usable(weight_FM, hidden_F3H)
+        weighted_sum = fused_selection.WeightedSum if fused else _WeightedSum
+        selected_MH: Tensor = weighted_sum.apply(
             input_FM3, weight_FM, hidden_F3H, self.embedding_F3H, self.gate_FHG, self.gate_bias_FG.unsqueeze(1)
         )
         return selected_MH
@@ -81,7 +84,7 @@ def _tile(x_FM3: Tensor, hidden_F3H: Tensor, embedding_F3H: Tensor, gate_FHG: Te
     vector_FMH = (signal_FMH * share_FMH).baddbmm_(x_FM3, embedding_F3H)
     centred_FMH = vector_FMH.to(torch.promote_types(vector_FMH.dtype, torch.float32))
     centred_FMH -= centred_FMH.mean(-1, keepdim=True)
-    scale_FM1 = (centred_FMH.square().mean(-1, keepdim=True) + _EPSILON).rsqrt()
+    scale_FM1 = (centred_FMH.square().mean(-1, keepdim=True) + fused_selection.EPSILON).rsqrt()
     return _Tile(hidden_FMH, signal_FMH, share_FMH, centred_FMH, scale_FM1)
 
 
