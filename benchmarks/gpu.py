@@ -4,9 +4,10 @@
                              [--set KEY=VALUE …] [--out FILE]
 
 Makes a synthetic market of 3,800 stocks and the dataset of tier 1 with the pipeline's stages (part `data`), measures
-the GPU's `ceilings` and some `steps` of each phase, trains the 29 epochs of all phases (`train`), trains them `again`
-and compares the bytes, kills a phase, resumes it and compares (`resume`); then steps and both trainings of tier 2 on
-the same dataset (`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown.
+the GPU's `ceilings`, compares the fused variable selection with the torch path (`selection`; on a CPU it says why not),
+measures some `steps` of each phase, trains the 29 epochs of all phases (`train`), trains them `again` and compares the
+bytes, kills a phase, resumes it and compares (`resume`); then steps and both trainings of tier 2 on the same dataset
+(`tier2-steps`, `tier2-train`, `tier2-again`). Prints Markdown.
 
 Each part runs once in DIR (by default a temporary folder); a call runs the missing parts. The result of each part is in
 DIR/found as soon as it ends, and FILE has the Markdown of the parts so far. A part that fails is reported, the parts
@@ -60,11 +61,11 @@ STEPS = {"full": 30, "small": 3}
 _POLL = 0.02
 """Seconds between two looks at a running command."""
 PARTS = (
-    *("data", "ceilings", "steps", "train", "again", "resume"),
+    *("data", "ceilings", "selection", "steps", "train", "again", "resume"),
     *("tier2-steps", "tier2-train", "tier2-again"),
 )
 NEEDS = {"again": "train", "resume": "train", "tier2-again": "tier2-train"}
-"""The part whose outputs a part compares with its own; every part but `ceilings` also needs `data`."""
+"""The part whose outputs a part compares with its own; every part but `ceilings` and `selection` also needs `data`."""
 
 
 class OutOfTimeError(Exception):
@@ -171,6 +172,13 @@ def ceilings(place: Place, device: str) -> object:
     return json.loads(result.read_text(encoding="utf-8"))
 
 
+def selection(place: Place, device: str) -> object:
+    """Compares the fused variable selection with the torch path."""
+    result = place.folder / "selection.json"
+    place.run(place.folder, "-m", "steps.selection", device, str(result))
+    return json.loads(result.read_text(encoding="utf-8"))
+
+
 def steps(place: Place, project: Path, number: int) -> dict[str, object]:
     """Measures some steps of each phase."""
     result, found = project / "steps.json", {}
@@ -252,6 +260,7 @@ def main() -> int:
         makers: dict[str, Callable[[], object]] = {
             "data": lambda: data(place),
             "ceilings": lambda: ceilings(place, options.device),
+            "selection": lambda: selection(place, options.device),
             "steps": lambda: steps(place, place.project("first"), number),
             "train": lambda: train(place, place.project("first")),
             "again": lambda: again(place, place.project("first"), place.project("again")),
@@ -290,7 +299,7 @@ def main() -> int:
 
 def missing_for(part: str, found: Collection[str]) -> str:
     """The part that a part needs and that has no result; empty if there is none."""
-    needed = [] if part in ("data", "ceilings") else ["data", *filter(None, [NEEDS.get(part)])]
+    needed = [] if part in ("data", "ceilings", "selection") else ["data", *filter(None, [NEEDS.get(part)])]
     return next((each for each in needed if each not in found), "")
 
 

@@ -18,6 +18,8 @@ def markdown(found: Mapping[str, Any], overrides: list[str]) -> str:
     parts = [_head(found, overrides), _aims(found)]
     if "data" in found:
         parts.append(_data(found["data"]))
+    if "selection" in found:
+        parts.append(_selection(found["selection"]))
     for tier, prefix in _TIERS.items():
         if f"{prefix}train" in found:
             parts.append(_training(tier, found[f"{prefix}train"], found.get(f"{prefix}again")))
@@ -80,6 +82,27 @@ def _data(data: Mapping[str, Any]) -> str:
     return "## Data\n\n" + paragraph(
         f"{_size(data)} over {data['sessions']:,} sessions, with {data['features']} features. {timings}."
     )
+
+
+def _selection(found: Mapping[str, Any]) -> str:
+    title = "## Variable selection: kernels and torch path"
+    if "skipped" in found:
+        return f"{title}\n\n" + paragraph(f"Not compared: {found['skipped']}.")
+    rows = [
+        (
+            precision,
+            *(f"{each[path]['error']:.1e}" for path in ("fused", "torch")),
+            f"{each['same']} of {each['repeats']}",
+            *(f"{each[path]['seconds'] * 1e3:.2f}" for path in ("fused", "torch")),
+        )
+        for precision, each in found["precisions"].items()
+    ]
+    head = ("precision", "error, kernels", "error, torch", "repeats with the same bytes", "ms, kernels", "ms, torch")
+    text = paragraph(
+        "Forward and backward pass of the feature networks at tier 1's size: 395 features, 4,800 rows, hidden size 64."
+        " The error is the largest relative error of the value or of a gradient against float64, in the Euclidean norm."
+    )
+    return f"{title}\n\n{text}\n\n{table(head, rows)}"
 
 
 def _training(tier: str, first: Mapping[str, Any], again: Mapping[str, Any] | None) -> str:

@@ -93,12 +93,14 @@ def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest
         "PYTORCH_",
         "CUBLAS_",
         "CUDNN_",
+        "TRITON_",
     )
     for family in families:
         monkeypatch.setenv(f"{family}OF_TOMORROW", "1")
     for name in ("OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", "NVIDIA_TF32_OVERRIDE", "NPY_ENABLE_CPU_FEATURES"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
+    monkeypatch.setenv("TRITON_CACHE_DIR", "/tmp")
     with monkeypatch.context() as patch:
         patch.setattr(os, "environ", dict(os.environ))
         pin(demo.numerics)
@@ -106,7 +108,7 @@ def test_every_variable_that_can_reach_arithmetic_is_cleared(monkeypatch: pytest
     assert left == {
         *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "MKL_DYNAMIC"),
         *("MKL_CBWR", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "ATEN_CPU_CAPABILITY"),
-        *("CUBLAS_WORKSPACE_CONFIG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
+        *("CUBLAS_WORKSPACE_CONFIG", "TORCH_NCCL_ASYNC_ERROR_HANDLING", "TRITON_CACHE_DIR"),
     }
 
 

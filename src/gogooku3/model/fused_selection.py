@@ -1,9 +1,8 @@
 """The feature networks and their weighted sum as Triton kernels for CUDA, which keep [F, M, H] out of memory.
 
-torch's operations write and read several tensors of this size for each tile, forward and backward, and the memory is
-then what a step waits for. Here a program of the GPU has a tile in its registers from the inputs to the sum. Backward
-recomputes it twice: once for the gradients of everything that belongs to a row or is summed over a block of rows, and
-once for those of the gate's weights.
+torch's operations write and read several tensors of this size, forward and backward. Here a program of the GPU has a
+tile in its registers from the inputs to the sum. Backward recomputes it twice: once for the gradients of everything
+that belongs to a row or is summed over a block of rows, and once for those of the gate's weights.
 
 Sums over programs are stored as partial sums and added in a fixed order, without atomics, so the bytes are the same
 each time. A row's value does not depend on the other rows. Each launch is an operation of torch's dispatcher, so that

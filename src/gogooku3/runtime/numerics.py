@@ -54,12 +54,15 @@ _INSTRUCTION_SETS = {
 _FAMILIES = (
     *("ATEN_", "BLIS_", "DNNL_", "GOMP_", "GOTO_", "KMP_", "MKL_", "MKLDNN_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_"),
     *("CUBLAS_", "CUBLASLT_", "CUDA_DISABLE_PTX", "CUDA_FORCE_", "CUDNN_", "DISABLE_ADDMM_", "NVIDIA_TF32_"),
-    *("PYTORCH_", "TORCH_"),
+    *("PYTORCH_", "TORCH_", "TRITON_"),
 )
 """Prefixes of environment variables that configure the numerical libraries."""
 
-_HARMLESS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "TORCH_CPP_LOG_LEVEL", "TORCH_LOGS", "TORCH_NCCL_")
-"""Prefixes of variables among them that only affect memory allocation, logging or error handling."""
+_HARMLESS = (
+    *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "TORCH_CPP_LOG_LEVEL", "TORCH_LOGS", "TORCH_NCCL_"),
+    *("TRITON_CACHE_DIR", "TRITON_HOME"),
+)
+"""Prefixes of variables among them that only affect memory allocation, logging, error handling or folders."""
 
 
 def pin(numerics: Numerics) -> None:
