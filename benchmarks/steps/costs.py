@@ -37,6 +37,21 @@ REGISTRY: dict[str, Callable[[Any, Any], Cost]] = {}
 """Cost of operations that are not torch's own, by name (`namespace::name`), from the arguments and the result. Such an
 operation without an entry is an error."""
 
+
+def one_kernel(flops: Callable[[Any], int]) -> Callable[[Any, Any], Cost]:
+    """Cost of a fused kernel that reads each argument and writes each result once.
+
+    Args:
+        flops: from the operation's arguments.
+    """
+
+    def cost(args: Any, result: Any) -> Cost:
+        read, written = (sum(map(_touched, tensors(each))) for each in (args, result))
+        return Cost(1, flops(args), read, written)
+
+    return cost
+
+
 _FREE = {
     "aten::empty",
     "aten::empty_like",
