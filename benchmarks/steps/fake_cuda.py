@@ -1,7 +1,8 @@
 """Fake CUDA tensors without a GPU: torch runs the operations that it would run on one, with shapes and no values.
 
 cuDNN is missing in a CPU build, where torch would split the LSTM into several operations per session. Here the LSTM is
-one operation with an estimated cost, as on a GPU.
+one operation with an estimated cost, as on a GPU. The variable selection is that of the Triton kernels, which CUDA
+builds of torch bring: its operations are known here, and nothing launches them.
 
 A process that imports this module called `fake_device.install` before.
 """
@@ -19,12 +20,14 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils import _foreach_utils
 
-from steps.costs import REGISTRY, Cost
+from gogooku3.model import fused_selection
+from steps.costs import REGISTRY, Cost, one_kernel
 
 if torch.version.cuda is None:
     # Autocast asks whether there is a GPU, and would switch itself off.
     torch.amp.autocast_mode.torch.cuda.amp.common.amp_definitely_not_available = lambda: False
     torch.cuda.is_bf16_supported = lambda *_, **__: True
+fused_selection.has_triton = lambda: True
 # Gradients are clipped by one operation on all of them, if their type is known.
 _foreach_utils._foreach_supported_types.append(FakeTensor)
 warnings.filterwarnings("ignore", "PyTorch was compiled without cuDNN")
@@ -111,3 +114,24 @@ def _lstm_cost(launches: int, products: int, read: int, written: int) -> Any:
 # (10, 0).
 REGISTRY["gpu_counts::lstm"] = _lstm_cost(2, 2, 11, 14)
 REGISTRY["gpu_counts::lstm_backward"] = _lstm_cost(2, 4, 26, 7)
+
+
+def _selection_cost(products: int, small_products: int, first: int) -> Any:
+    """Cost of a kernel of the variable selection, which reads each argument and writes each result once.
+
+    Args:
+        products: products with a gate matrix, [H, 2H], per feature and row.
+        small_products: products with the three rows of a feature's hidden layer and embedding, [3, 2H].
+        first: position of the argument `input_FM3`; the gate follows two arguments later.
+    """
+
+    def flops(args: Any) -> int:
+        (features, rows), size = args[first].shape[:2], args[first + 2].shape[-1]
+        return int(features * rows * (products * 4 * size * size + small_products * 12 * size))
+
+    return one_kernel(flops)
+
+
+REGISTRY["gogooku3::selection_forward"] = _selection_cost(1, 1, 0)
+REGISTRY["gogooku3::selection_backward_rows"] = _selection_cost(2, 2, 1)
+REGISTRY["gogooku3::selection_backward_gate"] = _selection_cost(2, 1, 1)
