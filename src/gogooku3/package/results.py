@@ -75,7 +75,8 @@ same sessions.
 
 _SEEDS = """\
 The model is an ensemble of {count} members, which differ by the seed of their training; its score is the mean of
-theirs. Each member alone, the mean ± standard deviation of the members, and the ensemble:
+theirs, each divided by its spread on validation. Each member alone, the mean ± standard deviation of the members, and
+the ensemble:
 
 | | Sharpe, validation | Sharpe, test | mean RankIC, validation | mean RankIC, test |
 |---|---|---|---|---|

@@ -39,10 +39,11 @@ _NO_MEMORY = {
     "lightgbm": re.compile(r"bad_?alloc|bad allocation", re.IGNORECASE),
     "builtins": re.compile(
         r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|can't start new thread"
-        r"|failed to map segment from shared object"
+        r"|failed to map segment from shared object|error return without exception set"
     ),
 }
-"""Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too."""
+"""Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too. The last one is
+CPython's `SystemError` for a call that had no memory even for its own exception."""
 _NO_MEMORY_MESSAGE = "this machine has not enough memory"
 _NO_MEMORY_HINT = (
     "end other programs, raise the limit of memory (`ulimit -v`, container), or use a machine with more; then run the"

@@ -1,4 +1,4 @@
-"""Stage `ensemble`: joins the members to one model, whose score is the mean of theirs."""
+"""Stage `ensemble`: joins the members to one model, whose score is the mean of theirs, each divided by its spread."""
 
 from __future__ import annotations
 
