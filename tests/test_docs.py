@@ -168,10 +168,10 @@ def test_the_page_of_the_network_has_the_gains_of_the_demo() -> None:
         return f"{value} [{low}, {high}]"
 
     with (ROOT / "plots/phases.csv").open(encoding="utf-8") as file:
-        gains = {(row["split"], row["phase"]): cell(row) for row in csv.DictReader(file)}
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", TEXTS["docs/model.md"], re.MULTILINE)
-    expected = {phase: (gains["validation", phase], gains["test", phase]) for _, phase in gains}
-    assert {phase: tuple(cells) for phase, *cells in rows} == expected
+        gains = {(row["split"], row["phase"], row["horizon"]): cell(row) for row in csv.DictReader(file)}
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \|$", TEXTS["docs/model.md"], re.MULTILINE)
+    expected = {tuple(key): (gains["validation", *key], gains["test", *key]) for _, *key in gains}
+    assert {(phase, horizon): tuple(cells) for phase, horizon, *cells in rows} == expected
     (lost,) = re.findall(r"Without neighbours the model would lose (.+\]) of", TEXTS["docs/model.md"])
     page = Markup((ROOT / "reports/tier.html").read_text(encoding="utf-8")).striptags()
     assert lost in page

@@ -8,7 +8,7 @@ measured on both splits: on validation each phase chose its best epoch, on test 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -159,15 +159,24 @@ def _importance_frame(table: dict[str, Any]) -> pl.DataFrame:
 
 
 def _phases_frame(phases: dict[str, Any]) -> pl.DataFrame:
-    """The gain of each phase that has a previous one."""
+    """The gain of each phase that has a previous one: by horizon, and their mean."""
     rows = [
-        {"split": split, "phase": phase, "mean_rank_ic": _float(row["mean_rank_ic"]["value"])}
-        | _bounds(row["gain"]["mean_rank_ic"], "gain")
+        {"split": split, "phase": phase, "horizon": horizon, "title": f"{phase}, {horizon}"}
+        | {"rank_ic": _float(rank_ic["value"])}
+        | _bounds(gain, "gain")
         for split, of_phases in phases.items()
         for phase, row in of_phases.items()
         if row["gain"] is not None
+        for horizon, rank_ic, gain in _by_horizon_and_mean(row)
     ]
     return pl.DataFrame(rows)
+
+
+def _by_horizon_and_mean(row: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each horizon with RankIC and gain of a phase, then `mean`."""
+    for horizon, rank_ic in row["rank_ic"].items():
+        yield horizon, rank_ic, row["gain"]["rank_ic"][horizon]
+    yield "mean", row["mean_rank_ic"], row["gain"]["mean_rank_ic"]
 
 
 def _bounds(estimate: dict[str, Any], name: str) -> dict[str, float]:

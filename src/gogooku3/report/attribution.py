@@ -21,11 +21,14 @@ def pictures(table: dict[str, Any]) -> dict[str, str]:
     """
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     phases = [
-        {"title": phase, **row["gain"]["mean_rank_ic"]} for phase, row in table["phases"]["test"].items() if row["gain"]
+        {"title": f"{phase}, {horizon}", **gain}
+        for phase, row in table["phases"]["test"].items()
+        if row["gain"]
+        for horizon, gain in row["gain"]["rank_ic"].items()
     ]
     families = [{"title": family, **row["loss"]["mean_rank_ic"]} for family, row in table["families"].items()]
     return {
-        "phases": gains(phases, "Mean RankIC that each phase added on the test split", titled),
+        "phases": gains(phases, "RankIC that each phase added on the test split, by horizon", titled),
         "families": gains(families, "Mean RankIC lost by permuting each feature family", titled),
         "attention": _attention(table["attention"]),
     }

@@ -17,7 +17,8 @@ from gogooku3.sources.synthetic.universe import Floats, Universe
 
 CYCLE = 0.35
 """Standard deviation of the cycle in a stock's log volume."""
-_VOLUME_NOISE = 0.15
+_VOLUME_NOISE = 0.45
+"""Standard deviation of the noise in a stock's log volume, larger than the cycle's, as in real volumes."""
 _VOLUME_OF_SHOCK = 0.15
 _VOLUME_OF_VARIANCE = 0.25
 _MEAN_ABSOLUTE_SHOCK = 0.775
