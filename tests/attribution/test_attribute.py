@@ -73,9 +73,15 @@ def test_the_series_are_those_of_the_table(found):
         selection.group_by("Month").agg(pl.col("weight").sum())["weight"].to_numpy(), 1, rtol=1e-6
     )
     assert frames["attention"]["weight"].to_list() == table["attention"]
-    assert frames["phases"].select("split", "phase").rows() == [
-        (split, phase) for split in ("validation", "test") for phase in list(PHASES)[1:]
-    ]
+    rows = {tuple(key): (rank_ic, gain) for *key, _, rank_ic, gain, _, _ in frames["phases"].rows()}
+    expected = {}
+    for split in ("validation", "test"):
+        for phase in list(PHASES)[1:]:
+            row = table["phases"][split][phase]
+            found_at = {h: (rank_ic, row["gain"]["rank_ic"][h]) for h, rank_ic in row["rank_ic"].items()}
+            found_at["mean"] = (row["mean_rank_ic"], row["gain"]["mean_rank_ic"])
+            expected |= {(split, phase, h): (ic["value"], gain["value"]) for h, (ic, gain) in found_at.items()}
+    assert rows == expected
 
 
 def test_the_same_model_gives_the_same_table(found, load_phase, inputs, schema):

@@ -32,13 +32,14 @@ def test_a_failed_part_is_reported_and_the_parts_without_it_run(
     monkeypatch.setattr(gpu, "composed", lambda overrides: "")
     monkeypatch.setattr(gpu, "data", lambda place: {"rows": 1})
     monkeypatch.setattr(gpu, "ceilings", lambda place, device: {"device": "none"})
+    monkeypatch.setattr(gpu, "selection", lambda place, device: {})
     monkeypatch.setattr(gpu, "train", fails)
     monkeypatch.setattr(gpu, "steps", lambda *_: {})
     monkeypatch.setattr(gpu, "markdown", lambda found, overrides: " ".join(sorted(found)))
     arguments = ["--size", "small", "--device", "cpu", "--folder", str(tmp_path), "--out", str(tmp_path / "out.md")]
     monkeypatch.setattr(sys, "argv", ["gpu.py", *arguments])
     assert gpu.main() == 1
-    assert (tmp_path / "out.md").read_text() == "ceilings data steps tier2-steps"
+    assert (tmp_path / "out.md").read_text() == "ceilings data selection steps tier2-steps"
     error = capsys.readouterr().err
     assert "train failed: stage ended with 4" in error
     assert "resume needs train, which has no result" in error

@@ -33,9 +33,9 @@ def changed(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     replace(params, "batch_size: 1440", "batch_size: 256")
     replace(params, "features: core", "features: extended")
     replace(params, "embargo: 20", "embargo: 25")
-    replace(params, "hidden_size: 8", "hidden_size: 16")
+    replace(params, "hidden_size: 16", "hidden_size: 32")
     replace(params, "name: tier1", "name: tier2")
-    replace(params, "    learning_rate: 0.0005", "    learning_rate: 0.0005\n      warm_up: true")
+    replace(params, "    learning_rate: 0.002", "    learning_rate: 0.002\n      warm_up: true")
     replace(lab.folder / "requirements.lock", "click==", "click==99.")
     (lab.folder / "src/gogooku3/training/code.py").write_text("one\n2\nthree\nfour\n")
     (lab.folder / "src/gogooku3/files.py").write_text("new\n")
@@ -57,7 +57,7 @@ def test_every_section_names_its_differences(changed: Any) -> None:
     assert found.parameters == [
         Change("train.recipe.batch_size", 1440, 256),
         Change("train.phases.finetune.warm_up", None, True),
-        Change("model.backbone.hidden_size", 8, 16),
+        Change("model.backbone.hidden_size", 16, 32),
         Change("dataset.features", "core", "extended"),
         Change("quotes.stocks", 120, 100),
         Change("tier.name", "tier1", "tier2"),
