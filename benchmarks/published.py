@@ -40,7 +40,7 @@ from gogooku3.panel.table import to_arrays
 
 RECIPES: dict[str, tuple[str, ...]] = {
     "the demo's": (),
-    "hidden size 16": ("model.backbone.hidden_size=16",),
+    "hidden size 8, dropout 0.3": ("model.backbone.hidden_size=8", "model.backbone.dropout=0.3"),
     "batches of the whole market": ("train.recipe.batch_stocks=1026", "train.recipe.batch_size=12312"),
 }
 """The recipes that validation chooses from, as changes of the demo's."""
