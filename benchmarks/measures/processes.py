@@ -31,7 +31,8 @@ class Cost:
 
 def environment() -> dict[str, str]:
     """Environment variables of a subprocess with the project's code and the benchmarks' modules on its path."""
-    return os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT / 'benchmarks'}"}
+    inherited = filter(None, [os.environ.get("PYTHONPATH")])
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "benchmarks"), *inherited])}
 
 
 def measured(command: list[str], folder: Path, cores: int | None = None) -> Cost:

@@ -38,7 +38,7 @@ def test_each_tier_is_trained_searched_and_released_by_its_own_metric(workspace:
     (tmp_path / "bucket").mkdir()
     workspace.run("dvc", "remote", "modify", "--local", "store", "url", str(tmp_path / "bucket"))
     demo = promoted(workspace, "demo")
-    assert (demo["objective"]["metric"], demo["objective"]["target"], demo["reference"]) == ("mean_rank_ic", 0.1, None)
+    assert (demo["objective"]["metric"], demo["objective"]["target"], demo["reference"]) == ("mean_rank_ic", 0.15, None)
 
     workspace.experiment(SWIFT)
     workspace.commit("A tier for the Sharpe ratio")

@@ -39,7 +39,7 @@ def test_a_recording_of_another_rate_parts_after_the_first_step_of_its_phase(tag
     gradient norm, and then other weights."""
     params = tagged.folder / "params.yaml"
     before, gat, after = params.read_text().partition("    gat:\n")
-    params.write_text(before + gat + after.replace("learning_rate: 0.001", "learning_rate: 0.002", 1))
+    params.write_text(before + gat + after.replace("learning_rate: 0.0001", "learning_rate: 0.0002", 1))
     tagged.commit("Another rate, never trained")
     tagged.run("git", "tag", "-a", "-m", "by hand", "demo@v1.0.0")
     tagged.run("dvc", "push", "--quiet")

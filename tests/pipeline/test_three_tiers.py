@@ -76,9 +76,9 @@ def released(small_run: Any, emulator: str, tmp_path_factory: pytest.TempPathFac
     shutil.copyfile(settings, work.folder / ".dvc/config.local")
     packages = {}
     for tier, changes in (
-        ("tier1", {"tier": "tier1"} | SLOW_LEARNER),
-        ("tier2", {"tier": "tier2", "train.recipe.batch_size": 240} | SLOW_LEARNER),
-        ("tier1", {"tier": "tier1", "train.recipe.batch_size": 480} | LEARNER),
+        ("tier1", {"tier.name": "tier1"} | SLOW_LEARNER),
+        ("tier2", {"tier.name": "tier2", "train.recipe.batch_size": 240} | SLOW_LEARNER),
+        ("tier1", {"tier.name": "tier1", "train.recipe.batch_size": 480} | LEARNER),
     ):
         edited(work.folder / "params.yaml", changes)
         work.run("dvc", "repro", "--quiet")

@@ -17,6 +17,7 @@ import torch
 
 from gogooku3.config import Params
 from gogooku3.errors import MachineError
+from gogooku3.runtime import numerics
 from gogooku3.runtime.numerics import environment, generator, key, pin, prepare_torch, without_tf32
 
 ROOT = Path(__file__).parents[2]
@@ -251,3 +252,20 @@ def test_a_generator_is_the_same_in_every_process() -> None:
         for seed in ("0", "1", "random")
     }
     assert drawn == {str(generator(1, "x").integers(1 << 60))}
+
+
+@pytest.mark.parametrize("missing", ["compiler", "header", None])
+def test_triton_needs_a_compiler_and_headers(
+    missing: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(numerics, "find_spec", lambda _: True)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(numerics.shutil, "which", lambda _: None if missing == "compiler" else "/usr/bin/gcc")
+    if missing != "header":
+        (tmp_path / "Python.h").touch()
+    if missing is None:
+        numerics._require_compiler(tmp_path)
+        return
+    with pytest.raises(MachineError, match="none found" if missing == "compiler" else "missing") as raised:
+        numerics._require_compiler(tmp_path)
+    assert "apt-get install gcc python3-dev" in raised.value.hint

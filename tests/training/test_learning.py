@@ -124,7 +124,7 @@ class Training:
             assert phase.previous is not None
             phase = replace(phase, blocks=PHASES[phase.previous].blocks)
         folder = self._models / (f"{phase.name}_control" if control else phase.name)
-        panel, pace = self._inputs.panel, Pace(epochs, RATE)
+        panel, pace = self._inputs.panel, Pace(epochs, RATE, older=1.0)
         architecture = phase.architecture(panel.abi, len(panel.features), list(panel.horizons), MODEL)
         network, state = start(phase, architecture, RECIPE.seed, self._models, None)
         checkpoints = Checkpoints(folder, {})

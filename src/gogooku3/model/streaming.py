@@ -60,12 +60,12 @@ class Stream:
 
 
 class Scorer:
-    """Scores of a model over blocks of all stocks, in ascending order: streamed, except on a CPU."""
+    """Scores of a model over blocks of all stocks, in ascending order: streamed on a GPU."""
 
     def __init__(self, model: Model, device: torch.device) -> None:
         self._model = model
         networks = [model] if isinstance(model, Network) else model.networks
-        self._streams = [] if device.type == "cpu" else [Stream(network) for network in networks]
+        self._streams = [Stream(network) for network in networks] if device.type == "cuda" else []
 
     def scores(self, start: int, block: Block) -> Tensor:
         """Scores of a block whose first scored session is `start`. Shape: [D, S, P]."""

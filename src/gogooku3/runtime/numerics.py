@@ -16,12 +16,15 @@ import hashlib
 import os
 import platform
 import re
+import shutil
+import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gogooku3.config.numerics import Numerics
@@ -117,9 +120,30 @@ def prepare_torch(numerics: Numerics) -> torch.device:
     if numerics.device == "cuda" and not torch.cuda.is_available():
         raise MachineError(
             "`numerics.device` is cuda, but torch finds no CUDA device on this machine",
-            hint="set `numerics.device` to cpu (`dvc exp run -S numerics.device=cpu`), or run on a GPU machine",
+            hint="run on a GPU machine, or on the CPU: `dvc exp run -S numerics.device=cpu"
+            " -S numerics.precision=float32`",
         )
+    if numerics.device == "cuda":
+        _require_compiler()
     return torch.device("cuda", torch.cuda.current_device()) if numerics.device == "cuda" else torch.device("cpu")
+
+
+def _require_compiler(headers: Path | None = None) -> None:
+    """Raises `MachineError` if Triton is installed without a C compiler or Python's headers: it builds a launcher for
+    its kernels on first use.
+
+    Args:
+        headers: folder of Python's headers; by default this Python's.
+    """
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    header = (headers or Path(sysconfig.get_path("include"))) / "Python.h"
+    if find_spec("triton") and not (compiler and header.exists()):
+        raise MachineError(
+            f"Triton needs a C compiler ({compiler or 'none found'}) and `{header}`"
+            f" ({'found' if header.exists() else 'missing'}) to launch its kernels",
+            hint="install them (`apt-get install gcc python3-dev`), or `pip uninstall triton`: torch then computes the"
+            " variable selection, with other rounding",
+        )
 
 
 @contextmanager

@@ -50,7 +50,8 @@ def _run_once(task: Task, inputs: PanelOnDevice, logs: Path, group: Group) -> No
         done = json.loads(record.read_text(encoding="utf-8")) == {"inputs": current, "files": _hashes(task.folder)}
     except (FileNotFoundError, ValueError):
         done = False
-    group.barrier()  # until all processes have read the record
+    # All have read the record. One whose inputs differ makes all run the task, which compares them and raises.
+    done = not group.all_max(int(not done))
     if not done:
         task.run(inputs, logs, group=group)
     if not done and group.is_main:

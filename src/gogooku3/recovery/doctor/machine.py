@@ -74,7 +74,8 @@ def device(root: Path) -> Finding:
         if gpus
         else "install the driver and a CUDA build of torch"
     )
-    return Finding("failed", message, f"{remedy}, or `dvc exp run -S numerics.device=cpu`")
+    on_cpu = "`dvc exp run -S numerics.device=cpu -S numerics.precision=float32`"
+    return Finding("failed", message, f"{remedy}, or {on_cpu}")
 
 
 def probe(root: Path) -> Finding:
