@@ -289,8 +289,8 @@ def main() -> int:
                 print("time limit reached; call again with the same --folder to resume", file=sys.stderr)
                 code = 130
                 break
-            except SystemExit as failure:
-                print(f"{part} failed: {failure}", file=sys.stderr, flush=True)
+            except (SystemExit, Exception) as failure:  # the other parts need no result of this one
+                print(f"{part} failed: {type(failure).__name__}: {failure}", file=sys.stderr, flush=True)
                 code = 1
             report()
         print(report())

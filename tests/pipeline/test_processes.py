@@ -281,7 +281,7 @@ def test_machines_with_other_inputs_end_with_one_error_before_the_first_step(pla
     with here.torchrun(2, 1, there) as agents:
         said = "".join(agent.communicate(timeout=600)[1] for agent in agents)
     assert all(agent.returncode for agent in agents)
-    assert "error: the training processes 0 and 1 have not the same inputs\nhint: on several machines" in said
+    assert "error: training processes 0 and 1 have different inputs\nhint: on several machines" in said
     assert "the same environment" not in said
     assert not any((each.folder / f"models/{PHASE}").exists() for each in (here, there))
 

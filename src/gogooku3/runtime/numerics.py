@@ -22,7 +22,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,9 +238,19 @@ def _gpu_versions() -> dict[str, str]:
     return {
         "cuda": str(torch.version.cuda),
         "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
-        "triton": version("triton") if find_spec("triton") else "none",
+        "triton": _triton(),
         "driver": machine.nvidia_driver() or "unknown",
     }
+
+
+def _triton() -> str:
+    """Version of Triton, whose distribution is called `pytorch-triton` beside some builds of torch."""
+    for name in ("triton", "pytorch-triton"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "none"
 
 
 def software() -> dict[str, str]:

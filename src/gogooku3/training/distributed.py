@@ -74,7 +74,7 @@ class Group:
             differing = [name for name, same in zip(values, (other_N == own_N).tolist(), strict=True) if not same]
             if differing:
                 raise MismatchError(
-                    f"the training processes {self.rank} and {rank} have not the same {' and '.join(differing)}",
+                    f"training processes {self.rank} and {rank} have different {' and '.join(differing)}",
                     hint="on several machines all processes need one working tree (a shared disk), the same libraries"
                     " and the same model of device",
                 )
