@@ -58,9 +58,9 @@ def test_a_phase_that_only_one_process_finds_finished_ends_both(
     _record_as_finished(demo, SCHEMA, tmp_path / "models")
     processes = multiprocessing.spawn(_train, (demo, SCHEMA, panel, tmp_path), nprocs=len(SEEDS), join=False)
     # Each call returns when one more process has ended, or at the time limit.
-    ended = any([processes.join(timeout=120) for _ in SEEDS])
+    ended = [processes.join(timeout=120) for _ in SEEDS]
     for process in processes.processes:
         process.kill()
-    assert ended, "a process waits for the other"
+    assert any(ended), "a process waits for the other"
     errors = [(tmp_path / f"error_{rank}").read_text() for rank in range(len(SEEDS))]
     assert all("training processes" in error and "have different inputs" in error for error in errors), errors
