@@ -105,9 +105,10 @@ def of_one_stock(bars: pl.DataFrame, path: Path) -> None:
     bars.filter(Code=bars["Code"][0]).write_parquet(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write"),
-    [pytest.param(BARS, pl.DataFrame.write_parquet, marks=pytest.mark.slow), (CSV, pl.DataFrame.write_csv)],
+    [(BARS, pl.DataFrame.write_parquet), (CSV, pl.DataFrame.write_csv)],
     ids=["parquet", "csv"],
 )
 def test_unbroken_bars_of_a_file_become_quotes(workspace: Workspace, name: str, write: Write) -> None:
@@ -250,7 +251,11 @@ def test_a_device_that_is_not_there_is_refused(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"tier": "tier9"}, ["Could not find 'tier/tier9'", "demo\n\ttier1\n\ttier1_playbook"]),
+        pytest.param(
+            {"tier": "tier9"},
+            ["Could not find 'tier/tier9'", "demo\n\ttier1\n\ttier1_playbook"],
+            marks=pytest.mark.slow,
+        ),
         ({"dataset.nonsense": "1"}, ["Could not override 'dataset.nonsense'", "Key 'nonsense' is not in struct"]),
     ],
     ids=["group", "key"],

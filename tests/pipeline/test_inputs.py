@@ -264,6 +264,7 @@ def in_worker(evaluation):
 """
 
 
+@pytest.mark.slow
 def test_the_recorder_sees_reads_in_any_language_and_process(tmp_path: Path) -> None:
     """Of a stage that reads more than it declares; what it writes and reads again is no input."""
     workspace = Workspace(tmp_path / "gogooku3")

@@ -110,14 +110,13 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def training(panel: Panel, small: Model, demo: Params) -> Train:
+def training(panel: Panel, small: Model, demo: Params, tmp_path_factory: pytest.TempPathFactory) -> Train:
     columns = tuple(Column(f"feature_{i}", "returns", 1, "stock", "", "float32") for i in range(len(panel.features)))
     schema = Schema(columns, panel.horizons, panel.neighbours_GSK.shape[-1])
     architecture = PHASES[LAST_PHASE].architecture(schema.abi, len(columns), list(panel.horizons), small)
     params = market.quick(dataclasses.replace(demo, numerics=NATIVE))
 
     def make(made: Path, seed: int, rank_ic: float, test: float | None = None) -> None:
-        shutil.rmtree(made, ignore_errors=True)
         market.write_quotes(made / "quotes")
         (made / "quotes/bars.txt").write_text("bars\n")
         market.write_dataset(made / "dataset", schema)
@@ -136,7 +135,17 @@ def training(panel: Panel, small: Model, demo: Params) -> Train:
         folders = (made / LAST_PHASE, made / "dataset", made / "metrics")
         build(network, inputs, *folders, kept, params, None, made / "package")
 
-    return make
+    kept_trainings: dict[tuple[int, float, float | None], Path] = {}
+
+    def train(made: Path, seed: int, rank_ic: float, test: float | None = None) -> None:
+        wanted = (seed, rank_ic, test)
+        if wanted not in kept_trainings:
+            kept_trainings[wanted] = tmp_path_factory.mktemp("training") / "made"
+            make(kept_trainings[wanted], *wanted)
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.copytree(kept_trainings[wanted], made)
+
+    return train
 
 
 @pytest.fixture(scope="session")

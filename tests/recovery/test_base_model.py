@@ -40,12 +40,17 @@ def first(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return lab
 
 
-@pytest.fixture
-def released(first: Any, tmp_path: Path) -> Any:
-    """A copy of `first` with another model, trained after the release, in its working tree."""
-    lab = first.copy(tmp_path)
+@pytest.fixture(scope="module")
+def second(first: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    lab = first.copy(tmp_path_factory.mktemp("second"))
     lab.train(2, 0.07)
     return lab
+
+
+@pytest.fixture
+def released(second: Any, tmp_path: Path) -> Any:
+    """A repository with a release, and in its working tree another model that was trained after it."""
+    return second.copy(tmp_path)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ SCENES: dict[str, tuple[Callable[[Toy, Bucket, str, list[str]], object], str]] =
         pytest.param("lost here and in the cache", PARTS, marks=pytest.mark.slow),
         pytest.param("lost here and in the cache", FIRST, marks=pytest.mark.slow),
         pytest.param("lost here, altered in the cache", MODEL, marks=pytest.mark.slow),
-        ("lost here, altered in the cache", PARTS),
+        pytest.param("lost here, altered in the cache", PARTS, marks=pytest.mark.slow),
     ],
 )
 def test_the_command_restores_it(locate: Locate, pushed: Toy, bucket: Bucket, scene: str, path: str) -> None:

@@ -69,6 +69,7 @@ def rival(place: Path, training: Any) -> Lab:
     return Lab(place / "rival/lab", training)
 
 
+@pytest.mark.slow
 def test_of_two_clones_the_second_takes_the_next_number_and_compares_with_the_first(
     mine: Lab, rival: Lab, server: Path
 ) -> None:

@@ -159,6 +159,7 @@ def test_archive_restore_leaves_nothing(released: Lab, start: Start, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"temporary", "tier1.tar"}
 
 
+@pytest.mark.slow
 def test_archive_create_leaves_nothing(released: Lab, start: Start, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     process = start(released.folder, "archive", "create", "tier1", "--output", str(tmp_path / "kept/tier1.tar"))
@@ -167,7 +168,7 @@ def test_archive_create_leaves_nothing(released: Lab, start: Start, tmp_path: Pa
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["clone", "environment"])
+@pytest.mark.parametrize("step", ["clone", pytest.param("environment", marks=pytest.mark.slow)])
 def test_drill_stops_instead_of_the_next_step(released: Lab, start: Start, tmp_path: Path, step: str) -> None:
     process = start(released.folder, "drill", "tier1", "--report", str(tmp_path / "report"))
     after_step(process, step)

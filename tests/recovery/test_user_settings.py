@@ -309,6 +309,7 @@ def subfolder(trained: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top / "eq"
 
 
+@pytest.mark.slow
 def test_a_project_in_a_subfolder_is_compared_audited_and_located(
     subfolder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
     [
         ((), f"use one of {', '.join(STAGES)}"),
         (("os",), "`os` is not a stage"),
-        (("train",), f"use one of {', '.join(PHASES)}"),
+        pytest.param(("train",), f"use one of {', '.join(PHASES)}", marks=pytest.mark.slow),
         (("train", "warmup"), "`warmup` is not a training phase"),
     ],
 )
@@ -46,6 +46,7 @@ def test_an_unknown_stage_or_phase_is_refused_by_name(command: tuple[str, ...], 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_machine_without_openmp_is_told_what_lightgbm_lacks(tmp_path: Path) -> None:
     (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')\n")
     path = os.pathsep.join([str(tmp_path), *sys.path])

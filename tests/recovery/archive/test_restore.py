@@ -45,6 +45,7 @@ def command(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[st
     )
 
 
+@pytest.mark.slow
 def test_everything_is_restored_without_network_or_remote(released: Any, archived: Path, tmp_path: Path) -> None:
     shutil.copyfile(archived, tmp_path / "it.tar")
     (tmp_path / "new/back").mkdir(parents=True)

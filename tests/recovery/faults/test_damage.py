@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import quote
 
+import pytest
+
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.storage.fetch import fetch
 from gogooku3.recovery.storage.lock import outputs
@@ -77,6 +79,7 @@ def test_an_object_that_is_lost_in_transfer_is_missing(receiver, proxy, bucket, 
     assert open_remote(clone.folder).read(oid) is None
 
 
+@pytest.mark.slow
 def test_a_byte_flipped_in_an_upload_is_found_and_repaired(sender, proxy, bucket, pushed_objects):
     proxy.faults = [first(Effect(flip="request"), is_upload)]
     sender.run("dvc", "push", "--quiet")

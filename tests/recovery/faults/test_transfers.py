@@ -40,7 +40,7 @@ HURRIED = "import gcsfs.retry, sys; gcsfs.retry.min = lambda *_: 0.05; from dvc.
     [
         pytest.param(BUSY, id="503"),
         pytest.param(LIMITED, id="429", marks=pytest.mark.slow),
-        pytest.param(RESET, id="reset"),
+        pytest.param(RESET, id="reset", marks=pytest.mark.slow),
         pytest.param(TRUNCATED, id="truncated", marks=pytest.mark.slow),
     ],
 )

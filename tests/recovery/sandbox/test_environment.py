@@ -89,6 +89,7 @@ def test_an_environment_has_the_locked_libraries_and_the_project_and_nothing_els
     assert said("import trial; print(trial.WORD)") == "second"
 
 
+@pytest.mark.slow
 def test_libraries_that_cannot_be_installed_end_in_one_message(project: Path, tmp_path: Path) -> None:
     lock(project, ["no-such-library-anywhere==9.9"])
     with pytest.raises(MachineError, match=r"No matching distribution found for no-such-library-anywhere==9\.9"):
