@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-UNSEEN = frozenset({"logs", "__pycache__"})
-"""Folders that hold no results; hidden files and folders are no results either."""
+UNSEEN = frozenset({"logs", "__pycache__", "provenance"})
+"""Folders that hold no results, or such with times; hidden files and folders are no results either."""
 
 
 FOREVER_S = 300.0

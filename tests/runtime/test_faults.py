@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import mmap
+import py_compile
 import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import lightgbm
@@ -201,3 +203,14 @@ def test_a_file_that_is_read_meanwhile_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replaced(tmp_path / "folder"):
         (tmp_path / "input").read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bytecode_that_a_full_disk_cut_off_is_wrong_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 publishes the part of a `.pyc` file that fitted on the disk."""
+    (tmp_path / "cut_off.py").write_text("VALUE = 1\n")
+    cached = Path(py_compile.compile(str(tmp_path / "cut_off.py"), doraise=True))
+    cached.write_bytes(cached.read_bytes()[:-10])
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DataError, match="is cut off: marshal data too short") as error, reported():
+        import_module("cut_off")
+    assert "`__pycache__`" in error.value.hint

@@ -75,6 +75,13 @@ def user_error(error: BaseException) -> UserError | None:
             hint="`dvc status` lists the outputs that changed: restore them (`dvc checkout --force`), or run their"
             " stage again (`dvc repro --force --single-item STAGE`)",
         )
+    if isinstance(error, EOFError):
+        details = _one_line(error)
+        return DataError(
+            f"a file that Python or a library keeps for itself is cut off{f': {details}' if details else ''}",
+            hint="a full disk or a killed process cuts files off: delete the folders `__pycache__` of the source, then"
+            " run the same command again",
+        )
     return None
 
 
