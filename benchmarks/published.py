@@ -18,23 +18,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import polars as pl
-from measures.clone import PHASES, tell
-from measures.market import composed
-from measures.processes import environment
+from measures.clone import PHASES
 from measures.published import Measured, ensemble, markdown, measure, repaired
+from measures.variants import Variants
 
 from gogooku3 import config, paths
 from gogooku3.baselines.table import read_scores
 from gogooku3.metrics.cross_section import Floats
-from gogooku3.package.lineage import write_lineage
 from gogooku3.panel.panel import Targets, read_targets
 from gogooku3.panel.table import to_arrays
 
@@ -93,33 +89,30 @@ class Benchmark:
             bars: file with the bars.
             changes: overrides of the parameters of all models.
         """
-        self.size, self._folder, self._bars, self._changes = size, folder, bars, changes
-        self._market = folder / "market"
+        self.size, self._bars = size, bars
+        self._variants = Variants(folder, [*BASE, *SIZES[size], *changes])
+        self._market = self._variants.market
 
     def make_market(self) -> Targets:
         """Builds quotes, dataset and baselines, and reads the targets."""
-        self._configure(self._market, ())
-        if not (self._market / "bars.parquet").exists():
+        copy = self._market / "bars.parquet"
+        if not copy.exists():
             bars = pl.read_parquet(self._bars)
             if self.size == "small":
                 codes = bars["code"].unique().sort().head(_SMALL_STOCKS)
                 bars = bars.filter(pl.col("code").is_in(codes.implode()), pl.col("date") <= _SMALL_END)
-            repaired(bars).write_parquet(self._market / "bars.parquet")
-        for stage, output in (("quotes", paths.QUOTES), ("dataset", paths.DATASET), ("baselines", paths.BASELINES)):
-            if not (self._market / output).exists():
-                self._run(self._market, stage)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            repaired(bars).write_parquet(copy)
+        self._variants.make_market()
         return read_targets(self._market / paths.DATASET)
 
     def scores(self, recipe: str, seed: int, targets: Targets) -> Floats:
         """Trains a recipe with a seed, unless that is done; returns its scores [T, S]."""
-        project = self._folder / f"{list(RECIPES).index(recipe)}-{seed}"
-        self._configure(project, (*RECIPES[recipe], f"train.recipe.seed={seed}"))
-        self._link(project)
+        changes = (*fitting(self.size, RECIPES[recipe]), f"train.recipe.seed={seed}")
+        project = self._variants.folder(f"{list(RECIPES).index(recipe)}-{seed}", changes)
         for phase in PHASES:
-            if not (project / paths.model_of(phase) / "history.json").exists():
-                self._run(project, "train", phase)
-        if not (project / paths.PREDICTIONS).exists():
-            self._run(project, "evaluate")
+            self._variants.run(project, paths.model_of(phase) / "history.json", "train", phase)
+        self._variants.run(project, paths.PREDICTIONS, "evaluate")
         return to_arrays(targets, pl.read_parquet(project / paths.PREDICTIONS), ["score_1"])[..., 0]
 
     def baselines(self, targets: Targets) -> dict[str, Floats]:
@@ -135,46 +128,10 @@ class Benchmark:
         rules = json.loads((self._market / paths.QUOTES / "rules.json").read_text(encoding="utf-8"))["rules"]
         return sum(rule["dropped"] for rule in rules.values())
 
-    def _configure(self, project: Path, changes: Sequence[str]) -> None:
-        """Writes `params.yaml`.
 
-        Raises:
-            SystemExit: the folder has results of other parameters.
-        """
-        text = composed([*overrides(self.size, changes), *self._changes])
-        params = project / paths.PARAMS
-        if params.exists() and params.read_text(encoding="utf-8") != text:
-            raise SystemExit(f"{project} has results of other parameters, those in {params}; use another folder")
-        project.mkdir(parents=True, exist_ok=True)
-        params.write_text(text, encoding="utf-8")
-
-    def _link(self, project: Path) -> None:
-        """Links the market's data into a model's folder, which starts from no base model."""
-        data = project / paths.DATASET.parent
-        for folder in (data, project / paths.PARENT, self._market / data.name / ".dataset.panel"):
-            folder.mkdir(parents=True, exist_ok=True)
-        for name in ("quotes", "dataset", ".dataset.panel", paths.BASELINES.name):
-            if not (data / name).is_symlink():
-                (data / name).symlink_to(self._market / data.name / name)
-        write_lineage(None, project / paths.PARENT)
-
-    def _run(self, project: Path, *stage: str) -> None:
-        """Runs a stage of the pipeline.
-
-        Raises:
-            SystemExit: it failed.
-        """
-        tell(f"{project.name}: {' '.join(stage)} …")
-        command = [sys.executable, "-m", "gogooku3.stages", *stage]
-        done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(stage)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-
-
-def overrides(size: str, changes: Sequence[str]) -> list[str]:
+def fitting(size: str, changes: Sequence[str]) -> list[str]:
     """The overrides of a recipe; at the small size without its batches, which are those of the size."""
-    fitting = [change for change in changes if size == "full" or not change.startswith("train.recipe.batch")]
-    return [*BASE, *SIZES[size], *fitting]
+    return [change for change in changes if size == "full" or not change.startswith("train.recipe.batch")]
 
 
 def run(benchmark: Benchmark, seeds: int) -> str:

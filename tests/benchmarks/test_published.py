@@ -76,7 +76,9 @@ def test_the_table_has_ours_next_to_the_published_rows() -> None:
 @pytest.mark.parametrize("size", published.SIZES)
 @pytest.mark.parametrize("recipe", published.RECIPES)
 def test_each_recipe_is_a_valid_configuration(tmp_path: Path, size: str, recipe: str) -> None:
-    (tmp_path / "params.yaml").write_text(composed(published.overrides(size, published.RECIPES[recipe])))
+    (tmp_path / "params.yaml").write_text(
+        composed([*published.BASE, *published.SIZES[size], *published.fitting(size, published.RECIPES[recipe])])
+    )
     params = config.load(tmp_path / "params.yaml")
     assert (params.quotes.source, params.dataset.horizons, params.tier.name) == ("file", [1], "demo")
     preflight.check(params)
