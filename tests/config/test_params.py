@@ -345,6 +345,19 @@ def test_a_missing_parameter_is_named_because_nothing_has_a_default(tree: dict[s
         config.parse(tree)
 
 
+def test_a_misspelt_parameter_is_told_from_an_unknown_one(tree: dict[str, Any]) -> None:
+    backbone = tree["model"]["backbone"]
+    backbone["hiden_size"] = backbone.pop("hidden_size")
+    backbone["surprise"] = 1
+    with pytest.raises(ConfigError) as caught:
+        config.parse(tree)
+    lines = str(caught.value).splitlines()
+    (misspelt,) = [line for line in lines if line.startswith("`model.backbone.hiden_size`")]
+    assert misspelt.endswith("; did you mean `hidden_size`?")
+    (unknown,) = [line for line in lines if line.startswith("`model.backbone.surprise`")]
+    assert "did you mean" not in unknown
+
+
 def test_all_errors_are_reported_at_once(tree: dict[str, Any]) -> None:
     change(change(tree, "numerics.threads", "x"), "evaluation.quantiles", "y")
     with pytest.raises(ConfigError, match=r"(?s)numerics\.threads.*evaluation\.quantiles"):

@@ -92,3 +92,12 @@ def test_differences_are_listed_by_kind(actual: dict[str, int], text: str) -> No
 
 def test_positions_are_those_in_the_known_values() -> None:
     assert positions(pl.Series(["c", "a", "c"]), pl.Series(["a", "b", "c"])).tolist() == [2, 0, 2]
+
+
+def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_schema(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "typo", tmp_path / "file"):
+        with pytest.raises(DataError, match=f"`{wrong}` is not a folder"):
+            Schema.read(wrong / "schema.json")
+    with pytest.raises(DataError, match=r"schema\.json` does not exist"):
+        Schema.read(tmp_path / "schema.json")

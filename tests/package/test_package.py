@@ -104,3 +104,9 @@ def test_a_package_from_before_there_was_a_choice_has_float32_from_one_process(t
     assert read_numerics(tmp_path) == Numerics(
         "cpu", 2, "portable", "float32", processes=1, shares=1, reduction="fixed"
     )
+
+
+def test_a_file_in_place_of_a_package_is_refused(package: Path) -> None:
+    for read in (read_numerics, check_manifest):
+        with pytest.raises(DataError, match="not a package"):
+            read(package / MANIFEST)

@@ -6,6 +6,7 @@ are errors. No field has a default: every value must be in `params.yaml`.
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 from typing import TypeVar
@@ -123,8 +124,12 @@ def checked(kind: type[T], tree: object, *, hint: str) -> T:
         # Strict validation of JSON parses "2024-01-31" as a date and coerces nothing else.
         return TypeAdapter(kind).validate_json(json.dumps(tree))
     except ValidationError as error:
-        errors = [f"`{_key(detail['loc'])}`: {detail['msg']}" + _given(detail) for detail in error.errors()]
-        raise ConfigError("\n".join(errors), hint=hint) from None
+        details = error.errors()
+        lines = [
+            f"`{_key(detail['loc'])}`: {detail['msg']}" + _given(detail) + _suggestion(detail, details)
+            for detail in details
+        ]
+        raise ConfigError("\n".join(lines), hint=hint) from None
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -133,6 +138,17 @@ def _key(location: tuple[int | str, ...]) -> str:
     if len(parts) > 1 and parts[0] == "quotes":
         del parts[1]
     return ".".join(parts) or str(paths.PARAMS)
+
+
+def _suggestion(detail: ErrorDetails, details: list[ErrorDetails]) -> str:
+    """For an unknown key, the missing key of its section that it is a typing error of."""
+    *section, name = detail["loc"]
+    if detail["type"] != "unexpected_keyword_argument":
+        return ""
+    others = (other["loc"] for other in details if other["type"] == "missing")
+    missing = [str(loc[-1]) for loc in others if [*loc[:-1]] == section]
+    similar = difflib.get_close_matches(str(name), missing, n=1)
+    return f"; did you mean `{similar[0]}`?" if similar else ""
 
 
 def _given(detail: ErrorDetails) -> str:

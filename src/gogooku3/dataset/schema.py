@@ -144,7 +144,12 @@ def read_json(path: Path) -> Any:
     """Reads one of the dataset's JSON files; raises `DataError` if it is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not path.parent.is_dir():
+            raise DataError(
+                f"`{path.parent}` is not a folder",
+                hint="check the path; `dvc repro dataset` builds the dataset of a repository",
+            ) from None
         raise DataError(f"`{path}` does not exist", hint=REBUILD) from None
     except ValueError as error:
         raise DataError(f"`{path}` is not JSON: {error}", hint=REBUILD) from None

@@ -25,7 +25,7 @@ def read_numerics(package: Path) -> Numerics:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))["numerics"]
         return TypeAdapter(Numerics).validate_json(json.dumps(_DEFAULTS | content))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"`{path}` does not exist: `{package}` is not a package",
             hint=f"name a package folder, such as `models/package`; `gogooku3 locate {package}` shows where a copy is",

@@ -25,7 +25,7 @@ def check_manifest(folder: Path) -> None:
     """
     try:
         checksums = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"`{folder}` has no `{MANIFEST}`: it is not a package",
             hint=f"name a package folder, such as `models/package`; `gogooku3 locate {folder}` shows where a copy is",
