@@ -35,6 +35,24 @@ def test_a_signal_is_one_error_with_a_hint(number: signal.Signals) -> None:
     assert not interruption.stopped.is_set()
 
 
+@SIGNALS
+def test_a_signal_between_two_contexts_ends_the_second(number: signal.Signals) -> None:
+    before = {each: signal.getsignal(each) for each in interruption.SIGNALS}
+    interruption.defer()
+    try:
+        with stoppable(""):
+            pass
+        hit(number)
+        with pytest.raises(InterruptionError, match="stopped by"), stoppable(""):
+            pytest.fail("the second context runs")
+        with stoppable(""):
+            done = True
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert done
+
+
 def test_an_error_after_the_signal_is_not_reported_but_the_command_s_own_is() -> None:
     with pytest.raises(InterruptionError, match="stopped by SIGTERM"), stoppable(""):
         try:

@@ -17,7 +17,7 @@ from gogooku3.cli.lazy_group import LazyGroup
 from gogooku3.cli.output import echo, prepare, printable
 from gogooku3.errors import UserError
 from gogooku3.runtime.faults import OutOfMemoryError, end_process, print_error, reported
-from gogooku3.runtime.interruption import ignore, stoppable
+from gogooku3.runtime.interruption import defer, ignore, stoppable
 
 SECTIONS = {
     "Data": {
@@ -67,6 +67,7 @@ class _Group(LazyGroup):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line of the process."""
+        defer()  # arguments and command run in a context each, and a signal in between would end the process silently
         try:
             return super().__call__(*args, **kwargs)
         except (OutOfMemoryError, MemoryError) as error:

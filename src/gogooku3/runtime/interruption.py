@@ -45,6 +45,10 @@ def signal_name(number: int) -> str:
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
+_deferred: list[int] = []
+"""Signals that arrived outside `stoppable`, after `defer`."""
+
+
 class _Hold:
     """Delays the effect of a signal while `depth` is positive."""
 
@@ -125,6 +129,8 @@ def stoppable(hint: str) -> Iterator[None]:
     limit.daemon = True
     try:
         with _handled(stop) as change:
+            if _deferred:
+                stop(_deferred.pop())
             yield
     except UserError:
         raise
@@ -201,6 +207,13 @@ def masked_in_children() -> Iterator[None]:
         unmask()
         done.set()
         receiver.join()
+
+
+def defer() -> None:
+    """From now on, a signal outside `stoppable` takes effect at the start of the next such context."""
+    for each in SIGNALS:
+        if signal.getsignal(each) not in (signal.SIG_IGN, None):
+            signal.signal(each, lambda number, _: _deferred.append(number))
 
 
 def ignore() -> None:
