@@ -30,6 +30,7 @@ SECTIONS = {
         "summary": "Print the verdict of the last run and the next commands.",
         "search": "Search for better parameters, each trial an experiment.",
         "experiments": "Write docs/register.md: every experiment and what came out.",
+        "runs": "Show the experiments of a tier: what differs, and what came out.",
         "diff": "Show the differences between two revisions.",
         "report": "Write a page that compares two models.",
     },

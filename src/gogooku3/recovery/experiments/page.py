@@ -120,7 +120,7 @@ def _row(row: Row) -> str:
     entry = row.entry
     cells = [
         _name(entry),
-        _date(entry.time),
+        date_of(entry.time),
         "" if entry.hypothesis is None else _text(entry.hypothesis),
         "`params.yaml` cannot be read" if row.changes is None else _changes(row.changes),
         row.result.problem or _estimate(row.result.rank_ic),
@@ -137,7 +137,8 @@ def _name(entry: Entry) -> str:
     return " ".join([*(f"{_text(name)}," for name in entry.names[:1]), entry.commit[:_HASH]])
 
 
-def _date(time: int) -> str:
+def date_of(time: int) -> str:
+    """The day of a commit's time, in UTC."""
     try:
         return datetime.fromtimestamp(time, UTC).date().isoformat()
     except (ValueError, OverflowError, OSError):  # whoever commits can set any time
