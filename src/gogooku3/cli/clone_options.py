@@ -1,7 +1,8 @@
-"""Options of commands that work on a clone; defaults come from the repository in the current folder."""
+"""Options of commands that work on a project or a clone; defaults come from the repository in the current folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,17 @@ trusted_keys_option = click.option(
     metavar="FILE",
     help="Refuse a release whose tag no SSH key in FILE signed (Git's allowed-signers format).",
 )
+
+
+def in_project(path: Path) -> Callable[[], Path]:
+    """The default of an option: a path of the project, from any of its folders (the nearest one above with `.dvc`)."""
+
+    def find() -> Path:
+        here = Path.cwd()
+        roots = [folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()]
+        return roots[0] / path if roots and roots[0] != here else path
+
+    return find
 
 
 @dataclass(frozen=True)

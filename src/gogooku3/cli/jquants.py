@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gogooku3 import paths
+from gogooku3.cli.clone_options import in_project
 from gogooku3.cli.output import console, echo, echo_json
 from gogooku3.progress import progress_bar
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gogooku3.sources.jquants.raw import RawFolder
 
 _DAY = click.DateTime(["%Y-%m-%d"])
-_folder = click.argument("folder", type=click.Path(path_type=Path), default=paths.RAW_JQUANTS)
+_folder = click.argument("folder", type=click.Path(path_type=Path), default=in_project(paths.RAW_JQUANTS))
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

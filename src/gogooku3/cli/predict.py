@@ -8,18 +8,19 @@ from pathlib import Path
 import click
 
 from gogooku3 import paths
+from gogooku3.cli.clone_options import in_project
 from gogooku3.cli.output import echo
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path), default=paths.PACKAGE)
+@click.argument("package", type=click.Path(path_type=Path), default=in_project(paths.PACKAGE))
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path),
-    default=paths.DATASET,
-    show_default=True,
+    default=in_project(paths.DATASET),
+    show_default=str(paths.DATASET),
     help="Dataset folder.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write: .parquet or .csv.")

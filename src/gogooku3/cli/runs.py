@@ -61,9 +61,10 @@ def _lines(row: Row) -> Iterator[Text]:
     from gogooku3.recovery.experiments.page import date_of
 
     entry, result, verdict = row.entry, row.result, row.verdict
-    name = next(iter(entry.names), entry.commit[:8])
-    tags = [release.tag.name for release in entry.releases if release.tag.name != name]
-    head = Text.assemble((name, "bold"), f"  {entry.commit[:8]}  {date_of(entry.time)}", *(f"  {tag}" for tag in tags))
+    name = "".join(f"{name}  " for name in entry.names[:1])
+    tags = [release.tag.name for release in entry.releases if release.tag.name not in entry.names[:1]]
+    facts = "  ".join([entry.commit[:8], date_of(entry.time), *tags])
+    head = Text.assemble((name, "bold"), facts)
     yield head.append("  best", "bold green") if row.best else head
     if verdict is not None and verdict.gain is not None:
         against = entry.base_name or (entry.base or "")[:8]

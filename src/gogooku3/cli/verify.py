@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from gogooku3 import paths
-from gogooku3.cli.clone_options import trusted_keys_option
+from gogooku3.cli.clone_options import in_project, trusted_keys_option
 from gogooku3.cli.findings import table
 from gogooku3.cli.output import console, echo_json
 from gogooku3.errors import DataError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path), default=paths.PACKAGE)
+@click.argument("package", type=click.Path(path_type=Path), default=in_project(paths.PACKAGE))
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path),
