@@ -134,6 +134,7 @@ def test_memory_that_runs_out(work: Callable[[], object]) -> None:
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         SystemError("error return without exception set"),
         RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         pl.exceptions.PanicException("failed to spawn thread: Os { code: 11, kind: WouldBlock }"),
     ],

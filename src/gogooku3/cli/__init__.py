@@ -21,6 +21,7 @@ from gogooku3.runtime.interruption import defer, ignore, stoppable
 
 SECTIONS = {
     "Data": {
+        "init": "Set up a tier of your own bars.",
         "jquants": "Download bars, listings and TOPIX from J-Quants.",
         "dataset": "Compare datasets, or build a share of one.",
         "features": "List the features of a set with their definitions.",

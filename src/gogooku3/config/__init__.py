@@ -142,9 +142,9 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _suggestion(detail: ErrorDetails, details: list[ErrorDetails]) -> str:
     """For an unknown key, the missing key of its section that it is a typing error of."""
-    *section, name = detail["loc"]
     if detail["type"] != "unexpected_keyword_argument":
         return ""
+    *section, name = detail["loc"]
     others = (other["loc"] for other in details if other["type"] == "missing")
     missing = [str(loc[-1]) for loc in others if [*loc[:-1]] == section]
     similar = difflib.get_close_matches(str(name), missing, n=1)

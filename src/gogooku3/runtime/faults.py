@@ -39,7 +39,7 @@ _NO_MEMORY = {
     "lightgbm": re.compile(r"bad_?alloc|bad allocation", re.IGNORECASE),
     "builtins": re.compile(
         r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|can't start new thread"
-        r"|failed to map segment from shared object|error return without exception set"
+        r"|failed to map segment from shared object|error return without exception set|^std::bad_alloc$"
     ),
 }
 """Messages about memory by the library that defines the class; torch raises plain `RuntimeError` too. The last one is
