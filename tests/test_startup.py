@@ -13,6 +13,9 @@ import pytest
 from gogooku3.errors import MachineError
 from gogooku3.startup import require
 
+from .disks import mounted
+
+ROOT = Path(__file__).parents[1]
 HERE = Path("/proc/cpuinfo")
 NEHALEM = """processor	: 0
 vendor_id	: GenuineIntel
@@ -68,3 +71,16 @@ def test_an_older_processor_ends_every_command_with_one_message(tmp_path: Path) 
     assert done.returncode == MachineError.exit_code, done.stderr
     assert done.stderr.startswith("error: this processor lacks abm, avx, avx2")
     assert "Traceback" not in done.stderr
+
+
+def test_a_nearly_full_disk_gets_no_bytecode(tmp_path: Path) -> None:
+    """Python 3.11 would publish the part of a file that fits, which no later command can read."""
+    with mounted(tmp_path / "disk", "64m") as disk:
+        shutil.copytree(ROOT / "src/gogooku3", disk.folder / "gogooku3", ignore=shutil.ignore_patterns("__pycache__"))
+        variables = {"PYTHONPATH": str(disk.folder), "PYTHONDONTWRITEBYTECODE": ""}
+        cache = disk.folder / "gogooku3/__pycache__"
+        assert run("-c", "import gogooku3.errors", **variables).returncode == 0
+        assert {path.name.partition(".")[0] for path in cache.iterdir()} == {"__init__", "startup", "errors"}
+        (disk.folder / "ballast").write_bytes(bytes(50 << 20))
+        assert run("-c", "import gogooku3.paths", **variables).returncode == 0
+        assert not list(cache.glob("paths.*"))

@@ -1,7 +1,8 @@
-"""Checks system, processor and Python's flags before a compiled library is loaded, which could end in SIGILL."""
+"""Checks system, processor, Python's flags and disk before a compiled library is loaded, which could end in SIGILL."""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -12,8 +13,19 @@ _X86_64_V3 = frozenset({"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "mo
 """Linux's names of the CPU features that x86-64-v3 adds to x86-64-v2; `abm` includes LZCNT."""
 
 
+_BYTECODE = 1 << 24
+"""Free bytes that the bytecode of a command has room in."""
+
+
 def require_or_exit() -> None:
-    """Exits with a message if `require` raises; the next import could crash without one."""
+    """Exits with a message if `require` raises; the next import could crash without one.
+
+    On a nearly full disk, Python writes no bytecode: before 3.12.8 and 3.13.1 it publishes the part of a `.pyc` file
+    that fits, and no later command can read it (cpython issue 126606).
+    """
+    disk = os.statvfs(Path(__file__).parent)
+    if disk.f_bavail * disk.f_frsize < _BYTECODE:
+        sys.dont_write_bytecode = True
     try:
         require()
     except MachineError as error:
