@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gogooku3.config import Params
+
 from .conftest import Toy, begun, kill_trials, wait
 
 SIZES = {
@@ -28,14 +30,15 @@ def state(toy: Toy) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counted(toy: Toy) -> None:
+def test_trials_are_experiments_that_leave_the_working_tree_alone_and_are_counted(toy: Toy, demo: Params) -> None:
     (toy.folder / "README.md").write_text("not committed\n")
     toy.space(SIZES, trials=2)
     before = state(toy)
     found = toy.search()
     assert state(toy) == before
     assert [trial["experiment"] for trial in found["trials"]] == ["space-0", "space-1"]
-    assert found["trials"][0]["parameters"] == {"model.backbone.hidden_size": 8, "model.backbone.dropout": 0.3}
+    committed = {f"model.backbone.{name}": getattr(demo.model.backbone, name) for name in ("hidden_size", "dropout")}
+    assert found["trials"][0]["parameters"] == committed
     for trial in found["trials"]:
         size, dropout = trial["parameters"].values()
         value = size / 1000 - dropout**2 - 0.01
