@@ -32,6 +32,7 @@ import numpy as np  # noqa: E402
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines  # noqa: E402
 from gogooku3.evaluation.evaluate import Outcome, evaluate  # noqa: E402
 from gogooku3.evaluation.market_state import MarketState  # noqa: E402
+from gogooku3.evaluation.prices import Prices  # noqa: E402
 
 HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")
@@ -56,6 +57,7 @@ def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outco
         next_index_return_T=index_T,
         trend_T=index_T,
         volatility_T=np.abs(index_T),
+        prices=Prices.of_closes(close_TS, np.isfinite(close_TS), np.full(stocks, sessions)),
     )
     return Outcome(targets_TSH, np.datetime64("2025-01-06") + np.arange(sessions), HORIZONS, market_state)
 

@@ -211,6 +211,7 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("evaluation.portfolio.max_weight", 0.6, "at most 0.5 (one whole side"),
         ("evaluation.portfolio.sector_neutral", "yes", "should be a valid boolean"),
         ("evaluation.portfolio.participation", 1.5, "use more than 0 and at most 1"),
+        ("evaluation.portfolio.delisting_return", -1.5, "use -1 (worthless) to 1"),
         ("evaluation.trials", 3, "`evaluation.trials`: Unexpected keyword"),
         ("evaluation.scheme", "combinatorial", "`evaluation.scheme`: Input should be 'split'"),
         (
@@ -283,6 +284,16 @@ def test_a_released_file_without_the_curves_of_its_scheme_is_read(tmp_path: Path
     OmegaConf.save(released, path)
     assert config.load_released(path) == working
     with pytest.raises(ConfigError, match=r"`evaluation\.stages\.curves`"):
+        config.load(path)
+
+
+def test_a_released_file_without_a_delisting_return_pays_the_last_price(tmp_path: Path) -> None:
+    path = compose(tmp_path / "params.yaml")
+    released = OmegaConf.load(path)
+    del released.evaluation.portfolio["delisting_return"]
+    OmegaConf.save(released, path)
+    assert config.load_released(path).evaluation.portfolio.delisting_return == 0.0
+    with pytest.raises(ConfigError, match=r"`evaluation\.portfolio\.delisting_return`"):
         config.load(path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from gogooku3.config.evaluation import Bootstrap, Measures, Portfolio
 from gogooku3.evaluation.evaluate import Outcome
 from gogooku3.evaluation.market_state import MarketState
+from gogooku3.evaluation.prices import Prices
 
 HORIZONS = (1, 5)
 PORTFOLIO = Portfolio(
@@ -22,6 +23,7 @@ PORTFOLIO = Portfolio(
     max_weight=None,
     sector_neutral=False,
     participation=0.05,
+    delisting_return=0.0,
 )
 BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
 PARAMS = Measures(portfolio=PORTFOLIO, quantiles=5, bootstrap=BOOTSTRAP)
@@ -35,15 +37,31 @@ def sessions_of(count: int) -> np.ndarray:
     return np.busday_offset("2023-05-01", np.arange(count), roll="forward")
 
 
-def calm(sessions: int, stocks: int) -> MarketState:
+def prices_of(close_TS: np.ndarray, delisted: dict[int, int] | None = None) -> Prices:
+    """Prices of closes, NaN without a bar; `delisted` maps a stock to the first session after its listing."""
+    never = np.iinfo(np.int64).max
+    rows_S = np.array([(delisted or {}).get(stock, never) for stock in range(close_TS.shape[1])])
+    return Prices.of_closes(close_TS, np.ones(close_TS.shape, bool), rows_S)
+
+
+def prices_after(returns_TS: np.ndarray) -> Prices:
+    """Prices whose returns to the next close are given; NaN: the stock has no bar at the next close."""
+    close_TS = np.vstack([np.ones_like(returns_TS[:1]), np.cumprod(1 + np.nan_to_num(returns_TS, posinf=0.0), axis=0)])
+    close_TS[1:][np.isnan(returns_TS)] = np.nan
+    return prices_of(close_TS).rows(0, len(returns_TS))
+
+
+def calm(sessions: int, stocks: int, prices: Prices | None = None) -> MarketState:
     """Two sectors, a bar for every stock, a traded value of 1e8 each, an index that rises evenly."""
+    close_TS = np.ones((sessions, stocks))
     return MarketState(
         sectors=tuple("AB"[place % 2] for place in range(stocks)),
-        close_TS=np.ones((sessions, stocks)),
+        close_TS=close_TS,
         traded_value_TS=np.full((sessions, stocks), 1e8),
         next_index_return_T=np.append(np.full(sessions - 1, 0.001), np.nan),
         trend_T=np.full(sessions, 0.06),
         volatility_T=np.full(sessions, 0.01),
+        prices=prices or prices_of(close_TS),
     )
 
 
@@ -74,4 +92,5 @@ def market(
 
 def outcome_of(targets_TSH: np.ndarray, horizons: tuple[int, ...] = HORIZONS) -> Outcome:
     sessions, stocks, _ = targets_TSH.shape
-    return Outcome(targets_TSH, sessions_of(sessions), horizons, calm(sessions, stocks))
+    prices = prices_after(targets_TSH[..., horizons.index(1)].astype(float)) if 1 in horizons else None
+    return Outcome(targets_TSH, sessions_of(sessions), horizons, calm(sessions, stocks, prices))

@@ -23,7 +23,7 @@ from gogooku3.sources.source import make
 from gogooku3.sources.synthetic import shocks, universe
 from gogooku3.sources.synthetic.alpha_signals import HORIZONS
 
-from .conftest import PARAMS, calm, forward_returns, traded_with
+from .conftest import PARAMS, calm, forward_returns, prices_after, traded_with
 
 EFFECTS = ("slow", "reversal", "frequency", "neighbours")
 STRENGTH = 0.06
@@ -62,7 +62,9 @@ def measured() -> Callable[..., tuple[dict, dict]]:
         scores_TSH = np.stack([made.oracle.scores[f"oracle_{h}"].to_numpy().reshape(shape) for h in HORIZONS], axis=-1)
         returns_TS = np.vstack([close_TS[1:] / close_TS[:-1] - 1, np.full((1, STOCKS), np.nan)])
         sessions = made.index["Date"].to_numpy().astype("datetime64[D]")
-        outcome = Outcome(forward_returns(returns_TS, HORIZONS), sessions, HORIZONS, calm(*shape))
+        outcome = Outcome(
+            forward_returns(returns_TS, HORIZONS), sessions, HORIZONS, calm(*shape, prices_after(returns_TS))
+        )
         return evaluate(scores_TSH, outcome, FREE, scores_TSH).metrics, made.oracle.summary["horizons"]
 
     return measures_of

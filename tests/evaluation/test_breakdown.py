@@ -10,7 +10,7 @@ from gogooku3.evaluation.portfolio import Portfolio, trade
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics.returns import drawdown, sharpe
 
-from .conftest import PORTFOLIO, calm, market
+from .conftest import PORTFOLIO, calm, market, prices_after
 
 T = 80
 SESSIONS = np.busday_offset("2022-11-01", np.arange(T), roll="forward")
@@ -20,8 +20,8 @@ RANK_IC = np.random.default_rng(1).standard_normal(T)
 @pytest.fixture(scope="module")
 def backtest() -> Portfolio:
     scores, targets = market(sessions=T)
-    market_state, params = calm(T, 40), replace(PORTFOLIO, delay=0)
-    return trade(score_weights(scores[..., 0], market_state.sectors, params), targets[..., 0], SESSIONS, params)
+    market_state, params = calm(T, 40, prices_after(targets[..., 0])), replace(PORTFOLIO, delay=0)
+    return trade(score_weights(scores[..., 0], market_state.sectors, params), market_state, SESSIONS, params)
 
 
 def test_a_year_holds_its_own_sessions(backtest):

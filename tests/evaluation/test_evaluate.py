@@ -34,8 +34,9 @@ def test_the_table_has_its_layout_and_is_json():
     table = run(*market()).metrics
     assert list(table) == [
         *("sessions", "from", "to", "sharpe", "annual_return", "annual_volatility", "max_drawdown", "turnover"),
-        *("cost", "borrow", "break_even_bps", "capacity", "flat_sessions", "unpriced_positions", "hit_rate"),
-        *("rank_ic", "ic", "mean_rank_ic", "exposure", "years", "regimes", "universe"),
+        *("cost", "borrow", "break_even_bps", "capacity", "flat_sessions", "unpriced_positions"),
+        *("waiting_trades", "delisted_positions", "hit_rate"),
+        *("rank_ic", "ic", "mean_rank_ic", "rank_ic_with_delisted", "exposure", "years", "regimes", "universe"),
     ]
     assert list(table["sharpe"]) == [
         *("value", "low", "high", "probabilistic", "min_track_record", "trials_survived", "skewness", "kurtosis")
@@ -116,7 +117,7 @@ def test_capacity_is_measured_with_the_traded_values_of_the_sessions_that_trade(
     params = traded_with(delay=10)
     found = evaluate(scores, Outcome(targets, SESSIONS, (1, 5), market_state), params).metrics["capacity"]
     wanted = score_weights(scores[..., 1], market_state.sectors, params.portfolio)
-    portfolio = trade(wanted, targets[..., 0], SESSIONS, params.portfolio)
+    portfolio = trade(wanted, market_state, SESSIONS, params.portfolio)
     assert found == pytest.approx(capacity(portfolio, market_state.traded_value_TS[10:-1], 0.05), rel=1e-12)
 
 
@@ -302,14 +303,17 @@ from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.evaluate import Outcome, evaluate
 from gogooku3.evaluation.plots import write_plots
+from gogooku3.evaluation.prices import Prices
 from gogooku3.runtime.files import write_json
 
 rng = np.random.default_rng(0)
 scores, targets, rival = rng.standard_normal((3, 60, 30, 2))
 value, index = rng.random((60, 30)), 0.01 * rng.standard_normal(60)
-market_state = MarketState(("a", "b", "c") * 10, 1 + value, 1e8 * value, index, index, np.abs(index))
+closes = np.cumprod(1 + 0.01 * rng.standard_normal((60, 30)), axis=0)
+prices = Prices.of_closes(closes, value > 0.01, np.full(30, 60))
+market_state = MarketState(("a", "b", "c") * 10, closes, 1e8 * value, index, index, np.abs(index), prices)
 sessions = np.datetime64("2023-05-01") + np.arange(60)
-params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05), 10, Bootstrap(200, 5, 0))
+params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05, 0.0), 10, Bootstrap(200, 5, 0))
 outcome = Outcome(0.01 * targets, sessions, (1, 5), market_state)
 evaluation = evaluate(scores, outcome, params)
 table, curves = compare_with_baselines(evaluation, scores, {"rival": rival}, outcome, params)

@@ -10,13 +10,14 @@ import statsmodels.api as sm
 from gogooku3.evaluation import exposure
 from gogooku3.evaluation.portfolio import Portfolio, trade
 
-from .conftest import PORTFOLIO, calm, sessions_of
+from .conftest import PORTFOLIO, calm, prices_after, sessions_of
 
 
 def holding(weights_US) -> Portfolio:
     weights_US = np.asarray(weights_US, float)
     params = replace(PORTFOLIO, delay=0, cost_bps=0.0)
-    return trade(weights_US, np.zeros_like(weights_US), sessions_of(len(weights_US)), params)
+    market_state = calm(*weights_US.shape, prices_after(np.zeros_like(weights_US)))
+    return trade(weights_US, market_state, sessions_of(len(weights_US)), params)
 
 
 def test_beta_and_alpha_are_those_of_least_squares():

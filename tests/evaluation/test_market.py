@@ -20,6 +20,13 @@ def test_a_period_has_the_market_state_of_its_sessions(market: Market, first: in
     for name in ("close_TS", "trend_T", "volatility_T"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
     np.testing.assert_allclose(found.traded_value_TS, expected.traded_value_TS, rtol=1e-12)
-    np.testing.assert_array_equal(found.next_index_return_T[:-1], expected.next_index_return_T[:-1])
-    assert np.isnan(found.next_index_return_T[-1])  # not known at this close
+    np.testing.assert_array_equal(found.next_index_return_T, expected.next_index_return_T)
+    ahead_TS = expected.prices.delisting_in_TS
+    reached_TS = ahead_TS + np.arange(len(ahead_TS))[:, None] < len(ahead_TS) + max(panel.horizons)
+    assert (ahead_TS > 0).any() == (first < 110)
+    for name in ("tradable_TS", "next_return_TS"):
+        np.testing.assert_array_equal(getattr(found.prices, name), getattr(expected.prices, name), err_msg=name)
+    np.testing.assert_array_equal(found.prices.delisting_in_TS, np.where(reached_TS, ahead_TS, 0))
+    final_TS = np.where(reached_TS, expected.prices.final_return_TS, np.nan)
+    np.testing.assert_array_equal(found.prices.final_return_TS, final_TS)
     assert np.isfinite(found.trend_T).all() == (first >= TREND)

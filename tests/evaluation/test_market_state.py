@@ -7,14 +7,16 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.evaluation.market_state import LIQUIDITY_WINDOW, TREND, MarketState
+from gogooku3.evaluation.market_state import LIQUIDITY_WINDOW, SETTLED, TREND, MarketState
 
 from .conftest import sessions_of
 
 T = 70
 SESSIONS = sessions_of(T)
 CODES = ("1301", "1302", "1303")
-LISTED = pl.DataFrame({"Code": CODES, "Sector33": ["Foods", "Mining", None]})
+LISTED = pl.DataFrame({"Code": CODES, "Sector33": ["Foods", "Mining", None]}).with_columns(
+    ListedTo=pl.lit(None, dtype=pl.Date)
+)
 
 
 def bars_of(close_TS: np.ndarray, value_TS: np.ndarray, factor_TS: np.ndarray | None = None) -> pl.DataFrame:
@@ -25,6 +27,7 @@ def bars_of(close_TS: np.ndarray, value_TS: np.ndarray, factor_TS: np.ndarray | 
             "Date": SESSIONS[row],
             "Code": np.array(CODES)[column],
             "Close": close_TS[row, column],
+            "Volume": np.full(len(row), 1e6),
             "TurnoverValue": value_TS[row, column],
             "AdjustmentFactor": factor_TS[row, column],
         }
@@ -124,3 +127,27 @@ def test_a_bar_without_a_close_is_no_bar(walk):
     found = made(walk, bars=bars.with_columns(pl.when(~hole).then("Close")))
     assert np.isnan(found.close_TS[2, 0])
     assert np.isfinite(found.close_TS).sum() == 3 * T - 1
+
+
+def listed_until(*sessions: int | None) -> pl.DataFrame:
+    ends = [None if session is None else SESSIONS[session].item() for session in sessions]
+    return LISTED.with_columns(ListedTo=pl.Series(ends, dtype=pl.Date))
+
+
+def test_a_listing_that_ends_is_a_delisting_at_the_next_session(walk):
+    close = walk.copy()
+    close[28:, 1] = np.nan
+    found = made(close, listed=listed_until(None, 30, None)).prices
+    assert found.delisting_in_TS[:33, 1].tolist() == [*range(31, 0, -1), 0, 0]
+    np.testing.assert_allclose(found.final_return_TS[20, 1], walk[27, 1] / walk[20, 1] - 1)
+    assert not found.delisting_in_TS[:, [0, 2]].any()
+
+
+def test_a_listing_that_ends_with_the_data_is_no_delisting(walk):
+    """Stocks that are suspended at the end of the data, and whose source takes the last bar for the end."""
+    last = T - 1 - SETTLED
+    close = walk.copy()
+    close[last + 2 :, 0] = close[last + 1 :, 1] = np.nan
+    found = made(close, listed=listed_until(last + 1, last, None), index=index_of(walk[:, 2])).prices
+    assert not found.delisting_in_TS[:, 0].any()
+    assert found.delisting_in_TS[last, 1] == 1

@@ -14,7 +14,7 @@ from gogooku3.evaluation.portfolio import trade
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
 
-from .conftest import BOOTSTRAP, PARAMS, calm, forward_returns, outcome_of, sessions_of, traded_with
+from .conftest import BOOTSTRAP, PARAMS, calm, forward_returns, outcome_of, prices_after, sessions_of, traded_with
 
 SEEDS, T, S = 200, 165, 30
 HORIZONS = (1, 5, 10, 20)
@@ -73,11 +73,11 @@ def test_the_best_of_fifty_experiments_is_not_significant_though_it_looks_it():
     best = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        next_TS = forward_returns(returns_of(rng), (1,))[..., 0]
+        market_state = calm(T, S, prices_after(forward_returns(returns_of(rng), (1,))[..., 0]))
         records = []
         for _ in range(50):
-            wanted_TS = score_weights(persistent(rng, 0.9), calm(T, S).sectors, FREE.portfolio)
-            records.append(TrackRecord.of(trade(wanted_TS, next_TS, sessions_of(T), FREE.portfolio).net_U))
+            wanted_TS = score_weights(persistent(rng, 0.9), market_state.sectors, FREE.portfolio)
+            records.append(TrackRecord.of(trade(wanted_TS, market_state, sessions_of(T), FREE.portfolio).net_U))
         best.append(max(records, key=lambda record: record.ratio))
     assert np.mean([record.ratio * math.sqrt(252) for record in best]) > 2
     assert np.mean([record.probabilistic() > 0.95 for record in best]) > 0.9

@@ -5,20 +5,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
 from gogooku3.errors import DataError
 from gogooku3.evaluation import portfolio
 from gogooku3.evaluation.weights import score_weights
+from gogooku3.metrics import returns as returns_of
 
-from .conftest import PORTFOLIO, sessions_of
+from .conftest import PORTFOLIO, calm, prices_after, prices_of, sessions_of
 
 T, S = 6, 5
 SECTORS = tuple("AABBB")
 scores = stn.arrays(np.float64, (T, S), elements=st.one_of(st.floats(-10, 10, width=16), st.just(np.nan)))
-returns = stn.arrays(np.float64, (T, S), elements=st.one_of(st.floats(-0.5, 0.5, width=16), st.just(np.nan)))
+returns = stn.arrays(np.float64, (T, S), elements=st.floats(-0.5, 0.5, width=16))
+gaps = stn.arrays(np.bool_, (T, S), elements=st.sampled_from([True, False, False]))
+"""Whether a stock has no bar."""
+ends = st.dictionaries(st.integers(0, S - 1), st.integers(0, T - 1))
+"""First session after the listing, by stock."""
 settings = st.builds(
     lambda **changes: replace(PORTFOLIO, **changes),
     delay=st.integers(0, 3),
@@ -27,6 +32,7 @@ settings = st.builds(
     max_turnover=st.sampled_from([None, 2.0, 0.3, 0.01]),
     max_weight=st.sampled_from([None, 0.3, 0.1]),
     sector_neutral=st.booleans(),
+    delisting_return=st.sampled_from([0.0, -0.3, -1.0]),
 )
 
 
@@ -37,35 +43,69 @@ def traded(scores_TS, returns_TS, **changes):
 
 def run(scores_TS, returns_TS, params):
     wanted_TS = score_weights(scores_TS, SECTORS[: scores_TS.shape[1]], params)
-    return portfolio.trade(wanted_TS, returns_TS, sessions_of(len(scores_TS)), params)
+    market_state = calm(*returns_TS.shape, prices_after(returns_TS))
+    return portfolio.trade(wanted_TS, market_state, sessions_of(len(scores_TS)), params)
 
 
-def in_yen(wanted_TS, returns_TS, params):
-    """Reference backtest in currency: yen in each stock and in cash, trade by trade; wealth by session."""
+def closes_of(returns_TS, gaps_TS=None, ends_of=None):
+    """T closes that earn the returns, except in gaps and after the end of a listing."""
+    close_TS = 100 * np.vstack([np.ones(returns_TS.shape[1]), np.cumprod(1 + returns_TS[:-1], axis=0)])
+    if gaps_TS is not None:
+        close_TS[gaps_TS] = np.nan
+    for stock, end in (ends_of or {}).items():
+        close_TS[end:, stock] = np.nan
+    return close_TS
+
+
+def held_through(wanted_TS, close_TS, params, ends_of=None):
+    market_state = calm(*close_TS.shape, prices_of(close_TS, ends_of))
+    return portfolio.trade(wanted_TS, market_state, sessions_of(len(close_TS)), params)
+
+
+def in_yen(wanted_TS, close_TS, ends_of, params):
+    """Reference backtest of an account: cash, and a number of shares of each stock, which trade only where they have a
+    close and are worth their last one. Returns wealth by session and fees."""
     stock_count = wanted_TS.shape[1]
-    cash, shares = 1e9, [0.0] * stock_count
-    wealth, paid, sessions = [cash], [], [t for t in range(len(returns_TS)) if np.isfinite(returns_TS[t]).any()]
-    for u in range(params.delay, max(sessions, default=-1) + 1):
-        worth = cash + sum(shares)
-        wishes = [wanted_TS[u - params.delay, s] * worth - shares[s] for s in range(stock_count)]
-        volume = sum(abs(wish) for wish in wishes)
-        part = 1.0
+    cash, shares, price = 1e9, [0.0] * stock_count, [math.nan] * stock_count
+    known_TS = np.isfinite(close_TS)
+    stop = max((t for t in range(1, len(close_TS)) if (known_TS[t] & known_TS[:t].any(axis=0)).any()), default=0)
+    for t in range(min(params.delay, stop) + 1):
+        price = [close_TS[t, s] if math.isfinite(close_TS[t, s]) else price[s] for s in range(stock_count)]
+
+    def value(s):
+        return shares[s] * price[s] if shares[s] else 0.0
+
+    wealth, paid = [cash], []
+    for u in range(params.delay, stop):
+        worth = cash + sum(map(value, range(stock_count)))
+        open_now = [math.isfinite(close_TS[u, s]) for s in range(stock_count)]
+        orders = [0.0] * stock_count
+        for side in (1, -1):
+            asked = [max(side * wanted_TS[u - params.delay, s] * worth, 0.0) for s in range(stock_count)]
+            stuck = sum(max(side * value(s), 0.0) for s in range(stock_count) if not open_now[s])
+            free = sum(asked[s] for s in range(stock_count) if open_now[s])
+            part = min(1.0, max(sum(asked) - stuck, 0.0) / free) if free else 0.0
+            for s in range(stock_count):
+                if open_now[s]:
+                    orders[s] += side * asked[s] * part
+        orders = [orders[s] - value(s) if open_now[s] else 0.0 for s in range(stock_count)]
+        volume = sum(map(abs, orders))
         if params.max_turnover is not None and volume > params.max_turnover * worth:
-            part = params.max_turnover * worth / volume
-        fees = 0.0
+            orders = [order * params.max_turnover * worth / volume for order in orders]
         for s in range(stock_count):
-            order = wishes[s] * part
-            shares[s] += order
-            cash -= order
-            fees += abs(order) * params.cost_bps / 10_000
-        borrowed = sum(-share for share in shares if share < 0)
-        fees += borrowed * params.borrow_bps / 10_000 / 252
-        for s in range(stock_count):
-            if math.isfinite(returns_TS[u, s]):
-                shares[s] *= 1 + returns_TS[u, s]
+            if orders[s]:
+                shares[s] += orders[s] / price[s]
+                cash -= orders[s]
+        fees = sum(map(abs, orders)) * params.cost_bps / 10_000
+        fees += sum(max(-value(s), 0.0) for s in range(stock_count)) * params.borrow_bps / 10_000 / 252
+        price = [close_TS[u + 1, s] if math.isfinite(close_TS[u + 1, s]) else price[s] for s in range(stock_count)]
+        for s, end in ends_of.items():
+            if end == u + 1:
+                cash += value(s) * (1 + params.delisting_return)
+                shares[s] = 0.0
         cash -= fees
         paid.append(fees)
-        wealth.append(cash + sum(shares))
+        wealth.append(cash + sum(map(value, range(stock_count))))
     return np.array(wealth), np.array(paid)
 
 
@@ -95,11 +135,15 @@ def test_without_delay_a_score_earns_the_return_of_its_own_close():
     np.testing.assert_allclose(backtest.gross_U, [0.02])
 
 
-@given(scores, returns, settings)
-def test_the_books_are_those_of_a_plain_account_in_yen(scores_TS, returns_TS, params):
+@given(scores, returns, gaps, ends, settings)
+def test_the_books_are_those_of_a_plain_account_in_yen(scores_TS, returns_TS, gaps_TS, ends_of, params):
+    close_TS = closes_of(returns_TS, gaps_TS, ends_of)
     wanted_TS = score_weights(scores_TS, SECTORS, params)
-    backtest = portfolio.trade(wanted_TS, returns_TS, sessions_of(T), params)
-    wealth, paid = in_yen(wanted_TS, returns_TS, params)
+    try:
+        backtest = held_through(wanted_TS, close_TS, params, ends_of)
+    except DataError:
+        assume(False)
+    wealth, paid = in_yen(wanted_TS, close_TS, ends_of, params)
     if backtest.flat_U.all():
         assert np.isnan(backtest.net_U).all()
         np.testing.assert_array_equal(wealth, 1e9)
@@ -134,6 +178,7 @@ def test_capital_is_conserved_and_every_trade_accounted_for(scores_TS, returns_T
 def test_without_a_limit_the_weights_are_those_that_the_scores_ask_for(scores_TS, returns_TS, delay):
     backtest = traded(scores_TS, returns_TS, delay=delay, max_weight=0.3)
     wanted_TS = score_weights(scores_TS, SECTORS, replace(PORTFOLIO, max_weight=0.3))
+    assert backtest.waiting_U.sum() == backtest.unpriced_U.sum() == 0
     np.testing.assert_array_equal(backtest.weights_US, wanted_TS[: len(backtest.net_U)])
     np.testing.assert_allclose(backtest.weights_US.sum(axis=1), 0, atol=1e-12)
 
@@ -167,19 +212,103 @@ def test_scores_and_returns_of_later_sessions_change_nothing_before_them(scores_
     np.testing.assert_array_equal(other.weights_US[:seen], backtest.weights_US[:seen])
 
 
-def test_a_position_without_a_next_return_earns_nothing_is_counted_and_moves_no_other_weight():
-    backtest = traded([[3, 2, 1]], [[np.nan, np.nan, -0.04]], delay=0)
-    np.testing.assert_allclose(backtest.weights_US, [[0.5, 0, -0.5]])
-    np.testing.assert_allclose(backtest.gross_U, [0.02])
-    assert backtest.unpriced_U.tolist() == [1]  # the second stock has no return either, but no position
+FREE = replace(PORTFOLIO, delay=0, cost_bps=0.0)
 
 
-def test_sessions_at_the_end_without_returns_are_left_out():
-    returns_TS = np.full((5, 2), 0.01)
-    returns_TS[1] = returns_TS[3:] = np.nan
-    backtest = traded(np.tile([1.0, 2.0], (5, 1)), returns_TS)
-    assert (backtest.rows.start, backtest.rows.stop) == (1, 3)
-    assert backtest.unpriced_U.tolist() == [2, 0]
+def test_a_loss_over_a_gap_is_booked_at_the_next_price():
+    """A position of 5 % that falls 30 % over each of four gaps: 1 − (1 − 0.05 · 0.3 · …)."""
+    close_TS = np.ones((24, 20))
+    for gap in range(4):
+        close_TS[4 + 5 * gap : 6 + 5 * gap, 0] = np.nan
+        close_TS[6 + 5 * gap :, 0] *= 0.7
+    wanted_TS = np.zeros((24, 20))
+    wanted_TS[:, 0], wanted_TS[:, 1] = 0.05, -0.05
+    backtest = held_through(wanted_TS, close_TS, FREE)
+    booked = np.flatnonzero(backtest.gross_U)
+    assert booked.tolist() == [5, 10, 15, 20]
+    np.testing.assert_allclose(backtest.gross_U[booked], -0.05 * 0.3)
+    assert returns_of.drawdown(backtest.net_U).min() == pytest.approx(0.985**4 - 1)
+    assert backtest.unpriced_U.sum() == 8
+
+
+def test_a_position_is_held_and_not_traded_through_a_gap():
+    close_TS = np.ones((6, 3))
+    close_TS[2:4, 0] = np.nan
+    close_TS[4:, 0] = 1.5
+    wanted_TS = np.tile([0.5, -0.25, -0.25], (6, 1))
+    wanted_TS[2] = [-0.5, 0.25, 0.25]
+    wanted_TS[3] = [0.0, 0.5, -0.5]
+    backtest = held_through(wanted_TS, close_TS, FREE)
+    # The long side is full with the stock that cannot be sold: nothing else is bought.
+    np.testing.assert_allclose(backtest.weights_US[2], [0.5, 0.0, 0.0])
+    np.testing.assert_allclose(backtest.weights_US[3], [0.5, 0.0, -0.5])
+    np.testing.assert_array_equal(backtest.trades_US[2:4, 0], 0)
+    np.testing.assert_allclose(backtest.gross_U, [0, 0, 0, 0.25, 0])
+    assert backtest.waiting_U.tolist() == [0, 0, 1, 1, 0]
+    assert backtest.unpriced_U.tolist() == [0, 1, 1, 0, 0]
+
+
+def test_a_position_that_cannot_be_closed_takes_its_part_of_its_side():
+    close_TS = np.ones((4, 5))
+    close_TS[1:3, 0] = np.nan
+    wanted_TS = np.array([[0.2, 0.3, -0.5, 0, 0]] + [[0, 0.3, -0.25, 0.2, -0.25]] * 3)
+    backtest = held_through(wanted_TS, close_TS, FREE)
+    np.testing.assert_allclose(backtest.weights_US[1], [0.2, 0.18, -0.25, 0.12, -0.25])
+    np.testing.assert_allclose(backtest.weights_US.sum(axis=1), 0, atol=1e-15)
+    np.testing.assert_allclose(np.abs(backtest.weights_US).sum(axis=1), 1)
+
+
+def test_a_position_that_cannot_be_opened_is_missing_until_it_can():
+    close_TS = np.ones((4, 3))
+    close_TS[0, 1] = np.nan
+    backtest = held_through(np.tile([0.3, 0.2, -0.5], (4, 1)), close_TS, FREE)
+    np.testing.assert_allclose(backtest.weights_US[:2], [[0.3, 0, -0.5], [0.3, 0.2, -0.5]])
+    assert backtest.waiting_U.tolist() == [1, 0, 0]
+
+
+def test_a_delisted_position_is_paid_out_after_the_end_of_the_listing():
+    close_TS = np.ones((6, 2))
+    close_TS[2:, 0] = np.nan
+    wanted_TS = np.tile([0.5, -0.5], (6, 1))
+    # The last bar is that of session 1, the listing ends with session 3.
+    backtest = held_through(wanted_TS, close_TS, replace(FREE, delisting_return=-0.3), {0: 4})
+    np.testing.assert_allclose(backtest.gross_U, [0, 0, 0, -0.15, 0])
+    np.testing.assert_allclose(backtest.weights_US[:, 0], [0.5, 0.5, 0.5, 0.5, 0])
+    np.testing.assert_array_equal(backtest.trades_US[1:, 0], 0)
+    assert backtest.delisted_U.tolist() == [0, 0, 0, 1, 0]
+    assert backtest.unpriced_U.tolist() == [0, 1, 1, 0, 0]
+    at_last_price = held_through(wanted_TS, close_TS, FREE, {0: 4})
+    np.testing.assert_allclose(at_last_price.gross_U, 0)
+
+
+@given(scores, returns, gaps, ends, settings, st.integers(0, T - 1))
+def test_prices_and_delistings_of_later_sessions_change_nothing_before_them(
+    scores_TS, returns_TS, gaps_TS, ends_of, params, cut
+):
+    """Up to the close `cut`: that a stock has no later price, or is delisted, moves no earlier trade."""
+    close_TS = closes_of(returns_TS, gaps_TS)
+    later_TS = close_TS.copy()
+    later_TS[cut + 1 :] = 100.0
+    later_ends = {stock: end for stock, end in ends_of.items() if end > cut}
+    for stock in later_ends:
+        later_TS[cut + 1 :, stock] = np.nan
+    wanted_TS = score_weights(scores_TS, SECTORS, params)
+    try:
+        backtest = held_through(wanted_TS, close_TS, params)
+        other = held_through(wanted_TS, later_TS, params, later_ends)
+    except DataError:
+        assume(False)
+    seen = min(max(cut + 1 - params.delay, 0), len(backtest.net_U), len(other.net_U))
+    np.testing.assert_array_equal(other.trades_US[:seen], backtest.trades_US[:seen])
+    np.testing.assert_array_equal(other.weights_US[:seen], backtest.weights_US[:seen])
+
+
+def test_sessions_at_the_end_without_prices_are_left_out():
+    close_TS = np.ones((5, 2))
+    close_TS[1] = close_TS[3:] = np.nan
+    backtest = held_through(np.tile([0.5, -0.5], (5, 1)), close_TS, replace(FREE, delay=1))
+    assert (backtest.rows.start, backtest.rows.stop) == (1, 2)
+    assert backtest.flat_U.all()
 
 
 def test_equal_scores_sell_the_position_and_pay_for_it():

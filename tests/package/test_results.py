@@ -19,6 +19,7 @@ PORTFOLIO: dict[str, Any] = {
     "max_weight": 0.05,
     "sector_neutral": False,
     "participation": 0.05,
+    "delisting_return": 0.0,
 }
 
 

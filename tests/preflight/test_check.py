@@ -33,6 +33,7 @@ from gogooku3.sources.source import make
 from gogooku3.training.phases import PHASES
 
 from ..config.test_params import TIERS, compose
+from ..evaluation.conftest import calm, prices_after
 from .plans import TINY, run, tree_of
 
 WALK = {"evaluation.scheme": "walk_forward"}
@@ -169,7 +170,12 @@ def test_the_preflight_refuses_the_lengths_that_the_evaluation_refuses(length: i
         returns_TS[-1] = np.nan
     sessions = np.datetime64("2024-01-01") + np.arange(length + (not ends))
     market = Market(sessions, np.ones((len(sessions), 12), bool))
-    held = trade(np.tile([1 / 12, -1 / 12], (length, 6)), returns_TS, sessions[:length], portfolio)
+    held = trade(
+        np.tile([1 / 12, -1 / 12], (length, 6)),
+        calm(length, 12, prices_after(returns_TS)),
+        sessions[:length],
+        portfolio,
+    )
 
     def refuses(check: Any, *arguments: Any) -> bool:
         try:

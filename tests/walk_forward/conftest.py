@@ -81,11 +81,13 @@ def market() -> Market:
             "Code": np.array(codes)[places],
             "Date": sessions[rows],
             "Close": close_TS[present_TS],
+            "Volume": np.full(len(rows), 1e6),
             "TurnoverValue": np.full(len(rows), 1e8),
             "AdjustmentFactor": np.ones(len(rows)),
         }
     ).sort("Code", "Date")
-    listed = pl.DataFrame({"Code": codes, "Sector33": ["AB"[stock % 2] for stock in range(STOCKS)]})
+    ended = pl.Series([sessions[109].item() if stock == 4 else None for stock in range(STOCKS)], dtype=pl.Date)
+    listed = pl.DataFrame({"Code": codes, "Sector33": ["AB"[n % 2] for n in range(STOCKS)], "ListedTo": ended})
     index = pl.DataFrame({"Date": sessions, "Close": 1000 * np.cumprod(1 + 0.01 * random.standard_normal(SESSIONS))})
     scores = {
         name: np.where(

@@ -27,6 +27,8 @@ class Portfolio:
     """Whether long and short positions are equal within every sector, not only in the whole portfolio."""
     participation: float
     """Participation rate: share of a stock's traded value that the portfolio may trade; determines the capacity."""
+    delisting_return: float
+    """Return of a position on top of its last price when its stock is delisted; 0: it is paid out at the last price."""
 
     def __post_init__(self) -> None:
         require(self.delay >= 0, f"`evaluation.portfolio.delay` is {self.delay}", "use 0 or more sessions")
@@ -55,6 +57,11 @@ class Portfolio:
             0 < self.participation <= 1,
             f"`evaluation.portfolio.participation` is {self.participation}",
             "use more than 0 and at most 1",
+        )
+        require(
+            -1 <= self.delisting_return <= 1,
+            f"`evaluation.portfolio.delisting_return` is {self.delisting_return}",
+            "use -1 (worthless) to 1 (twice the last price)",
         )
 
 

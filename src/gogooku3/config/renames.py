@@ -35,6 +35,9 @@ _SEEDS = {
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
+_PORTFOLIO = {"delisting_return": 0.0}
+"""The parts of `evaluation.portfolio` that version 0.1.0 did not have: a position without a next return earned 0."""
+
 
 def current(tree: Any) -> Any:
     """The parameters with current names and sections; a tree that has them is unchanged."""
@@ -55,4 +58,7 @@ def current(tree: Any) -> Any:
         case {"evaluation": {"scheme": str(scheme), "stages": dict(stages)} as evaluation} if scheme in _CURVES:
             stages = {"curves": _CURVES[scheme]} | stages
             tree = tree | {"evaluation": evaluation | {"stages": stages}}
+    match tree:
+        case {"evaluation": {"portfolio": dict(portfolio)} as evaluation}:
+            tree = tree | {"evaluation": evaluation | {"portfolio": _PORTFOLIO | portfolio}}
     return tree

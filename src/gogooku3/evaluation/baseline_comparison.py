@@ -48,7 +48,7 @@ def compare_with_baselines(
     evaluations = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
     tables = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     tracks = {name: evaluation.sessions for name, evaluation in evaluations.items()}
-    portfolio = trade(equal_weights(scores_TSH[..., 0]), outcome.target(1), outcome.sessions, params.portfolio)
+    portfolio = trade(equal_weights(scores_TSH[..., 0]), outcome.market_state, outcome.sessions, params.portfolio)
     tables[EQUAL_WEIGHT] = portfolio_metrics(portfolio, outcome, params)
     tracks[EQUAL_WEIGHT] = portfolio_sessions(portfolio, outcome)
     table = {

@@ -16,6 +16,7 @@ from gogooku3.errors import ConfigError, DataError
 from gogooku3.evaluation import breakdown, checks, exposure
 from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
+from gogooku3.evaluation.prices import with_delisted
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics import ranking
 from gogooku3.metrics.bootstrap import interval
@@ -39,7 +40,7 @@ class Outcome:
     sessions: NDArray[np.datetime64]
     """[T] dates, ascending."""
     horizons: Sequence[int]
-    """Horizon in sessions of each of the H targets; includes 1, because the portfolio earns it."""
+    """Horizon in sessions of each of the H targets; includes 1."""
     market_state: MarketState
     """Market state of the same sessions and stocks."""
 
@@ -65,10 +66,13 @@ class Evaluation:
       `break_even_bps` (transaction cost at which the return would be 0);
     - `capacity`: capital, in the currency of the quotes, at which trades are on average a share of `participation` of
       the traded value of their stocks;
-    - `flat_sessions` without a position; `unpriced_positions` that earned 0 because they had no next return;
+    - `flat_sessions` without a position; `unpriced_positions`, held over a close without a price; `waiting_trades` of
+      stocks that could not be traded at a close; `delisted_positions`, paid out by `delisting_return`;
     - `hit_rate` of the traded horizon;
     - `rank_ic` and `ic` by horizon: `value` (mean over sessions), `low`, `high`, `t` (Newey–West),
       `positive_share`, and the `sessions` in which it is defined; `mean_rank_ic`: the mean over the horizons;
+    - `rank_ic_with_delisted` by horizon: the `value` that includes the targets, `delisted` in number, of stocks that
+      were delisted before the horizon;
     - `exposure`: to the `market` (`beta`, `correlation`, annual `alpha`), by `sector` (mean net weight), to `size`;
     - `years` and `regimes`: `sessions`, `sharpe`, `annual_return`, `turnover` and `rank_ic` of the traded horizon;
     - `universe`: `stocks` with a bar, and how many of them `joined` after the first session (listings) or `left`
@@ -111,7 +115,7 @@ def evaluate(
     scores = {horizon: scores_TSH[..., index] for index, horizon in enumerate(outcome.horizons)}
     _check_stocks(scores[traded], outcome.target(traded), traded)
     wanted_TS = score_weights(scores[traded], outcome.market_state.sectors, params.portfolio)
-    portfolio = trade(wanted_TS, outcome.target(1), outcome.sessions, params.portfolio)
+    portfolio = trade(wanted_TS, outcome.market_state, outcome.sessions, params.portfolio)
     _check_length(portfolio, params.portfolio.delay)
     rank_ics = {h: ranking.rank_ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
     ics = {h: ranking.ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
@@ -121,6 +125,7 @@ def evaluate(
         "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
         "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
+        "rank_ic_with_delisted": _with_delisted(scores, outcome, params),
         **_breakdown(portfolio, rank_ics[traded], outcome),
         "universe": _universe(outcome.market_state),
     }
@@ -167,6 +172,8 @@ def portfolio_metrics(portfolio: Portfolio, outcome: Outcome, params: config.Mea
         ),
         "flat_sessions": int(portfolio.flat_U.sum()),
         "unpriced_positions": int(portfolio.unpriced_U.sum()),
+        "waiting_trades": int(portfolio.waiting_U.sum()),
+        "delisted_positions": int(portfolio.delisted_U.sum()),
     }
 
 
@@ -229,6 +236,21 @@ def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -
         "t": number(newey_west_t(series_T, horizon)),
         "positive_share": number(mean((defined > 0).astype(np.float64))),
         "sessions": len(defined),
+    }
+
+
+def _with_delisted(
+    scores: dict[int, NDArray[np.floating]], outcome: Outcome, params: config.Measures
+) -> dict[str, Any]:
+    targets_TSH, delisted_H = with_delisted(
+        outcome.targets_TSH, outcome.horizons, outcome.market_state.prices, params.portfolio.delisting_return
+    )
+    return {
+        str(h): {
+            "value": number(mean(ranking.rank_ic(scores_TS, targets_TSH[..., index]))),
+            "delisted": int(delisted_H[index]),
+        }
+        for index, (h, scores_TS) in enumerate(scores.items())
     }
 
 

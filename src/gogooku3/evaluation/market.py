@@ -14,11 +14,14 @@ from gogooku3.quotes.schema import Quotes
 def market_state_of(panel: Targets, quotes: Quotes, first: int, last: int) -> MarketState:
     """Market state in the sessions `first` to `last`, from their bars and earlier ones.
 
+    What follows a close (`next_index_return_T`, `prices`) comes from later sessions, as many as the
+    longest horizon.
+
     Raises:
         DataError: a close is of a stock or session that is not in the panel.
     """
     begin = max(0, first - TREND)
-    sessions = panel.sessions[begin : last + 1]
+    sessions = panel.sessions[begin : last + 1 + max(panel.horizons)]
     bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
     market_state = MarketState.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
     return market_state.rows(first - begin, last + 1 - begin)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gogooku3.dataset.elementwise import log
 from gogooku3.dataset.schema import positions
 from gogooku3.errors import DataError
+from gogooku3.evaluation.prices import Prices
 from gogooku3.metrics.cross_section import Floats
 
 LIQUIDITY_WINDOW = 20
@@ -22,6 +23,10 @@ LIQUIDITY_WINDOW = 20
 
 TREND = 60
 """Sessions over which the index trend is measured."""
+
+SETTLED = 20
+"""Sessions of the data after the end of a listing from which on it is a delisting. Without a listing of its own, a
+source takes the last bar for the end: a stock that is merely suspended at the end of the data is not delisted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,8 @@ class MarketState:
     """Log return of the index over the last `TREND` sessions; NaN where unknown."""
     volatility_T: Floats
     """Standard deviation of the index's log returns over the last `LIQUIDITY_WINDOW` sessions; NaN where unknown."""
+    prices: Prices
+    """When the stocks can be traded, and what positions in them earn."""
 
     @classmethod
     def of_quotes(
@@ -63,6 +70,7 @@ class MarketState:
         close_TS, value_TS = np.full((2, len(sessions), len(codes)), np.nan)
         close_TS[row, column] = closes["Close"].to_numpy()
         value_TS[row, column] = closes["TurnoverValue"].fill_null(np.nan).to_numpy()
+        traded_TS = np.ones(close_TS.shape, dtype=bool)
         sector = dict(listed.select("Code", "Sector33").iter_rows())
         index_T = _levels(index, sessions)
         level_T = log(index_T)
@@ -75,12 +83,14 @@ class MarketState:
             next_index_return_T=np.append(index_T[1:] / index_T[:-1] - 1, np.nan),
             trend_T=trend_T,
             volatility_T=_volatility(level_T),
+            prices=Prices.of_closes(close_TS, traded_TS, _delisted(listed, index, sessions, codes)),
         )
 
     def rows(self, start: int, stop: int) -> MarketState:
         """Only the sessions start … stop − 1."""
         series = ("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T")
-        return replace(self, **{name: getattr(self, name)[start:stop] for name in series})
+        cut = {name: getattr(self, name)[start:stop] for name in series}
+        return replace(self, prices=self.prices.rows(start, stop), **cut)
 
 
 def _require_known(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> None:
@@ -93,6 +103,19 @@ def _require_known(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) 
             " (survivorship) bias",
             hint="build the dataset from the same quotes (`dvc repro dataset`), with all stocks",
         )
+
+
+def _delisted(
+    listed: pl.DataFrame, index: pl.DataFrame, sessions: NDArray[np.datetime64], codes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Row of the first session after the end of each stock's listing, [S]; the number of sessions if it has none."""
+    never = np.iinfo(np.int64).max
+    whole = index["Date"].sort().to_numpy().astype("datetime64[D]")
+    ends = dict(listed.select("Code", "ListedTo").drop_nulls().iter_rows())
+    end_S = np.array([ends.get(code) for code in codes], dtype="datetime64[D]")
+    settled_S = len(whole) - np.searchsorted(whole, end_S, side="right") >= SETTLED
+    row_S = np.searchsorted(sessions.astype("datetime64[D]"), end_S, side="right")
+    return np.where(~np.isnat(end_S) & settled_S, row_S, never)
 
 
 def _levels(index: pl.DataFrame, sessions: NDArray[np.datetime64]) -> Floats:

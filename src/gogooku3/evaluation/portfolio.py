@@ -2,11 +2,21 @@
 
 At the close of session t the scores are known. `delay` sessions later, at the close of session u = t + delay, the
 portfolio rebalances to the weights from those scores (`gogooku3.evaluation.weights`), as fractions of its capital at
-that close, and earns target_1 of session u, the return from close u to close u + 1. A delay of 0 would be look-ahead:
-it trades at the same prices that the scores were computed from.
+that close, and earns the stocks' returns from close u to close u + 1. A delay of 0 would be look-ahead: it trades at
+the same prices that the scores were computed from.
 
 Until the next close, positions drift with their returns, as fractions of the new capital; the next rebalance trades the
 difference between the drifted positions and the new weights. Idle cash and the proceeds of short sales earn nothing.
+
+A stock that cannot be traded at a close (`Prices.tradable_TS`) keeps its position, whatever its scores, and a trade in
+it waits for a close at which it can. The other positions of its side, long or short, share what the side has left: they
+are scaled down so that the side is not larger than the weights ask for, and never up. A position that cannot be closed
+therefore changes neither gross exposure nor neutrality, unless it alone exceeds its side; a position that cannot be
+opened is missing from both until it can be. With `sector_neutral`, sides are those of the whole portfolio here.
+
+A position without a price at the next close is held at its last price; the next close books the return since then. If
+its stock is delisted, it is paid out in the first session after the end of the listing, at the last price times 1 +
+`delisting_return`, without a trade. Until then it cannot be traded, as the portfolio does not know what follows.
 """
 
 from __future__ import annotations
@@ -18,6 +28,8 @@ from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Portfolio as Params
 from gogooku3.errors import DataError
+from gogooku3.evaluation.market_state import MarketState
+from gogooku3.evaluation.prices import Bools
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 
@@ -33,13 +45,13 @@ class Portfolio:
     """
 
     rows: slice
-    """The U sessions among the T: from the one `delay` after the first to the last with a next return."""
+    """The U sessions among the T: from the one `delay` after the first to the last with a next close."""
     weights_US: Floats
     """Positions from this close to the next."""
     trades_US: Floats
     """Trades at this close; buys are positive."""
     gross_U: Floats
-    """Gross return: Σ w · target_1."""
+    """Gross return: Σ w · return to the next close; 0 for a stock without a price there."""
     cost_U: Floats
     """Transaction costs."""
     borrow_U: Floats
@@ -48,21 +60,22 @@ class Portfolio:
     """Gross return minus transaction costs and borrow fee."""
     turnover_U: Floats
     """Σ |trade|, including the initial positions."""
-    flat_U: NDArray[np.bool_]
+    flat_U: Bools
     """No position, because all scores are equal or missing: the previous position is closed and nothing is earned."""
     unpriced_U: NDArray[np.int64]
-    """Positions in stocks without a next return. They earn 0: excluding them and rescaling the others would be
-    look-ahead, as it needs to know at the close which stocks trade in the next session."""
+    """Positions without a price at the next close, held at their last price."""
+    waiting_U: NDArray[np.int64]
+    """Trades that wait because their stock cannot be traded at this close."""
+    delisted_U: NDArray[np.int64]
+    """Positions that are paid out at the next close because their stock is delisted."""
 
 
-def trade(
-    wanted_TS: Floats, next_returns_TS: NDArray[np.floating], sessions: NDArray[np.datetime64], params: Params
-) -> Portfolio:
+def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.datetime64], params: Params) -> Portfolio:
     """Runs the backtest.
 
     Args:
         wanted_TS: target weights from the scores known at each session's close.
-        next_returns_TS: simple returns from that close to the next, NaN where unknown.
+        market_state: prices of the same sessions and stocks.
         sessions: dates of the T sessions.
         params: delay, costs and the turnover limit per close. If the wanted turnover exceeds the limit, all trades
             are scaled down by one factor, and the rest is left to later closes.
@@ -70,16 +83,22 @@ def trade(
     Raises:
         DataError: the portfolio loses all of its capital, or more, in a session.
     """
-    priced_TS = np.isfinite(next_returns_TS)
+    prices = market_state.prices
+    priced_TS = np.isfinite(prices.next_return_TS)
     stop = int(np.flatnonzero(priced_TS.any(axis=1)).max(initial=-1)) + 1
     rows = slice(min(params.delay, stop), stop)
-    wanted_US = wanted_TS[: rows.stop - rows.start]
-    returns_US = np.where(priced_TS[rows], next_returns_TS[rows], 0.0).astype(np.float64)
+    wanted_US, tradable_US = wanted_TS[: rows.stop - rows.start], prices.tradable_TS[rows]
+    leaving_US = prices.delisting_in_TS[rows] == 1
+    returns_US = np.where(priced_TS[rows], prices.next_return_TS[rows], 0.0)
+    returns_US = np.where(leaving_US, (1 + returns_US) * (1 + params.delisting_return) - 1, returns_US)
     weights_US, trades_US = np.empty_like(wanted_US), np.empty_like(wanted_US)
     gross_U, cost_U, borrow_U = np.empty((3, len(wanted_US)))
+    waiting_U = np.empty(len(wanted_US), np.int64)
     held_S = np.zeros(wanted_US.shape[1])
     for u, (wanted_S, returns_S) in enumerate(zip(wanted_US, returns_US, strict=True)):
-        trades_US[u], weights_US[u] = _rebalance(held_S, wanted_S, params.max_turnover)
+        waiting_U[u] = np.count_nonzero(~tradable_US[u] & (wanted_S != held_S))
+        possible_S = _possible(held_S, wanted_S, tradable_US[u])
+        trades_US[u], weights_US[u] = _rebalance(held_S, possible_S, params.max_turnover)
         gross_U[u] = (weights_US[u] * returns_S).sum()
         cost_U[u] = params.cost_bps * BASIS_POINT * np.abs(trades_US[u]).sum()
         short = np.maximum(-weights_US[u], 0.0).sum()
@@ -91,7 +110,7 @@ def trade(
                 " until the next close",
                 hint="look for a wrong price in that session or the next: `data/quotes/rules.json`",
             )
-        held_S = weights_US[u] * (1 + returns_S) / capital
+        held_S = np.where(leaving_US[u], 0.0, weights_US[u] * (1 + returns_S) / capital)
     flat_U = (weights_US == 0).all(axis=1)
     defined = np.nan if flat_U.all() else 1.0
     return Portfolio(
@@ -104,8 +123,24 @@ def trade(
         net_U=(gross_U - cost_U - borrow_U) * defined,
         turnover_U=np.abs(trades_US).sum(axis=1) * defined,
         flat_U=flat_U,
-        unpriced_U=((weights_US != 0) & ~priced_TS[rows]).sum(axis=1),
+        unpriced_U=((weights_US != 0) & ~priced_TS[rows] & ~leaving_US).sum(axis=1),
+        waiting_U=waiting_U,
+        delisted_U=((weights_US != 0) & leaving_US).sum(axis=1),
     )
+
+
+def _possible(held_S: Floats, wanted_S: Floats, tradable_S: Bools) -> Floats:
+    """The positions that can be reached: those held where a stock cannot be traded, and the wanted ones elsewhere,
+    scaled down where the held ones leave their side less than it asks for."""
+    positions_S = np.where(tradable_S, 0.0, held_S)
+    kept_S = positions_S.copy()
+    for side in (1.0, -1.0):
+        asked_S = np.maximum(side * wanted_S, 0.0)
+        left = max(asked_S.sum() - np.maximum(side * kept_S, 0.0).sum(), 0.0)
+        open_S = np.where(tradable_S, asked_S, 0.0)
+        total = open_S.sum()
+        positions_S += side * open_S * (min(left / total, 1.0) if total > 0 else 0.0)
+    return positions_S
 
 
 def _rebalance(held_S: Floats, wanted_S: Floats, limit: float | None) -> tuple[Floats, Floats]:
