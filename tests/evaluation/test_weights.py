@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from gogooku3.evaluation.weights import equal_weights, score_weights
+from gogooku3.evaluation.weights import MAX_GROWTH, equal_weights, score_weights
 
 from .conftest import PORTFOLIO
 
@@ -62,11 +62,15 @@ def test_weights_are_neutral_within_the_cap_and_of_unit_gross_where_that_is_poss
     free = weights(scores_TS, sector_neutral=neutral)
     np.testing.assert_array_equal(gross_T > 0, np.abs(free).sum(axis=1) > 0)
     groups = [np.array([name == sector for name in SECTORS]) for sector in "ABC"] if neutral else [np.full(S, True)]
-    for weights_S in found[(gross_T > 0) & (gross_T < 1 - 1e-9)]:
-        # Gross exposure is lower only if every group's smaller side is at the cap.
+    for free_S, weights_S in zip(free, found, strict=True):
+        if not 0 < np.abs(weights_S).sum() < 1 - 1e-9:
+            continue
+        # Gross exposure is lower only if every group's smaller side is at the cap, or has grown as far as it may.
         for members in groups:
-            sides = [np.abs(weights_S[members & (np.sign(weights_S) == side)]) for side in (1, -1)]
-            np.testing.assert_allclose(min(sides, key=len), cap, rtol=1e-9)
+            full_S = np.minimum(np.abs(free_S[members]) * MAX_GROWTH, cap)
+            signs, held_S = np.sign(free_S[members]), np.abs(weights_S[members])
+            smaller = min((full_S[signs == side].sum(), side) for side in (1, -1))
+            np.testing.assert_allclose(held_S[signs == smaller[1]].sum(), smaller[0], rtol=1e-9)
     np.testing.assert_array_equal(np.sign(found), np.sign(free))
 
 
@@ -84,6 +88,80 @@ def test_capped_weights_are_cut_and_scaled_and_nothing_else(scores_TS, neutral):
                 if len(ratio):
                     largest = np.abs(found_S[chosen]) >= np.abs(found_S[chosen]).max() * (1 - 1e-9)
                     np.testing.assert_allclose(ratio[~largest], ratio.max(), rtol=1e-9)
+
+
+@st.composite
+def universes(draw):
+    """Scores of 8 to 40 stocks, sectors, and a cap from the average position to half of the capital."""
+    stocks = draw(st.integers(8, 40))
+    seed, skew = draw(st.integers(0, 10**6)), draw(st.sampled_from([0.0, 1.0, 3.0]))
+    drawn_S = np.random.default_rng(seed).standard_normal(stocks)
+    scores_S = drawn_S + skew * np.maximum(drawn_S, 0) ** 2
+    cap = draw(st.sampled_from([0.5, 0.2, 0.1, 0.05, 0.03]))
+    return scores_S, tuple("ABC"[stock % 3] for stock in range(stocks)), cap, draw(st.booleans())
+
+
+def of_universe(scores_S, sectors, cap, neutral):
+    params = replace(PORTFOLIO, max_weight=cap, sector_neutral=neutral)
+    return score_weights(scores_S[None], sectors, params)[0]
+
+
+def distance(one_S, other_S):
+    return np.abs(one_S - other_S).sum()
+
+
+@given(universes(), st.data())
+def test_a_small_change_of_a_score_is_a_small_change_of_the_weights(universe, data):
+    """Also where a stock crosses the mean of its sector, at which the number of stocks of a side changes."""
+    scores_S, sectors, cap, neutral = universe
+    stock = data.draw(st.integers(0, len(scores_S) - 1))
+    group_S = np.array(sectors) == sectors[stock] if neutral else np.full(len(sectors), True)
+    others_S = group_S & (np.arange(len(scores_S)) != stock)
+    below_S, above_S = scores_S.copy(), scores_S.copy()
+    if data.draw(st.booleans()):
+        below_S[stock] = scores_S[others_S].mean() - 1e-9
+    above_S[stock] = below_S[stock] + 2e-9
+    below, above = (of_universe(each, sectors, cap, neutral) for each in (below_S, above_S))
+    free = [of_universe(each, sectors, None, neutral) for each in (below_S, above_S)]
+    assert distance(below, above) <= 6 * MAX_GROWTH * distance(*free) + 1e-12
+
+
+@given(universes())
+def test_a_larger_score_never_has_the_smaller_weight(universe):
+    scores_S, sectors, _, neutral = universe
+    found = of_universe(*universe)
+    for sector in set(sectors) if neutral else {None}:
+        members = np.array([sector in (None, name) for name in sectors])
+        in_order = found[members][np.argsort(scores_S[members])]
+        assert (np.diff(in_order) >= -1e-12).all()
+
+
+@given(universes(), st.data())
+def test_a_stock_whose_score_rises_has_no_smaller_weight(universe, data):
+    scores_S, sectors, cap, _ = universe
+    stock, step = data.draw(st.integers(0, len(scores_S) - 1)), data.draw(st.sampled_from([1e-6, 0.01, 0.3, 2.0]))
+    higher_S = scores_S.copy()
+    higher_S[stock] += step
+    before, after = (of_universe(each, sectors, cap, False)[stock] for each in (scores_S, higher_S))
+    assert after >= before - 1e-12
+
+
+@given(universes())
+def test_a_cap_that_does_not_bind_changes_nothing(universe):
+    scores_S, sectors, cap, neutral = universe
+    free = of_universe(scores_S, sectors, None, neutral)
+    wide = min(max(np.abs(free).max(), cap), 0.5)
+    np.testing.assert_array_equal(of_universe(scores_S, sectors, wide, neutral), free)
+
+
+@pytest.mark.parametrize("short", [9, 10, 11])
+def test_the_side_that_the_cap_does_not_limit_keeps_its_proportions(short):
+    """Nine stocks of 5 % cannot fill the short side, ten just can: the long side is in proportion with all of them."""
+    scores_S = np.concatenate([np.linspace(1, 20, 20), np.full(short, -210.0 / short)])
+    found = of_universe(scores_S, ("A",) * len(scores_S), 0.05, False)
+    np.testing.assert_allclose(found[20:], -min(0.05, 0.5 / short))
+    np.testing.assert_allclose(found[:20] / found[0], np.minimum(np.arange(1.0, 21), 0.05 / found[0]))
+    assert found[18] / found[0] > 18
 
 
 @given(scores)

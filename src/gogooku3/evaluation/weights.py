@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,28 @@ from numpy.typing import NDArray
 from gogooku3.config.evaluation import Portfolio
 from gogooku3.metrics.cross_section import Floats, demean
 
-_HALVINGS = 64
-"""Bisection steps for the scale of capped weights: beyond the precision of a double."""
+MAX_GROWTH = 10.0
+"""Largest factor by which the cap makes other weights grow. With an unlimited one, a stock with a score in the last bit
+above the mean would take a full position, and none in the last bit below it."""
 
-_SMALLEST = 1e-100
-"""Smallest weight that is scaled up to the cap."""
+_HALVINGS = 64
+"""Bisection steps for a scale: beyond the precision of a double."""
+
+_ROUNDING = 1e-13
+"""Gross exposure by which a portfolio at its caps may miss 1 by rounding."""
 
 
 def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], params: Portfolio) -> Floats:
     """Weights proportional to the scores minus their mean, [T, S]: Σw = 0 and Σ|w| = 1 in each session.
 
     With `sector_neutral` the mean is the sector's, and Σw = 0 in each sector. With `max_weight`, larger positions are
-    capped and the others scaled up in proportion until Σ|w| = 1 again; if the cap limits the long or short side (of a
-    sector), the other side is scaled down to the same sum. With too few stocks for that, Σ|w| stays below 1.
+    capped and the others of their side, long or short, scaled up in proportion, at most `MAX_GROWTH` times, until
+    Σ|w| = 1 again. If a side (of a sector) cannot grow enough, the other one is scaled down to the same sum, which
+    leaves its proportions; sectors grow for one another. Σ|w| stays below 1 where the stocks are too few for it.
+
+    Weights are continuous in the scores, but where all scores of a session become equal: a change in the last bits of
+    a score moves the last bits of the weights. Of two stocks (of a sector) the one with the larger score never has the
+    smaller weight.
 
     A stock without a score has weight 0; if all scores of a session are equal (in each sector) or missing, all weights
     are 0.
@@ -62,31 +71,44 @@ def _deviations(scores_TS: Floats, group_S: NDArray[np.intp] | None) -> Floats:
 
 
 def _capped(weights_TS: Floats, cap: float, group_S: NDArray[np.intp] | None) -> Floats:
-    """Weights times the scale, one per session, that gives unit gross exposure after capping.
+    """Capped weights: `max_weight` in `score_weights`.
 
-    Gross exposure after capping rises with the scale until all weights are capped; bisection by geometric means finds
-    the scale.
+    A side with weights w holds min(s · w, cap) at the scale s. One scale for all gives each group the sum that its
+    smaller side has there: the smallest scale for unit gross exposure, or `MAX_GROWTH`. Each side then has a scale of
+    its own, which gives that sum.
     """
-    smallest_T = np.where(weights_TS == 0, np.inf, np.abs(weights_TS)).min(axis=1)
-    low_T, high_T = np.ones(len(weights_TS)), cap / np.maximum(smallest_T, _SMALLEST)
+    groups = _members(group_S, weights_TS.shape[1])
+    sides = [[np.maximum(sign * weights_TS[:, members_S], 0.0) for sign in (1.0, -1.0)] for members_S in groups]
+
+    def sums(scale_T: Floats) -> list[Floats]:
+        return [np.minimum(_held(long, scale_T, cap), _held(short, scale_T, cap)) for long, short in sides]
+
+    scale_T = _smallest(lambda scale_T: 2 * np.sum(sums(scale_T), axis=0) >= 1 - _ROUNDING, len(weights_TS))
+    capped_TS = np.empty_like(weights_TS)
+    for members_S, (long_TM, short_TM), sum_T in zip(groups, sides, sums(scale_T), strict=True):
+        capped_TS[:, members_S] = _filled(long_TM, sum_T, cap) - _filled(short_TM, sum_T, cap)
+    return capped_TS
+
+
+def _filled(side_TM: Floats, sum_T: Floats, cap: float) -> Floats:
+    """The positions of a side at the scale at which they have the given sum."""
+    scale_T = _smallest(lambda scale_T: _held(side_TM, scale_T, cap) >= sum_T, len(side_TM))
+    return np.minimum(side_TM * scale_T[:, None], cap)
+
+
+def _held(side_TM: Floats, scale_T: Floats, cap: float) -> Floats:
+    held_T: Floats = np.minimum(side_TM * scale_T[:, None], cap).sum(axis=1)
+    return held_T
+
+
+def _smallest(enough: Callable[[Floats], NDArray[np.bool_]], sessions: int) -> Floats:
+    """The smallest scale per session, up to `MAX_GROWTH`, that is enough; `MAX_GROWTH` if none is."""
+    low_T, high_T = np.zeros(sessions), np.full(sessions, MAX_GROWTH)
     for _ in range(_HALVINGS):
-        middle_T = np.sqrt(low_T * high_T)
-        enough_T = np.abs(_cut(weights_TS, middle_T, cap, group_S)).sum(axis=1) >= 1
+        middle_T = (low_T + high_T) / 2
+        enough_T = enough(middle_T)
         low_T, high_T = np.where(enough_T, low_T, middle_T), np.where(enough_T, middle_T, high_T)
-    return _cut(weights_TS, high_T, cap, group_S)
-
-
-def _cut(weights_TS: Floats, scale_T: Floats, cap: float, group_S: NDArray[np.intp] | None) -> Floats:
-    """Weights times the scale, capped, with the long and short side of each group scaled down to the smaller sum."""
-    cut_TS = np.clip(weights_TS * scale_T[:, None], -cap, cap)
-    for members_S in _members(group_S, weights_TS.shape[1]):
-        part_TM = cut_TS[:, members_S]
-        long_T1 = np.maximum(part_TM, 0.0).sum(axis=1, keepdims=True)
-        short_T1 = np.maximum(-part_TM, 0.0).sum(axis=1, keepdims=True)
-        side_TM = np.where(part_TM > 0, long_T1, short_T1)
-        smaller_T1 = np.minimum(long_T1, short_T1)
-        cut_TS[:, members_S] = part_TM * (smaller_T1 / np.where(side_TM > 0, side_TM, 1.0))
-    return cut_TS
+    return high_T
 
 
 def _members(group_S: NDArray[np.intp] | None, stocks: int) -> list[NDArray[np.intp] | slice]:
