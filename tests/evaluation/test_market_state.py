@@ -129,6 +129,15 @@ def test_a_bar_without_a_close_is_no_bar(walk):
     assert np.isfinite(found.close_TS).sum() == 3 * T - 1
 
 
+def test_a_bar_without_volume_is_a_price_and_no_trade(walk):
+    day = pl.col("Date") == date(2023, 5, 3)
+    volume = pl.when(day & (pl.col("Code") == "1301")).then(0.0).when(day & (pl.col("Code") == "1303")).then(None)
+    bars = bars_of(walk, np.ones_like(walk)).with_columns(Volume=volume.otherwise(1e6))
+    prices = made(walk, bars=bars).prices
+    assert np.argwhere(~prices.tradable_TS).tolist() == [[2, 0]]
+    np.testing.assert_allclose(prices.next_return_TS[1:3, 0], walk[2:4, 0] / walk[1:3, 0] - 1)
+
+
 def listed_until(*sessions: int | None) -> pl.DataFrame:
     ends = [None if session is None else SESSIONS[session].item() for session in sessions]
     return LISTED.with_columns(ListedTo=pl.Series(ends, dtype=pl.Date))
