@@ -57,6 +57,7 @@ def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outco
         next_index_return_T=index_T,
         trend_T=index_T,
         volatility_T=np.abs(index_T),
+        stock_volatility_TS=np.full(close_TS.shape, 0.02),
         prices=Prices.of_closes(close_TS, np.isfinite(close_TS), np.full(stocks, sessions)),
     )
     return Outcome(targets_TSH, np.datetime64("2025-01-06") + np.arange(sessions), HORIZONS, market_state)

@@ -211,6 +211,13 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ("evaluation.portfolio.max_weight", 0.6, "at most 0.5 (one whole side"),
         ("evaluation.portfolio.sector_neutral", "yes", "should be a valid boolean"),
         ("evaluation.portfolio.participation", 1.5, "use more than 0 and at most 1"),
+        (
+            "evaluation.portfolio.impact",
+            1.0,
+            "`evaluation.portfolio.impact` is 1.0, but `evaluation.portfolio.capital`",
+        ),
+        ("evaluation.portfolio.impact", -1.0, "`evaluation.portfolio.impact` is -1.0"),
+        ("evaluation.portfolio.capital", 0.0, "use more than 0, in the currency of the quotes, or null"),
         ("evaluation.portfolio.delisting_return", -1.5, "use -1 (worthless) to 1"),
         ("evaluation.trials", 3, "`evaluation.trials`: Unexpected keyword"),
         ("evaluation.scheme", "combinatorial", "`evaluation.scheme`: Input should be 'split'"),
@@ -287,12 +294,15 @@ def test_a_released_file_without_the_curves_of_its_scheme_is_read(tmp_path: Path
         config.load(path)
 
 
-def test_a_released_file_without_a_delisting_return_pays_the_last_price(tmp_path: Path) -> None:
+def test_a_released_file_without_later_parameters_of_the_portfolio_is_read(tmp_path: Path) -> None:
     path = compose(tmp_path / "params.yaml")
     released = OmegaConf.load(path)
-    del released.evaluation.portfolio["delisting_return"]
+    later = {"impact": 0.0, "capital": None, "delisting_return": 0.0}
+    for name in later:
+        del released.evaluation.portfolio[name]
     OmegaConf.save(released, path)
-    assert config.load_released(path).evaluation.portfolio.delisting_return == 0.0
+    found = asdict(config.load_released(path).evaluation.portfolio)
+    assert {name: found[name] for name in later} == later
     with pytest.raises(ConfigError, match=r"`evaluation\.portfolio\.delisting_return`"):
         config.load(path)
 

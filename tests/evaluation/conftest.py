@@ -23,6 +23,8 @@ PORTFOLIO = Portfolio(
     max_weight=None,
     sector_neutral=False,
     participation=0.05,
+    impact=0.0,
+    capital=None,
     delisting_return=0.0,
 )
 BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
@@ -61,6 +63,7 @@ def calm(sessions: int, stocks: int, prices: Prices | None = None) -> MarketStat
         next_index_return_T=np.append(np.full(sessions - 1, 0.001), np.nan),
         trend_T=np.full(sessions, 0.06),
         volatility_T=np.full(sessions, 0.01),
+        stock_volatility_TS=np.full((sessions, stocks), 0.02),
         prices=prices or prices_of(close_TS),
     )
 

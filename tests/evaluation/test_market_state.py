@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import DataError
-from gogooku3.evaluation.market_state import LIQUIDITY_WINDOW, SETTLED, TREND, MarketState
+from gogooku3.evaluation.market_state import LIQUIDITY_WINDOW, MIN_RETURNS, SETTLED, TREND, MarketState
 
 from .conftest import sessions_of
 
@@ -136,6 +136,21 @@ def test_a_bar_without_volume_is_a_price_and_no_trade(walk):
     prices = made(walk, bars=bars).prices
     assert np.argwhere(~prices.tradable_TS).tolist() == [[2, 0]]
     np.testing.assert_allclose(prices.next_return_TS[1:3, 0], walk[2:4, 0] / walk[1:3, 0] - 1)
+
+
+def test_a_stocks_volatility_is_that_of_the_returns_between_its_last_bars(walk):
+    close = walk.copy()
+    close[30:34, 1] = np.nan
+    close[4:50, 2] = np.nan
+    found = made(close).stock_volatility_TS
+    returns = walk[1:] / walk[:-1] - 1
+    np.testing.assert_allclose(found[25, 0], returns[5:25, 0].std(ddof=1))
+    across = np.append(returns[20:29, 1], [walk[34, 1] / walk[29, 1] - 1, *returns[34:40, 1]])
+    np.testing.assert_allclose(found[40, 1], across.std(ddof=1))
+    assert np.isnan(found[:MIN_RETURNS, :2]).all()
+    assert np.isnan(found[10:50, 2]).all()
+    later = made(np.where(np.arange(T)[:, None] > 40, 1.0, close)).stock_volatility_TS
+    np.testing.assert_array_equal(later[:41], found[:41])
 
 
 def listed_until(*sessions: int | None) -> pl.DataFrame:

@@ -363,3 +363,43 @@ def test_trades_in_stocks_of_unknown_value_are_left_out_of_the_capacity():
     # Two trades of a third of the capital in stocks of a million each.
     assert portfolio.capacity(backtest, value, 0.1) == pytest.approx(0.1 * 1e6 * 3)
     assert math.isnan(portfolio.capacity(backtest, np.full((1, 4), np.nan), 0.1))
+
+
+def with_impact(wanted_TS, market_state, **changes):
+    params = replace(FREE, **{"impact": 1.5, "capital": 1e9} | changes)
+    return portfolio.trade(np.asarray(wanted_TS, float), market_state, sessions_of(len(wanted_TS)), params)
+
+
+def test_market_impact_is_the_square_root_law():
+    market_state = calm(3, 2)
+    market_state.traded_value_TS[:] = [1e8, 4e8]
+    market_state.stock_volatility_TS[:] = [0.02, 0.03]
+    backtest = with_impact([[0.5, -0.5]] * 3, market_state)
+    # 500 million each, of stocks with a traded value of 100 and 400 million.
+    first = 0.5 * 1.5 * 0.02 * math.sqrt(5) + 0.5 * 1.5 * 0.03 * math.sqrt(5 / 4)
+    np.testing.assert_allclose(backtest.impact_U[0], first)
+    np.testing.assert_allclose(backtest.net_U, backtest.gross_U - backtest.impact_U)
+    # The second trade only restores what the first cost.
+    assert 0 < backtest.impact_U[1] < 0.02 * first
+
+
+def test_four_times_the_capital_has_twice_the_impact():
+    market_state = calm(2, 4)
+    one, four = (with_impact([[0.3, 0.2, -0.1, -0.4]] * 2, market_state, capital=capital) for capital in (1e9, 4e9))
+    np.testing.assert_allclose(four.impact_U[0], 2 * one.impact_U[0])
+
+
+def test_a_stock_of_unknown_liquidity_has_the_impact_of_the_median():
+    market_state = calm(2, 3)
+    market_state.traded_value_TS[:] = [np.nan, 1e8, 4e8]
+    market_state.stock_volatility_TS[:] = [0.01, np.nan, 0.03]
+    backtest = with_impact([[0.5, -0.5, 0]] * 2, market_state)
+    first = 0.5 * 1.5 * 0.01 * math.sqrt(2) + 0.5 * 1.5 * 0.02 * math.sqrt(5)
+    np.testing.assert_allclose(backtest.impact_U[0], first)
+
+
+def test_impact_without_traded_values_is_refused():
+    market_state = calm(2, 2)
+    market_state.traded_value_TS[:] = np.nan
+    with pytest.raises(DataError, match="no stock has a traded value"):
+        with_impact([[0.5, -0.5]] * 2, market_state)

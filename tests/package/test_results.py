@@ -19,6 +19,8 @@ PORTFOLIO: dict[str, Any] = {
     "max_weight": 0.05,
     "sector_neutral": False,
     "participation": 0.05,
+    "impact": 0.0,
+    "capital": None,
     "delisting_return": 0.0,
 }
 

@@ -113,6 +113,8 @@ EDGES: dict[str, list[Any]] = {
     "evaluation.portfolio.max_weight": [1e-6, 0.05, 0.5],
     "evaluation.portfolio.sector_neutral": [True],
     "evaluation.portfolio.participation": [1e-6, 1.0],
+    "evaluation.portfolio.impact": [1.0],
+    "evaluation.portfolio.capital": [1.0, 1e15],
     "evaluation.portfolio.delisting_return": [-1.0, 1.0],
     "evaluation.quantiles": [2, 12, 13],
     "evaluation.bootstrap.draws": [10**12],

@@ -27,6 +27,10 @@ class Portfolio:
     """Whether long and short positions are equal within every sector, not only in the whole portfolio."""
     participation: float
     """Participation rate: share of a stock's traded value that the portfolio may trade; determines the capacity."""
+    impact: float
+    """Market impact: coefficient of volatility · √(trade / traded value), the square-root law; 0: none."""
+    capital: float | None
+    """Capital in the currency of the quotes, which determines the market impact; None: without impact."""
     delisting_return: float
     """Return of a position on top of its last price when its stock is delisted; 0: it is paid out at the last price."""
 
@@ -57,6 +61,17 @@ class Portfolio:
             0 < self.participation <= 1,
             f"`evaluation.portfolio.participation` is {self.participation}",
             "use more than 0 and at most 1",
+        )
+        require(self.impact >= 0, f"`evaluation.portfolio.impact` is {self.impact}", "use 0 or more; 1 is usual")
+        require(
+            self.capital is None or self.capital > 0,
+            f"`evaluation.portfolio.capital` is {self.capital}",
+            "use more than 0, in the currency of the quotes, or null",
+        )
+        require(
+            self.impact == 0 or self.capital is not None,
+            f"`evaluation.portfolio.impact` is {self.impact}, but `evaluation.portfolio.capital` is null",
+            "name the capital, on which the impact of a trade depends",
         )
         require(
             -1 <= self.delisting_return <= 1,

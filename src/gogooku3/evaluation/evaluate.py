@@ -62,7 +62,7 @@ class Evaluation:
       `trials_survived` (the largest number of trials, differing by chance alone, of which it could be the best and
       still have a deflated Sharpe ratio of 95 %), `skewness` and `kurtosis` of the returns;
     - `annual_return` (252 times the mean, after costs; divided by `annual_volatility` it is the Sharpe
-      ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost` and `borrow` (annual),
+      ratio), `max_drawdown` (0 or less), `turnover` (mean per session), `cost`, `impact` and `borrow` (annual),
       `break_even_bps` (transaction cost at which the return would be 0);
     - `capacity`: capital, in the currency of the quotes, at which trades are on average a share of `participation` of
       the traded value of their stocks;
@@ -165,6 +165,7 @@ def portfolio_metrics(portfolio: Portfolio, outcome: Outcome, params: config.Mea
         "max_drawdown": number(drawdown(net_U).min()),
         "turnover": number(portfolio.turnover_U.mean()),
         "cost": number(portfolio.cost_U.mean() * SESSIONS_PER_YEAR),
+        "impact": number(portfolio.impact_U.mean() * SESSIONS_PER_YEAR),
         "borrow": number(portfolio.borrow_U.mean() * SESSIONS_PER_YEAR),
         "break_even_bps": number(break_even_bps(portfolio)),
         "capacity": number(

@@ -18,6 +18,9 @@ from gogooku3.errors import DataError
 from gogooku3.evaluation.prices import Prices
 from gogooku3.metrics.cross_section import Floats
 
+MIN_RETURNS = 5
+"""Minimum number of returns in the window of a stock's volatility."""
+
 LIQUIDITY_WINDOW = 20
 """Trailing window, in sessions, of the average traded value and of the volatility; includes the current session."""
 
@@ -45,6 +48,9 @@ class MarketState:
     """Log return of the index over the last `TREND` sessions; NaN where unknown."""
     volatility_T: Floats
     """Standard deviation of the index's log returns over the last `LIQUIDITY_WINDOW` sessions; NaN where unknown."""
+    stock_volatility_TS: Floats
+    """Standard deviation of the stock's returns between its bars in the last `LIQUIDITY_WINDOW` sessions; NaN where it
+    has fewer than `MIN_RETURNS`."""
     prices: Prices
     """When the stocks can be traded, and what positions in them earn."""
 
@@ -72,6 +78,7 @@ class MarketState:
         value_TS[row, column] = closes["TurnoverValue"].fill_null(np.nan).to_numpy()
         traded_TS = np.zeros(close_TS.shape, dtype=bool)
         traded_TS[row, column] = (closes["Volume"] != 0).fill_null(True).to_numpy()
+        prices = Prices.of_closes(close_TS, traded_TS, _delisted(listed, index, sessions, codes))
         sector = dict(listed.select("Code", "Sector33").iter_rows())
         index_T = _levels(index, sessions)
         level_T = log(index_T)
@@ -84,12 +91,16 @@ class MarketState:
             next_index_return_T=np.append(index_T[1:] / index_T[:-1] - 1, np.nan),
             trend_T=trend_T,
             volatility_T=_volatility(level_T),
-            prices=Prices.of_closes(close_TS, traded_TS, _delisted(listed, index, sessions, codes)),
+            stock_volatility_TS=stock_volatility(prices.next_return_TS),
+            prices=prices,
         )
 
     def rows(self, start: int, stop: int) -> MarketState:
         """Only the sessions start … stop − 1."""
-        series = ("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T")
+        series = (
+            *("close_TS", "traded_value_TS", "next_index_return_T", "trend_T", "volatility_T"),
+            "stock_volatility_TS",
+        )
         cut = {name: getattr(self, name)[start:stop] for name in series}
         return replace(self, prices=self.prices.rows(start, stop), **cut)
 
@@ -132,6 +143,24 @@ def _average_traded_value(value_TS: Floats) -> Floats:
     mean_TS: Floats = np.full(value_TS.shape, np.nan)
     np.divide(total_TS, count_TS, out=mean_TS, where=count_TS > 0)
     return mean_TS
+
+
+def stock_volatility(next_return_TS: Floats) -> Floats:
+    """`MarketState.stock_volatility_TS` from the returns to each next close, of which those before a close count."""
+    sessions = len(next_return_TS)
+    return_TS = np.full(next_return_TS.shape, np.nan)
+    return_TS[1:] = next_return_TS[:-1]
+    known_TS, return_TS = np.isfinite(return_TS), np.nan_to_num(return_TS, nan=0.0)
+    count_TS, total_TS, squares_TS = np.zeros((3, *return_TS.shape))
+    lags = range(min(LIQUIDITY_WINDOW, sessions))
+    for lag in lags:
+        count_TS[lag:] += known_TS[: sessions - lag]
+        total_TS[lag:] += return_TS[: sessions - lag]
+    mean_TS = total_TS / np.maximum(count_TS, 1)
+    for lag in lags:
+        deviation_TS = np.where(known_TS[: sessions - lag], return_TS[: sessions - lag] - mean_TS[lag:], 0.0)
+        squares_TS[lag:] += deviation_TS * deviation_TS
+    return np.where(count_TS >= MIN_RETURNS, np.sqrt(squares_TS / np.maximum(count_TS - 1, 1)), np.nan)
 
 
 def _trailing_sum(x_TS: Floats) -> Floats:

@@ -40,8 +40,8 @@ BASIS_POINT = 1e-4
 class Portfolio:
     """Positions, trades and returns over the U sessions at whose close the portfolio rebalances.
 
-    All are fractions of the capital at that close. `gross_U`, `cost_U`, `borrow_U`, `net_U` and `turnover_U` are all
-    NaN if no position was ever taken.
+    All are fractions of the capital at that close. `gross_U`, `cost_U`, `impact_U`, `borrow_U`, `net_U` and
+    `turnover_U` are all NaN if no position was ever taken.
     """
 
     rows: slice
@@ -53,11 +53,13 @@ class Portfolio:
     gross_U: Floats
     """Gross return: Σ w · return to the next close; 0 for a stock without a price there."""
     cost_U: Floats
-    """Transaction costs."""
+    """Transaction costs in proportion to the traded value."""
+    impact_U: Floats
+    """Market impact of the trades."""
     borrow_U: Floats
     """Borrow fee of the short positions, for one session."""
     net_U: Floats
-    """Gross return minus transaction costs and borrow fee."""
+    """Gross return minus transaction costs, market impact and borrow fee."""
     turnover_U: Floats
     """Σ |trade|, including the initial positions."""
     flat_U: Bools
@@ -75,13 +77,14 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
 
     Args:
         wanted_TS: target weights from the scores known at each session's close.
-        market_state: prices of the same sessions and stocks.
+        market_state: prices, traded values and volatilities of the same sessions and stocks.
         sessions: dates of the T sessions.
         params: delay, costs and the turnover limit per close. If the wanted turnover exceeds the limit, all trades
             are scaled down by one factor, and the rest is left to later closes.
 
     Raises:
-        DataError: the portfolio loses all of its capital, or more, in a session.
+        DataError: the portfolio loses all of its capital, or more, in a session; or no stock has the traded value and
+            the volatility that the market impact needs.
     """
     prices = market_state.prices
     priced_TS = np.isfinite(prices.next_return_TS)
@@ -92,7 +95,8 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
     returns_US = np.where(priced_TS[rows], prices.next_return_TS[rows], 0.0)
     returns_US = np.where(leaving_US, (1 + returns_US) * (1 + params.delisting_return) - 1, returns_US)
     weights_US, trades_US = np.empty_like(wanted_US), np.empty_like(wanted_US)
-    gross_U, cost_U, borrow_U = np.empty((3, len(wanted_US)))
+    gross_U, cost_U, impact_U, borrow_U = np.empty((4, len(wanted_US)))
+    impact_US = _impact(market_state, params)[rows]
     waiting_U = np.empty(len(wanted_US), np.int64)
     held_S = np.zeros(wanted_US.shape[1])
     for u, (wanted_S, returns_S) in enumerate(zip(wanted_US, returns_US, strict=True)):
@@ -101,9 +105,10 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
         trades_US[u], weights_US[u] = _rebalance(held_S, possible_S, params.max_turnover)
         gross_U[u] = (weights_US[u] * returns_S).sum()
         cost_U[u] = params.cost_bps * BASIS_POINT * np.abs(trades_US[u]).sum()
+        impact_U[u] = (impact_US[u] * np.abs(trades_US[u]) * np.sqrt(np.abs(trades_US[u]))).sum()
         short = np.maximum(-weights_US[u], 0.0).sum()
         borrow_U[u] = params.borrow_bps * BASIS_POINT / SESSIONS_PER_YEAR * short
-        capital = 1 + (gross_U[u] - cost_U[u] - borrow_U[u])
+        capital = 1 + (gross_U[u] - cost_U[u] - impact_U[u] - borrow_U[u])
         if capital <= 0:
             raise DataError(
                 f"the portfolio rebalanced at the close of {sessions[rows][u]} lost {1 - capital:.0%} of its capital"
@@ -119,14 +124,45 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
         trades_US=trades_US,
         gross_U=gross_U * defined,
         cost_U=cost_U * defined,
+        impact_U=impact_U * defined,
         borrow_U=borrow_U * defined,
-        net_U=(gross_U - cost_U - borrow_U) * defined,
+        net_U=(gross_U - cost_U - impact_U - borrow_U) * defined,
         turnover_U=np.abs(trades_US).sum(axis=1) * defined,
         flat_U=flat_U,
         unpriced_U=((weights_US != 0) & ~priced_TS[rows] & ~leaving_US).sum(axis=1),
         waiting_U=waiting_U,
         delisted_U=((weights_US != 0) & leaving_US).sum(axis=1),
     )
+
+
+def _impact(market_state: MarketState, params: Params) -> Floats:
+    """Market impact of a trade of the whole capital, by session and stock; that of a share d is d^1.5 of it.
+
+    The square-root law: a trade of value q costs impact · volatility · √(q / traded value) of q, as measured in many
+    markets (Grinold and Kahn 2000, chapter 16; Almgren et al. 2005 find the power 0.6). A stock without a volatility or
+    a traded value has the median of its session.
+    """
+    shape = market_state.traded_value_TS.shape
+    if params.impact == 0 or params.capital is None:
+        return np.zeros(shape)
+    value_TS = np.where(market_state.traded_value_TS > 0, market_state.traded_value_TS, np.nan)
+    volatility_TS = market_state.stock_volatility_TS
+    for name, x_TS in (("traded value", value_TS), ("volatility", volatility_TS)):
+        if not np.isfinite(x_TS).any():
+            raise DataError(
+                f"no stock has a {name} in the evaluated sessions; `evaluation.portfolio.impact` {params.impact} needs it",
+                hint="set it to 0, or give the bars a volume or a traded value",
+            )
+    value_TS, volatility_TS = _with_median(value_TS), _with_median(volatility_TS)
+    return params.impact * volatility_TS * np.sqrt(params.capital / value_TS)
+
+
+def _with_median(x_TS: Floats) -> Floats:
+    """Missing values replaced by the median of their session, or by that of all if the session has none."""
+    medians = [np.median(known) if len(known) else np.nan for known in (x_S[np.isfinite(x_S)] for x_S in x_TS)]
+    median_T1 = np.array(medians)[:, None]
+    median_T1 = np.where(np.isfinite(median_T1), median_T1, np.median(median_T1[np.isfinite(median_T1)]))
+    return np.where(np.isfinite(x_TS), x_TS, median_T1)
 
 
 def _possible(held_S: Floats, wanted_S: Floats, tradable_S: Bools) -> Floats:
@@ -157,7 +193,8 @@ def break_even_bps(portfolio: Portfolio) -> float:
     """Break-even transaction cost, in basis points of the traded value, at which the net return is 0; NaN without
     trades."""
     turnover = portfolio.turnover_U.mean()
-    return float((portfolio.gross_U - portfolio.borrow_U).mean() / turnover / BASIS_POINT) if turnover > 0 else np.nan
+    earned_U = portfolio.gross_U - portfolio.impact_U - portfolio.borrow_U
+    return float(earned_U.mean() / turnover / BASIS_POINT) if turnover > 0 else np.nan
 
 
 def capacity(portfolio: Portfolio, traded_value_US: Floats, participation: float) -> float:
