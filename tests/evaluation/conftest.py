@@ -26,6 +26,8 @@ PORTFOLIO = Portfolio(
     impact=0.0,
     capital=None,
     delisting_return=0.0,
+    top_k=5,
+    holding=5,
 )
 BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
 PARAMS = Measures(portfolio=PORTFOLIO, quantiles=5, bootstrap=BOOTSTRAP)

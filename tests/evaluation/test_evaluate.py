@@ -36,7 +36,17 @@ def test_the_table_has_its_layout_and_is_json():
         *("sessions", "from", "to", "sharpe", "annual_return", "annual_volatility", "max_drawdown", "turnover"),
         *("cost", "impact", "borrow", "break_even_bps", "capacity", "flat_sessions", "unpriced_positions"),
         *("waiting_trades", "delisted_positions", "hit_rate"),
-        *("rank_ic", "ic", "mean_rank_ic", "rank_ic_with_delisted", "exposure", "years", "regimes", "universe"),
+        *(
+            "rank_ic",
+            "ic",
+            "mean_rank_ic",
+            "rank_ic_with_delisted",
+            "exposure",
+            "years",
+            "regimes",
+            "long_only",
+            "universe",
+        ),
     ]
     assert list(table["sharpe"]) == [
         *("value", "low", "high", "probabilistic", "min_track_record", "trials_survived", "skewness", "kurtosis")
@@ -313,7 +323,7 @@ closes = np.cumprod(1 + 0.01 * rng.standard_normal((60, 30)), axis=0)
 prices = Prices.of_closes(closes, value > 0.01, np.full(30, 60))
 market_state = MarketState(("a", "b", "c") * 10, closes, 1e8 * value, index, index, np.abs(index), value, prices)
 sessions = np.datetime64("2023-05-01") + np.arange(60)
-params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05, 1.0, 1e9, 0.0), 10, Bootstrap(200, 5, 0))
+params = Measures(Portfolio(5, 1, 5.0, 50.0, 0.5, 0.05, True, 0.05, 1.0, 1e6, 0.0, 5, 5), 10, Bootstrap(200, 5, 0))
 outcome = Outcome(0.01 * targets, sessions, (1, 5), market_state)
 evaluation = evaluate(scores, outcome, params)
 table, curves = compare_with_baselines(evaluation, scores, {"rival": rival}, outcome, params)

@@ -22,6 +22,8 @@ PORTFOLIO: dict[str, Any] = {
     "impact": 0.0,
     "capital": None,
     "delisting_return": 0.0,
+    "top_k": 10,
+    "holding": 10,
 }
 
 

@@ -116,6 +116,8 @@ EDGES: dict[str, list[Any]] = {
     "evaluation.portfolio.impact": [1.0],
     "evaluation.portfolio.capital": [1.0, 1e15],
     "evaluation.portfolio.delisting_return": [-1.0, 1.0],
+    "evaluation.portfolio.top_k": [1, 5000],
+    "evaluation.portfolio.holding": [1, 5000],
     "evaluation.quantiles": [2, 12, 13],
     "evaluation.bootstrap.draws": [10**12],
     "evaluation.bootstrap.mean_block": [1, 10_000],

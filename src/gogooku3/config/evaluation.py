@@ -33,6 +33,10 @@ class Portfolio:
     """Capital in the currency of the quotes, which determines the market impact; None: without impact."""
     delisting_return: float
     """Return of a position on top of its last price when its stock is delisted; 0: it is paid out at the last price."""
+    top_k: int
+    """Number of stocks in the long-only portfolio, and on each side of the spread of best and worst stocks."""
+    holding: int
+    """Mean holding period of the long-only portfolio, in sessions: each session replaces top_k / holding stocks."""
 
     def __post_init__(self) -> None:
         require(self.delay >= 0, f"`evaluation.portfolio.delay` is {self.delay}", "use 0 or more sessions")
@@ -78,6 +82,9 @@ class Portfolio:
             f"`evaluation.portfolio.delisting_return` is {self.delisting_return}",
             "use -1 (worthless) to 1 (twice the last price)",
         )
+        for name in ("top_k", "holding"):
+            count = getattr(self, name)
+            require(count >= 1, f"`evaluation.portfolio.{name}` is {count}", "use 1 or more")
 
 
 @section

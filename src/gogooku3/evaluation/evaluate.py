@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gogooku3.config import evaluation as config
 from gogooku3.errors import ConfigError, DataError
-from gogooku3.evaluation import breakdown, checks, exposure
+from gogooku3.evaluation import breakdown, checks, exposure, long_only
 from gogooku3.evaluation.market_state import MarketState
 from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
 from gogooku3.evaluation.prices import with_delisted
@@ -75,6 +75,7 @@ class Evaluation:
       were delisted before the horizon;
     - `exposure`: to the `market` (`beta`, `correlation`, annual `alpha`), by `sector` (mean net weight), to `size`;
     - `years` and `regimes`: `sessions`, `sharpe`, `annual_return`, `turnover` and `rank_ic` of the traded horizon;
+    - `long_only`: the best k stocks against the index, and the spread of best and worst k (`long_only.metrics`);
     - `universe`: `stocks` with a bar, and how many of them `joined` after the first session (listings) or `left`
       before the last (delistings);
     - `members`, added for an ensemble: `sharpe`, `mean_rank_ic` and `rank_ic` of each member, with its `seed`;
@@ -127,6 +128,7 @@ def evaluate(
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
         "rank_ic_with_delisted": _with_delisted(scores, outcome, params),
         **_breakdown(portfolio, rank_ics[traded], outcome),
+        "long_only": long_only.metrics(scores[traded], outcome.market_state, outcome.sessions, params),
         "universe": _universe(outcome.market_state),
     }
     if oracle_TSH is not None:

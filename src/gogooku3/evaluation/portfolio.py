@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from gogooku3.config.evaluation import Portfolio as Params
 from gogooku3.errors import DataError
 from gogooku3.evaluation.market_state import MarketState
-from gogooku3.evaluation.prices import Bools
+from gogooku3.evaluation.prices import Bools, Prices
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 
@@ -92,8 +92,7 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
     rows = slice(min(params.delay, stop), stop)
     wanted_US, tradable_US = wanted_TS[: rows.stop - rows.start], prices.tradable_TS[rows]
     leaving_US = prices.delisting_in_TS[rows] == 1
-    returns_US = np.where(priced_TS[rows], prices.next_return_TS[rows], 0.0)
-    returns_US = np.where(leaving_US, (1 + returns_US) * (1 + params.delisting_return) - 1, returns_US)
+    returns_US = position_returns(prices, params.delisting_return)[rows]
     weights_US, trades_US = np.empty_like(wanted_US), np.empty_like(wanted_US)
     gross_U, cost_U, impact_U, borrow_U = np.empty((4, len(wanted_US)))
     impact_US = _impact(market_state, params)[rows]
@@ -135,6 +134,14 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
     )
 
 
+def position_returns(prices: Prices, delisting_return: float) -> Floats:
+    """Return of a position to the next close, [T, S]: 0 without a price there, and with the delisting return if its
+    stock is delisted there."""
+    returns_TS = np.where(np.isfinite(prices.next_return_TS), prices.next_return_TS, 0.0)
+    delisted_TS = (1 + returns_TS) * (1 + delisting_return) - 1
+    return np.where(prices.delisting_in_TS == 1, delisted_TS, returns_TS)
+
+
 def _impact(market_state: MarketState, params: Params) -> Floats:
     """Market impact of a trade of the whole capital, by session and stock; that of a share d is d^1.5 of it.
 
@@ -150,7 +157,8 @@ def _impact(market_state: MarketState, params: Params) -> Floats:
     for name, x_TS in (("traded value", value_TS), ("volatility", volatility_TS)):
         if not np.isfinite(x_TS).any():
             raise DataError(
-                f"no stock has a {name} in the evaluated sessions; `evaluation.portfolio.impact` {params.impact} needs it",
+                f"no stock has a {name} in the evaluated sessions, which `evaluation.portfolio.impact` {params.impact}"
+                " needs",
                 hint="set it to 0, or give the bars a volume or a traded value",
             )
     value_TS, volatility_TS = _with_median(value_TS), _with_median(volatility_TS)
