@@ -218,6 +218,7 @@ def test_impossible_parameters_of_j_quants_are_refused(tmp_path: Path, override:
         ),
         ("evaluation.portfolio.impact", -1.0, "`evaluation.portfolio.impact` is -1.0"),
         ("evaluation.portfolio.capital", 0.0, "use more than 0, in the currency of the quotes, or null"),
+        ("evaluation.portfolio.short", "some", "`evaluation.portfolio.short`: Input should be 'all' or 'lendable'"),
         ("evaluation.portfolio.top_k", 0, "`evaluation.portfolio.top_k` is 0"),
         ("evaluation.portfolio.holding", 0, "`evaluation.portfolio.holding` is 0"),
         ("evaluation.portfolio.delisting_return", -1.5, "use -1 (worthless) to 1"),
@@ -299,7 +300,7 @@ def test_a_released_file_without_the_curves_of_its_scheme_is_read(tmp_path: Path
 def test_a_released_file_without_later_parameters_of_the_portfolio_is_read(tmp_path: Path) -> None:
     path = compose(tmp_path / "params.yaml")
     released = OmegaConf.load(path)
-    later = {"impact": 0.0, "capital": None, "delisting_return": 0.0, "top_k": 50, "holding": 10}
+    later = {"impact": 0.0, "capital": None, "delisting_return": 0.0, "short": "all", "top_k": 50, "holding": 10}
     for name in later:
         del released.evaluation.portfolio[name]
     OmegaConf.save(released, path)

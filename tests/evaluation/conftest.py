@@ -26,6 +26,7 @@ PORTFOLIO = Portfolio(
     impact=0.0,
     capital=None,
     delisting_return=0.0,
+    short="all",
     top_k=5,
     holding=5,
 )

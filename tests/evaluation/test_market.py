@@ -24,7 +24,7 @@ def test_a_period_has_the_market_state_of_its_sessions(market: Market, first: in
     ahead_TS = expected.prices.delisting_in_TS
     reached_TS = ahead_TS + np.arange(len(ahead_TS))[:, None] < len(ahead_TS) + max(panel.horizons)
     assert (ahead_TS > 0).any() == (first < 110)
-    for name in ("tradable_TS", "next_return_TS"):
+    for name in ("buyable_TS", "sellable_TS", "next_return_TS"):
         np.testing.assert_array_equal(getattr(found.prices, name), getattr(expected.prices, name), err_msg=name)
     np.testing.assert_array_equal(found.prices.delisting_in_TS, np.where(reached_TS, ahead_TS, 0))
     final_TS = np.where(reached_TS, expected.prices.final_return_TS, np.nan)

@@ -134,7 +134,7 @@ def test_a_bar_without_volume_is_a_price_and_no_trade(walk):
     volume = pl.when(day & (pl.col("Code") == "1301")).then(0.0).when(day & (pl.col("Code") == "1303")).then(None)
     bars = bars_of(walk, np.ones_like(walk)).with_columns(Volume=volume.otherwise(1e6))
     prices = made(walk, bars=bars).prices
-    assert np.argwhere(~prices.tradable_TS).tolist() == [[2, 0]]
+    assert np.argwhere(~prices.buyable_TS).tolist() == [[2, 0]]
     np.testing.assert_allclose(prices.next_return_TS[1:3, 0], walk[2:4, 0] / walk[1:3, 0] - 1)
 
 
@@ -151,6 +151,20 @@ def test_a_stocks_volatility_is_that_of_the_returns_between_its_last_bars(walk):
     assert np.isnan(found[10:50, 2]).all()
     later = made(np.where(np.arange(T)[:, None] > 40, 1.0, close)).stock_volatility_TS
     np.testing.assert_array_equal(later[:41], found[:41])
+
+
+def test_restrictions_stand_by_session_and_stock(walk):
+    rows = [("1301", 3, True, False, False), ("1302", 3, False, True, True), ("1303", 5, False, False, True)]
+    restrictions = pl.DataFrame(
+        [(code, SESSIONS[t].item(), *marks) for code, t, *marks in rows],
+        schema=["Code", "Date", "NoBuy", "NoSell", "NoShort"],
+        orient="row",
+    )
+    prices = made(walk, restrictions=restrictions).prices
+    assert prices.shortable_TS is not None
+    found = [np.argwhere(~each).tolist() for each in (prices.buyable_TS, prices.sellable_TS, prices.shortable_TS)]
+    assert found == [[[3, 0]], [[3, 1]], [[3, 1], [5, 2]]]
+    assert made(walk).prices.shortable_TS is None
 
 
 def listed_until(*sessions: int | None) -> pl.DataFrame:

@@ -403,3 +403,45 @@ def test_impact_without_traded_values_is_refused():
     market_state.traded_value_TS[:] = np.nan
     with pytest.raises(DataError, match="no stock has a traded value"):
         with_impact([[0.5, -0.5]] * 2, market_state)
+
+
+def restricted(shape, unbuyable=(), unsellable=(), unshortable=()):
+    """A market without returns; each restriction is a list of sessions and stocks."""
+    masks = [np.zeros(shape, bool) for _ in range(3)]
+    for mask_TS, places in zip(masks, (unbuyable, unsellable, unshortable), strict=True):
+        for place in places:
+            mask_TS[place] = True
+    return calm(*shape, prices_of(np.ones(shape)).restricted(*masks))
+
+
+def test_at_the_upper_limit_nothing_is_bought_and_at_the_lower_one_nothing_sold():
+    wanted_TS = np.array([[0.3, 0.2, -0.5], [-0.3, 0.5, -0.2], [0.3, 0.2, -0.5], [0.3, 0.2, -0.5]])
+    market_state = restricted((4, 3), unbuyable=[(1, 1), (2, 0)], unsellable=[(0, 2)])
+    backtest = portfolio.trade(wanted_TS, market_state, sessions_of(4), FREE)
+    # The short sale waits; then the purchase of the second, and the purchase that covers the first.
+    np.testing.assert_allclose(backtest.weights_US, [[0.3, 0.2, 0], [-0.3, 0.2, -0.2], [-0.3, 0.2, -0.2]])
+    assert backtest.waiting_U.tolist() == [1, 1, 1]
+
+
+def test_a_purchase_that_scaling_makes_a_sale_is_not_made_at_the_lower_limit():
+    wanted_TS = np.array([[0.25, 0.25, 0.0, -0.5], [0.0, 0.3, 0.2, -0.5], [0.0, 0.3, 0.2, -0.5]])
+    market_state = restricted((3, 4), unsellable=[(1, 0), (1, 1)])
+    backtest = portfolio.trade(wanted_TS, market_state, sessions_of(3), FREE)
+    # The first stock keeps half of the long side: 0.15 would be left for the second, which cannot be sold either.
+    np.testing.assert_allclose(backtest.weights_US[1], [0.25, 0.25, 0.1, -0.5])
+
+
+def test_a_stock_that_cannot_be_borrowed_is_not_sold_short():
+    wanted_TS = np.array([[0.5, -0.25, -0.25], [0.5, -0.1, -0.4], [0.5, 0.1, -0.6], [0, 0, 0]])
+    market_state = restricted((4, 3), unshortable=[(0, 1), (1, 2), (2, 2)])
+    lendable = portfolio.trade(wanted_TS, market_state, sessions_of(4), replace(FREE, short="lendable"))
+    # A short position that is held may be kept, and no other is opened or enlarged.
+    np.testing.assert_allclose(lendable.weights_US, [[0.5, 0, -0.25], [0.5, -0.1, -0.25], [0.5, 0.1, -0.25]])
+    free = portfolio.trade(wanted_TS, market_state, sessions_of(4), FREE)
+    np.testing.assert_array_equal(free.weights_US, wanted_TS[:3])
+
+
+def test_short_sales_of_lendable_stocks_alone_need_to_know_which_are():
+    with pytest.raises(DataError, match="do not say which stocks can be borrowed") as caught:
+        portfolio.trade(np.zeros((2, 2)), calm(2, 2), sessions_of(2), replace(FREE, short="lendable"))
+    assert "set it to all" in caught.value.hint

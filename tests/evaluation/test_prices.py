@@ -15,7 +15,8 @@ def test_the_return_over_a_gap_is_that_of_the_next_price():
     prices = prices_of(GAP)
     np.testing.assert_allclose(prices.next_return_TS[:, 0], [np.nan, np.nan, -0.2, 0.1, np.nan])
     np.testing.assert_allclose(prices.next_return_TS[:, 1], [0.1, np.nan, np.nan, np.nan, np.nan])
-    np.testing.assert_array_equal(prices.tradable_TS, np.isfinite(GAP))
+    np.testing.assert_array_equal(prices.buyable_TS, np.isfinite(GAP))
+    np.testing.assert_array_equal(prices.sellable_TS, np.isfinite(GAP))
     assert not prices.delisting_in_TS.any()
     assert np.isnan(prices.final_return_TS).all()
 
@@ -35,13 +36,14 @@ def test_rows_keep_what_follows_the_period():
     whole = prices_of(GAP, {1: 3})
     part = whole.rows(1, 3)
     for name, series_TS in vars(whole).items():
-        np.testing.assert_array_equal(getattr(part, name), series_TS[1:3])
+        np.testing.assert_array_equal(getattr(part, name), None if series_TS is None else series_TS[1:3])
 
 
 def test_a_bar_without_a_trade_cannot_be_traded():
     traded_TS = np.array([[True, False], [True, True]])
     found = Prices.of_closes(np.ones((2, 2)), traded_TS, np.array([9, 9]))
-    np.testing.assert_array_equal(found.tradable_TS, traded_TS)
+    np.testing.assert_array_equal(found.buyable_TS, traded_TS)
+    np.testing.assert_array_equal(found.sellable_TS, traded_TS)
 
 
 def test_a_stock_that_dies_before_its_horizon_gets_the_last_price_and_the_delisting_return():

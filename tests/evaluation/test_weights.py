@@ -182,3 +182,32 @@ def test_differences_in_the_last_bit_are_weighted_exactly():
 def test_equal_weights_are_long_every_scored_stock():
     found = equal_weights(np.array([[1.0, np.nan, 5.0], [np.nan] * 3]))
     np.testing.assert_array_equal(found, [[0.5, 0, 0.5], [0, 0, 0]])
+
+
+@given(universes(), st.integers(0, 10**6))
+def test_without_some_short_sales_the_weights_stay_neutral_within_cap_and_gross(universe, seed):
+    scores_S, sectors, cap, neutral = universe
+    shortable_S = np.random.default_rng(seed).random(len(scores_S)) < 0.5
+    params = replace(PORTFOLIO, max_weight=cap, sector_neutral=neutral)
+    found = score_weights(scores_S[None], sectors, params, shortable_S[None])[0]
+    free = of_universe(scores_S, sectors, None, neutral)
+    assert (found[~shortable_S] >= 0).all()
+    for sector in set(sectors) if neutral else {None}:
+        members = np.array([sector in (None, name) for name in sectors])
+        assert found[members].sum() == pytest.approx(0, abs=1e-12)
+    assert np.abs(found).sum() <= 1 + 1e-12
+    assert np.abs(found).max() <= cap + 1e-15
+    np.testing.assert_array_equal(found > 0, (free > 0) & (np.abs(found) > 0))
+    everywhere = score_weights(scores_S[None], sectors, params, np.ones((1, len(scores_S)), bool))[0]
+    np.testing.assert_array_equal(everywhere, of_universe(*universe))
+
+
+def test_other_short_positions_grow_in_place_of_an_impossible_one():
+    shortable = np.array([[True, True, True, False, True, True, True, True]])
+    params = replace(PORTFOLIO, max_weight=None)
+    found = score_weights(np.array([[5.0, 3, -2, -4, -2, *[np.nan] * 3]]), SECTORS, params, shortable)
+    np.testing.assert_allclose(found, [[5 / 16, 3 / 16, -0.25, 0, -0.25, 0, 0, 0]])
+    # A single short position of 1/32 grows tenfold, and the long side is no larger.
+    few = np.array([[16.0, 0, 0, -1, -15, *[np.nan] * 3]])
+    found = score_weights(few, SECTORS, params, np.array([[True] * 4 + [False] + [True] * 3]))
+    np.testing.assert_allclose(found, [[10 / 32, 0, 0, -10 / 32, 0, 0, 0, 0]])

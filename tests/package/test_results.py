@@ -22,6 +22,7 @@ PORTFOLIO: dict[str, Any] = {
     "impact": 0.0,
     "capital": None,
     "delisting_return": 0.0,
+    "short": "all",
     "top_k": 10,
     "holding": 10,
 }

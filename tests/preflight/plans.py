@@ -116,6 +116,7 @@ EDGES: dict[str, list[Any]] = {
     "evaluation.portfolio.impact": [1.0],
     "evaluation.portfolio.capital": [1.0, 1e15],
     "evaluation.portfolio.delisting_return": [-1.0, 1.0],
+    "evaluation.portfolio.short": ["lendable"],
     "evaluation.portfolio.top_k": [1, 5000],
     "evaluation.portfolio.holding": [1, 5000],
     "evaluation.quantiles": [2, 12, 13],

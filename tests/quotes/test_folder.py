@@ -56,6 +56,7 @@ def test_quotes_of_a_file_are_read_back_with_nulls_and_without_an_oracle(
     assert back.bars.equals(made.bars)
     assert back.bars["Open"].null_count() == 1
     assert back.oracle is None
+    assert back.restrictions is None
     assert json.loads((folder / "rules.json").read_text())["rules"]["missing_value"]["count"] == 1
 
 

@@ -33,6 +33,8 @@ class Portfolio:
     """Capital in the currency of the quotes, which determines the market impact; None: without impact."""
     delisting_return: float
     """Return of a position on top of its last price when its stock is delisted; 0: it is paid out at the last price."""
+    short: Literal["all", "lendable"]
+    """Stocks that can be sold short: all, or those that can be borrowed by the quotes' restrictions."""
     top_k: int
     """Number of stocks in the long-only portfolio, and on each side of the spread of best and worst stocks."""
     holding: int

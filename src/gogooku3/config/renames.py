@@ -35,7 +35,7 @@ _SEEDS = {
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
-_PORTFOLIO = {"impact": 0.0, "capital": None, "delisting_return": 0.0, "top_k": 50, "holding": 10}
+_PORTFOLIO = {"impact": 0.0, "capital": None, "delisting_return": 0.0, "short": "all", "top_k": 50, "holding": 10}
 """The parts of `evaluation.portfolio` that version 0.1.0 did not have: a position without a next return earned 0, and
 no portfolio was long-only: these are qlib's values."""
 

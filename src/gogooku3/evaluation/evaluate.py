@@ -15,7 +15,7 @@ from gogooku3.config import evaluation as config
 from gogooku3.errors import ConfigError, DataError
 from gogooku3.evaluation import breakdown, checks, exposure, long_only
 from gogooku3.evaluation.market_state import MarketState
-from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
+from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, shortable, trade
 from gogooku3.evaluation.prices import with_delisted
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics import ranking
@@ -115,7 +115,8 @@ def evaluate(
     checks.require_distinct_returns(outcome.sessions, outcome.target(1))
     scores = {horizon: scores_TSH[..., index] for index, horizon in enumerate(outcome.horizons)}
     _check_stocks(scores[traded], outcome.target(traded), traded)
-    wanted_TS = score_weights(scores[traded], outcome.market_state.sectors, params.portfolio)
+    allowed_TS = shortable(outcome.market_state.prices, params.portfolio)
+    wanted_TS = score_weights(scores[traded], outcome.market_state.sectors, params.portfolio, allowed_TS)
     portfolio = trade(wanted_TS, outcome.market_state, outcome.sessions, params.portfolio)
     _check_length(portfolio, params.portfolio.delay)
     rank_ics = {h: ranking.rank_ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}

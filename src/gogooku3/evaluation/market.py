@@ -23,7 +23,7 @@ def market_state_of(panel: Targets, quotes: Quotes, first: int, last: int) -> Ma
     begin = max(0, first - TREND)
     sessions = panel.sessions[begin : last + 1 + max(panel.horizons)]
     bars = quotes.bars.filter(pl.col("Date").is_between(sessions[0].item(), sessions[-1].item()))
-    market_state = MarketState.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index)
+    market_state = MarketState.of_quotes(sessions, panel.codes, bars, quotes.listed, quotes.index, quotes.restrictions)
     return market_state.rows(first - begin, last + 1 - begin)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gogooku3.dataset.elementwise import log
 from gogooku3.dataset.schema import positions
 from gogooku3.errors import DataError
-from gogooku3.evaluation.prices import Prices
+from gogooku3.evaluation.prices import Bools, Prices
 from gogooku3.metrics.cross_section import Floats
 
 MIN_RETURNS = 5
@@ -62,6 +62,7 @@ class MarketState:
         bars: pl.DataFrame,
         listed: pl.DataFrame,
         index: pl.DataFrame,
+        restrictions: pl.DataFrame | None = None,
     ) -> MarketState:
         """Arranges quotes, in the schema of `gogooku3.quotes`, by session and stock.
 
@@ -79,6 +80,8 @@ class MarketState:
         traded_TS = np.zeros(close_TS.shape, dtype=bool)
         traded_TS[row, column] = (closes["Volume"] != 0).fill_null(True).to_numpy()
         prices = Prices.of_closes(close_TS, traded_TS, _delisted(listed, index, sessions, codes))
+        if restrictions is not None:
+            prices = prices.restricted(*_restricted(restrictions, known, names))
         sector = dict(listed.select("Code", "Sector33").iter_rows())
         index_T = _levels(index, sessions)
         level_T = log(index_T)
@@ -115,6 +118,16 @@ def _require_known(closes: pl.DataFrame, sessions: pl.Series, codes: pl.Series) 
             " (survivorship) bias",
             hint="build the dataset from the same quotes (`dvc repro dataset`), with all stocks",
         )
+
+
+def _restricted(restrictions: pl.DataFrame, sessions: pl.Series, codes: pl.Series) -> list[Bools]:
+    """`NoBuy`, `NoSell` and `NoShort`, [T, S] each."""
+    inside = restrictions.filter(pl.col("Date").is_in(sessions.implode()) & pl.col("Code").is_in(codes.implode()))
+    row, column = positions(inside["Date"], sessions), positions(inside["Code"], codes)
+    arrays = [np.zeros((len(sessions), len(codes)), dtype=bool) for _ in range(3)]
+    for array_TS, name in zip(arrays, ("NoBuy", "NoSell", "NoShort"), strict=True):
+        array_TS[row, column] = inside[name].to_numpy()
+    return arrays
 
 
 def _delisted(

@@ -8,11 +8,12 @@ the same prices that the scores were computed from.
 Until the next close, positions drift with their returns, as fractions of the new capital; the next rebalance trades the
 difference between the drifted positions and the new weights. Idle cash and the proceeds of short sales earn nothing.
 
-A stock that cannot be traded at a close (`Prices.tradable_TS`) keeps its position, whatever its scores, and a trade in
-it waits for a close at which it can. The other positions of its side, long or short, share what the side has left: they
-are scaled down so that the side is not larger than the weights ask for, and never up. A position that cannot be closed
-therefore changes neither gross exposure nor neutrality, unless it alone exceeds its side; a position that cannot be
-opened is missing from both until it can be. With `sector_neutral`, sides are those of the whole portfolio here.
+A stock that cannot be bought or sold at a close, as the wanted trade would need, keeps its position whatever its
+scores, and the trade waits for a close at which it can be made. The other positions of its side, long or short, share
+what the side has left: they are scaled down so that the side is not larger than the weights ask for, and never up. A
+position that cannot be closed therefore changes neither gross exposure nor neutrality, unless it alone exceeds its
+side; a position that cannot be opened is missing from both until it can be. With `sector_neutral`, sides are those of
+the whole portfolio here.
 
 A position without a price at the next close is held at its last price; the next close books the return since then. If
 its stock is delisted, it is paid out in the first session after the end of the listing, at the last price times 1 +
@@ -83,14 +84,16 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
             are scaled down by one factor, and the rest is left to later closes.
 
     Raises:
-        DataError: the portfolio loses all of its capital, or more, in a session; or no stock has the traded value and
-            the volatility that the market impact needs.
+        DataError: the portfolio loses all of its capital, or more, in a session; no stock has the traded value and the
+            volatility that the market impact needs; or it is unknown which stocks can be sold short.
     """
     prices = market_state.prices
     priced_TS = np.isfinite(prices.next_return_TS)
     stop = int(np.flatnonzero(priced_TS.any(axis=1)).max(initial=-1)) + 1
     rows = slice(min(params.delay, stop), stop)
-    wanted_US, tradable_US = wanted_TS[: rows.stop - rows.start], prices.tradable_TS[rows]
+    wanted_US = wanted_TS[: rows.stop - rows.start]
+    buyable_US, sellable_US = prices.buyable_TS[rows], prices.sellable_TS[rows]
+    lowest_US = np.where(shortable(prices, params)[rows], -np.inf, 0.0)
     leaving_US = prices.delisting_in_TS[rows] == 1
     returns_US = position_returns(prices, params.delisting_return)[rows]
     weights_US, trades_US = np.empty_like(wanted_US), np.empty_like(wanted_US)
@@ -99,8 +102,9 @@ def trade(wanted_TS: Floats, market_state: MarketState, sessions: NDArray[np.dat
     waiting_U = np.empty(len(wanted_US), np.int64)
     held_S = np.zeros(wanted_US.shape[1])
     for u, (wanted_S, returns_S) in enumerate(zip(wanted_US, returns_US, strict=True)):
-        waiting_U[u] = np.count_nonzero(~tradable_US[u] & (wanted_S != held_S))
-        possible_S = _possible(held_S, wanted_S, tradable_US[u])
+        wanted_S = np.maximum(wanted_S, np.minimum(lowest_US[u], held_S))
+        waiting_U[u] = np.count_nonzero(_blocked(held_S, wanted_S, buyable_US[u], sellable_US[u]))
+        possible_S = _possible(held_S, wanted_S, buyable_US[u], sellable_US[u])
         trades_US[u], weights_US[u] = _rebalance(held_S, possible_S, params.max_turnover)
         gross_U[u] = (weights_US[u] * returns_S).sum()
         cost_U[u] = params.cost_bps * BASIS_POINT * np.abs(trades_US[u]).sum()
@@ -173,9 +177,32 @@ def _with_median(x_TS: Floats) -> Floats:
     return np.where(np.isfinite(x_TS), x_TS, median_T1)
 
 
-def _possible(held_S: Floats, wanted_S: Floats, tradable_S: Bools) -> Floats:
-    """The positions that can be reached: those held where a stock cannot be traded, and the wanted ones elsewhere,
-    scaled down where the held ones leave their side less than it asks for."""
+def shortable(prices: Prices, params: Params) -> Bools:
+    """Whether a stock can be sold short in a session, [T, S], by `evaluation.portfolio.short`.
+
+    Raises:
+        DataError: it is `lendable`, and the quotes do not say which stocks can be borrowed.
+    """
+    if params.short == "all":
+        return np.ones(prices.next_return_TS.shape, dtype=bool)
+    if prices.shortable_TS is None:
+        raise DataError(
+            "the quotes do not say which stocks can be borrowed, and `evaluation.portfolio.short` is lendable",
+            hint="set it to all, or use quotes of J-Quants",
+        )
+    return prices.shortable_TS
+
+
+def _blocked(held_S: Floats, wanted_S: Floats, buyable_S: Bools, sellable_S: Bools) -> Bools:
+    """Whether a stock cannot be traded from the held to the wanted position."""
+    blocked_S: Bools = ((wanted_S > held_S) & ~buyable_S) | ((wanted_S < held_S) & ~sellable_S)
+    return blocked_S
+
+
+def _possible(held_S: Floats, wanted_S: Floats, buyable_S: Bools, sellable_S: Bools) -> Floats:
+    """The positions that can be reached: those held where the trade is blocked, and the wanted ones elsewhere, scaled
+    down where the held ones leave their side less than it asks for."""
+    tradable_S = ~_blocked(held_S, wanted_S, buyable_S, sellable_S)
     positions_S = np.where(tradable_S, 0.0, held_S)
     kept_S = positions_S.copy()
     for side in (1.0, -1.0):
@@ -184,7 +211,8 @@ def _possible(held_S: Floats, wanted_S: Floats, tradable_S: Bools) -> Floats:
         open_S = np.where(tradable_S, asked_S, 0.0)
         total = open_S.sum()
         positions_S += side * open_S * (min(left / total, 1.0) if total > 0 else 0.0)
-    return positions_S
+    # Scaled down, a purchase may have become a sale.
+    return np.where(_blocked(held_S, positions_S, buyable_S, sellable_S), held_S, positions_S)
 
 
 def _rebalance(held_S: Floats, wanted_S: Floats, limit: float | None) -> tuple[Floats, Floats]:

@@ -23,8 +23,12 @@ Bools = NDArray[np.bool_]
 class Prices:
     """Tradability and returns of T sessions and S stocks."""
 
-    tradable_TS: Bools
-    """Whether the stock can be traded at this close."""
+    buyable_TS: Bools
+    """Whether the stock can be bought at this close."""
+    sellable_TS: Bools
+    """Whether the stock can be sold at this close."""
+    shortable_TS: Bools | None
+    """Whether the stock can be sold short in this session; None if the quotes do not say."""
     next_return_TS: Floats
     """Simple return that the next close shows: from the last price at or before this close to the next close. NaN
     where there is no price at the next close, or none before it. Not known at this close."""
@@ -56,15 +60,27 @@ class Prices:
         ahead_TS = np.where(end_S < sessions, np.maximum(end_S - row_T1, 0), 0)
         final_TS = divide(last_price_TS[-1:], close_TS) - 1
         return cls(
-            tradable_TS=priced_TS & traded_TS,
+            buyable_TS=priced_TS & traded_TS,
+            sellable_TS=priced_TS & traded_TS,
+            shortable_TS=None,
             next_return_TS=next_return_TS,
             delisting_in_TS=ahead_TS,
             final_return_TS=np.where(ahead_TS > 0, final_TS, np.nan),
         )
 
+    def restricted(self, unbuyable_TS: Bools, unsellable_TS: Bools, unshortable_TS: Bools) -> Prices:
+        """The same with stocks that cannot be bought, sold or sold short."""
+        return replace(
+            self,
+            buyable_TS=self.buyable_TS & ~unbuyable_TS,
+            sellable_TS=self.sellable_TS & ~unsellable_TS,
+            shortable_TS=~unshortable_TS,
+        )
+
     def rows(self, start: int, stop: int) -> Prices:
         """Only the sessions start … stop − 1."""
-        return replace(self, **{name: series_TS[start:stop] for name, series_TS in vars(self).items()})
+        known = {name: series_TS for name, series_TS in vars(self).items() if series_TS is not None}
+        return replace(self, **{name: series_TS[start:stop] for name, series_TS in known.items()})
 
 
 def with_delisted(

@@ -21,7 +21,12 @@ _ROUNDING = 1e-13
 """Gross exposure by which a portfolio at its caps may miss 1 by rounding."""
 
 
-def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], params: Portfolio) -> Floats:
+def score_weights(
+    scores_TS: NDArray[np.floating],
+    sectors: Sequence[str],
+    params: Portfolio,
+    shortable_TS: NDArray[np.bool_] | None = None,
+) -> Floats:
     """Weights proportional to the scores minus their mean, [T, S]: Σw = 0 and Σ|w| = 1 in each session.
 
     With `sector_neutral` the mean is the sector's, and Σw = 0 in each sector. With `max_weight`, larger positions are
@@ -33,6 +38,10 @@ def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], param
     a score moves the last bits of the weights. Of two stocks (of a sector) the one with the larger score never has the
     smaller weight.
 
+    A stock that cannot be sold short (`shortable_TS`; None: all can) has no weight below 0. The other short positions
+    (of its sector) grow in its place, again at most `MAX_GROWTH` times, and the long side is scaled down if that is
+    too little.
+
     A stock without a score has weight 0; if all scores of a session are equal (in each sector) or missing, all weights
     are 0.
     """
@@ -40,6 +49,8 @@ def score_weights(scores_TS: NDArray[np.floating], sectors: Sequence[str], param
     deviation_TS = _deviations(scores_TS.astype(np.float64), group_S)
     gross_T1 = np.abs(deviation_TS).sum(axis=1, keepdims=True)
     weights_TS = deviation_TS / np.where(gross_T1 > 0, gross_T1, 1.0)
+    if shortable_TS is not None and not shortable_TS.all():
+        weights_TS = _without_shorts(weights_TS, shortable_TS, group_S)
     if params.max_weight is not None:
         above_T = np.abs(weights_TS).max(axis=1, initial=0.0) > params.max_weight
         weights_TS[above_T] = _capped(weights_TS[above_T], params.max_weight, group_S)
@@ -70,12 +81,25 @@ def _deviations(scores_TS: Floats, group_S: NDArray[np.intp] | None) -> Floats:
     return np.nan_to_num(deviation_TS, nan=0.0)
 
 
+def _without_shorts(weights_TS: Floats, shortable_TS: NDArray[np.bool_], group_S: NDArray[np.intp] | None) -> Floats:
+    """The weights without the short positions that are not possible: `shortable_TS` in `score_weights`."""
+    allowed_TS = np.where(shortable_TS, weights_TS, np.maximum(weights_TS, 0.0))
+    for members_S in _members(group_S, weights_TS.shape[1]):
+        long_TM, short_TM = np.maximum(allowed_TS[:, members_S], 0.0), np.maximum(-allowed_TS[:, members_S], 0.0)
+        long_T1, short_T1 = long_TM.sum(axis=1, keepdims=True), short_TM.sum(axis=1, keepdims=True)
+        sum_T1 = np.minimum(long_T1, MAX_GROWTH * short_T1)
+        long_TM = long_TM * (sum_T1 / np.where(long_T1 > 0, long_T1, 1.0))
+        short_TM = short_TM * (sum_T1 / np.where(short_T1 > 0, short_T1, 1.0))
+        allowed_TS[:, members_S] = long_TM - short_TM
+    return allowed_TS
+
+
 def _capped(weights_TS: Floats, cap: float, group_S: NDArray[np.intp] | None) -> Floats:
     """Capped weights: `max_weight` in `score_weights`.
 
     A side with weights w holds min(s · w, cap) at the scale s. One scale for all gives each group the sum that its
-    smaller side has there: the smallest scale for unit gross exposure, or `MAX_GROWTH`. Each side then has a scale of
-    its own, which gives that sum.
+    smaller side has there: the smallest scale for the gross exposure without the cap, or `MAX_GROWTH`. Each side then
+    has a scale of its own, which gives that sum.
     """
     groups = _members(group_S, weights_TS.shape[1])
     sides = [[np.maximum(sign * weights_TS[:, members_S], 0.0) for sign in (1.0, -1.0)] for members_S in groups]
@@ -83,7 +107,8 @@ def _capped(weights_TS: Floats, cap: float, group_S: NDArray[np.intp] | None) ->
     def sums(scale_T: Floats) -> list[Floats]:
         return [np.minimum(_held(long, scale_T, cap), _held(short, scale_T, cap)) for long, short in sides]
 
-    scale_T = _smallest(lambda scale_T: 2 * np.sum(sums(scale_T), axis=0) >= 1 - _ROUNDING, len(weights_TS))
+    gross_T = np.abs(weights_TS).sum(axis=1) - _ROUNDING
+    scale_T = _smallest(lambda scale_T: 2 * np.sum(sums(scale_T), axis=0) >= gross_T, len(weights_TS))
     capped_TS = np.empty_like(weights_TS)
     for members_S, (long_TM, short_TM), sum_T in zip(groups, sides, sums(scale_T), strict=True):
         capped_TS[:, members_S] = _filled(long_TM, sum_T, cap) - _filled(short_TM, sum_T, cap)

@@ -10,12 +10,13 @@ import dataframely as dy
 import polars as pl
 
 from gogooku3.errors import DataError
-from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes
+from gogooku3.quotes.schema import Bars, Index, Listed, Oracle, OracleScores, Quotes, Restrictions
 from gogooku3.quotes.table import UNREADABLE, first_line
 from gogooku3.runtime.files import write_json, write_parquet
 
 BARS, LISTED, INDEX, REPORT = "bars.parquet", "listed.parquet", "index.parquet", "rules.json"
 ORACLE_SCORES, ORACLE_SUMMARY = "oracle.parquet", "oracle.json"
+RESTRICTIONS = "restrictions.parquet"
 
 _REBUILD = "rebuild the folder with `dvc repro quotes`, or fetch it with `dvc pull quotes`"
 
@@ -28,6 +29,8 @@ def write(quotes: Quotes, folder: Path) -> None:
     write_parquet(quotes.listed, folder / LISTED)
     write_parquet(quotes.index, folder / INDEX)
     write_json(quotes.report, folder / REPORT)
+    if quotes.restrictions is not None:
+        write_parquet(quotes.restrictions, folder / RESTRICTIONS)
     if quotes.oracle is not None:
         write_parquet(quotes.oracle.scores, folder / ORACLE_SCORES)
         write_json(quotes.oracle.summary, folder / ORACLE_SUMMARY)
@@ -45,6 +48,7 @@ def read(folder: Path) -> Quotes:
         index=read_index(folder),
         report=read_report(folder),
         oracle=_oracle(folder),
+        restrictions=_frame(folder / RESTRICTIONS, Restrictions) if (folder / RESTRICTIONS).exists() else None,
     )
 
 

@@ -64,6 +64,29 @@ class Index(dy.Schema):
         return (pl.col("Date") > pl.col("Date").shift()).fill_null(True)
 
 
+class Restrictions(dy.Schema):
+    """Bars whose stock cannot be bought, sold or sold short at the close, one row per bar, sorted by (Date, Code).
+
+    A bar without a row has none of the three restrictions.
+    """
+
+    Code = dy.String()
+    Date = dy.Date()
+    NoBuy = dy.Bool()
+    """The price closed at the day's upper limit: there are buyers only."""
+    NoSell = dy.Bool()
+    """The price closed at the day's lower limit: there are sellers only."""
+    NoShort = dy.Bool()
+    """The stock cannot be borrowed."""
+
+    @dy.rule()
+    def ordered(cls) -> pl.Expr:  # noqa: N805
+        """Rows are strictly ascending in (Date, Code)."""
+        date, code = pl.col("Date"), pl.col("Code")
+        after = (date > date.shift()) | ((date == date.shift()) & (code > code.shift()))
+        return after.fill_null(True)
+
+
 class OracleScores(dy.Schema):
     """Expected log return of each bar's stock over the next 1, 5, 10 and 20 sessions, given all planted signals."""
 
@@ -98,3 +121,5 @@ class Quotes:
     `segments_left_out`."""
     oracle: Oracle | None
     """Synthetic market only."""
+    restrictions: dy.DataFrame[Restrictions] | None = None
+    """None if the source does not know any."""

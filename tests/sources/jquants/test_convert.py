@@ -87,6 +87,30 @@ def test_suspended_and_limit_locked_sessions_are_rows_without_a_bar(run: Run, pa
     assert made.report["rules"]["missing_value"]["count"] == 0
 
 
+def test_bars_at_the_limit_and_stocks_that_cannot_be_borrowed_are_restricted(
+    exchange: Exchange, run: Run, params: Params, tmp_path: Path
+) -> None:
+    """A close at the limit is restricted, and a limit that was left before the close is not."""
+    at_limit = {"O": 100.0, "H": 110.0, "L": 90.0}
+    exchange.bars["2024-01-30"]["13010"] = bar(1.0, **at_limit, C=110.0, UL="1")
+    exchange.bars["2024-01-31"]["13010"] = bar(1.0, **at_limit, C=109.0, UL="1", LL="1")
+    exchange.bars["2024-02-01"]["13010"] = bar(1.0, **at_limit, C=90.0, LL="1")
+    for code, margin in (("20010", "1"), ("40010", None)):
+        exchange.listed["2024-02-01"][code] = exchange.listed["2024-02-01"][code] | {"Mrgn": margin}
+    run()
+    made = make(params())
+    assert made.restrictions is not None
+    assert made.restrictions.rows() == [
+        ("13010", date(2024, 1, 30), True, False, False),
+        ("13010", date(2024, 2, 1), False, True, False),
+        ("20010", date(2024, 2, 1), False, False, True),
+    ]
+    write(made, tmp_path)
+    back = read(tmp_path).restrictions
+    assert back is not None
+    assert back.equals(made.restrictions)
+
+
 def test_a_split_on_a_session_without_a_trade_still_counts(run: Run, params: Params, tmp_path: Path) -> None:
     run()
     made = make(params())

@@ -21,7 +21,9 @@ from gogooku3.walk_forward.plan import Fold
 
 from ..conftest import FOLDS, Market
 
-PARAMS = Measures(Portfolio(5, 1, 5.0, 50.0, 0.3, None, False, 0.05, 0.0, None, 0.0, 4, 5), 5, Bootstrap(200, 5, 0))
+PARAMS = Measures(
+    Portfolio(5, 1, 5.0, 50.0, 0.3, None, False, 0.05, 0.0, None, 0.0, "all", 4, 5), 5, Bootstrap(200, 5, 0)
+)
 
 
 def measured(market: Market, folder: Path, folds: list[Fold] = FOLDS) -> Results:

@@ -15,13 +15,15 @@ import polars as pl
 
 from gogooku3.config.quotes import JQuantsQuotes
 from gogooku3.errors import DataError, abbreviate
-from gogooku3.quotes.schema import Bars, Index, Listed, Quotes
+from gogooku3.quotes.schema import Bars, Index, Listed, Quotes, Restrictions
 from gogooku3.sources.jquants.codes import SECTORS, SEGMENTS, named
 from gogooku3.sources.jquants.raw import RawFolder
 from gogooku3.sources.jquants.responses import Kind
 from gogooku3.sources.rules import PRICES, VALUES, enforce
 
 _KEY = ("Date", "Code")
+_LENDABLE = "2"
+"""`Mrgn` of a stock that can be borrowed for a short sale (貸借)."""
 _NAMES = {"O": "Open", "H": "High", "L": "Low", "C": "Close", "Vo": "Volume", "Va": "TurnoverValue"}
 
 
@@ -50,6 +52,7 @@ def make(params: JQuantsQuotes) -> Quotes:
         index=Index.validate(_index(raw, params, bars)),
         report={"rules": rules, "listed": _changes(stocks)} | _left_out(issues, bars, unlisted),
         oracle=None,
+        restrictions=Restrictions.validate(_restrictions(rows, issues, bars)),
     )
 
 
@@ -67,7 +70,7 @@ def _read(raw: RawFolder, params: JQuantsQuotes, kind: Kind, *columns: str) -> p
 
 def _issues(raw: RawFolder, params: JQuantsQuotes) -> pl.DataFrame:
     """Every issue and session of the listing, with the segment's name and whether it belongs to the universe."""
-    listing = _read(raw, params, "listed", *_KEY, "S33", "Mkt")
+    listing = _read(raw, params, "listed", *_KEY, "S33", "Mkt", "Mrgn")
     listing = listing.with_columns(MarketSegment=named(listing["Mkt"], SEGMENTS, "the market segments"))
     return listing.with_columns(included=pl.col("MarketSegment").is_in(params.segments))
 
@@ -100,7 +103,7 @@ def _rows(
     """The stocks' rows while listed, without values while outside the universe; and the number of unlisted rows."""
     listed = stocks.select("Code", "ListedFrom", pl.col("ListedTo").fill_null(params.end))
     rows = (
-        _read(raw, params, "bars", *_KEY, *_NAMES, "AdjFactor")
+        _read(raw, params, "bars", *_KEY, *_NAMES, "UL", "LL", "AdjFactor")
         .rename(_NAMES)
         .join(listed, on="Code", how="inner", maintain_order="left")
         .filter(pl.col("Date").is_between("ListedFrom", "ListedTo"))
@@ -127,6 +130,24 @@ def _bars(rows: pl.DataFrame, params: JQuantsQuotes) -> tuple[pl.DataFrame, dict
     factors = rows.select("Code", "Date", AdjustmentFactor=pl.col("AdjFactor").fill_null(1.0))
     bars = factors.join(valid, on=_KEY, how="left").sort(_KEY)
     return bars.select("Code", "Date", *VALUES, "TurnoverValue", "AdjustmentFactor"), rules
+
+
+def _restrictions(rows: pl.DataFrame, issues: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars that close at the day's price limit, where shares are allotted at best, or that cannot be borrowed."""
+    marked = (
+        bars.filter(pl.col("Close").is_not_null())
+        .select("Code", "Date", "High", "Low", "Close")
+        .join(rows.select(*_KEY, "UL", "LL"), on=_KEY, how="left", maintain_order="left")
+        .join(issues.select(*_KEY, "Mrgn"), on=_KEY, how="left", maintain_order="left")
+        .select(
+            "Code",
+            "Date",
+            NoBuy=((pl.col("UL") == "1") & (pl.col("Close") == pl.col("High"))).fill_null(False),
+            NoSell=((pl.col("LL") == "1") & (pl.col("Close") == pl.col("Low"))).fill_null(False),
+            NoShort=(pl.col("Mrgn") != _LENDABLE).fill_null(True),
+        )
+    )
+    return marked.filter(pl.any_horizontal("NoBuy", "NoSell", "NoShort"))
 
 
 def _index(raw: RawFolder, params: JQuantsQuotes, bars: pl.DataFrame) -> pl.DataFrame:
