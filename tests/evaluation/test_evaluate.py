@@ -20,7 +20,7 @@ from gogooku3.metrics import ranking, returns
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.newey_west import newey_west_t
 
-from .conftest import PARAMS, calm, market, outcome_of, sessions_of, traded_with
+from .conftest import PARAMS, calm, market, outcome_of, prices_of, sessions_of, traded_with
 
 T, S = 80, 40
 SESSIONS = sessions_of(T)
@@ -129,6 +129,28 @@ def test_capacity_is_measured_with_the_traded_values_of_the_sessions_that_trade(
     wanted = score_weights(scores[..., 1], market_state.sectors, params.portfolio)
     portfolio = trade(wanted, market_state, SESSIONS, params.portfolio)
     assert found == pytest.approx(capacity(portfolio, market_state.traded_value_TS[10:-1], 0.05), rel=1e-12)
+
+
+def test_rank_ic_with_delisted_stocks_ranks_all_of_them():
+    rng = np.random.default_rng(2)
+    close_TS = np.cumprod(1 + 0.01 * rng.standard_normal((T, S)), axis=0)
+    close_TS[40:, :3] = np.nan
+    scores = np.where(np.isnan(close_TS), np.nan, rng.standard_normal((T, S)))[..., None].repeat(2, axis=2)
+    targets = np.full((T, S, 2), np.nan)
+    for index, horizon in enumerate((1, 5)):
+        targets[:-horizon, :, index] = close_TS[horizon:] / close_TS[:-horizon] - 1
+    outcome = Outcome(targets, SESSIONS, (1, 5), calm(T, S, prices_of(close_TS, dict.fromkeys(range(3), 40))))
+    table = evaluate(scores, outcome, traded_with(delisting_return=-0.5)).metrics
+    for index, (horizon, rows) in enumerate({1: [39], 5: range(35, 40)}.items()):
+        filled = targets[..., index].copy()
+        for t in rows:
+            filled[t, :3] = close_TS[39, :3] / close_TS[t, :3] * 0.5 - 1
+        expected = np.nanmean(ranking.rank_ic(scores[..., index], filled))
+        assert table["rank_ic_with_delisted"][str(horizon)] == {
+            "value": pytest.approx(expected, rel=1e-12),
+            "delisted": 3 * len(rows),
+        }
+        assert table["rank_ic"][str(horizon)]["value"] != pytest.approx(expected, rel=1e-9)
 
 
 def test_years_and_regimes_are_parts_of_the_whole():

@@ -127,7 +127,7 @@ def evaluate(
         "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
         "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
         "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
-        "rank_ic_with_delisted": _with_delisted(scores, outcome, params),
+        "rank_ic_with_delisted": _with_delisted(scores, rank_ics, outcome, params),
         **_breakdown(portfolio, rank_ics[traded], outcome),
         "long_only": long_only.metrics(scores[traded], outcome.market_state, outcome.sessions, params),
         "universe": _universe(outcome.market_state),
@@ -244,18 +244,22 @@ def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -
 
 
 def _with_delisted(
-    scores: dict[int, NDArray[np.floating]], outcome: Outcome, params: config.Measures
+    scores: dict[int, NDArray[np.floating]],
+    rank_ics: dict[int, Floats],
+    outcome: Outcome,
+    params: config.Measures,
 ) -> dict[str, Any]:
+    """`rank_ic_with_delisted`; only sessions with further targets are ranked again."""
     targets_TSH, delisted_H = with_delisted(
         outcome.targets_TSH, outcome.horizons, outcome.market_state.prices, params.portfolio.delisting_return
     )
-    return {
-        str(h): {
-            "value": number(mean(ranking.rank_ic(scores_TS, targets_TSH[..., index]))),
-            "delisted": int(delisted_H[index]),
-        }
-        for index, (h, scores_TS) in enumerate(scores.items())
-    }
+    table = {}
+    for index, (h, scores_TS) in enumerate(scores.items()):
+        targets_TS, rank_ic_T = targets_TSH[..., index], rank_ics[h].copy()
+        more_T = (np.isfinite(targets_TS) & ~np.isfinite(outcome.target(h))).any(axis=1)
+        rank_ic_T[more_T] = ranking.rank_ic(scores_TS[more_T], targets_TS[more_T])
+        table[str(h)] = {"value": number(mean(rank_ic_T)), "delisted": int(delisted_H[index])}
+    return table
 
 
 def _breakdown(portfolio: Portfolio, rank_ic_T: Floats, outcome: Outcome) -> dict[str, Any]:
