@@ -96,6 +96,11 @@ def metrics_of(split: str) -> Path:
     return METRICS / f"{split}.json"
 
 
+def details_of(split: str) -> Path:
+    """The numbers and series of a split beside its metrics (`gogooku3.evaluation.details`)."""
+    return METRICS / "details" / f"{split}.json"
+
+
 def sessions_of(split: str) -> Path:
     """The values per session that the metrics of a split average."""
     return METRICS / "sessions" / f"{split}.csv"

@@ -87,6 +87,8 @@ class Evaluation:
     portfolio held from that session's close to the next, and for each horizon `rank_ic_<h>`, `ic_<h>`."""
     quantiles: pl.DataFrame
     """`horizon`, `quantile` (1: lowest scores), `mean_return` over the horizon minus the session's mean."""
+    portfolio: Portfolio
+    """The backtest behind the metrics."""
 
 
 def evaluate(
@@ -144,6 +146,7 @@ def evaluate(
         metrics=table,
         sessions=portfolio_sessions(portfolio, outcome).with_columns(**series),
         quantiles=_quantiles_frame(scores, outcome, params.quantiles),
+        portfolio=portfolio,
     )
 
 

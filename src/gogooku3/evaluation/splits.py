@@ -18,7 +18,9 @@ from gogooku3 import paths
 from gogooku3.config.evaluation import Measures
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines
+from gogooku3.evaluation.details import details
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
+from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.evaluation.scores import Scores
@@ -38,6 +40,8 @@ class Results:
     """Metrics of the baselines, and the model minus each (`compare_with_baselines`)."""
     curves: dict[str, pl.DataFrame]
     """`Date`, `track`, `cumulative_net` of the model and of each baseline."""
+    details: dict[str, dict[str, Any]]
+    """The other numbers and series of the model (`gogooku3.evaluation.details`)."""
 
 
 def span(targets: Targets) -> slice:
@@ -72,7 +76,9 @@ def measure(
         checks.require_all_stocks_scored(name, scores_TSH, sessions, codes, market_state)
     oracle_TSH = oracle_of(targets, quotes)
 
-    results = Results({}, {}, {})
+    history_first = max(0, rows.start - LOOKBACK)
+    history = market_state_of(targets, quotes, history_first, rows.stop - 1)
+    results = Results({}, {}, {}, {})
     for split in SPLITS:
         begin, end = targets.split[split][0], targets.split[split][1] + 1
         own = slice(begin - rows.start, end - rows.start)
@@ -91,6 +97,8 @@ def measure(
         results.baselines[split], results.curves[split] = compare_with_baselines(
             results.model[split], inside.model_TSH, of_split, outcome, params
         )
+        until = history.rows(max(0, begin - LOOKBACK) - history_first, end - history_first)
+        results.details[split] = details(results.model[split], inside.model_TSH, outcome, until, params)
     return results
 
 
@@ -109,6 +117,7 @@ def write(results: Results, root: Path) -> None:
     """Writes `metrics/` and `plots/` under the root of a working tree."""
     for split, result in results.model.items():
         write_json(result.metrics, root / paths.metrics_of(split))
+        write_json(results.details[split], root / paths.details_of(split))
         write_csv(result.sessions, root / paths.sessions_of(split))
     write_json(results.baselines, root / paths.BASELINE_METRICS)
     write_plots(results.model["test"], results.curves["test"], root / paths.PLOTS)

@@ -43,3 +43,9 @@ def student_quantile(degrees: float, probability: float) -> float:
         while beyond(most) > 0:
             most *= 2
         return float(mpmath.findroot(beyond, (least, most), solver="anderson"))
+
+
+def power(base: float, exponent: float) -> float:
+    """A positive base to a power."""
+    with mpmath.workprec(_BITS):
+        return float(mpmath.power(mpmath.mpf(float(base)), mpmath.mpf(exponent)))

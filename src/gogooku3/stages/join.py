@@ -13,7 +13,7 @@ from gogooku3.walk_forward.plan import read_plan
 
 
 def run(params: Params) -> None:
-    """Writes `metrics/walk_forward.json`, `metrics/sessions/walk_forward.csv` and the plots of both."""
+    """Writes `walk_forward` in `metrics/`, `metrics/details/` and `metrics/sessions/`, and the plots."""
     panel = read_panel(paths.DATASET)
     folds = read_plan(paths.FOLD_PLANS, panel.sessions, max(panel.horizons))
     models, baselines = paths.FOLD_SCORES, paths.FOLD_BASELINES
@@ -23,6 +23,7 @@ def run(params: Params) -> None:
             path.unlink()
     results = measure(panel, read(paths.QUOTES), folds, join(panel, folds, models, baselines), params.evaluation)
     write_json(results.metrics, paths.metrics_of("walk_forward"))
+    write_json(results.details, paths.details_of("walk_forward"))
     write_csv(results.evaluation.sessions, paths.sessions_of("walk_forward"))
     write_csv(results.curves, paths.plot_of("walk_forward"))
     write_csv(results.folds, paths.plot_of("folds"))

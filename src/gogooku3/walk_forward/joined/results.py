@@ -12,7 +12,9 @@ import polars as pl
 from gogooku3.config.evaluation import Bootstrap, Measures
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines
+from gogooku3.evaluation.details import details
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
+from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
@@ -45,6 +47,8 @@ class Results:
     """`Date`, `track`, `cumulative_net`."""
     folds: pl.DataFrame
     """`Date` (first test session of the fold), `fold`, `track`, `mean_rank_ic`."""
+    details: dict[str, Any]
+    """The other numbers and series of the joined series (`gogooku3.evaluation.details`)."""
 
 
 def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series, params: Measures) -> Results:
@@ -69,6 +73,8 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
             )
     oracle_TSH = oracle_of(panel, quotes)
     evaluation = evaluate(series.scores_TSH, outcome, params, None if oracle_TSH is None else oracle_TSH[rows])
+    history = market_state_of(panel, quotes, max(0, rows.start - LOOKBACK), rows.stop - 1)
+    beside = details(evaluation, series.scores_TSH, outcome, history, params)
     table, curves = compare_with_baselines(evaluation, series.scores_TSH, series.baselines, outcome, params)
     rank_ics = {name: _rank_ics(scores_TSH, outcome) for name, scores_TSH in series.baselines.items()}
     fold_rows = [
@@ -81,7 +87,7 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
         "baselines": [{"name": name, **metrics} for name, metrics in table.items()],
         "folds": fold_rows,
     }
-    return Results(evaluation, metrics, curves, _tracks(fold_rows))
+    return Results(evaluation, metrics, curves, _tracks(fold_rows), beside)
 
 
 def _inside(fold: Fold, rows: slice) -> slice:
