@@ -2,8 +2,8 @@
 
     python benchmarks/evaluation.py [--stocks 3800] [--sessions 180] [--draws 1000] [--runs 3] [--out FILE]
 
-Prints Markdown, and writes it to FILE. Times the model alone, and the model with its five baselines and the
-differences, on random scores and returns in memory, without disk I/O. The numerics are pinned as in the pipeline.
+Prints Markdown, and writes it to FILE. Times the model alone, its details, and the model with its five baselines, the
+differences and the details, on random scores and returns in memory, without disk I/O. The numerics are pinned as in the pipeline.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ numerics.pin(PARAMS.numerics)
 import numpy as np  # noqa: E402
 
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines  # noqa: E402
+from gogooku3.evaluation.details import details  # noqa: E402
 from gogooku3.evaluation.evaluate import Outcome, evaluate  # noqa: E402
 from gogooku3.evaluation.market_state import MarketState  # noqa: E402
 from gogooku3.evaluation.prices import Prices  # noqa: E402
@@ -38,7 +39,7 @@ HORIZONS = (1, 5, 10, 20)
 RIVALS = ("ridge", "lightgbm", "reversal", "momentum")
 AIM_S = 30
 """Target in seconds of the full evaluation at full size, on two cores."""
-FULL = "the model with its five baselines and their differences"
+FULL = "the model with its five baselines, their differences, and its details"
 
 
 def outcome_of(sessions: int, stocks: int, random: np.random.Generator) -> Outcome:
@@ -110,12 +111,19 @@ def main() -> None:
     capped = replace(params, portfolio=replace(params.portfolio, max_weight=3e-4, sector_neutral=True))
     rivals = {name: scores[name] for name in RIVALS}
 
+    evaluated = evaluate(scores["model"], outcome, params)
+
+    def of_the_model() -> None:
+        details(evaluated, scores["model"], outcome, outcome.market_state, params)
+
     def with_baselines() -> None:
         compare_with_baselines(evaluate(scores["model"], outcome, params), scores["model"], rivals, outcome, params)
+        of_the_model()
 
     programs: dict[str, Callable[[], object]] = {
         "the model": lambda: evaluate(scores["model"], outcome, params),
         "the model, with a cap that binds and sector by sector": lambda: evaluate(scores["model"], outcome, capped),
+        "the details of the model": of_the_model,
         FULL: with_baselines,
     }
     text = markdown({name: median(program, options.runs) for name, program in programs.items()}, options)

@@ -15,6 +15,7 @@ import yaml
 from markupsafe import Markup
 
 from gogooku3 import errors
+from gogooku3.metrics.split_file import table_of
 from gogooku3.pages.words import decimal
 
 from .verbs import VERBS, find, parse
@@ -143,7 +144,7 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
     title, lead = page_says()
     assert verdict == title
     assert " ".join(figures.split()) == lead
-    test = json.loads((ROOT / "metrics/test.json").read_text(encoding="utf-8"))
+    test = table_of(json.loads((ROOT / "metrics/test.json").read_text(encoding="utf-8")))
     assert lines.splitlines()[-1].endswith(f"--from {test['from']}")
 
 
@@ -152,7 +153,7 @@ def test_the_readme_has_the_results_of_the_demo() -> None:
         value, low, high = (decimal(estimate[name], form) for name in ("value", "low", "high"))
         return f"{value} [{low}, {high}]"
 
-    test = json.loads((ROOT / "metrics/test.json").read_text(encoding="utf-8"))
+    test = table_of(json.loads((ROOT / "metrics/test.json").read_text(encoding="utf-8")))
     (row,) = re.findall(r"^\| `demo` \| .*$", README, re.MULTILINE)
     _, _, market, _, sessions, sharpe, rank_ic, *gains, _ = (each.strip() for each in row.split("|"))
     assert market == f"synthetic, {test['universe']['stocks']} stocks"

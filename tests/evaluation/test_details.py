@@ -32,7 +32,16 @@ def case(strength: float = 0.2) -> tuple[np.ndarray, Outcome, MarketState]:
         traded_value_TS=np.tile(np.linspace(1e7, 1e9, STOCKS), (BEFORE + SESSIONS, 1)),
         next_index_return_T=np.append(0.01 * rng.standard_normal(BEFORE + SESSIONS - 1), np.nan),
     )
-    outcome = replace(outcome_of(targets_TSH), market_state=every.rows(BEFORE, BEFORE + SESSIONS))
+    outcome = outcome_of(targets_TSH)
+    inside = slice(BEFORE, BEFORE + SESSIONS)
+    state = replace(
+        outcome.market_state,
+        sectors=every.sectors,
+        close_TS=every.close_TS[inside],
+        traded_value_TS=every.traded_value_TS[inside],
+        next_index_return_T=every.next_index_return_T[inside],
+    )
+    outcome = replace(outcome, market_state=state)
     return scores_TSH, outcome, every
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from gogooku3.metrics.split_file import table_of
 from gogooku3.model.ensemble import combine
 from gogooku3.model.weights import first_member, read_tensors
 from gogooku3.training.phases import PHASES
@@ -81,9 +82,9 @@ def test_the_package_predicts_the_mean_of_its_members_to_the_bit(ensemble: Works
 def test_card_page_and_metrics_have_each_seed_and_the_spread_over_them(
     ensemble: Workspace, small_run: Workspace
 ) -> None:
-    metrics = json.loads((ensemble.folder / "metrics/test.json").read_text())
+    metrics = table_of(json.loads((ensemble.folder / "metrics/test.json").read_text()))
     assert [member["seed"] for member in metrics["members"]] == [1, 2, 3]
-    single = json.loads((small_run.folder / "metrics/test.json").read_text())
+    single = table_of(json.loads((small_run.folder / "metrics/test.json").read_text()))
     first = metrics["members"][0]
     for name in ("mean_rank_ic", "rank_ic", "sharpe"):
         assert first[name] == single[name]
@@ -157,7 +158,7 @@ def test_an_edited_score_of_a_member_is_found_before_a_release(ensemble: Workspa
     workspace = ensemble.copy(tmp_path / "gogooku3")
     path = workspace.folder / "metrics/test.json"
     metrics = json.loads(path.read_text())
-    metrics["members"][1]["sharpe"]["value"] += 1.0
+    table_of(metrics)["members"][1]["sharpe"]["value"] += 1.0
     path.write_text(json.dumps(metrics, indent=2) + "\n")
     workspace.run("dvc", "commit", "--force", "evaluate")
     workspace.run("dvc", "repro", "report", "package")

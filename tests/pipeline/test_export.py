@@ -13,6 +13,8 @@ import pytest
 import quantstats
 from scipy import stats
 
+from gogooku3.metrics.split_file import table_of
+
 from .conftest import Workspace
 
 HORIZONS = (1, 5, 10, 20)
@@ -33,7 +35,7 @@ def exported(small_run: Workspace, split: str, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def metrics(small_run: Workspace, split: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((small_run.folder / f"metrics/{split}.json").read_text())
+    content: dict[str, Any] = table_of(json.loads((small_run.folder / f"metrics/{split}.json").read_text()))
     return content
 
 

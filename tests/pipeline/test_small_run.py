@@ -13,6 +13,7 @@ import yaml
 
 from gogooku3 import config
 from gogooku3.config.quotes import SyntheticQuotes
+from gogooku3.metrics.split_file import table_of
 from gogooku3.preflight import sizes
 from gogooku3.preflight.market import listed, read_dataset
 from gogooku3.preflight.parameters import features_of
@@ -38,7 +39,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         "preprocess.json",
         "schema.json",
     }
-    metrics = json.loads((small_run.folder / "metrics/test.json").read_text())
+    metrics = table_of(json.loads((small_run.folder / "metrics/test.json").read_text()))
     assert set(metrics["rank_ic"]) == {"1", "5", "10", "20"}
     assert metrics["sharpe"]["low"] < metrics["sharpe"]["value"] < metrics["sharpe"]["high"]
     assert "fraction" in metrics["oracle"]
@@ -50,7 +51,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
     attribution = json.loads((small_run.folder / "metrics/attribution.json").read_text())
     assert {"returns", "volatility", "volume", "calendar"} <= attribution["families"].keys()
     for split, phases in attribution["phases"].items():
-        measured = json.loads((small_run.folder / f"metrics/{split}.json").read_text())
+        measured = table_of(json.loads((small_run.folder / f"metrics/{split}.json").read_text()))
         assert phases["finetune"]["mean_rank_ic"] == measured["mean_rank_ic"]
     card = (small_run.folder / "models/package/README.md").read_text()
     assert "LightGBM** by mean RankIC" in card
@@ -89,7 +90,10 @@ def test_every_file_that_was_written_is_an_output_of_a_stage(small_run: Workspac
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(small_run: Workspace, tmp_path: Path) -> None:
     shown = json.loads(small_run.run("dvc", "metrics", "show", "--json").stdout)
-    assert "metrics/test.json" in shown[""]["data"]
+    assert list(shown[""]["data"]) == ["metrics/test.json", "metrics/validation.json"]
+    table = small_run.run("dvc", "metrics", "show").stdout
+    assert table.split()[:6] == ["Path", "drawdown", "rank_ic", "return", "sharpe", "turnover"]
+    assert max(map(len, table.splitlines())) <= 80
     small_run.run("dvc", "plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
     for title in ("Learning, phase by phase", "Cumulative return after costs", "RankIC, mean of 20", "Mean return by"):
@@ -116,7 +120,7 @@ def test_the_preflight_foretells_the_disk_that_the_dataset_takes(small_run: Work
 
 
 def test_the_page_of_the_tier_tells_what_the_metrics_say(small_run: Workspace) -> None:
-    metrics = json.loads((small_run.folder / "metrics/test.json").read_text())
+    metrics = table_of(json.loads((small_run.folder / "metrics/test.json").read_text()))
     page = (small_run.folder / "reports/tier.html").read_text()
     assert f"{metrics['mean_rank_ic']['value']:.3f}" in page
     weights = json.loads((small_run.folder / "models/package/MANIFEST.json").read_text())["sha256"]["model.safetensors"]

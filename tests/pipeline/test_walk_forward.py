@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from yaml import safe_load
 
+from gogooku3.metrics.split_file import table_of
+
 from .conftest import SMALL, Workspace
 
 WALK = {
@@ -99,7 +101,7 @@ def walked(small_run: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Wo
 def test_one_command_trains_the_folds_and_joins_their_tests(
     walked: Workspace, small_run: Workspace, tmp_path: Path
 ) -> None:
-    metrics = json.loads((walked.folder / "metrics/walk_forward.json").read_text())
+    metrics = table_of(json.loads((walked.folder / "metrics/walk_forward.json").read_text()))
     assert (metrics["sessions"], metrics["gaps"]) == (59, [])
     assert [fold["fold"] for fold in metrics["folds"]] == [1, 2]
     assert metrics["from"] > metrics["folds"][0]["test"]["first"] > metrics["folds"][0]["validation"]["last"]
@@ -109,7 +111,7 @@ def test_one_command_trains_the_folds_and_joins_their_tests(
     assert sessions["Date"].is_unique().all()
     assert sessions.height == 60
     shown = json.loads(walked.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    assert shown["metrics/walk_forward.json"]["data"]["sharpe"]["value"] == metrics["sharpe"]["value"]
+    assert shown["metrics/walk_forward.json"]["data"]["sharpe"] == metrics["sharpe"]["value"]
     walked.run("dvc", "plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
     assert "Walk-forward, cumulative return after costs" in page

@@ -42,6 +42,7 @@ STAGES = {
     "package": [f"models/package/{name}" for name in sorted(FILES)],
     "metrics": [
         *("metrics/baselines.json", "metrics/test.json", "metrics/validation.json"),
+        *("metrics/details/test.json", "metrics/details/validation.json"),
         *("metrics/sessions/test.csv", "metrics/sessions/validation.csv"),
     ],
     "plots": [f"plots/{name}.csv" for name in ("baselines", "cumulative_return", "quantiles", "rank_ic")],

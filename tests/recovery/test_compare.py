@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from gogooku3.cli.report import report as command
 from gogooku3.errors import DataError, GitError
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.compare import compare
 
 from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
@@ -104,9 +105,9 @@ def edit(compared: Any, edit: Callable[[Path], object], name: str) -> None:
 
 
 def without_capacity(metrics: Path) -> None:
-    table = json.loads((metrics / "test.json").read_text())
-    del table["capacity"]
-    (metrics / "test.json").write_text(json.dumps(table))
+    content = json.loads((metrics / "test.json").read_text())
+    del table_of(content)["capacity"]
+    (metrics / "test.json").write_text(json.dumps(content))
 
 
 def without_columns(pattern: str) -> Callable[[Path], None]:
@@ -125,7 +126,7 @@ def test_a_metric_that_one_lacks_is_a_dash_and_the_others_have_a_difference(comp
     page = (compared.folder / "logs/compare.html").read_text()
     row = re.search(r">capacity</th>(.*?)</tr>", page.split("<h3>test</h3>")[1])
     assert row is not None
-    capacity = json.loads((compared.folder / "metrics/test.json").read_text())["capacity"]
+    capacity = table_of(json.loads((compared.folder / "metrics/test.json").read_text()))["capacity"]
     assert re.findall(r"–|[\d,]+", row[1]) == ["–", f"{capacity:,.0f}"]
     assert compare(compared.folder, "older").differences == compare(compared.folder, "after").differences
     assert "Returns after costs" in page

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import DataError, RefusedError
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.recomputed import is_close, require_recomputed
 from gogooku3.runtime.files import write_parquet
 
@@ -43,7 +44,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_what_evaluate_wrote_is_found_identical(root: Path) -> None:
-    assert require_recomputed(root) == "9 files recomputed from `data/predictions.parquet`: identical"
+    assert require_recomputed(root) == "11 files recomputed from `data/predictions.parquet`: identical"
 
 
 @pytest.mark.parametrize(
@@ -51,9 +52,9 @@ def test_what_evaluate_wrote_is_found_identical(root: Path) -> None:
     [
         (
             "metrics/validation.json",
-            r'"sharpe": {\n    "value": [-.\d]+',
+            r'"sharpe": {\n +"value": [-.\d]+',
             '"sharpe": {"value": 9.5',
-            r"key sharpe\.value: 9\.5",
+            r"key evaluation\[0\]\.sharpe\.value: 9\.5",
         ),
         ("metrics/baselines.json", '"value": -', '"value": ', r"key validation\.ridge\.sharpe\.value"),
         ("metrics/sessions/validation.csv", "2024-01-20,", "2024-01-20,9", "row 10, column gross: 9"),
@@ -110,14 +111,14 @@ def test_lost_scores_are_named(root: Path, name: str) -> None:
 
 def nudge(root: Path, by: float) -> None:
     path = root / "metrics/validation.json"
-    table: dict[str, Any] = json.loads(path.read_text())
-    table["annual_return"] *= 1 + by
-    path.write_text(json.dumps(table, indent=2) + "\n")
+    content: dict[str, Any] = json.loads(path.read_text())
+    table_of(content)["annual_return"] *= 1 + by
+    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def test_outside_the_exact_domain_rounding_is_allowed_and_named(root: Path) -> None:
     nudge(root, 1e-12)
-    with pytest.raises(RefusedError, match="key annual_return: "):
+    with pytest.raises(RefusedError, match=r"key evaluation\[0\]\.annual_return: "):
         require_recomputed(root)
     edit(root / "models/package/environment.json", r'"exact_on": ".*"', '"exact_on": "another processor"')
     assert require_recomputed(root).endswith(": equal to within 1e-09 of each value, because exact_on differ here")

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gogooku3.cli.tiers import tiers as command
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases.record import message
 from gogooku3.recovery.releases.tag_objects import create_tags, new_object
@@ -105,7 +106,7 @@ def test_a_horizon_that_one_split_lacks_is_a_dash_there(lab: Any, monkeypatch: p
 def test_json_has_the_whole_record(released: Any) -> None:
     rows = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
     assert rows[1]["record"]["compared_with"]["tag"] == "tier1@v1.0.0"
-    own = json.loads(released.run("git", "show", "tier1@v1.0.0:metrics/test.json").stdout)
+    own = table_of(json.loads(released.run("git", "show", "tier1@v1.0.0:metrics/test.json").stdout))
     recorded = rows[0]["record"]["test"]["rank_ic"]
     assert recorded == {name: {key: own["rank_ic"][name][key] for key in cell} for name, cell in recorded.items()}
     assert recorded.keys() == own["rank_ic"].keys()

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from gogooku3 import paths
 from gogooku3.cli import main
 from gogooku3.config import Params
+from gogooku3.metrics.split_file import table_of
 from gogooku3.package.manifest import write_manifest
 from gogooku3.package.results import _PLAIN
 from gogooku3.recovery.releases import git, metrics
@@ -42,7 +43,7 @@ Rows = dict[str, tuple[str, str]]
 
 
 def read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return table_of(json.loads(path.read_text(encoding="utf-8")))
 
 
 def keys(table: dict[str, Any], above: Keys = ()) -> Iterator[Keys]:

@@ -16,8 +16,10 @@ from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.contents import CONTENTS, write_frame
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines
+from gogooku3.evaluation.details import details
 from gogooku3.evaluation.evaluate import evaluate
 from gogooku3.evaluation.plots import write_plots
+from gogooku3.metrics.split_file import content_of
 from gogooku3.package.lineage import write_lineage
 from gogooku3.report.model_pair import Pair, Parameter, Side, compare
 from gogooku3.report.page import page
@@ -105,6 +107,7 @@ def lay_out(
     names = ("ridge", "lightgbm", "reversal", "momentum")
     noise = np.random.default_rng(1).standard_normal((len(names), *scores.shape))
     model = evaluate(scores, outcome, evaluation)
+    beside = details(model, scores, outcome, outcome.market_state, evaluation)
     rivals = {name: scores + rival * noise[place] for place, name in enumerate(names)}
     table, tracks = compare_with_baselines(model, scores, rivals, outcome, evaluation)
 
@@ -126,7 +129,8 @@ def lay_out(
     columns = {f"score_{h}": scores[..., place].ravel() for place, h in enumerate(HORIZONS)}
     write_parquet(pl.DataFrame(key | columns), root / "data/predictions.parquet")
     for split in ("validation", "test"):
-        write_json(model.metrics, root / f"metrics/{split}.json")
+        write_json(content_of(model.metrics), root / f"metrics/{split}.json")
+        write_json(beside, root / f"metrics/details/{split}.json")
         write_csv(model.sessions, root / f"metrics/sessions/{split}.csv")
     write_json({"validation": table, "test": table}, root / "metrics/baselines.json")
     write_plots(model, tracks, root / "plots")

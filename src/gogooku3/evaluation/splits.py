@@ -24,6 +24,7 @@ from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.evaluation.scores import Scores
+from gogooku3.metrics.split_file import content_of
 from gogooku3.panel.panel import Targets
 from gogooku3.quotes.schema import Quotes
 from gogooku3.runtime.files import write_csv, write_json
@@ -116,7 +117,7 @@ def _of_members(
 def write(results: Results, root: Path) -> None:
     """Writes `metrics/` and `plots/` under the root of a working tree."""
     for split, result in results.model.items():
-        write_json(result.metrics, root / paths.metrics_of(split))
+        write_json(content_of(result.metrics), root / paths.metrics_of(split))
         write_json(results.details[split], root / paths.details_of(split))
         write_csv(result.sessions, root / paths.sessions_of(split))
     write_json(results.baselines, root / paths.BASELINE_METRICS)

@@ -12,6 +12,7 @@ import polars as pl
 
 from gogooku3.config import Params
 from gogooku3.dataset.contents import CONTENTS
+from gogooku3.metrics.split_file import table_of
 from gogooku3.model.ensemble import Model
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.probe import current_domain
@@ -23,7 +24,8 @@ from gogooku3.package.lineage import Parent, write_lineage
 from gogooku3.package.manifest import write_manifest
 from gogooku3.runtime.files import sha256_file, write_json
 
-METRICS = ("validation", "test", "baselines")
+METRICS = ("validation", "test", "baselines", "details/validation", "details/test")
+"""Files of `metrics/` that a package has in its `metrics.json`, under these names."""
 
 
 def build(
@@ -58,7 +60,8 @@ def build(
     write_lineage(parent, folder)
     write_golden(model, inputs, folder)
     contents = sha256_file(dataset / CONTENTS)
-    write_card(asdict(params), domain, parent, model, inputs.panel, contents, results, kept, folder / "README.md")
+    tables = {name: table_of(content) for name, content in results.items()}
+    write_card(asdict(params), domain, parent, model, inputs.panel, contents, tables, kept, folder / "README.md")
     write_manifest(folder)
 
 

@@ -21,6 +21,7 @@ from gogooku3.config.evaluation import Measures
 from gogooku3.errors import DataError, RefusedError
 from gogooku3.evaluation import splits
 from gogooku3.evaluation.scores import from_frame
+from gogooku3.metrics.split_file import table_of
 from gogooku3.package.results import results_section
 from gogooku3.package.walk_forward import walk_forward_section
 from gogooku3.panel.panel import read_targets
@@ -118,7 +119,8 @@ def _require_walk_forward(root: Path, params: Params) -> None:
 
 def _require_card(root: Path, params: Params) -> None:
     """Refuses a model card with other results than the package's `metrics.json`, which `verify` compares."""
-    results = headline.read_json(root / paths.PACKAGE / "metrics.json")
+    content = headline.read_json(root / paths.PACKAGE / "metrics.json")
+    results = {name: table_of(of_file) for name, of_file in content.items()}
     expected = results_section(asdict(params.evaluation.portfolio), results) + walk_forward_section(results)
     card = root / paths.PACKAGE / "README.md"
     if expected not in card.read_text(encoding="utf-8"):

@@ -21,6 +21,7 @@ from gogooku3.config.tier import name_of
 from gogooku3.errors import RefusedError
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.releases import git, tags
 from gogooku3.recovery.releases.package_commit import recorded_paths
 from gogooku3.recovery.releases.record import Readings, parse
@@ -127,7 +128,7 @@ def tier_of(text: str) -> str | None:
 def result_of(text: str) -> Result:
     """The values of a split's metrics that distinguish two trials, the Sharpe ratio first."""
     try:
-        table = json.loads(text)
+        table = table_of(json.loads(text))
         values = (table["sharpe"]["value"], *(cell["value"] for cell in table["rank_ic"].values()))
         return values if all(value is None or math.isfinite(value) for value in values) else text
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -15,6 +15,7 @@ from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.errors import DataError
 from gogooku3.evaluation.predictions import Predictions, read_predictions
+from gogooku3.metrics.split_file import table_of
 from gogooku3.package.lineage import Parent, read_lineage
 from gogooku3.runtime.files import sha256_file
 
@@ -27,7 +28,7 @@ class WalkForward:
     """The test periods of all folds, joined to one series."""
 
     metrics: dict[str, Any]
-    """`metrics/walk_forward.json`."""
+    """The table of `metrics/walk_forward.json`."""
     tracks: pl.DataFrame
     """`Date`, `track`, `cumulative_net` of the model and its baselines."""
 
@@ -42,6 +43,8 @@ class Results:
     """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
     test: dict[str, Any]
     """`gogooku3.evaluation.evaluate.Evaluation.metrics`."""
+    details: dict[str, Any]
+    """The other numbers and series of the test split (`gogooku3.evaluation.details.details`)."""
     baselines: dict[str, Any]
     """By name, on the test split (`gogooku3.evaluation.baseline_comparison`)."""
     sessions: pl.DataFrame
@@ -105,8 +108,9 @@ def read_results(root: Path, params: Params) -> Results:
     hashed = (paths.DATASET / "contents.json", paths.PREDICTIONS)
     return Results(
         params=parameters,
-        validation=_json(root / paths.metrics_of("validation")),
-        test=_json(root / paths.metrics_of(SPLIT)),
+        validation=table_of(_json(root / paths.metrics_of("validation"))),
+        test=table_of(_json(root / paths.metrics_of(SPLIT))),
+        details=_json(root / paths.details_of(SPLIT)),
         baselines=_json(root / paths.BASELINE_METRICS)[SPLIT],
         sessions=_csv(root / paths.sessions_of(SPLIT)),
         tracks=_csv(root / paths.plot_of("baselines")),
@@ -126,7 +130,8 @@ def read_results(root: Path, params: Params) -> Results:
 
 
 def _walk_forward(root: Path) -> WalkForward:
-    return WalkForward(_json(root / paths.metrics_of("walk_forward")), _csv(root / paths.plot_of("walk_forward")))
+    metrics = table_of(_json(root / paths.metrics_of("walk_forward")))
+    return WalkForward(metrics, _csv(root / paths.plot_of("walk_forward")))
 
 
 def _existing(path: Path) -> Path:

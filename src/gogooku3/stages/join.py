@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gogooku3 import paths
 from gogooku3.config import Params
+from gogooku3.metrics.split_file import content_of
 from gogooku3.panel.panel import read_panel
 from gogooku3.quotes.folder import read
 from gogooku3.runtime.files import write_csv, write_json
@@ -22,7 +23,7 @@ def run(params: Params) -> None:
         if path.stem not in {str(fold.number) for fold in folds}:
             path.unlink()
     results = measure(panel, read(paths.QUOTES), folds, join(panel, folds, models, baselines), params.evaluation)
-    write_json(results.metrics, paths.metrics_of("walk_forward"))
+    write_json(content_of(results.metrics), paths.metrics_of("walk_forward"))
     write_json(results.details, paths.details_of("walk_forward"))
     write_csv(results.evaluation.sessions, paths.sessions_of("walk_forward"))
     write_csv(results.curves, paths.plot_of("walk_forward"))

@@ -22,6 +22,7 @@ from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Column, Schema
+from gogooku3.metrics.split_file import content_of
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import read_tensors, save, write_tensors
@@ -138,7 +139,8 @@ def delivered(tmp_path_factory: pytest.TempPathFactory, panel: Panel, small: Mod
     estimate = {"value": 0.1, "low": 0.0, "high": 0.2}
     for split in ("validation", "test"):
         metrics = metrics_like({str(h): estimate for h in SCHEMA.horizons}, estimate)
-        write_json(metrics, root / f"metrics/{split}.json")
+        write_json(content_of(metrics), root / f"metrics/{split}.json")
+        write_json({}, root / f"metrics/details/{split}.json")
     write_json(baselines_like(), root / "metrics/baselines.json")
     inputs = PanelOnDevice(dataclasses.replace(panel, abi=SCHEMA.abi), small.backbone.window, device)
     params = dataclasses.replace(demo, numerics=NATIVE)

@@ -129,9 +129,10 @@ def test_metrics_are_those_whose_hash_the_lock_file_records(delivery: Delivery) 
     found = delivery.verify()["metrics"]
     assert found.outcome == "passed"
     assert found.found.startswith(
-        "the same as `metrics/validation.json`, `metrics/test.json`, `metrics/baselines.json`;"
+        "the same as `metrics/validation.json`, `metrics/test.json`, `metrics/baselines.json`,"
+        " `metrics/details/validation.json`, `metrics/details/test.json`;"
     )
-    delivery.edit_json("metrics.json", lambda content: content["validation"]["sharpe"].update(value=9.5))
+    delivery.edit_json("metrics.json", lambda content: content["validation"].update(sharpe=9.5))
     delivery.rewrite_manifest()
     found = delivery.verify()["metrics"]
     assert found.outcome == "failed"

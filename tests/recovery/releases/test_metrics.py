@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gogooku3.errors import DataError
+from gogooku3.metrics.split_file import content_of
 from gogooku3.package.results import _PLAIN
 from gogooku3.recovery.releases import metrics
 from gogooku3.recovery.releases.metrics import Cell, Metrics, Sharpe
@@ -93,3 +94,22 @@ def test_every_metric_that_a_page_shows_is_checked_when_it_is_read(place: tuple[
         table = {name: table}
     with pytest.raises(ValueError, match=rf"^not a table of metrics: {'.'.join(place)}: "):
         metrics.parse(json.dumps(table))
+
+
+def test_the_table_is_read_from_the_newer_layout() -> None:
+    table = {"sharpe": {"value": 1.5}, "turnover": 0.25, "later": [1]}
+    text = json.dumps(content_of(table))
+    assert metrics.parse(text) == table
+    assert metrics.validated(text) == metrics.validated(json.dumps(table))
+
+
+def test_a_number_beside_the_table_must_be_that_of_the_table() -> None:
+    edited = json.dumps(content_of({"sharpe": {"value": 1.5}}) | {"sharpe": 9.5})
+    with pytest.raises(ValueError, match=r"^not a table of metrics: sharpe 9\.5, and its `evaluation` has 1\.5"):
+        metrics.validated(edited)
+
+
+@pytest.mark.parametrize("nested", ["[]", "[1]", "{}", '[{"sharpe": 1}]', "[{}, {}]"])
+def test_a_damaged_table_in_the_newer_layout_is_an_error(nested: str) -> None:
+    with pytest.raises(ValueError, match=r"^not a table of metrics: "):
+        metrics.parse(f'{{"sharpe": 1.5, "evaluation": {nested}}}')

@@ -14,6 +14,7 @@ import yaml
 
 from gogooku3 import paths
 from gogooku3.errors import DataError, MismatchError
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.checks.lock import outputs
 from gogooku3.recovery.checks.package_files import FETCH, PackageFiles
 from gogooku3.recovery.checks.verdict import Finding
@@ -38,7 +39,7 @@ def metrics(files: PackageFiles) -> Finding:
             )
         else:
             compared.append(f"`{path}`")
-    card = _compare_card(files, tables.get("test"))
+    card = _compare_card(files, table_of(tables["test"]) if "test" in tables else None)
     found = [f"the same as {', '.join(compared)}"] if compared else []
     found += [card] if card else ["the model card was not compared: it has no results for model hubs"]
     found += [f"not compared: the hash of {', '.join(missing)} is not in a lock file"] if missing else []

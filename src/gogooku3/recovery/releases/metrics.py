@@ -1,8 +1,8 @@
 """Reads the metrics of a split, `metrics/<split>.json`, as written by any version.
 
-Later versions have more metrics. A metric that is not in the file is absent, without a default value: it is shown as
-`–` and left out of comparisons. The content of the file must match the evaluation's schema; otherwise the file is
-damaged, which is an error.
+Later versions have more metrics, and another layout (`gogooku3.metrics.split_file`). A metric that is not in the file
+is absent, without a default value: it is shown as `–` and left out of comparisons. The content of the file must match
+the evaluation's schema; otherwise the file is damaged, which is an error.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from gogooku3 import paths
 from gogooku3.errors import DataError
+from gogooku3.metrics.split_file import TABLE, shown, table_of
 from gogooku3.recovery.releases import git
 
 _CHECKED = ConfigDict(extra="ignore", strict=True)
@@ -97,8 +98,7 @@ def parse(text: str) -> dict[str, Any]:
         ValueError: it is not JSON, or not in the evaluation's schema; the message completes "the file is …".
     """
     validated(text)
-    content: dict[str, Any] = json.loads(text)
-    return content
+    return table_of(json.loads(text))
 
 
 def read(root: Path, rev: str, split: str) -> Metrics | None:
@@ -120,10 +120,25 @@ def read(root: Path, rev: str, split: str) -> Metrics | None:
 def validated(text: str) -> Metrics:
     """The content of a metrics file in the evaluation's schema; raises like `parse`."""
     try:
-        return _ADAPTER.validate_json(text)
+        return _ADAPTER.validate_json(_table_text(text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
             raise ValueError(f"not JSON: {first['ctx']['error']}") from None
         parts = [".".join(str(part) for part in first["loc"]), first["msg"]]
         raise ValueError(f"not a table of metrics: {': '.join(filter(None, parts))}") from None
+
+
+def _table_text(text: str) -> str:
+    """The JSON of the table in the text of a file; raises `ValueError` if the numbers beside it are not the table's."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(content, dict) or (table := table_of(content)) is content:
+        return text
+    own = shown(table)
+    for name, value in content.items():
+        if name in own and value != own[name]:
+            raise ValueError(f"not a table of metrics: {name} {value}, and its `{TABLE}` has {own[name]}")
+    return json.dumps(table)
