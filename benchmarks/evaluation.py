@@ -3,7 +3,8 @@
     python benchmarks/evaluation.py [--stocks 3800] [--sessions 180] [--draws 1000] [--runs 3] [--out FILE]
 
 Prints Markdown, and writes it to FILE. Times the model alone, its details, and the model with its five baselines, the
-differences and the details, on random scores and returns in memory, without disk I/O. The numerics are pinned as in the pipeline.
+differences and the details, on random scores and returns in memory, without disk I/O. The numerics are pinned as in
+the pipeline.
 """
 
 from __future__ import annotations
