@@ -11,14 +11,14 @@ from gogooku3.evaluation.curves import COSTS_BPS, SHARES_OF_CAPACITY, capacity_c
 from gogooku3.evaluation.portfolio import Portfolio, break_even_bps, capacity, trade
 from gogooku3.evaluation.weights import score_weights
 
-from .conftest import PORTFOLIO, market, sessions_of
+from .conftest import PORTFOLIO, market, outcome_of, sessions_of
 
 
 def backtest(cost_bps: float = 5.0) -> Portfolio:
     scores_TSH, targets_TSH = market(strength=0.2)
     params = replace(PORTFOLIO, cost_bps=cost_bps)
     weights_TS = score_weights(scores_TSH[..., 0], ("",) * 40, params)
-    return trade(weights_TS, targets_TSH[..., 0], sessions_of(80), params)
+    return trade(weights_TS, outcome_of(targets_TSH).market_state, sessions_of(80), params)
 
 
 def test_the_curve_passes_through_the_portfolio_and_its_break_even_cost() -> None:

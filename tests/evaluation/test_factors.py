@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from gogooku3.evaluation.factors import LOOKBACK, attributed, factor_returns, trailing_volatility
-from gogooku3.evaluation.market_state import MarketState
+from gogooku3.evaluation.factors import LOOKBACK, attributed, factor_returns
+from gogooku3.evaluation.market_state import MarketState, stock_volatility
 
-from .conftest import BOOTSTRAP, calm
+from .conftest import BOOTSTRAP, calm, prices_of
 
 
 def closes(sessions: int, stocks: int = 50) -> np.ndarray:
@@ -22,7 +22,11 @@ def closes(sessions: int, stocks: int = 50) -> np.ndarray:
 
 def history(sessions: int, stocks: int = 50) -> MarketState:
     value_TS = np.random.default_rng(1).uniform(1e6, 1e9, (sessions, stocks))
-    return replace(calm(sessions, stocks), close_TS=closes(sessions, stocks), traded_value_TS=value_TS)
+    close_TS = closes(sessions, stocks)
+    volatility_TS = stock_volatility(prices_of(close_TS).next_return_TS)
+    return replace(
+        calm(sessions, stocks), close_TS=close_TS, traded_value_TS=value_TS, stock_volatility_TS=volatility_TS
+    )
 
 
 def test_a_factor_is_its_top_quintile_minus_its_bottom_quintile() -> None:
@@ -57,13 +61,6 @@ def test_a_short_history_has_no_momentum_and_a_stock_without_a_bar_is_in_no_fact
     before, after = (factor_returns(state, returns, np.zeros(20)) for returns in (next_US, extreme_US))
     for name in ("size", "reversal", "volatility"):
         np.testing.assert_array_equal(before[name], after[name])
-
-
-def test_trailing_volatility_is_that_of_pandas() -> None:
-    close_TS = closes(60, 5)
-    close_TS[40, 2] = np.nan
-    expected = pd.DataFrame(close_TS).pct_change(fill_method=None).rolling(20).std()
-    np.testing.assert_allclose(trailing_volatility(close_TS), expected.to_numpy(), rtol=1e-9)
 
 
 def test_alpha_and_betas_are_those_of_statsmodels() -> None:

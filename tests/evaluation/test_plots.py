@@ -10,7 +10,7 @@ from gogooku3.evaluation.evaluate import Evaluation
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.evaluation.portfolio import trade
 
-from .conftest import PORTFOLIO
+from .conftest import PORTFOLIO, calm
 
 DATES = [date(2023, 5, 1) + timedelta(days=day) for day in range(23)]
 
@@ -26,7 +26,7 @@ def evaluation(rank_ic_1: np.ndarray) -> Evaluation:
         metrics={},
         sessions=pl.DataFrame({"Date": DATES} | backtest | {"rank_ic_1": rank_ic_1, "rank_ic_10": -rank_ic_1}),
         quantiles=pl.DataFrame({"horizon": [1, 1], "quantile": [1, 2], "mean_return": [-0.5, np.nan]}),
-        portfolio=trade(np.zeros((23, 2)), np.zeros((23, 2)), np.array(DATES, "datetime64[D]"), PORTFOLIO),
+        portfolio=trade(np.zeros((23, 2)), calm(23, 2), np.array(DATES, "datetime64[D]"), PORTFOLIO),
     )
 
 

@@ -35,7 +35,7 @@ def capacity_curve(
     participation: float,
     per_year: float,
 ) -> list[dict[str, Any]]:
-    """Annual return and Sharpe ratio of the same trades with market impact, by capital.
+    """Annual return and Sharpe ratio of the same trades by capital, with market impact instead of the portfolio's own.
 
     In addition to its costs, a trade of value q in a stock of traded value v and session volatility σ costs
     q · σ · √(q / v): the square-root law (Grinold and Kahn, 2000, chapter 16; Tóth et al., 2011) with coefficient 1:
@@ -58,12 +58,13 @@ def capacity_curve(
     known_US = np.isfinite(volatility_US)
     total_U1 = np.where(known_US, volatility_US, 0.0).sum(axis=1, keepdims=True)
     mean_U1 = total_U1 / np.maximum(known_US.sum(axis=1, keepdims=True), 1)
+    before_U = portfolio.net_U + portfolio.impact_U
     impact_U = (traded_US * share_US * np.where(known_US, volatility_US, mean_U1)).sum(axis=1)
     return [
         {
             "capital": share * capacity,
             "participation": share * participation,
-            **_returns(portfolio.net_U - np.sqrt(share * capacity) * impact_U, per_year),
+            **_returns(before_U - np.sqrt(share * capacity) * impact_U, per_year),
         }
         for share in SHARES_OF_CAPACITY
     ]

@@ -71,7 +71,7 @@ def details(
         "capacity_curve": curves.capacity_curve(
             portfolio,
             traded_value_US,
-            factors.trailing_volatility(until_U.close_TS)[-len(net_U) :],
+            outcome.market_state.stock_volatility_TS[rows],
             capacity(portfolio, traded_value_US, participation),
             participation,
             SESSIONS_PER_YEAR,

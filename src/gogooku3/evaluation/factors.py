@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Bootstrap
-from gogooku3.dataset.elementwise import divide, sqrt
+from gogooku3.dataset.elementwise import divide
 from gogooku3.evaluation.market_state import MarketState
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
@@ -24,7 +24,7 @@ from gogooku3.metrics.regression import least_squares, r_squared
 LOOKBACK = 250
 """Sessions before a close that its momentum needs."""
 
-_SKIPPED, _REVERSAL, _VOLATILITY = 20, 5, 20
+_SKIPPED, _REVERSAL = 20, 5
 _QUINTILES = 5
 
 
@@ -49,7 +49,7 @@ def factor_returns(
         "size": -history.traded_value_TS,
         "momentum": _past_return(close_TS, _SKIPPED, LOOKBACK),
         "reversal": -_past_return(close_TS, 0, _REVERSAL),
-        "volatility": -trailing_volatility(close_TS),
+        "volatility": -history.stock_volatility_TS,
     }
     traded_US = np.isfinite(close_TS[-sessions:])
     returns = {"market": next_index_return_U}
@@ -83,19 +83,6 @@ def attributed(net_U: Floats, returns: dict[str, Floats], bootstrap: Bootstrap, 
         "r_squared": number(r_squared(table_UK[:, 0], table_UK[:, 1:])),
         "sessions": len(table_UK),
     }
-
-
-def trailing_volatility(close_TS: Floats) -> Floats:
-    """[T, S] standard deviation (n − 1) of the last 20 session returns; NaN unless all 21 closes exist."""
-    returns_TS = np.full(close_TS.shape, np.nan)
-    returns_TS[1:] = divide(close_TS[1:], close_TS[:-1]) - 1
-    total_TS, squares_TS = np.zeros((2, *close_TS.shape))
-    for lag in range(_VOLATILITY):
-        lagged_TS = _shift(returns_TS, lag)
-        total_TS += lagged_TS
-        squares_TS += lagged_TS * lagged_TS
-    variance_TS = (squares_TS - total_TS * total_TS / _VOLATILITY) / (_VOLATILITY - 1)
-    return sqrt(np.maximum(variance_TS, 0.0))
 
 
 def _past_return(close_TS: Floats, skipped: int, sessions: int) -> Floats:
