@@ -156,7 +156,6 @@ def run(benchmark: Benchmark, seeds: int) -> str:
         chosen,
         {seed: measured(each, "test") for seed, each in scores.items()},
         {name: measured(each, "test") for name, each in others.items()},
-        benchmark.params().evaluation.bootstrap,
         f"{len(targets.codes):,} stocks, {benchmark.dropped():,} bars dropped; scores from {first} to {last} on test."
         f"{note}",
     )

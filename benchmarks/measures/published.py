@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.metrics.cross_section import Floats, demean, mask_pairs
 from gogooku3.metrics.estimate import mean
 from gogooku3.metrics.paired_difference import mean_over_horizons
@@ -92,7 +91,6 @@ def markdown(
     chosen: str,
     seeds: Mapping[int, Measured],
     others: Mapping[str, Measured],
-    bootstrap: Bootstrap,
     data: str,
 ) -> str:
     """The document.
@@ -109,7 +107,7 @@ def markdown(
     rows.append((f"ours, mean ± standard deviation of {len(seeds)} seeds", *_spread(list(seeds.values()))))
     rows.append((f"ours, ensemble of {len(seeds)} seeds", *_cells(others["ensemble"])))
     rows += [(name, *_cells(others[name])) for name in ("LightGBM", "ridge regression")]
-    lead = _difference(others["ensemble"], others["LightGBM"], bootstrap)
+    lead = _difference(others["ensemble"], others["LightGBM"])
     parts = (
         f"# Published table of NASDAQ stocks, {date.today()}",
         paragraph(f"By `benchmarks/published.py` at commit {commit()}, on {machine()}. {data}"),
@@ -117,7 +115,7 @@ def markdown(
         paragraph(
             f"IC: mean over the sessions of Pearson's correlation of score and return to the next session. RIC: that"
             f" mean over its standard deviation. P@10: share of the ten highest scores with a return of 0 or more. The"
-            f" ensemble's IC minus LightGBM's, paired by session: {lead}, a 95 % interval by stationary bootstrap."
+            f" ensemble's IC minus LightGBM's, paired by session: {lead}, a 95 % interval."
         ),
         "## The recipes",
         table(
@@ -137,8 +135,8 @@ def _precision(scores_TS: NDArray[np.floating], returns_TS: NDArray[np.floating]
     return np.where((~np.isnan(scores)).sum(axis=1) >= _TOP, share_T, np.nan)
 
 
-def _difference(ours: Measured, theirs: Measured, bootstrap: Bootstrap) -> str:
-    found: dict[str, Any] = mean_over_horizons((ours.ic_T - theirs.ic_T)[:, None], [1], bootstrap)
+def _difference(ours: Measured, theirs: Measured) -> str:
+    found: dict[str, Any] = mean_over_horizons((ours.ic_T - theirs.ic_T)[:, None], [1])
     value, low, high = (f"{found[name]:.4f}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 

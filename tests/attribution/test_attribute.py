@@ -85,11 +85,11 @@ def test_the_series_are_those_of_the_table(found):
 
 
 def test_the_same_model_gives_the_same_table(found, load_phase, inputs, schema):
-    again = attribute(load_phase, inputs, schema, [1], BOOTSTRAP, lambda *_: None)
+    again = attribute(load_phase, inputs, schema, [1], 0, lambda *_: None)
     assert again.table == found[0].table
     assert all(frame.equals(found[0].frames[name]) for name, frame in again.frames.items())
 
 
 def test_a_network_without_a_graph_has_no_neighbours_to_tell_of(skilled, inputs, schema):
-    table = attribute(lambda _phase: skilled, inputs, schema, [1], BOOTSTRAP, lambda *_: None).table
+    table = attribute(lambda _phase: skilled, inputs, schema, [1], 0, lambda *_: None).table
     assert table["neighbours"] is None

@@ -9,13 +9,11 @@ import torch
 from gogooku3.attribution.importance import Importance, families
 from gogooku3.attribution.rank_ic_series import score_change
 
-from .conftest import BOOTSTRAP
-
 NOTHING = {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_the_family_that_carries_the_skill_is_missed_and_the_others_are_not(skilled, inputs, schema):
-    importance = Importance(skilled, inputs, "validation", BOOTSTRAP)
+    importance = Importance(skilled, inputs, "validation", 0)
     losses = {name: importance.of_features(columns, name) for name, columns in families(schema).items()}
     whole = importance.unperturbed()["mean_rank_ic"]["value"]
     assert whole > 0.3
@@ -37,7 +35,7 @@ def test_a_feature_that_the_network_cannot_read_has_a_loss_of_exactly_zero(netwo
             selection.networks.embedding_F3H[place] = 0.0
             for layer in (selection.hidden, selection.skip):
                 layer.weight[:, [place, place + 6]] = 0.0
-    importance = Importance(made, inputs, "validation", BOOTSTRAP)
+    importance = Importance(made, inputs, "validation", 0)
     members = families(schema)
     assert members.keys() == {"signal", "noise", "other", "calendar"}
     assert importance.of_features(members["other"], "other")["mean_rank_ic"] == NOTHING
@@ -47,7 +45,7 @@ def test_a_feature_that_the_network_cannot_read_has_a_loss_of_exactly_zero(netwo
 
 def test_a_network_that_ignores_its_neighbours_is_not_influenced_by_them(network, inputs):
     for name, opened in (("deaf", False), ("open", True)):
-        table = Importance(network("gat", opened=opened), inputs, "validation", BOOTSTRAP).of_neighbours(lambda _: None)
+        table = Importance(network("gat", opened=opened), inputs, "validation", 0).of_neighbours(lambda _: None)
         for way in ("emptied", "permuted"):
             ignored = table[way]["score_change"] == 0.0 and table[way]["loss"]["mean_rank_ic"] == NOTHING
             assert ignored == (name == "deaf"), (name, way)
@@ -55,7 +53,7 @@ def test_a_network_that_ignores_its_neighbours_is_not_influenced_by_them(network
 
 def test_draws_depend_on_the_name_and_not_on_earlier_draws(skilled, inputs, schema):
     columns = families(schema)["signal"]
-    one, two = (Importance(skilled, inputs, "validation", BOOTSTRAP) for _ in range(2))
+    one, two = (Importance(skilled, inputs, "validation", 0) for _ in range(2))
     two.of_features(columns, "before")
     assert one.of_features(columns, "signal") == two.of_features(columns, "signal")
     assert one.of_features(columns, "signal") != one.of_features(columns, "another")

@@ -9,8 +9,6 @@ from gogooku3.model.scoring import join
 from gogooku3.training.phases import PHASES
 from gogooku3.training.validation import validate
 
-from .conftest import BOOTSTRAP
-
 FIRST, *CLOSED, LAST = PHASES
 
 
@@ -25,7 +23,7 @@ def load_phase(network, skilled):
 
 def test_phases_are_measured_one_against_the_one_before(load_phase, inputs, skilled):
     steps: list[str] = []
-    table = gains(load_phase, inputs, [1], BOOTSTRAP, steps.append)
+    table = gains(load_phase, inputs, [1], steps.append)
     assert steps == [f"phase {name}" for name in PHASES]
     for split, phases in table.items():
         expected = validate(skilled, inputs, split, [1.0] * len(inputs.panel.horizons)).rank_ic_by_horizon
@@ -46,8 +44,8 @@ def test_the_gain_of_an_ensemble_is_given_for_each_of_its_members_too(load_phase
         return join([load_phase(phase), network(phase, opened=True, seed=2).eval()], inputs)
 
     seeds = [1, 7]
-    table = gains(load_both, inputs, seeds, BOOTSTRAP, lambda _: None)
-    alone = gains(load_phase, inputs, [1], BOOTSTRAP, lambda _: None)
+    table = gains(load_both, inputs, seeds, lambda _: None)
+    alone = gains(load_phase, inputs, [1], lambda _: None)
     for split in ("validation", "test"):
         assert "seeds" not in table[split][FIRST]
         members = table[split][LAST]["seeds"]

@@ -18,7 +18,7 @@ from gogooku3.evaluation.portfolio import capacity, trade
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics import ranking, returns
 from gogooku3.metrics.bootstrap import interval
-from gogooku3.metrics.newey_west import newey_west_t
+from gogooku3.metrics.session_mean import session_mean
 
 from .conftest import PARAMS, calm, market, outcome_of, prices_of, sessions_of, traded_with
 
@@ -53,7 +53,7 @@ def test_the_table_has_its_layout_and_is_json():
     ]
     for name in ("rank_ic", "ic"):
         assert list(table[name]) == ["1", "5"]
-        assert list(table[name]["5"]) == ["value", "low", "high", "t", "positive_share", "sessions"]
+        assert list(table[name]["5"]) == ["value", "low", "high", "t", "p", "positive_share", "sessions"]
     assert list(table["exposure"]) == ["market", "size", "sector"]
     assert list(table["regimes"]) == ["rising", "falling", "turbulent", "calm"]
     assert json.loads(json.dumps(table, allow_nan=False)) == table
@@ -90,7 +90,8 @@ def test_the_table_agrees_with_its_series():
         entry = table["rank_ic"][horizon]
         assert entry["value"] == pytest.approx(defined.mean(), rel=1e-12)
         assert entry["positive_share"] == (defined > 0).mean()
-        assert entry["t"] == newey_west_t(series, int(horizon))
+        expected = session_mean(series, int(horizon))
+        assert (entry["t"], entry["p"], (entry["low"], entry["high"])) == (expected.t, expected.p, expected.bounds)
         assert entry["sessions"] == len(defined) == (T - 1 if horizon == "1" else T - 4)
     means = [table["rank_ic"][horizon]["value"] for horizon in ("1", "5")]
     assert table["mean_rank_ic"]["value"] == pytest.approx(np.mean(means), rel=1e-12)
@@ -101,16 +102,15 @@ def test_intervals_of_overlapping_targets_are_those_of_their_horizon():
     for metric in ("rank_ic", "ic"):
         for horizon in (1, 5):
             series = evaluation.sessions[f"{metric}_{horizon}"].to_numpy()
-            bounds = interval(series, lambda resampled: resampled.mean(axis=-1), PARAMS.bootstrap, horizon)
             entry = evaluation.metrics[metric][str(horizon)]
-            assert (entry["low"], entry["high"]) == bounds
+            assert (entry["low"], entry["high"]) == session_mean(series, horizon).bounds
     net = evaluation.sessions["net"].drop_nans().to_numpy()
     sharpe = evaluation.metrics["sharpe"]
     assert (sharpe["low"], sharpe["high"]) == interval(net, returns.sharpe, PARAMS.bootstrap, 1)
 
 
 def test_a_rank_ic_of_zero_is_not_positive():
-    assert _mean_metrics(np.array([0.0, 0.1, -0.1, np.nan, 0.2]), 1, PARAMS.bootstrap)["positive_share"] == 0.5
+    assert _mean_metrics(np.array([0.0, 0.1, -0.1, np.nan, 0.2]), 1)["positive_share"] == 0.5
 
 
 def test_a_years_rank_ic_is_that_of_the_scores_that_it_trades():
@@ -244,7 +244,7 @@ def test_constant_scores_give_none_and_never_zero():
     assert sharpe["trials_survived"] == 0
     for name in ("annual_return", "max_drawdown", "turnover", "cost", "break_even_bps", "capacity", "hit_rate"):
         assert table[name] is None, name
-    undefined = dict.fromkeys(("value", "low", "high", "t", "positive_share")) | {"sessions": 0}
+    undefined = dict.fromkeys(("value", "low", "high", "t", "p", "positive_share")) | {"sessions": 0}
     assert table["rank_ic"]["5"] == table["ic"]["1"] == undefined
     assert table["flat_sessions"] == table["sessions"] == T - 2
     assert evaluation.quantiles["mean_return"].is_nan().all()

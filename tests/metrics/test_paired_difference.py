@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -12,6 +11,7 @@ from gogooku3.errors import DataError
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.paired_difference import horizons_of, mean_over_horizons, paired_differences
 from gogooku3.metrics.returns import sharpe
+from gogooku3.metrics.session_mean import session_mean
 
 from ..evaluation.conftest import sessions_of
 
@@ -43,23 +43,20 @@ def test_a_difference_is_that_of_the_values_over_the_common_sessions():
     assert table["mean_rank_ic"]["value"] == pytest.approx(0.5 + gain)
 
 
-def test_intervals_are_those_of_the_longest_horizon_of_a_mean_and_of_one_session_for_the_sharpe_ratio():
+def test_intervals_are_those_of_a_mean_of_the_differences_and_the_bootstraps_for_the_sharpe_ratio():
     net, other = 0.01 * noise(2, T)
     table = paired_differences(track(net, h1=net, h20=net), track(other, h1=other, h20=other), PARAMS)
-
-    def bounds(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], horizon: int) -> list[float]:
-        return pytest.approx(interval(values, statistic, PARAMS, horizon), rel=1e-9)
 
     def found(entry: dict[str, float]) -> tuple[float, float]:
         return entry["low"], entry["high"]
 
     gain = net - other
     for horizon in (1, 20):
-        assert found(table["rank_ic"][str(horizon)]) == bounds(gain, lambda x: x.mean(axis=-1), horizon)
+        assert found(table["rank_ic"][str(horizon)]) == pytest.approx(session_mean(gain, horizon).bounds, rel=1e-9)
     both = np.stack([gain, gain], axis=1)
-    assert found(table["mean_rank_ic"]) == bounds(both, lambda x: x.mean(axis=(1, 2)), 20)
+    assert found(table["mean_rank_ic"]) == pytest.approx(session_mean(both, 20).bounds, rel=1e-9)
     pairs = np.stack([net, other], axis=1)
-    assert found(table["sharpe"]) == bounds(pairs, lambda x: sharpe(x[..., 0]) - sharpe(x[..., 1]), 1)
+    assert found(table["sharpe"]) == interval(pairs, lambda x: sharpe(x[..., 0]) - sharpe(x[..., 1]), PARAMS, 1)
 
 
 def test_sessions_that_one_track_does_not_have_say_nothing():
@@ -119,9 +116,9 @@ def test_a_mean_over_horizons_takes_each_over_its_own_sessions():
     series_TH = np.stack([noise(40), noise(40, seed=1)], axis=1)
     series_TH[-19:, 1] = np.nan
     expected = (series_TH[:, 0].mean() + series_TH[:21, 1].mean()) / 2
-    assert mean_over_horizons(series_TH, (1, 20), PARAMS)["value"] == pytest.approx(expected)
+    assert mean_over_horizons(series_TH, (1, 20))["value"] == pytest.approx(expected)
     series_TH[:, 1] = np.nan
-    assert mean_over_horizons(series_TH, (1, 20), PARAMS) == {"value": None, "low": None, "high": None}
+    assert mean_over_horizons(series_TH, (1, 20)) == {"value": None, "low": None, "high": None}
 
 
 def test_a_written_track_reads_back_the_same(tmp_path):

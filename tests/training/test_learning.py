@@ -159,7 +159,7 @@ class Training:
 
 def least_gain(ours_TH: np.ndarray, theirs_TH: np.ndarray) -> float:
     """Lower bound of the interval of the difference of the mean RankICs: above 0 if there is a gain."""
-    low = mean_over_horizons(ours_TH - theirs_TH, (1, 5), BOOTSTRAP)["low"]
+    low = mean_over_horizons(ours_TH - theirs_TH, (1, 5))["low"]
     assert low is not None
     return float(low)
 

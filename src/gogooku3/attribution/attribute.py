@@ -19,7 +19,6 @@ import polars as pl
 from gogooku3.attribution.attention import KINDS, AttentionWeights, attention_weights
 from gogooku3.attribution.importance import Importance, families
 from gogooku3.attribution.phases import gains
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
 from gogooku3.metrics.cross_section import Floats
@@ -63,7 +62,7 @@ def attribute(
     inputs: PanelOnDevice,
     schema: Schema,
     seeds: Sequence[int],
-    bootstrap: Bootstrap,
+    permutation_seed: int,
     progress: Progress,
 ) -> Attribution:
     """Computes the attribution of a trained model.
@@ -72,6 +71,7 @@ def attribute(
         load_phase: loads the model of a phase, by its name, in evaluation mode.
         schema: schema of the panel's dataset.
         seeds: seed of each member.
+        permutation_seed: of the permutation importance.
         progress: called with the current step's name, the number of steps done, and their total.
     """
     model, panel, by_family = load_phase(LAST_PHASE), inputs.panel, families(schema)
@@ -84,7 +84,7 @@ def attribute(
     start_step("weights")
     weights = attention_weights(model, inputs, first, last)
     start_step("unperturbed model")
-    importance = Importance(model, inputs, SPLIT, bootstrap)
+    importance = Importance(model, inputs, SPLIT, permutation_seed)
     losses = {}
     for family, columns in by_family.items():
         start_step(f"features: {family}")
@@ -112,7 +112,7 @@ def attribute(
         "features": _features(schema, selection_F),
         "attention": weights.attention_TL.mean(axis=0).tolist(),
         "neighbours": neighbours,
-        "phases": gains(load_phase, inputs, seeds, bootstrap, start_step),
+        "phases": gains(load_phase, inputs, seeds, start_step),
     }
     months = panel.sessions[first : last + 1].astype("datetime64[M]")
     frames = {

@@ -21,7 +21,6 @@ from gogooku3.attribution.perturb import (
     without_neighbours,
 )
 from gogooku3.attribution.rank_ic_series import rank_ics, score_change
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.metrics.estimate import number
 from gogooku3.metrics.paired_difference import by_horizon
@@ -33,31 +32,30 @@ Progress = Callable[[str], None]
 
 
 class Importance:
-    """RankIC of a model on one split, and the losses under perturbations."""
+    """RankIC of a model on one split, and the losses under perturbations, which depend on `seed`."""
 
-    def __init__(self, model: Model, inputs: PanelOnDevice, split: str, bootstrap: Bootstrap) -> None:
-        self._model, self._inputs, self._bootstrap = model, inputs, bootstrap
+    def __init__(self, model: Model, inputs: PanelOnDevice, split: str, seed: int) -> None:
+        self._model, self._inputs, self._seed = model, inputs, seed
         self._first, self._last = inputs.panel.split[split]
         self._scores_TSH = score(model, inputs, self._first, self._last)
         self._rank_ic_TH = rank_ics(self._scores_TSH, inputs.panel, self._first)
 
     def unperturbed(self) -> dict[str, Any]:
         """RankIC of the unperturbed model."""
-        return by_horizon(self._rank_ic_TH, self._inputs.panel.horizons, self._bootstrap)
+        return by_horizon(self._rank_ic_TH, self._inputs.panel.horizons)
 
     def of_features(self, columns: Sequence[Column], name: str) -> dict[str, Any]:
         """RankIC lost if the values of some features are permuted together; `name` is part of the random seed."""
         window = self._model.architecture.backbone.window
         rows = range(max(0, self._first - window + 1), self._last + 1)
-        seed = self._bootstrap.seed
-        permuted = PermutedFeatures(self._inputs.panel, columns, rows, window, seed, name)
+        permuted = PermutedFeatures(self._inputs.panel, columns, rows, window, self._seed, name)
         return self._loss(self._perturbed(permuted))
 
     def of_neighbours(self, progress: Progress) -> dict[str, Any]:
         """Change of scores and loss of RankIC without neighbours, and with the neighbours of another stock."""
         perturbations: dict[str, Perturbation] = {
             "emptied": without_neighbours,
-            "permuted": PermutedNeighbours(self._inputs.panel, self._bootstrap.seed),
+            "permuted": PermutedNeighbours(self._inputs.panel, self._seed),
         }
         table = {}
         for name, perturb in perturbations.items():
@@ -72,7 +70,7 @@ class Importance:
 
     def _loss(self, perturbed_TSH: np.ndarray) -> dict[str, Any]:
         loss_TH = self._rank_ic_TH - rank_ics(perturbed_TSH, self._inputs.panel, self._first)
-        return by_horizon(loss_TH, self._inputs.panel.horizons, self._bootstrap)
+        return by_horizon(loss_TH, self._inputs.panel.horizons)
 
 
 def families(schema: Schema) -> dict[str, list[Column]]:

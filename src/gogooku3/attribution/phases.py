@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gogooku3.attribution.rank_ic_series import rank_ics
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.paired_difference import by_horizon
 from gogooku3.model.ensemble import Model
@@ -24,7 +23,6 @@ def gains(
     load_phase: Callable[[str], Model],
     inputs: PanelOnDevice,
     seeds: Sequence[int],
-    bootstrap: Bootstrap,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """RankIC by split and phase; under `gain` the difference to the phase before, under `seeds` that of each member.
@@ -40,7 +38,7 @@ def gains(
     previous: dict[str, list[Floats]] = {}
 
     def estimates(rank_ic_TH: Floats) -> dict[str, Any]:
-        return by_horizon(rank_ic_TH, panel.horizons, bootstrap)
+        return by_horizon(rank_ic_TH, panel.horizons)
 
     for name in PHASES:
         progress(f"phase {name}")

@@ -22,9 +22,9 @@ from gogooku3.metrics import ranking
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.estimate import estimate, mean, number
-from gogooku3.metrics.newey_west import newey_west_t
 from gogooku3.metrics.paired_difference import mean_over_horizons
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR, cumulative, drawdown, sharpe
+from gogooku3.metrics.session_mean import session_mean
 from gogooku3.metrics.sharpe_significance import TrackRecord
 
 MIN_SESSIONS = 20
@@ -69,7 +69,7 @@ class Evaluation:
     - `flat_sessions` without a position; `unpriced_positions`, held over a close without a price; `waiting_trades` of
       stocks that could not be traded at a close; `delisted_positions`, paid out by `delisting_return`;
     - `hit_rate` of the traded horizon;
-    - `rank_ic` and `ic` by horizon: `value` (mean over sessions), `low`, `high`, `t` (Newey–West),
+    - `rank_ic` and `ic` by horizon: `value` (mean over sessions), `low`, `high`, `t`, its two-sided `p`-value,
       `positive_share`, and the `sessions` in which it is defined; `mean_rank_ic`: the mean over the horizons;
     - `rank_ic_with_delisted` by horizon: the `value` that includes the targets, `delisted` in number, of stocks that
       were delisted before the horizon;
@@ -123,12 +123,11 @@ def evaluate(
     _check_length(portfolio, params.portfolio.delay)
     rank_ics = {h: ranking.rank_ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
     ics = {h: ranking.ic(scores_TS, outcome.target(h)) for h, scores_TS in scores.items()}
-    bootstrap = params.bootstrap
     table = portfolio_metrics(portfolio, outcome, params) | {
         "hit_rate": number(mean(ranking.hit_rate(scores[traded], outcome.target(traded)))),
-        "rank_ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in rank_ics.items()},
-        "ic": {str(h): _mean_metrics(series_T, h, bootstrap) for h, series_T in ics.items()},
-        "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons, bootstrap),
+        "rank_ic": {str(h): _mean_metrics(series_T, h) for h, series_T in rank_ics.items()},
+        "ic": {str(h): _mean_metrics(series_T, h) for h, series_T in ics.items()},
+        "mean_rank_ic": mean_over_horizons(np.stack(list(rank_ics.values()), axis=1), outcome.horizons),
         "rank_ic_with_delisted": _with_delisted(scores, rank_ics, outcome, params),
         **_breakdown(portfolio, rank_ics[traded], outcome),
         "long_only": long_only.metrics(scores[traded], outcome.market_state, outcome.sessions, params),
@@ -235,12 +234,13 @@ def _check_length(portfolio: Portfolio, delay: int) -> None:
         )
 
 
-def _mean_metrics(series_T: Floats, horizon: int, bootstrap: config.Bootstrap) -> dict[str, Any]:
+def _mean_metrics(series_T: Floats, horizon: int) -> dict[str, Any]:
     defined = series_T[~np.isnan(series_T)]
-    bounds = interval(series_T, lambda resampled: resampled.mean(axis=-1), bootstrap, horizon)
+    average = session_mean(series_T, horizon)
     return {
-        **estimate(mean(series_T), bounds),
-        "t": number(newey_west_t(series_T, horizon)),
+        **estimate(average.value, average.bounds),
+        "t": number(average.t),
+        "p": number(average.p),
         "positive_share": number(mean((defined > 0).astype(np.float64))),
         "sessions": len(defined),
     }

@@ -26,6 +26,7 @@ def normal_quantile(probability: float) -> float:
         return float(mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(probability) - 1))
 
 
+@lru_cache
 def student_quantile(degrees: float, probability: float) -> float:
     """Quantile of Student's t distribution at probability p, for any positive degrees of freedom ν.
 
@@ -49,3 +50,13 @@ def power(base: float, exponent: float) -> float:
     """A positive base to a power."""
     with mpmath.workprec(_BITS):
         return float(mpmath.power(mpmath.mpf(float(base)), mpmath.mpf(exponent)))
+
+
+def student_two_sided(degrees: float, t: float) -> float:
+    """Probability that |T| exceeds |t|, for Student's t distribution with ν degrees of freedom.
+
+    I(ν / (ν + t²); ν/2, ½), I the regularised incomplete beta function.
+    """
+    with mpmath.workprec(_BITS):
+        nu, square = mpmath.mpf(degrees), mpmath.mpf(t) ** 2
+        return float(mpmath.betainc(nu / 2, 0.5, 0, nu / (nu + square), regularized=True))

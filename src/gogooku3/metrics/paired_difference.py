@@ -1,8 +1,11 @@
 """Paired difference of two tracks over the same sessions: Sharpe ratio and RankIC, with confidence intervals.
 
-Paired bootstrap: the sessions of both tracks are resampled together, so that common movements cancel in the difference.
-Ledoit and Wolf (2008) also resample pairs for Sharpe ratios; their interval (studentised, circular block bootstrap)
-is a different one.
+RankIC: the interval of the mean of the differences, by their own measured autocorrelation
+(`gogooku3.metrics.session_mean`). Differences of two models' RankIC are far less autocorrelated than the overlap of
+targets alone would make them, because the difference of their scores persists less than the scores.
+
+Sharpe ratio: paired bootstrap. The sessions of both tracks are resampled together, so that common movements cancel.
+Ledoit and Wolf (2008) also resample pairs; their interval (studentised, circular block bootstrap) is a different one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.estimate import estimate
 from gogooku3.metrics.returns import sharpe
+from gogooku3.metrics.session_mean import session_mean
 
 
 def paired_differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstrap) -> dict[str, Any]:
@@ -55,21 +59,22 @@ def paired_differences(ours: pl.DataFrame, theirs: pl.DataFrame, params: Bootstr
     if horizons[0] == horizons[1] and horizons[0]:
         columns = [f"rank_ic_{h}" for h in horizons[0]]
         gain_TH = both.select(columns).to_numpy() - both.select(f"{name}_theirs" for name in columns).to_numpy()
-        table |= by_horizon(gain_TH, horizons[0], params)
+        table |= by_horizon(gain_TH, horizons[0])
     return table
 
 
-def by_horizon(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:
+def by_horizon(values_TH: Floats, horizons: Sequence[int]) -> dict[str, Any]:
     """`rank_ic` by horizon and `mean_rank_ic`, from RankICs (or their differences) by session and horizon."""
     return {
-        "rank_ic": {str(h): mean_over_horizons(values_TH[:, [index]], [h], params) for index, h in enumerate(horizons)},
-        "mean_rank_ic": mean_over_horizons(values_TH, horizons, params),
+        "rank_ic": {str(h): mean_over_horizons(values_TH[:, [index]], [h]) for index, h in enumerate(horizons)},
+        "mean_rank_ic": mean_over_horizons(values_TH, horizons),
     }
 
 
-def mean_over_horizons(values_TH: Floats, horizons: Sequence[int], params: Bootstrap) -> dict[str, Any]:
+def mean_over_horizons(values_TH: Floats, horizons: Sequence[int]) -> dict[str, Any]:
     """Mean over the horizons of their means over sessions, with its interval; undefined if one of them is."""
-    return estimate(_mean_of_means(values_TH[None])[0], interval(values_TH, _mean_of_means, params, max(horizons)))
+    mean = session_mean(values_TH, max(horizons))
+    return estimate(mean.value, mean.bounds)
 
 
 def horizons_of(sessions: pl.DataFrame) -> list[int]:
@@ -79,13 +84,3 @@ def horizons_of(sessions: pl.DataFrame) -> list[int]:
 
 def _sharpe_difference(net_DU2: Floats) -> Floats:
     return sharpe(net_DU2[..., 0]) - sharpe(net_DU2[..., 1])
-
-
-def _mean_of_means(values_DTH: Floats) -> Floats:
-    """[draws] mean over the horizons of their means over sessions, skipping NaN; NaN if a horizon has no value."""
-    known_DTH = ~np.isnan(values_DTH)
-    count_DH = known_DTH.sum(axis=1)
-    means_DH: Floats = np.full(count_DH.shape, np.nan)
-    np.divide(np.where(known_DTH, values_DTH, 0.0).sum(axis=1), count_DH, out=means_DH, where=count_DH > 0)
-    means_D: Floats = means_DH.mean(axis=1)
-    return means_D

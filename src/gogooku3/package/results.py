@@ -43,7 +43,7 @@ _PLAIN = (
 _TEMPLATE = """\
 Out of sample. The long-short portfolio is dollar-neutral{neutral}, {limits}. It trades {delay} session(s) after the
 scores are known, and pays transaction costs of {cost_bps:g} basis points of the traded value and a borrow fee of
-{borrow_bps:g} basis points a year of the short positions. In brackets 95 % intervals by stationary bootstrap.{warning}
+{borrow_bps:g} basis points a year of the short positions. In brackets 95 % intervals.{warning}
 
 | metric | validation | test |
 |---|---|---|

@@ -28,7 +28,7 @@ def run(params: Params) -> None:
         return join([network.to_device(device, params.numerics) for network in networks], inputs)
 
     with progress_bar() as show:
-        attribution = attribute(load_phase, inputs, schema, params.train.seeds, params.evaluation.bootstrap, show)
+        attribution = attribute(load_phase, inputs, schema, params.train.seeds, params.evaluation.bootstrap.seed, show)
     write_json(attribution.table, paths.ATTRIBUTION)
     for name, frame in attribution.frames.items():
         write_csv(frame, paths.plot_of(name))

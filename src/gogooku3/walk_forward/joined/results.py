@@ -116,11 +116,10 @@ def _of_fold(track: pl.DataFrame, rank_ics: dict[str, Floats], inside: slice, bo
         "sharpe": estimate(sharpe(net_U), interval(net_U, sharpe, bootstrap, horizon=1)),
         "annual_return": number(mean(net_U) * SESSIONS_PER_YEAR),
         "turnover": number(mean(track["turnover"].to_numpy())),
-        "mean_rank_ic": mean_over_horizons(rank_ic_TH, horizons, bootstrap),
-        "model_less_lightgbm": mean_over_horizons(rank_ic_TH - rank_ics[_RIVAL][inside], horizons, bootstrap),
+        "mean_rank_ic": mean_over_horizons(rank_ic_TH, horizons),
+        "model_less_lightgbm": mean_over_horizons(rank_ic_TH - rank_ics[_RIVAL][inside], horizons),
         "baselines": {
-            name: mean_over_horizons(baseline_TH[inside], horizons, bootstrap)["value"]
-            for name, baseline_TH in rank_ics.items()
+            name: mean_over_horizons(baseline_TH[inside], horizons)["value"] for name, baseline_TH in rank_ics.items()
         },
     }
 
