@@ -31,6 +31,7 @@ def compare_with_baselines(
     baselines: Mapping[str, NDArray[np.floating]],
     outcome: Outcome,
     params: Params,
+    smoothed: Mapping[str, tuple[float, NDArray[np.floating]]] | None = None,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Evaluates the baselines in the same way as the model.
 
@@ -40,10 +41,14 @@ def compare_with_baselines(
         baselines: scores by name, in the layout of the model's.
         outcome: the targets that the model was evaluated on.
         params: the parameters that the model was evaluated with.
+        smoothed: by baseline that trades more than the model, the decay of its exponential moving average and the
+            smoothed scores (`gogooku3.evaluation.equal_turnover`).
 
     Returns:
-        For JSON, by baseline: its metrics, and under `model_less_this` the `paired_differences` model minus baseline;
-        and the curves `Date`, `track`, `cumulative_net` of the model and of each baseline.
+        For JSON, by baseline: its metrics, under `model_less_this` the `paired_differences` model minus baseline, and
+        for a smoothed one under `at_equal_turnover` its `decay`, `turnover`, `sharpe`, and the model's Sharpe ratio
+        minus its as `model_less_this`; and the curves `Date`, `track`, `cumulative_net` of the model and of each
+        baseline.
     """
     evaluations = {name: evaluate(scores, outcome, params) for name, scores in baselines.items()}
     tables = {name: evaluation.metrics for name, evaluation in evaluations.items()}
@@ -56,7 +61,18 @@ def compare_with_baselines(
         | {"model_less_this": paired_differences(model.sessions, tracks[name], params.bootstrap)}
         for name, metrics in tables.items()
     }
+    for name, (decay, scores) in (smoothed or {}).items():
+        table[name]["at_equal_turnover"] = _smoothed(model, decay, evaluate(scores, outcome, params), params)
     return table, _curves({"model": model.sessions} | tracks)
+
+
+def _smoothed(model: Evaluation, decay: float, smoothed: Evaluation, params: Params) -> dict[str, Any]:
+    return {
+        "decay": decay,
+        "turnover": smoothed.metrics["turnover"],
+        "sharpe": {name: smoothed.metrics["sharpe"][name] for name in ("value", "low", "high")},
+        "model_less_this": paired_differences(model.sessions, smoothed.sessions, params.bootstrap)["sharpe"],
+    }
 
 
 def _curves(tracks: dict[str, pl.DataFrame]) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from gogooku3.config.evaluation import Measures
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.details import details
+from gogooku3.evaluation.equal_turnover import matching_decay, smooth
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
 from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
@@ -80,6 +81,7 @@ def measure(
     history_first = max(0, rows.start - LOOKBACK)
     history = market_state_of(targets, quotes, history_first, rows.stop - 1)
     results = Results({}, {}, {}, {})
+    smoothed: dict[str, tuple[float, NDArray[np.floating]]] = {}
     for split in SPLITS:
         begin, end = targets.split[split][0], targets.split[split][1] + 1
         own = slice(begin - rows.start, end - rows.start)
@@ -95,8 +97,19 @@ def measure(
         if inside.members:
             results.model[split].metrics["members"] = _of_members(inside.members, outcome, params)
         of_split = {name: of_baseline[begin:end] for name, of_baseline in baselines.items()}
+        if split == SPLITS[0]:  # validation alone decides how far a baseline is smoothed
+            turnover = results.model[split].metrics["turnover"]
+            for name, of_baseline in baselines.items():
+                decay = matching_decay(of_split[name], turnover, outcome, params)
+                if decay > 0:
+                    smoothed[name] = decay, smooth(of_baseline[rows], decay)
         results.baselines[split], results.curves[split] = compare_with_baselines(
-            results.model[split], inside.model_TSH, of_split, outcome, params
+            results.model[split],
+            inside.model_TSH,
+            of_split,
+            outcome,
+            params,
+            {name: (decay, scores_TSH[own]) for name, (decay, scores_TSH) in smoothed.items()},
         )
         until = history.rows(max(0, begin - LOOKBACK) - history_first, end - history_first)
         results.details[split] = details(results.model[split], inside.model_TSH, outcome, until, params)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gogooku3.objective import horizon_of, metric_title
+from gogooku3.package.duel import duel
 from gogooku3.package.seeds import ONE_SEED, members, over_seeds
 
 _SPLITS = ("validation", "test")
@@ -18,8 +19,8 @@ TITLES = {
     "equal_weight": "equal weights",
 }
 """Display names of the baselines."""
-_RIVAL = "lightgbm"
-"""The baseline that a network must beat to be worth its cost."""
+RIVALS = ("lightgbm", "ridge")
+"""Learning baselines that a network must beat to be worth its cost."""
 
 ABSENT = "–"
 """Shown for a metric that a table does not have, such as that of an older version; a metric without a value is
@@ -101,7 +102,7 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
             [f"| **model** | {interval(model['sharpe'])} | | {interval(model['mean_rank_ic'])} | |"]
             + [_baseline(name, rivals[name]) for name in TITLES]
         ),
-        verdict=verdict(rivals[_RIVAL]["model_less_this"]),
+        verdict=verdict(rivals),
         seeds=_seeds(results),
     )
 
@@ -127,13 +128,18 @@ def _seeds(results: Mapping[str, Any]) -> str:
     return _SEEDS.format(count=len(results["test"]["members"]), rows="\n".join(lines))
 
 
-def verdict(difference: dict[str, Any]) -> str:
-    """Sentence on whether the model beats LightGBM: only if the whole interval of the difference is above 0."""
-    by_metric = {"mean RankIC": difference["mean_rank_ic"], "Sharpe ratio": difference["sharpe"]}
-    text = " and ".join(
-        f"**{verb(gain)} LightGBM** by {metric} (difference {interval(gain)})" for metric, gain in by_metric.items()
-    )
-    return f"Over the {difference['sessions']} sessions of the test split, the model {text}."
+def verdict(baselines: Mapping[str, Any]) -> str:
+    """Whether the model beats each learning baseline: by horizon, over all, and by Sharpe ratio; losses are told too.
+
+    Args:
+        baselines: by name, on the test split.
+    """
+    duels = {name: duel(baselines[name]) for name in RIVALS}
+    lines = [
+        f"- Beats {TITLES[name]}: **{found.outcome}**. {found.text(TITLES[name])}" for name, found in duels.items()
+    ]
+    sessions = baselines[RIVALS[0]]["model_less_this"]["sessions"]
+    return f"Over the {sessions} sessions of the test split:\n\n" + "\n".join(lines)
 
 
 def interval(estimate: Mapping[str, Any]) -> str:

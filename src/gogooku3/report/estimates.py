@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from gogooku3.package.results import RIVALS
 from gogooku3.pages.svg import Frame, axis, reference_line, svg
 from gogooku3.report.curves import ALL, MODEL, scales
 from gogooku3.report.results import Results
-from gogooku3.report.verdict import RIVALS
 
 
 def horizons(results: Results, frame: Frame) -> str:

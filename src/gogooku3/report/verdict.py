@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS
 from gogooku3.objective import SHARPE
+from gogooku3.package.duel import duel
 from gogooku3.package.results import (
+    RIVALS,
     TITLES,
     is_synthetic,
     objective_of,
@@ -23,10 +25,6 @@ from gogooku3.pages.words import count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results
 
 Level = Literal["good", "note", "fault"]
-
-RIVALS = ("lightgbm", "ridge")
-"""Learning baselines that a network must beat to be worth its cost."""
-
 
 ENOUGH_TRIALS = 100
 """Number of trials that a significant result must survive: the size of an ordinary hyperparameter search."""
@@ -58,7 +56,7 @@ class Verdict:
 def judge(results: Results) -> Verdict:
     """Runs all checks and derives the headline from them."""
     earns, ranks, tradable, quality = _earns(results), _ranks(results), _tradable(results), _data_quality(results)
-    beats = {name: _beats(name, results.baselines[name]["model_less_this"]) for name in RIVALS}
+    beats = {name: _beats(name, results.baselines[name]) for name in RIVALS}
     checks = [
         _objective(results),
         earns,
@@ -103,7 +101,8 @@ def _headline(earns: Check, ranks: Check, beats: Check) -> str:
         "not shown": "but is not shown to beat LightGBM",
         "no": "but LightGBM is better",
     }
-    return f"It ranks and earns after costs, {comparison[beats.outcome]}"
+    lost = f"but is {beats.outcome.replace('worse', 'worse than LightGBM')}"
+    return f"It ranks and earns after costs, {comparison.get(beats.outcome, lost)}"
 
 
 def _summary(results: Results) -> Markup:
@@ -162,18 +161,12 @@ def _objective(results: Results) -> Check:
     )
 
 
-def _beats(name: str, difference: Mapping[str, Any]) -> Check:
-    levels = [_above_zero(difference[metric])[0] for metric in ("mean_rank_ic", "sharpe")]
-    if "fault" in levels:
-        level, outcome = "fault", "no"
-    elif "note" in levels:
-        level, outcome = "note", "in part" if "good" in levels else "not shown"
-    else:
-        level, outcome = "good", "yes"
-    evidence = Markup("Model minus {}, paired by session: mean RankIC {}, Sharpe ratio {}.").format(
-        TITLES[name], estimate(difference["mean_rank_ic"]), estimate(difference["sharpe"], ".2f")
-    )
-    return Check("baselines", f"Beats {TITLES[name]}", level, outcome, evidence)  # type: ignore[arg-type]
+def _beats(name: str, table: Mapping[str, Any]) -> Check:
+    found = duel(table)
+    levels: dict[str, Level] = {"yes": "good", "in part": "note", "not shown": "note"}
+    level = levels.get(found.outcome, "fault")
+    evidence = Markup("{}").format(found.text(TITLES[name]))
+    return Check("baselines", f"Beats {TITLES[name]}", level, found.outcome, evidence)
 
 
 def _multiple_testing(results: Results) -> Check:
