@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.config.train import Loss
 from gogooku3.dataset.schema import Column, Schema
 from gogooku3.model.inputs import PanelOnDevice
@@ -24,7 +23,6 @@ from ..recipes import pace, recipe
 
 CPU = torch.device("cpu")
 WINDOW = 8
-BOOTSTRAP = Bootstrap(draws=200, mean_block=5, seed=0)
 FAMILIES = ("signal", "noise", "noise", "other", "other", "calendar")
 RECIPE = recipe(loss=Loss(sharpe=1.0, rank_ic=0.5, ic=0.5, horizons=[1.0, 1.0]))
 

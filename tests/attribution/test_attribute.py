@@ -11,8 +11,6 @@ import pytest
 from gogooku3.attribution.attribute import attribute
 from gogooku3.training.phases import PHASES
 
-from .conftest import BOOTSTRAP
-
 
 @pytest.fixture(scope="module")
 def load_phase(network):
@@ -27,7 +25,7 @@ def found(load_phase, inputs, schema):
         inputs,
         schema,
         [1],
-        BOOTSTRAP,
+        0,
         lambda _, done, of: steps.append((done, of)),
     )
     return made, steps

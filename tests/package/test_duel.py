@@ -29,7 +29,8 @@ def table(
 def test_every_horizon_is_answered_and_a_loss_is_told():
     found = duel(table({"1": -0.0145, "5": 0.02, "10": 0.03, "20": 0.001}, 0.009, 1.0))
     assert found.text("ridge regression") == (
-        "By RankIC over all horizons the model is not shown to differ from ridge regression (+0.0090 [−0.0010, +0.0190])."
+        "By RankIC over all horizons the model is not shown to differ from ridge regression"
+        " (+0.0090 [−0.0010, +0.0190])."
         " It beats ridge regression at 5 sessions (+0.0200 [+0.0100, +0.0300]) and at 10 sessions"
         " (+0.0300 [+0.0200, +0.0400]); is worse than ridge regression at 1 session (−0.0145 [−0.0245, −0.0045]);"
         " is not shown to differ from ridge regression at 20 sessions (+0.0010 [−0.0090, +0.0110])."
