@@ -80,7 +80,9 @@ class Evaluation:
       before the last (delistings);
     - `members`, added for an ensemble: `sharpe`, `mean_rank_ic` and `rank_ic` of each member, with its `seed`;
     - `oracle`, if one is given: its `rank_ic` by horizon over the same stocks, and the `fraction` of it
-      that the scores reach.
+      that the scores reach;
+    - `plausibility`, added for a model: its findings (`gogooku3.evaluation.plausibility.Finding`); a release without
+      the key was not checked.
     """
     sessions: pl.DataFrame
     """The series that the metrics average: `Date`, `gross`, `net`, `turnover`, `cumulative_net`, `drawdown` of the

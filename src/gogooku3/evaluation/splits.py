@@ -23,6 +23,7 @@ from gogooku3.evaluation.equal_turnover import matching_decay, smooth
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
 from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
+from gogooku3.evaluation.plausibility import plausibility
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.evaluation.scores import Scores
 from gogooku3.metrics.split_file import content_of
@@ -94,6 +95,8 @@ def measure(
         oracle_of_split = None if oracle_TSH is None else oracle_TSH[begin:end]
         inside = scores.rows(own)
         results.model[split] = evaluate(inside.model_TSH, outcome, params, oracle_of_split)
+        found = plausibility(results.model[split], inside.model_TSH, outcome, params, oracle_of_split)
+        results.model[split].metrics["plausibility"] = found
         if inside.members:
             results.model[split].metrics["members"] = _of_members(inside.members, outcome, params)
         of_split = {name: of_baseline[begin:end] for name, of_baseline in baselines.items()}

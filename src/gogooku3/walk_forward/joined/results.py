@@ -16,6 +16,7 @@ from gogooku3.evaluation.details import details
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
 from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
+from gogooku3.evaluation.plausibility import plausibility
 from gogooku3.metrics.bootstrap import interval
 from gogooku3.metrics.cross_section import Floats
 from gogooku3.metrics.estimate import estimate, mean, number
@@ -72,7 +73,8 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
                 market_state.rows(inside.start, inside.stop),
             )
     oracle_TSH = oracle_of(panel, quotes)
-    evaluation = evaluate(series.scores_TSH, outcome, params, None if oracle_TSH is None else oracle_TSH[rows])
+    oracle_of_series = None if oracle_TSH is None else oracle_TSH[rows]
+    evaluation = evaluate(series.scores_TSH, outcome, params, oracle_of_series)
     history = market_state_of(panel, quotes, max(0, rows.start - LOOKBACK), rows.stop - 1)
     beside = details(evaluation, series.scores_TSH, outcome, history, params)
     table, curves = compare_with_baselines(evaluation, series.scores_TSH, series.baselines, outcome, params)
@@ -83,6 +85,7 @@ def measure(panel: Panel, quotes: Quotes, folds: Sequence[Fold], series: Series,
         for fold in folds
     ]
     metrics = evaluation.metrics | {
+        "plausibility": plausibility(evaluation, series.scores_TSH, outcome, params, oracle_of_series),
         "gaps": gaps(folds, panel.sessions),
         "baselines": [{"name": name, **metrics} for name, metrics in table.items()],
         "folds": fold_rows,
