@@ -148,3 +148,23 @@ def test_the_objective_in_sentences():
     assert objective_text(tier, table) == (
         "RankIC of horizon 5 on validation 0.200 [0.150, 0.250]; target 0.1: reached. Expectation: More."
     )
+
+
+def test_implausible_results_are_listed_by_split():
+    found = [
+        {"name": "sharpe", "level": "error", "text": "the Sharpe ratio is above 60"},
+        {"name": "hit_rate", "level": "warning", "text": "58 % of the stocks"},
+    ]
+    lines = section(plausibility=found).splitlines()
+    for split in ("validation", "test"):
+        assert f"- **Too good to be true**, on {split}: the Sharpe ratio is above 60" in lines
+        assert f"- Hardly plausible, on {split}: 58 % of the stocks" in lines
+    assert "No result on validation and test is outside the bounds of plausibility." in section(plausibility=[])
+    assert "Not checked: the version that evaluated this model had no such check." in section()
+
+
+def test_costs_above_the_break_even_are_not_tradable():
+    warning = "**These results are not tradable: trades break even at 4.0 basis points and cost 5.**"
+    assert warning in section(break_even_bps=4.0)
+    assert "not tradable" not in section(break_even_bps=5.0)
+    assert "not tradable" not in section(break_even_bps=None)

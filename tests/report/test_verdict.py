@@ -70,6 +70,48 @@ def test_data_faults_take_precedence_over_returns(run: Callable[..., Results]) -
     assert "1 fault" in checks(results)["Data quality"].evidence
 
 
+def found(level: str) -> dict[str, Any]:
+    text = "the Sharpe ratio is above 60 with `97.5 %` <confidence>; plausible: up to 6"
+    return {"name": "sharpe", "level": level, "value": 60.0, "bound": 6.0, "text": text, "look_at": "costs"}
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_implausible_results_are_the_headline(skilled: Results, split: str) -> None:
+    clean = {name: getattr(skilled, name) | {"plausibility": []} for name in ("validation", "test")}
+    plausible = checks(replace(skilled, **clean))["Plausible"]
+    assert (plausible.level, plausible.outcome) == ("good", "yes")
+    results = replace(skilled, **(clean | {split: clean[split] | {"plausibility": [found("error")]}}))
+    verdict = judge(on_real_quotes(results))
+    assert (verdict.headline, verdict.level) == ("These results are too good to be true", "fault")
+    assert judge(results).headline == "On a synthetic market, these results are too good to be true"
+    assert "Too good to be true: the Sharpe ratio is above 60" in verdict.summary
+    assert "&lt;confidence&gt;" in checks(results)["Plausible"].evidence
+    warned = replace(skilled, **(clean | {split: clean[split] | {"plausibility": [found("warning")]}}))
+    assert checks(warned)["Plausible"].outcome == "hardly"
+    assert judge(on_real_quotes(warned)).headline == judge(on_real_quotes(skilled)).headline
+
+
+def test_a_feature_that_knows_the_future_makes_the_results_implausible(skilled: Results) -> None:
+    finding = {"check": "plausibility", "level": "fault", "features": ["joined_table_value"], "text": "a RankIC of 0.9"}
+    results = on_real_quotes(replace(skilled, quality=skilled.quality | {"sound": False, "findings": [finding]}))
+    assert judge(results).headline == "These results are too good to be true"
+    assert "Joined_table_value: a RankIC of 0.9." in checks(results)["Plausible"].evidence
+
+
+def test_results_of_an_earlier_version_are_not_checked(skilled: Results) -> None:
+    assert "plausibility" not in skilled.test
+    assert checks(skilled)["Plausible"].outcome == "not checked"
+
+
+def test_costs_above_the_break_even_are_not_tradable(skilled: Results) -> None:
+    cost = skilled.params["evaluation"]["portfolio"]["cost_bps"]
+    results = replace(skilled, test=skilled.test | {"break_even_bps": cost - 0.2})
+    tradable = checks(results)["Tradable"]
+    assert (tradable.level, tradable.outcome) == ("fault", "no")
+    assert f"break even at {cost - 0.2:.1f} basis points and cost {cost:g}" in tradable.evidence
+    assert checks(replace(skilled, test=skilled.test | {"break_even_bps": cost}))["Tradable"].outcome == "yes"
+
+
 def test_a_universe_that_nobody_leaves_is_noted(skilled: Results) -> None:
     survivorship = checks(skilled)["Survivorship"]
     assert (survivorship.level, survivorship.outcome) == ("note", "no delistings")

@@ -26,6 +26,11 @@ from gogooku3.recovery.releases.git import toplevel
     metavar="REASON",
     help="Make a model the best that cannot be compared with the best before it, with a reason.",
 )
+@click.option(
+    "--despite-implausible",
+    metavar="REASON",
+    help="Release a model whose results are too good to be true, with a reason.",
+)
 @click.option("--note", metavar="SENTENCE", help="What was learned: the tag and the register of experiments have it.")
 @click.option(
     "--with-user", is_flag=True, help="Name in the provenance who ran each stage and where: user name and host."
@@ -43,6 +48,7 @@ def promote(
     version: str | None,
     despite_worse: str | None,
     replace_best: str | None,
+    despite_implausible: str | None,
     note: str | None,
     with_user: bool,
     sign: bool,
@@ -65,6 +71,9 @@ def promote(
     If the best was validated over other sessions, the two are compared over the sessions that both have, at least 20.
     With fewer, or with other horizons, nothing says which is better: the model is refused without a reason.
 
+    A model whose results are too good to be true, by the findings of stages `evaluate` and `quality`, is refused.
+    `--despite-implausible` releases it; tag, leaderboard and `tiers` have the reason.
+
     The version and N follow those on the Git remote (of the branch's upstream, else `origin`), and the tags are pushed
     there in one atomic push. If another clone takes the same number first, or the remote refuses the tags, no tag is
     made here or there. Without a Git remote the tags stay local. While one promotion runs in a clone, another one is
@@ -80,6 +89,7 @@ def promote(
       gogooku3 promote tier1
       gogooku3 promote tier1 --version v2.0.0 --despite-worse "half the turnover"
       gogooku3 promote tier1 --replace-best "validated on 2025, the best on 2022"
+      gogooku3 promote tier1 --despite-implausible "10 stocks on purpose"
       gogooku3 promote tier1 --note "wider layers gain nothing"
       gogooku3 promote tier1 --no-push
 
@@ -91,7 +101,11 @@ def promote(
     from gogooku3.package.environment import read_numerics
     from gogooku3.runtime import numerics
 
-    texts = (("--despite-worse", "reason", despite_worse), ("--replace-best", "reason", replace_best))
+    texts = (
+        ("--despite-worse", "reason", despite_worse),
+        ("--replace-best", "reason", replace_best),
+        ("--despite-implausible", "reason", despite_implausible),
+    )
     for option, what, text in (*texts, ("--note", "note", note)):
         if text is not None and not text.strip():
             raise click.BadParameter(f"the {what} is empty; it is recorded in the tag", param_hint=option)
@@ -103,7 +117,7 @@ def promote(
     from gogooku3 import preflight
     from gogooku3.recovery.promote import promote as run
     from gogooku3.recovery.releases.publish import command
-    from gogooku3.recovery.releases.record import comparison, readings, training, trials
+    from gogooku3.recovery.releases.record import comparison, plausibility, readings, training, trials
     from gogooku3.recovery.releases.tags import Version
 
     preflight.check(config.load(root / paths.PARAMS))  # the stages have checked them against the data
@@ -114,6 +128,7 @@ def promote(
         version=requested,
         despite_worse=despite_worse,
         replace_best=replace_best,
+        despite_implausible=despite_implausible,
         note=note,
         with_user=with_user,
         sign=sign,
@@ -130,6 +145,7 @@ def promote(
     if released.record.provenance is not None:
         printer.print(f"training: {training(released.record.provenance)}", soft_wrap=True)
     printer.print(f"metrics: {released.recomputed}", soft_wrap=True)
+    printer.print(f"plausibility: {plausibility(released.record)}", soft_wrap=True)
     printer.print(f"compared with {comparison(released.record)}", soft_wrap=True)
     if released.record.reference is not None:
         reference = released.record.reference.text(released.record.validation)

@@ -30,9 +30,9 @@ _INCOMPLETE = Text("bucket lacks objects", style="bold red")
 def tiers(check: bool, as_json: bool) -> None:
     """List the released versions of every tier with their metrics.
 
-    Metrics with 95 % intervals, commit, hash of the model, the release that training started from, and how long
-    training took; with --json also on what. Everything is read from the tags; a tag that `promote` did not create has
-    no metrics.
+    Metrics with 95 % intervals, commit, hash of the model, the release that training started from, how long training
+    took, and the reason for which implausible results were released; with --json also on what it was trained.
+    Everything is read from the tags; a tag that `promote` did not create has no metrics.
 
     \b
     Examples:
@@ -82,6 +82,9 @@ def _identity(row: Tier) -> Text:
             lines.append(Text(f"from   {row.record.parent.tag}"))
         if row.record.provenance and row.record.provenance.training_seconds is not None:
             lines.append(Text(f"trained {duration(row.record.provenance.training_seconds)}"))
+        if row.record.implausible:
+            reason = row.record.despite_implausible or "no reason"
+            lines.append(Text(f"implausible, released because: {reason}", style="bold red"))
     if row.in_bucket is not None:
         lines.append(_COMPLETE if row.in_bucket else _INCOMPLETE)
     return Text("\n").join(lines)

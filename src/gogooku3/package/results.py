@@ -58,6 +58,10 @@ and the deflated Sharpe ratio for it. *Capacity* is the capital at which trades 
 the traded value of their stocks. Stocks *joined* after the split's first session or *left* before its last: if none
 leaves over years, the quotes have survivorship bias.
 
+### Plausibility
+
+{plausibility}
+
 ### Baseline comparison
 
 The same features, sessions, stocks and portfolio, on the test split. *Model minus baseline*: paired difference over the
@@ -96,7 +100,8 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
         **{name: portfolio[name] for name in ("delay", "cost_bps", "borrow_bps", "participation")},
         neutral=" in every sector" if portfolio["sector_neutral"] else "",
         limits=_limits(portfolio),
-        warning=_warning(portfolio),
+        warning=_warning(portfolio, model),
+        plausibility=_plausibility(results),
         rows="\n".join(_rows(results)),
         baselines="\n".join(
             [f"| **model** | {interval(model['sharpe'])} | | {interval(model['mean_rank_ic'])} | |"]
@@ -222,8 +227,35 @@ def unrealistic_assumptions(portfolio: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _warning(portfolio: dict[str, Any]) -> str:
-    problems = unrealistic_assumptions(portfolio)
+def unprofitable(portfolio: Mapping[str, Any], metrics: Mapping[str, Any]) -> str | None:
+    """That trading costs more than the trades earn, as text; None if it does not, or if nothing is traded."""
+    break_even, cost = metrics.get("break_even_bps"), portfolio["cost_bps"]
+    if break_even is None or break_even >= cost:
+        return None
+    return f"trades break even at {break_even:.1f} basis points and cost {cost:g}"
+
+
+def findings_of(metrics: Mapping[str, Any], level: str) -> list[str]:
+    """The findings of implausible results of a level, as sentences; none if that was not checked."""
+    return [finding["text"] for finding in metrics.get("plausibility", []) if finding["level"] == level]
+
+
+def _plausibility(results: Mapping[str, Any]) -> str:
+    checked = [split for split in _SPLITS if "plausibility" in results[split]]
+    if not checked:
+        return "Not checked: the version that evaluated this model had no such check."
+    titles = {"error": "**Too good to be true**", "warning": "Hardly plausible"}
+    lines = [
+        f"- {title}, on {split}: {text}"
+        for split in checked
+        for level, title in titles.items()
+        for text in findings_of(results[split], level)
+    ]
+    return "\n".join(lines) or f"No result on {' and '.join(checked)} is outside the bounds of plausibility."
+
+
+def _warning(portfolio: dict[str, Any], metrics: Mapping[str, Any]) -> str:
+    problems = [*unrealistic_assumptions(portfolio), *filter(None, [unprofitable(portfolio, metrics)])]
     return f"\n\n**These results are not tradable: {'; '.join(problems)}.**" if problems else ""
 
 

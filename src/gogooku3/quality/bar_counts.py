@@ -49,6 +49,11 @@ class BarCounts:
         return self._by_code.height
 
     @property
+    def left(self) -> int:
+        """Stocks whose last bar is before the last session."""
+        return self._by_code.filter(pl.col("last") < pl.col("last").max()).height
+
+    @property
     def sessions_T(self) -> npt.NDArray[np.datetime64]:
         """Dates with a bar, ascending."""
         return pl.concat(self._by_session)["Date"].to_numpy().astype("datetime64[D]")

@@ -18,6 +18,7 @@ from gogooku3.errors import DataError
 from gogooku3.quality.bar_counts import BarCounts
 from gogooku3.quality.columns import Columns
 from gogooku3.quality.feature_correlation import FeatureCorrelation
+from gogooku3.quality.feature_skill import FeatureSkill
 from gogooku3.quality.graphs import Graphs
 from gogooku3.quality.targets import Targets
 
@@ -38,12 +39,19 @@ class Statistics:
     bar_counts: BarCounts
     columns: Columns
     correlation: FeatureCorrelation
+    skill: FeatureSkill
     targets: Targets
     graphs: Graphs
+    oracle: dict[int, float] | None
+    """RankIC of the oracle of a synthetic market, by horizon; None for a real market."""
 
 
-def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
+def collect(folder: Path, quotes: dict[str, Any], oracle: dict[str, Any] | None = None) -> Statistics:
     """Reads a whole dataset, verifies it against its table of contents (integrity), and shows a progress bar.
+
+    Args:
+        quotes: the validation report of the quotes.
+        oracle: the summary of a synthetic market's oracle.
 
     Raises:
         DataError: a file is missing, unreadable, or not listed.
@@ -55,10 +63,15 @@ def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
     months = _calendar(contents, folder)
     bar_counts, correlation = BarCounts(months), FeatureCorrelation(schema, preprocess)
     columns = Columns(schema, preprocess, len(months))
+    split = read_json(folder / "split.json")
+    skill = FeatureSkill(schema, split)
+    for _, frame in _with_progress(contents, "targets", schema.target_columns):
+        skill.add_targets(frame)
     for month, frame in _with_progress(contents, "features", schema.feature_columns):
         index = months.index(month)
         columns.add(index, frame, bar_counts.add(index, frame.select("Date", "Code")))
         correlation.add(frame)
+        skill.add(frame)
     targets, graphs = Targets(schema, bar_counts), Graphs(bar_counts)
     for month, frame in _with_progress(contents, "targets", schema.target_columns):
         targets.add(months.index(month), frame)
@@ -67,14 +80,16 @@ def collect(folder: Path, quotes: dict[str, Any]) -> Statistics:
     return Statistics(
         schema=schema,
         clip=preprocess["clip"],
-        split=read_json(folder / "split.json"),
+        split=split,
         quotes=quotes,
         months=months,
         bar_counts=bar_counts,
         columns=columns,
         correlation=correlation,
+        skill=skill,
         targets=targets,
         graphs=graphs,
+        oracle=None if oracle is None else {int(h): float(each["rank_ic"]) for h, each in oracle["horizons"].items()},
     )
 
 

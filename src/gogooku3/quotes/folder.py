@@ -98,6 +98,11 @@ def read_report(folder: Path) -> dict[str, Any]:
     return _json(folder / REPORT)
 
 
+def read_oracle_summary(folder: Path) -> dict[str, Any] | None:
+    """The RankIC of a synthetic market's oracle; None for a real market. Raises like `read`."""
+    return _json(folder / ORACLE_SUMMARY) if (folder / ORACLE_SUMMARY).exists() else None
+
+
 def _oracle(folder: Path) -> Oracle | None:
     if not (folder / ORACLE_SCORES).exists() and not (folder / ORACLE_SUMMARY).exists():
         return None

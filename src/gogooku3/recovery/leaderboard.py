@@ -71,7 +71,13 @@ def _objective(record: Record) -> str:
 def _row(root: Path, row: Tier) -> str:
     metrics = ["not recorded"] * 7 + [ABSENT] if row.record is None else _metrics(root, row, row.record)
     *values, model = metrics
-    cells = [f"`{row.tag}`", "**best**" if row.best else "", *values, f"`{row.commit[:_HASH]}`", model]
+    cells = [
+        f"`{row.tag}`{_implausible(row.record)}",
+        "**best**" if row.best else "",
+        *values,
+        f"`{row.commit[:_HASH]}`",
+        model,
+    ]
     cells += [_trained(row.record), _quotes(root, row.commit)]
     return f"| {' | '.join(cells)} |"
 
@@ -89,6 +95,13 @@ def _metrics(root: Path, row: Tier, record: Record) -> list[str]:
         _basis(record),
         f"`{record.model_sha256[:_HASH]}`",
     ]
+
+
+def _implausible(record: Record | None) -> str:
+    """The reason for which implausible results were released; nothing for plausible or unchecked ones."""
+    if record is None or not record.implausible:
+        return ""
+    return f" **implausible**, released because: {markdown(record.despite_implausible or 'no reason')}"
 
 
 def _trained(record: Record | None) -> str:

@@ -24,6 +24,7 @@ from gogooku3.metrics.returns import SESSIONS_PER_YEAR
 from gogooku3.metrics.sharpe_significance import Trials
 from gogooku3.package.environment import ENVIRONMENT
 from gogooku3.package.lineage import Parent, read_lineage
+from gogooku3.recovery import implausible
 from gogooku3.recovery.audit import audit
 from gogooku3.recovery.best import compare, contest, refuse_unless_better
 from gogooku3.recovery.provenance import stored
@@ -89,6 +90,7 @@ def promote(
     version: tags.Version | None = None,
     despite_worse: str | None = None,
     replace_best: str | None = None,
+    despite_implausible: str | None = None,
     note: str | None = None,
     with_user: bool = False,
     sign: bool = False,
@@ -102,6 +104,7 @@ def promote(
         version: None for the next minor version after the tier's newest.
         despite_worse: the reason to release a model that is worse than the best, or cannot be compared with it.
         replace_best: the reason to make a model the best that cannot be compared with the best before it.
+        despite_implausible: the reason to release a model whose results are too good to be true.
         note: what was learned, in a sentence; the register of experiments shows it.
         with_user: name the user and host of each stage's run in the provenance.
         sign: sign the tags, even if the user's Git settings (`tag.gpgSign`) do not say so.
@@ -110,8 +113,8 @@ def promote(
 
     Raises:
         RefusedError: the working tree is dirty, the lock file stale, the version taken, the package of another tier or
-            not verified, a metric not what the scores give, the model worse or not comparable, the bucket
-            incomplete, or another process releases from this repository. No tag was made.
+            not verified, a metric not what the scores give, the results implausible, the model worse or not
+            comparable, the bucket incomplete, or another process releases from this repository. No tag was made.
         DataError: scores, targets or quotes are missing or damaged.
         GitError: Git fails, the tags cannot be signed, or the Git remote cannot be reached or refuses them. No tag was
             made.
@@ -133,7 +136,15 @@ def promote(
     _require_committed(root, commit)
     progress("metrics, computed again from the scores")
     recomputed = require_recomputed(root)
-    record = replace(_record(root, registry, tier, version, commit, despite_worse, replace_best), note=note)
+    found = implausible.findings(root, commit)
+    implausible.refuse(found, despite_implausible)
+    record = replace(
+        _record(root, registry, tier, version, commit, despite_worse, replace_best),
+        implausible=found,
+        despite_implausible=despite_implausible if found else None,
+        market=config.load(root / paths.PARAMS).quotes.source,
+        note=note,
+    )
     progress("package")
     _require_verified(root)
     progress("provenance")

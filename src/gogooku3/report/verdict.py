@@ -14,14 +14,16 @@ from gogooku3.package.duel import duel
 from gogooku3.package.results import (
     RIVALS,
     TITLES,
+    findings_of,
     is_synthetic,
     objective_of,
     objective_text,
     target_verdict,
+    unprofitable,
     unrealistic_assumptions,
     verb,
 )
-from gogooku3.pages.words import count, decimal, estimate
+from gogooku3.pages.words import code, count, decimal, estimate
 from gogooku3.report.results import SPLIT, Results
 
 Level = Literal["good", "note", "fault"]
@@ -56,6 +58,7 @@ class Verdict:
 def judge(results: Results) -> Verdict:
     """Runs all checks and derives the headline from them."""
     earns, ranks, tradable, quality = _earns(results), _ranks(results), _tradable(results), _data_quality(results)
+    plausible, unrealistic = _plausible(results), unrealistic_assumptions(results.params["evaluation"]["portfolio"])
     beats = {name: _beats(name, results.baselines[name]) for name in RIVALS}
     checks = [
         _objective(results),
@@ -66,12 +69,14 @@ def judge(results: Results) -> Verdict:
         _track_record(results),
         tradable,
     ]
-    checks += [_survivorship(results), quality]
+    checks += [plausible, _survivorship(results), quality]
     level: Level = "good" if earns.level == ranks.level == beats[RIVALS[0]].level == "good" else "note"
-    if "fault" in (earns.level, ranks.level, tradable.level, quality.level):
+    if unrealistic or "fault" in (earns.level, ranks.level, plausible.level, quality.level):
         level = "fault"
-    if tradable.level == "fault":
+    if unrealistic:
         headline = "These results are not tradable"
+    elif plausible.level == "fault":
+        headline = "These results are too good to be true"
     elif quality.level == "fault":
         headline = "The data behind these results has faults"
     else:
@@ -111,7 +116,7 @@ def _summary(results: Results) -> Markup:
     return Markup(
         "Out of sample, over {sessions} from {first} to {last}, the model earns {earned} a year after costs, with a"
         " Sharpe ratio of {sharpe}. It ranks stocks with a mean RankIC of {rank_ic} and, by Sharpe ratio, {rivals}."
-        " {trials}."
+        " {trials}.{implausible}"
     ).format(
         sessions=count(test["sessions"], "session"),
         first=test["from"],
@@ -121,6 +126,7 @@ def _summary(results: Results) -> Markup:
         rank_ic=estimate(test["mean_rank_ic"]),
         rivals=" and ".join(rivals),
         trials=_chance(test["sharpe"]["trials_survived"]),
+        implausible="".join(f" Too good to be true: {text}." for text in _implausible(results)),
     )
 
 
@@ -210,7 +216,7 @@ def _track_record(results: Results) -> Check:
 
 def _tradable(results: Results) -> Check:
     portfolio, test = results.params["evaluation"]["portfolio"], results.test
-    problems = unrealistic_assumptions(portfolio)
+    problems = [*unrealistic_assumptions(portfolio), *filter(None, [unprofitable(portfolio, test)])]
     if problems:
         text = "; ".join(problems)
         return Check("portfolio", "Tradable", "fault", "no", Markup("{}{}.").format(text[0].upper(), text[1:]))
@@ -224,6 +230,31 @@ def _tradable(results: Results) -> Check:
         decimal(test["capacity"], ",.0f"),
     )
     return Check("portfolio", "Tradable", "good", "yes", evidence)
+
+
+def _plausible(results: Results) -> Check:
+    """Whether results and features are within the bounds of `gogooku3.evaluation.plausibility`, on both splits."""
+    title, splits = "Plausible", (results.validation, results.test)
+    errors = _implausible(results)
+    warnings = [text for split in splits for text in findings_of(split, "warning")]
+    found = [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(errors + warnings)]
+    if not found and not all("plausibility" in split for split in splits):
+        return Check("returns", title, "note", "not checked", Markup("An earlier version evaluated this model."))
+    evidence = code(" ".join(found) or "No result is outside the bounds of plausibility.")
+    if errors:
+        return Check("returns", title, "fault", "no", evidence)
+    return Check("returns", title, "note" if warnings else "good", "hardly" if warnings else "yes", evidence)
+
+
+def _implausible(results: Results) -> list[str]:
+    """Errors of plausibility: of the scores on both splits, and of the data."""
+    of_scores = [text for split in (results.validation, results.test) for text in findings_of(split, "error")]
+    of_data = [
+        ": ".join(filter(None, [", ".join(finding["features"]), finding["text"].rstrip(".")]))
+        for finding in results.quality["findings"]
+        if finding["check"] == "plausibility" and finding["level"] == "fault"
+    ]
+    return list(dict.fromkeys(of_scores + of_data))
 
 
 def _survivorship(results: Results) -> Check:

@@ -10,12 +10,12 @@ from gogooku3.pages.words import count
 from gogooku3.quality.checks import judge, total
 from gogooku3.quality.page import write
 from gogooku3.quality.statistics import collect
-from gogooku3.quotes.folder import read_report
+from gogooku3.quotes.folder import read_oracle_summary, read_report
 
 
 def run(_params: Params) -> None:
     """Writes `reports/`; faults of the data are printed, but do not fail the stage."""
-    statistics = collect(paths.DATASET, read_report(paths.QUOTES))
+    statistics = collect(paths.DATASET, read_report(paths.QUOTES), read_oracle_summary(paths.QUOTES))
     findings = judge(statistics)
     write(statistics, findings, paths.REPORTS)
     faults = total(findings, "fault")

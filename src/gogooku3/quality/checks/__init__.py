@@ -13,6 +13,7 @@ from gogooku3.quality.checks import (
     graph,
     missing,
     outliers,
+    plausibility,
     quotes,
     splits,
     targets,
@@ -45,6 +46,7 @@ CHECKS = (
     Check("quotes", "Rules of the quotes", quotes.RULE, quotes.check),
     Check("splits", "Splits and embargo", splits.RULE, splits.check),
     Check("targets", "Targets", targets.RULE, targets.check),
+    Check("plausibility", "Plausibility", plausibility.RULE, plausibility.check),
     Check("graph", "Graph", graph.RULE, graph.check),
 )
 

@@ -68,6 +68,15 @@ class Universe:
 
 
 @dataclass(frozen=True, config=_CHECKED)
+class Implausible:
+    """A finding of `gogooku3.evaluation.plausibility`."""
+
+    name: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, config=_CHECKED)
 class Metrics:
     """The part of `gogooku3.evaluation.evaluate.Evaluation.metrics` that is read here; None if undefined or absent."""
 
@@ -86,6 +95,8 @@ class Metrics:
     mean_rank_ic: Cell | None = None
     exposure: Exposure = field(default_factory=Exposure)
     universe: Universe = field(default_factory=Universe)
+    plausibility: list[Implausible] | None = None
+    """None if the version did not check."""
 
 
 _ADAPTER = TypeAdapter(Metrics)

@@ -28,6 +28,7 @@ SPLITS = ("validation", "test")
 
 _RECORD = re.compile(r"^record: (?P<json>\{.*\})[ \t\r]*$", re.MULTILINE)
 _WIDTH = 100
+_SYNTHETIC = "synthetic: the results are about generated quotes, not about real stocks"
 LONGEST = 200
 """Limit of the length of a hardware's name."""
 
@@ -99,6 +100,12 @@ class Record:
     """The reason to release a model that is worse than the best."""
     replaces_best: str | None = field(default=None, kw_only=True)
     """The reason to make it the best although it cannot be compared with the best before it."""
+    implausible: list[str] | None = field(default=None, kw_only=True)
+    """Findings of implausible results, as sentences; empty if there were none, None if that was not checked."""
+    despite_implausible: str | None = field(default=None, kw_only=True)
+    """The reason to release it although its results are implausible."""
+    market: str | None = field(default=None, kw_only=True)
+    """Source of the quotes (`quotes.source`); a model of a `synthetic` one says nothing about real stocks."""
     stage_tag: str | None
     """The tag that marks it as the best of its tier, made together with the version tag."""
     trials: int | None = None
@@ -147,6 +154,7 @@ def message(record: Record) -> str:
     """The complete message of a version tag."""
     versions = record.environment.get("versions", {})
     facts = {
+        **({"market": _SYNTHETIC} if record.market == "synthetic" else {}),
         "model SHA-256": record.model_sha256,
         "started from": _started_from(record.parent),
         **({} if record.objective is None else {"objective": str(record.objective)}),
@@ -167,6 +175,10 @@ def message(record: Record) -> str:
         facts["despite worse"] = record.despite_worse
     if record.replaces_best is not None:
         facts["replaces the best"] = record.replaces_best
+    if record.implausible:
+        facts["implausible"] = "; ".join(record.implausible)
+    if record.despite_implausible is not None:
+        facts["despite implausible"] = record.despite_implausible
     if record.note is not None:
         facts["note"] = record.note
     header = f"{'':<12}{'validation':<28}test"
@@ -255,6 +267,16 @@ def comparison(record: Record) -> str:
     """The best release before a model, and the gain over it."""
     before = record.compared_with
     return f"nothing: the first best of {record.tier}" if before is None else before.text(record.validation)
+
+
+def plausibility(record: Record) -> str:
+    """Whether the results of a release are plausible, and the reason for a release of implausible ones."""
+    if record.implausible is None:
+        return "not checked"
+    if not record.implausible:
+        return "plausible"
+    reason = "" if record.despite_implausible is None else f"; released because: {record.despite_implausible}"
+    return f"implausible: {'; '.join(record.implausible)}{reason}"
 
 
 def trials(record: Record) -> str:
