@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gogooku3.config.baselines import Baselines, LightGBM, Ridge
+from gogooku3.config.baselines import Baselines, LightGBM, Perceptron, Ridge
 from gogooku3.panel.panel import Panel
 
 PARAMS = Baselines(
     rows=100_000,
     ridge=Ridge(penalty=0.1),
-    lightgbm=LightGBM(rounds=60, patience=10, learning_rate=0.1, leaves=8, leaf_rows=20, feature_share=1.0, seed=0),
+    lightgbm=LightGBM(
+        rounds=60, patience=10, learning_rate=0.1, leaves=8, leaf_rows=20, feature_share=1.0, tries=2, seed=0
+    ),
+    mlp=Perceptron([16], epochs=30, patience=5, learning_rate=0.01, weight_decay=0.01, batch_rows=256, seed=0),
+    decays=[0.0, 0.5, 0.9],
     reversal="feature_0",
     momentum="feature_3",
 )

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LinearRegression
 
-from gogooku3.baselines import ridge, trees
+from gogooku3.baselines import perceptron, ridge, trees
 from gogooku3.baselines.rows import rows_of
 from gogooku3.baselines.score import score
+from gogooku3.baselines.smoothed import smoothed
 from gogooku3.baselines.table import NAMES, read_scores, to_table
 from gogooku3.errors import ConfigError
 from gogooku3.metrics import ranking
+from gogooku3.metrics.smoothing import smooth
 from gogooku3.panel.panel import Panel
 from gogooku3.runtime.files import write_parquet
 
@@ -48,6 +51,7 @@ def test_each_baseline_finds_the_part_of_the_signal_in_its_reach(market: Panel, 
     found = {name: rank_ic(market, scores_TSH) for name, scores_TSH in scores.items()}
     assert found["ridge"] == pytest.approx(0.39, abs=0.08)
     assert found["lightgbm"] > found["ridge"] + 0.05
+    assert found["mlp"] > found["ridge"] + 0.05
     assert found["reversal"] == pytest.approx(-0.39, abs=0.08)
     assert abs(found["momentum"]) < 0.1
 
@@ -91,6 +95,93 @@ def test_a_factor_is_its_feature_and_the_middle_where_it_is_missing(market: Pane
     np.testing.assert_array_equal(scores["reversal"][present_TS, 1], -feature_TS[present_TS])
     momentum_TS = np.nan_to_num(market.x_TSF[FIRST:, :, 3], nan=0.0)
     np.testing.assert_array_equal(scores["momentum"][present_TS, 0], momentum_TS[present_TS])
+
+
+def test_the_first_configuration_is_that_of_the_parameters_and_the_others_differ():
+    tried = trees.configurations(replace(PARAMS.lightgbm, tries=18, leaf_rows=100, leaves=16))
+    assert tried[0] == replace(PARAMS.lightgbm, tries=18, leaf_rows=100, leaves=16)
+    assert [(each.leaves, each.leaf_rows, each.feature_share) for each in tried[1:6]] == [
+        (8, 100, 1.0),
+        (32, 100, 1.0),
+        (16, 400, 1.0),
+        (16, 25, 1.0),
+        (16, 100, 0.5),
+    ]
+    assert len({(each.leaves, each.leaf_rows, each.feature_share) for each in tried}) == 18
+
+
+def test_validation_chooses_the_configuration_and_none_is_worse_there(market: Panel):
+    train, validation = (rows_of(market, split, PARAMS.rows) for split in ("train", "validation"))
+
+    def found(tries: int) -> float:
+        fitted = trees.fit(train, validation, 0, replace(PARAMS.lightgbm, tries=tries, leaves=2, leaf_rows=400), 2)
+        return validation.rank_ic(fitted(validation.x_NF), 0)
+
+    values = [found(tries) for tries in (1, 3, 6)]
+    assert values == sorted(values)
+    assert values[-1] > values[0] + 0.02
+
+
+def test_rank_ic_of_rows_is_that_of_their_sessions(market: Panel):
+    validation = rows_of(market, "validation", PARAMS.rows)
+    scores = np.random.default_rng(0).standard_normal(len(validation.x_NF))
+    inside = slice(75, 95)
+    scores_TS = np.full((20, 40), np.nan)
+    scores_TS[market.present_TS[inside]] = scores
+    expected = np.nanmean(ranking.rank_ic(scores_TS, market.y_TSH[inside, :, 1]))
+    assert validation.rank_ic(scores, 1) == pytest.approx(expected, rel=1e-6)
+
+
+def test_more_seeds_are_averaged(market: Panel):
+    one, two = (score(market, PARAMS, threads=2, seeds=seeds)[0] for seeds in (1, 2))
+    other = replace(PARAMS, mlp=replace(PARAMS.mlp, seed=1))
+    second = score(market, other, threads=2)[0]
+    np.testing.assert_allclose(two["mlp"], (one["mlp"] + second["mlp"]) / 2, rtol=1e-5)
+    assert (two["lightgbm"] == one["lightgbm"]).mean() < 0.9 or PARAMS.lightgbm.feature_share == 1
+    np.testing.assert_array_equal(two["ridge"], one["ridge"])
+
+
+def test_gradients_of_the_perceptron_are_those_of_differences():
+    random = np.random.default_rng(0)
+    x_NF, y_NH = random.standard_normal((40, 3)), random.standard_normal((40, 2))
+    known_NH = random.random((40, 2)) < 0.7
+    weights = [random.standard_normal(shape) for shape in ((3, 4), (4,), (4, 2), (2,))]
+
+    def loss(at: list[np.ndarray]) -> float:
+        error_NH = np.where(known_NH, perceptron._forward(at, x_NF)[-1] - y_NH, 0)
+        return float((error_NH**2).sum() / known_NH.sum())
+
+    for index, gradient in enumerate(perceptron._gradients(weights, x_NF, y_NH, known_NH)):
+        for place in np.ndindex(gradient.shape):
+            up, down = ([each.copy() for each in weights] for _ in range(2))
+            up[index][place] += 1e-5
+            down[index][place] -= 1e-5
+            assert gradient[place] == pytest.approx((loss(up) - loss(down)) / 2e-5, rel=1e-4, abs=1e-8)
+
+
+def test_steps_of_the_perceptron_are_those_of_torchs_adamw():
+    random = np.random.default_rng(1)
+    weights = [random.standard_normal((3, 4)).astype(np.float32), random.standard_normal(4).astype(np.float32)]
+    params = replace(PARAMS.mlp, learning_rate=0.01, weight_decay=0.1)
+    theirs = [torch.nn.Parameter(torch.tensor(each)) for each in weights]
+    groups = [{"params": theirs[:1], "weight_decay": 0.1}, {"params": theirs[1:], "weight_decay": 0.0}]
+    reference, ours = torch.optim.AdamW(groups, lr=0.01), perceptron._AdamW(weights, params)
+    for _ in range(5):
+        gradients = [random.standard_normal(each.shape).astype(np.float32) for each in weights]
+        for parameter, gradient in zip(theirs, gradients, strict=True):
+            parameter.grad = torch.tensor(gradient)
+        reference.step()
+        weights = ours.step(weights, gradients)
+    for ours_at_end, parameter in zip(weights, theirs, strict=True):
+        np.testing.assert_allclose(ours_at_end, parameter.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_the_moving_average_is_the_one_that_validation_prefers(market: Panel, scores: dict[str, np.ndarray]):
+    # The features of this market are new in each session: any average loses, so that decay 0 is chosen.
+    np.testing.assert_array_equal(scores["ridge_ema"], scores["ridge"])
+    targets = np.cumsum(np.random.default_rng(0).standard_normal((60, 40, 1)), axis=0)
+    noisy = (targets + 8 * np.random.default_rng(1).standard_normal(targets.shape)).astype(np.float32)
+    np.testing.assert_array_equal(smoothed(noisy, targets[:30], [0.0, 0.7]), smooth(noisy, 0.7).astype(np.float32))
 
 
 def test_ridge_solves_its_normal_equations(market: Panel):
@@ -144,6 +235,7 @@ numerics.pin(config.load(Path("params.yaml")).numerics)
 sys.path.insert(0, "tests/baselines")
 from conftest import PARAMS, planted
 from gogooku3.baselines.score import score
+from gogooku3.baselines.smoothed import smoothed
 from gogooku3.baselines.table import to_table
 from gogooku3.runtime.files import write_parquet
 panel = planted(0.5, 0.5)

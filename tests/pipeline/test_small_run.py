@@ -45,7 +45,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
     assert "fraction" in metrics["oracle"]
     baselines = json.loads((small_run.folder / "metrics/baselines.json").read_text())
     for tables in baselines.values():
-        assert list(tables) == ["ridge", "lightgbm", "reversal", "momentum", "equal_weight"]
+        assert list(tables) == ["ridge", "lightgbm", "mlp", "ridge_ema", "reversal", "momentum", "equal_weight"]
     sessions = pl.read_csv(small_run.folder / "metrics/sessions/test.csv", try_parse_dates=True)
     assert sessions["rank_ic_5"].drop_nans().mean() == pytest.approx(metrics["rank_ic"]["5"]["value"])
     attribution = json.loads((small_run.folder / "metrics/attribution.json").read_text())

@@ -95,7 +95,15 @@ def market() -> Market:
             np.repeat(signal_TS[..., None], 2, axis=2) * share + random.standard_normal((SESSIONS, STOCKS, 2)),
             np.nan,
         ).astype(np.float32)
-        for name, share in (("model", 1.0), ("ridge", 0.5), ("lightgbm", 0.5), ("reversal", 0.0), ("momentum", 0.0))
+        for name, share in (
+            ("model", 1.0),
+            ("ridge", 0.5),
+            ("lightgbm", 0.5),
+            ("mlp", 0.5),
+            ("ridge_ema", 0.5),
+            ("reversal", 0.0),
+            ("momentum", 0.0),
+        )
     }
     return Market(panel, Quotes(bars, listed, index, {}, None), scores)
 

@@ -1,1 +1,1 @@
-"""Baseline models on the same features and split: ridge regression, LightGBM, reversal, momentum."""
+"""Baseline models on the same features and split: ridge regression, LightGBM, perceptron, factors."""

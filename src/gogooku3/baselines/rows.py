@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gogooku3.metrics.cross_section import average_ranks
+from gogooku3.metrics.ranking import rank_ic
 from gogooku3.panel.panel import Panel
 
 Matrix = NDArray[np.float32]
@@ -15,7 +16,7 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N rows, always all stocks of a session."""
+    """N rows, always all stocks of a session, in the order of sessions."""
 
     x_NF: Matrix
     """Features; NaN where missing."""
@@ -24,11 +25,22 @@ class Rows:
 
     Ranks, because only the order within a session is evaluated, and one outlier would outweigh a year of returns.
     """
+    stocks_T: NDArray[np.intp]
+    """Number of rows of each session."""
 
     def labelled(self, index: int) -> tuple[Matrix, Matrix]:
         """Features and ranks of the rows with a known target of the horizon at `index`."""
         known_N = np.isfinite(self.y_NH[:, index])
         return self.x_NF[known_N], self.y_NH[known_N, index]
+
+    def rank_ic(self, scores_N: NDArray[np.floating], index: int) -> float:
+        """Mean RankIC over the sessions, of the horizon at `index`; −1 if no session has one: such scores lose."""
+        inside_TS = np.arange(self.stocks_T.max())[None] < self.stocks_T[:, None]
+        scores_TS, targets_TS = np.full((2, *inside_TS.shape), np.nan)
+        scores_TS[inside_TS], targets_TS[inside_TS] = scores_N, self.y_NH[:, index]
+        rank_ic_T = rank_ic(scores_TS, targets_TS)
+        defined_T = rank_ic_T[~np.isnan(rank_ic_T)]
+        return float(defined_T.mean()) if len(defined_T) else -1.0
 
 
 def rows_of(panel: Panel, split: str, limit: int) -> Rows:
@@ -48,6 +60,7 @@ def rows_of(panel: Panel, split: str, limit: int) -> Rows:
     return Rows(
         x_NF=np.concatenate([panel.x_TSF[t][panel.present_TS[t]] for t in sessions]),
         y_NH=np.stack([y_TS[present_TS] for y_TS in y_HTS], axis=1).astype(np.float32),
+        stocks_T=present_TS.sum(axis=1),
     )
 
 

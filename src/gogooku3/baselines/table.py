@@ -10,7 +10,7 @@ import polars as pl
 from gogooku3.panel.panel import Panel, Targets
 from gogooku3.panel.table import to_arrays, to_frame
 
-NAMES = ("ridge", "lightgbm", "reversal", "momentum")
+NAMES = ("ridge", "lightgbm", "mlp", "ridge_ema", "reversal", "momentum")
 """Names of the baselines, in display order."""
 
 

@@ -33,15 +33,49 @@ class LightGBM:
     """Smallest number of rows per leaf."""
     feature_share: float
     """Share of the features that a tree may use, drawn for each tree."""
+    tries: int
+    """Configurations that are fitted for each horizon, of which validation chooses: the one above, then others with
+    half and twice the leaves, four times and a quarter of the rows per leaf, and half the features."""
     seed: int
 
     def __post_init__(self) -> None:
         for name, least in (("rounds", 1), ("patience", 1), ("leaves", 2), ("leaf_rows", 1)):
             value = getattr(self, name)
             require(value >= least, f"`baselines.lightgbm.{name}` is {value}", f"use {least} or more")
+        require(1 <= self.tries <= 18, f"`baselines.lightgbm.tries` is {self.tries}", "use 1 to 18")
         for name, value in (("learning_rate", self.learning_rate), ("feature_share", self.feature_share)):
             require(0 < value <= 1, f"`baselines.lightgbm.{name}` is {value}", "use more than 0 and at most 1")
         require(0 <= self.seed < 2**31, f"`baselines.lightgbm.seed` is {self.seed}", "use 0 to 2147483647")
+
+
+@section
+class Perceptron:
+    """Multilayer perceptron of a stock's features in its session, all horizons at once."""
+
+    hidden: list[int]
+    """Width of each hidden layer."""
+    epochs: int
+    """Largest number of epochs."""
+    patience: int
+    """Early stopping: epochs without a better mean RankIC on validation."""
+    learning_rate: float
+    weight_decay: float
+    batch_rows: int
+    """Rows (session, stock) per step."""
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.hidden) and min(self.hidden) >= 1,
+            f"`baselines.mlp.hidden` is {self.hidden}",
+            "list one width or more, each 1 or more",
+        )
+        for name in ("epochs", "patience", "batch_rows"):
+            value = getattr(self, name)
+            require(value >= 1, f"`baselines.mlp.{name}` is {value}", "use 1 or more")
+        require(0 < self.learning_rate <= 1, f"`baselines.mlp.learning_rate` is {self.learning_rate}", "use 0 to 1")
+        require(0 <= self.weight_decay < 1, f"`baselines.mlp.weight_decay` is {self.weight_decay}", "use 0 to 1")
+        require(0 <= self.seed < 2**31, f"`baselines.mlp.seed` is {self.seed}", "use 0 to 2147483647")
 
 
 @section
@@ -53,6 +87,10 @@ class Baselines:
     backwards."""
     ridge: Ridge
     lightgbm: LightGBM
+    mlp: Perceptron
+    decays: list[float]
+    """Decays of the exponential moving average of ridge regression's scores (`ridge_ema`), of which validation chooses
+    one for each horizon."""
     reversal: str
     """The feature whose negative is the reversal's score."""
     momentum: str
@@ -60,6 +98,11 @@ class Baselines:
 
     def __post_init__(self) -> None:
         require(self.rows >= 1, f"`baselines.rows` is {self.rows}", "use 1 or more")
+        require(
+            bool(self.decays) and all(0 <= decay < 1 for decay in self.decays),
+            f"`baselines.decays` is {self.decays}",
+            "list one decay or more, each from 0 to less than 1",
+        )
 
     def require_features(self, features: Collection[str]) -> None:
         """Raises `ConfigError` if the feature of a factor is not among those of the dataset."""

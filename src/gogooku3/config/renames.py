@@ -32,6 +32,20 @@ _SEEDS = {
 }
 """The parts of `train` that version 0.1.0 did not have: it trained one model."""
 
+_BASELINES = {
+    "mlp": {
+        "hidden": [64, 32],
+        "epochs": 20,
+        "patience": 5,
+        "learning_rate": 1.0e-3,
+        "weight_decay": 0.01,
+        "batch_rows": 2048,
+        "seed": 0,
+    },
+    "decays": [0.5, 0.8, 0.9, 0.95],
+}
+"""The parts of `baselines` that version 0.1.0 did not have. It fitted one configuration of LightGBM."""
+
 _CURVES = {"split": "plots/baselines.csv", "walk_forward": "plots/walk_forward.csv"}
 """`evaluation.stages.curves` by scheme, which version 0.1.0 did not have."""
 
@@ -62,4 +76,7 @@ def current(tree: Any) -> Any:
     match tree:
         case {"evaluation": {"portfolio": dict(portfolio)} as evaluation}:
             tree = tree | {"evaluation": evaluation | {"portfolio": _PORTFOLIO | portfolio}}
+    match tree:
+        case {"baselines": {"lightgbm": dict(lightgbm)} as baselines} if "mlp" not in baselines:
+            tree = tree | {"baselines": _BASELINES | baselines | {"lightgbm": {"tries": 1} | lightgbm}}
     return tree

@@ -14,6 +14,7 @@ from gogooku3.config.evaluation import Measures
 from gogooku3.evaluation.evaluate import Outcome
 from gogooku3.evaluation.portfolio import trade
 from gogooku3.evaluation.weights import score_weights
+from gogooku3.metrics.smoothing import smooth
 
 _SLOWEST = 0.98
 """Largest decay: a mean age of 49 sessions."""
@@ -21,21 +22,6 @@ _STEPS = 12
 """Largest number of backtests in the search for a decay."""
 _TOLERANCE = 0.01
 """Relative difference of two turnovers that count as equal."""
-
-
-def smooth(scores_TSH: NDArray[np.floating], decay: float) -> NDArray[np.float64]:
-    """Exponential moving average of the scores of each stock: s̃_t = decay · s̃_{t−1} + (1 − decay) · s_t.
-
-    The first score of a stock starts its average. A session without a score keeps the average, and stays NaN.
-    """
-    smoothed_TSH = np.empty(scores_TSH.shape)
-    state_SH = np.full(scores_TSH.shape[1:], np.nan)
-    for t, scores_SH in enumerate(scores_TSH.astype(np.float64)):
-        known_SH = np.isfinite(scores_SH)
-        mixed_SH = decay * state_SH + (1 - decay) * scores_SH
-        state_SH = np.where(known_SH, np.where(np.isnan(state_SH), scores_SH, mixed_SH), state_SH)
-        smoothed_TSH[t] = np.where(known_SH, state_SH, np.nan)
-    return smoothed_TSH
 
 
 def matching_decay(scores_TSH: NDArray[np.floating], turnover: float, outcome: Outcome, params: Measures) -> float:

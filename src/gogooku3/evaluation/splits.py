@@ -19,13 +19,14 @@ from gogooku3.config.evaluation import Measures
 from gogooku3.evaluation import checks
 from gogooku3.evaluation.baseline_comparison import compare_with_baselines
 from gogooku3.evaluation.details import details
-from gogooku3.evaluation.equal_turnover import matching_decay, smooth
+from gogooku3.evaluation.equal_turnover import matching_decay
 from gogooku3.evaluation.evaluate import Evaluation, Outcome, evaluate
 from gogooku3.evaluation.factors import LOOKBACK
 from gogooku3.evaluation.market import market_state_of, oracle_of
 from gogooku3.evaluation.plausibility import plausibility
 from gogooku3.evaluation.plots import write_plots
 from gogooku3.evaluation.scores import Scores
+from gogooku3.metrics.smoothing import smooth
 from gogooku3.metrics.split_file import content_of
 from gogooku3.panel.panel import Targets
 from gogooku3.quotes.schema import Quotes

@@ -14,6 +14,8 @@ _SPLITS = ("validation", "test")
 TITLES = {
     "ridge": "ridge regression",
     "lightgbm": "LightGBM",
+    "mlp": "perceptron",
+    "ridge_ema": "smoothed ridge regression",
     "reversal": "reversal",
     "momentum": "momentum",
     "equal_weight": "equal weights",
@@ -105,7 +107,7 @@ def results_section(portfolio: dict[str, Any], results: dict[str, Any]) -> str:
         rows="\n".join(_rows(results)),
         baselines="\n".join(
             [f"| **model** | {interval(model['sharpe'])} | | {interval(model['mean_rank_ic'])} | |"]
-            + [_baseline(name, rivals[name]) for name in TITLES]
+            + [_baseline(name, rivals[name]) for name in TITLES if name in rivals]
         ),
         verdict=verdict(rivals),
         seeds=_seeds(results),

@@ -37,6 +37,8 @@ LIGHT = {
     "track-4": "#1f8f66",
     "track-5": "#a07800",
     "track-6": "#7a858d",
+    "track-7": "#b0305c",
+    "track-8": "#4d5ec1",
 }
 
 DARK = {
@@ -71,9 +73,11 @@ DARK = {
     "track-4": "#54c79b",
     "track-5": "#dcbc4a",
     "track-6": "#98a4ac",
+    "track-7": "#f087a8",
+    "track-8": "#97a5f5",
 }
 
-DASHES = ([1, 0], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3])
+DASHES = ([1, 0], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4], [4, 2, 1, 2])
 """Dash pattern of each line, from `track-1` on."""
 
 

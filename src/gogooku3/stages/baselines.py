@@ -13,5 +13,5 @@ from gogooku3.runtime.files import write_parquet
 def run(params: Params) -> None:
     """Writes `data/baselines.parquet`."""
     panel = read_panel(paths.DATASET)
-    scores, first = score(panel, params.baselines, params.numerics.threads)
+    scores, first = score(panel, params.baselines, params.numerics.threads, 1 + len(params.train.stages.members))
     write_parquet(to_table(panel, scores, first), paths.BASELINES)
