@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 
 from gogooku3.metrics.returns import sharpe
-from gogooku3.metrics.sharpe_significance import CONFIDENCE, MANY_TRIALS, TrackRecord, Trials, expected_maximum_sharpe
+from gogooku3.metrics.session_mean import SessionMean, session_mean
+from gogooku3.metrics.sharpe_significance import (
+    CONFIDENCE,
+    MANY_TRIALS,
+    TrackRecord,
+    Trials,
+    deflated_mean,
+    expected_maximum_sharpe,
+)
 
 UNDEFINED = TrackRecord(math.nan, 30, math.nan, math.nan)
 
@@ -142,3 +150,23 @@ def test_nothing_is_known_without_a_sharpe(returns):
 def test_no_probability_where_the_moments_leave_no_variance():
     # A two-point distribution with Sharpe ratio 2 / skewness: (1 − skewness · ratio / 2)² = 0.
     assert math.isnan(TrackRecord(1.0, 50, 2.0, 5.0).probabilistic())
+
+
+def test_a_mean_rank_ic_is_deflated_by_the_expected_maximum_of_noise():
+    mean = SessionMean(value=0.05, error=0.02, degrees=12)
+    assert deflated_mean(mean, Trials(1)) == pytest.approx(stats.t.cdf(2.5, 12), rel=1e-9)
+    chance = expected_maximum_sharpe(30, 0.02**2)
+    assert deflated_mean(mean, Trials(30)) == pytest.approx(stats.t.cdf((0.05 - chance) / 0.02, 12), rel=1e-9)
+    assert deflated_mean(mean, Trials(30, rank_ic_variance=0.03**2)) < deflated_mean(mean, Trials(30)) < 0.9
+    assert math.isnan(deflated_mean(SessionMean(0.05, math.nan, math.nan), Trials(3)))
+
+
+def test_the_best_mean_of_fifty_noise_trials_is_rarely_significant_once_deflated():
+    deflated, plain = [], []
+    for seed in range(150):
+        trials = noise(50, 150, seed=seed)
+        best = session_mean(trials[trials.mean(axis=1).argmax()], 1)
+        deflated.append(deflated_mean(best, Trials(50)))
+        plain.append(best.p)
+    assert (np.array(plain) < 0.05).mean() > 0.3
+    assert (np.array(deflated) > 0.95).mean() < 0.1

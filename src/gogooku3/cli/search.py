@@ -112,8 +112,18 @@ def _print(outcome: Outcome) -> None:
     if outcome.alike:
         others = "another is" if outcome.alike == 1 else f"{outcome.alike} others are"
         echo(f"{others} in its interval: the choice among them may be chance")
-    deflated = "undefined" if outcome.deflated_sharpe is None else f"{outcome.deflated_sharpe:.4f}"
-    echo(f"chosen from {outcome.results} different results of {outcome.tier}; deflated Sharpe on validation {deflated}")
+    sharpe, rank_ic, overfitting, superior = (
+        "undefined" if value is None else f"{value:.4f}"
+        for value in (outcome.deflated_sharpe, outcome.deflated_rank_ic, outcome.overfitting, outcome.superior)
+    )
+    echo(
+        f"chosen from {outcome.results} different results of {outcome.tier}; deflated Sharpe on validation {sharpe},"
+        f" deflated mean RankIC {rank_ic}"
+    )
+    echo(
+        f"probability of backtest overfitting {overfitting}; p-value that no trial beats the commit's own values"
+        f" {superior}"
+    )
     echo(f"apply it: dvc exp apply {best.experiment}, commit, gogooku3 promote {outcome.tier}")
 
 

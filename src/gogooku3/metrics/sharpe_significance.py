@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gogooku3.metrics.cross_section import Floats
-from gogooku3.metrics.distributions import normal_cdf, normal_quantile
+from gogooku3.metrics.distributions import normal_cdf, normal_quantile, student_two_sided
 from gogooku3.metrics.returns import SESSIONS_PER_YEAR, sharpe
+from gogooku3.metrics.session_mean import SessionMean
 
 CONFIDENCE = 0.95
 """Probability of skill from which a track record counts as significant."""
@@ -31,6 +32,8 @@ class Trials:
     """Number of independent trials, including the result itself."""
     variance: float = 0.0
     """Sample variance of their Sharpe ratios per session; 0 if fewer than two are known."""
+    rank_ic_variance: float = 0.0
+    """Sample variance of their mean RankICs; 0 if fewer than two are known."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,23 @@ class TrackRecord:
         return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio * self.ratio
 
 
+def deflated_mean(mean: SessionMean, trials: Trials) -> float:
+    """Deflated mean RankIC: probability that the true mean exceeds the expected maximum of unskilled trials.
+
+    As the deflated Sharpe ratio, with Student's t distribution instead of the normal one and the measured standard
+    error of the mean: trials without skill vary by its square, or by the variance of the trials if that is larger.
+    NaN without a standard error.
+    """
+    if not mean.error > 0:
+        return math.nan
+    chance = expected_maximum_sharpe(trials.count, max(trials.rank_ic_variance, mean.error * mean.error))
+    t = (mean.value - chance) / mean.error
+    tail = student_two_sided(mean.degrees, t) / 2
+    return 1 - tail if t > 0 else tail
+
+
 def expected_maximum_sharpe(trials: int, variance: float) -> float:
-    """Expected maximum Sharpe ratio of independent trials without skill.
+    """Expected maximum Sharpe ratio, or mean, of independent trials without skill.
 
     Bailey and López de Prado (2014), eq. 1: √variance ((1 − γ) Φ⁻¹(1 − 1/n) + γ Φ⁻¹(1 − 1/(n e))), γ the
     Euler–Mascheroni constant and `variance` the variance of the trials' Sharpe ratios. 0 for one trial.

@@ -51,8 +51,21 @@ def count(root: Path, tier: str, rev: str | None = None, lineage: Iterable[str] 
     """
     require_full_history(root)
     results = _results(root, _of_tiers(root, runs(root, "validation"), {tier, *lineage}, rev), "validation")
+    tables = [result for result in results if isinstance(result, tuple)]
+    means = [mean for table in tables if (mean := _mean(table[1:])) is not None]
     ratios = [result[0] for result in results if isinstance(result, tuple) and result[0] is not None]
-    return Trials(len(results), variance(ratios) / SESSIONS_PER_YEAR if len(ratios) > 1 else 0.0)
+    return Trials(
+        len(results),
+        variance(ratios) / SESSIONS_PER_YEAR if len(ratios) > 1 else 0.0,
+        variance(means) if len(means) > 1 else 0.0,
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean RankIC over the horizons; None if one is undefined."""
+    known = list(values)
+    defined = [value for value in known if value is not None]
+    return sum(defined) / len(defined) if defined and len(defined) == len(known) else None
 
 
 def readings(root: Path, tier: str, rev: str) -> Readings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gogooku3.config import Params
@@ -13,8 +13,8 @@ from gogooku3.recovery.releases import tags
 from gogooku3.recovery.releases.estimates import Estimate
 from gogooku3.recovery.releases.results import track_record
 from gogooku3.recovery.trials import count, lineage_tiers
-from gogooku3.search import experiments
-from gogooku3.search.space import Values
+from gogooku3.search import experiments, selection
+from gogooku3.search.space import Values, leaves
 from gogooku3.search.study import FinishedTrial
 
 
@@ -51,6 +51,13 @@ class Outcome:
     """Number of different results of the tier in the repository (trials that the best is selected from)."""
     deflated_sharpe: float | None
     """Deflated Sharpe ratio of the best on validation, given the number of results."""
+    deflated_rank_ic: float | None = None
+    """Deflated mean RankIC of the best on validation, given the same."""
+    overfitting: float | None = None
+    """Probability of backtest overfitting over the trials that have values by session; None with too few of them."""
+    superior: float | None = None
+    """p-value of Hansen's test that no trial is better than the commit's own values, the first trial; None without
+    that trial, or with too few sessions."""
 
 
 def outcome(
@@ -75,10 +82,28 @@ def outcome(
     start_from = params.train.start_from
     lineage = [] if start_from == SCRATCH else lineage_tiers(tags.read(root), tier, start_from)
     results = count(root, tier, rev, lineage)
+    tracks = selection.tracks(root, commit, list(values))
     return Outcome(
-        study, commit, tier, objective, trials, best, _alike(best, values), results.count,
-        None if rev is None else _deflated(root, rev, results),
-    )  # fmt: skip
+        study=study,
+        commit=commit,
+        tier=tier,
+        objective=objective,
+        trials=trials,
+        best=best,
+        alike=_alike(best, values),
+        results=results.count,
+        deflated_sharpe=None if rev is None else _deflated(root, rev, results),
+        deflated_rank_ic=None if name is None else selection.deflated_rank_ic(tracks.get(name), results),
+        overfitting=selection.overfitting(tracks, objective),
+        superior=selection.superior(tracks, objective, _committed(params, trials), params.evaluation.bootstrap),
+    )
+
+
+def _committed(params: Params, trials: tuple[Trial, ...]) -> str | None:
+    """The experiment with the commit's own values."""
+    own = leaves(asdict(params))
+    of_commit = (each for each in trials if all(own.get(key) == value for key, value in each.parameters.items()))
+    return next((each.experiment for each in of_commit if each.state == "complete"), None)
 
 
 def _trial(root: Path, commit: str, objective: str, number: int, trial: FinishedTrial) -> Trial:
