@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 # Marks of data are counted layer by layer: axes and lines for comparison have no class in our pictures.
 FACTS = """
 (() => {
-  const boxes = [...document.querySelectorAll("figure svg, .checks li, header h1")]
+  const boxes = [...document.querySelectorAll('figure svg[role="img"], .checks li, header h1')]
     .filter(each => each.checkVisibility());
   const drawn = mark => {
     const box = mark.getBoundingClientRect();
@@ -64,8 +64,8 @@ class Visit:
     facts: dict[str, Any]
     picture: bytes
     """PNG of the whole page."""
-    errors: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
+    errors: list[str]
+    requests: list[str]
 
 
 def _pipe() -> tuple[int, int]:
@@ -110,14 +110,60 @@ class Browser:
         self._await("Page.loadEventFired")
         facts = self.ask("Runtime.evaluate", expression=FACTS, returnByValue=True)["result"]["value"]
         picture = self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        visit = Visit(facts, base64.b64decode(picture))
-        for event in self._events:
-            method, params = event["method"], event.get("params", {})
-            if method == "Network.requestWillBeSent":
-                visit.requests.append(params["request"]["url"])
-            elif method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
-                visit.errors.append(json.dumps(params))
-        return visit
+        return Visit(facts, base64.b64decode(picture), self.errors, self.requests)
+
+    @property
+    def errors(self) -> list[str]:
+        """What the page complained of since it was shown."""
+        kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+        return [json.dumps(event.get("params", {})) for event in self._events if event["method"] in kinds]
+
+    @property
+    def requests(self) -> list[str]:
+        """What was loaded since the page was shown, itself included."""
+        sent = (event["params"] for event in self._events if event["method"] == "Network.requestWillBeSent")
+        return [params["request"]["url"] for params in sent]
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page, awaited if it is a promise."""
+        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait_for(self, condition: str) -> None:
+        """Returns once a condition of the page holds.
+
+        Raises:
+            AssertionError: it does not hold within ten seconds.
+        """
+        held = f"""(async () => {{
+          for (let left = 200; left > 0; left--) {{
+            if ({condition}) return true;
+            await new Promise(resolve => setTimeout(resolve, 50));
+          }}
+          return false;
+        }})()"""
+        assert self.evaluate(held), condition
+
+    def box(self, selector: str) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the first visible element of a selector, after scrolling it into view."""
+        left, top, width, height = self.evaluate(f"""(() => {{
+          const each = [...document.querySelectorAll({json.dumps(selector)})].find(each => each.checkVisibility());
+          each.scrollIntoView({{ block: "center" }});
+          const box = each.getBoundingClientRect();
+          return [box.left, box.top, box.width, box.height];
+        }})()""")
+        return left, top, width, height
+
+    def mouse(self, kind: str, x: float, y: float, **options: Any) -> None:
+        """A mouse event of some kind: `Moved`, `Pressed`, `Released`, `Wheel`."""
+        self.ask("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **options)
+
+    def click(self, x: float, y: float, *, times: int = 1) -> None:
+        """One click, or the double click that ends with a second one."""
+        for count in range(1, times + 1):
+            for kind in ("Pressed", "Released"):
+                self.mouse(kind, x, y, button="left", clickCount=count)
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """A command to the page."""

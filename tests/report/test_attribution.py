@@ -9,7 +9,7 @@ import pytest
 
 from gogooku3 import report
 from gogooku3.pages.template import environment
-from gogooku3.pages.template import inline_svg as markup
+from gogooku3.pages.template import inline as markup
 from gogooku3.report.attribution import pictures
 
 from ..pages.elements import Elements

@@ -31,6 +31,11 @@ class Months:
         first, last = (np.datetime64(str(day)[:7], "M") for day in (days.min(), days.max()))
         return cls(str(first), int((last - first).astype(int)) + 1)
 
+    @property
+    def names(self) -> list[str]:
+        """`2023-05` and so on."""
+        return [str(np.datetime64(self.first, "M") + index) for index in range(self.number)]
+
     def until(self, day: str) -> float:
         """Fractional months from the start of the first month to a day."""
         return float(self.of(pl.Series([day]).str.to_date())[0])
@@ -72,11 +77,13 @@ def columns(
         labelled: whether the axis has labels.
     """
     data = pl.DataFrame({"height": heights, "line": lines}).cast(pl.Float64).fill_nan(0.0)
+    data = data.with_columns(month=pl.Series(months.names))
     marked = pl.Series("highlighted", highlighted or [False] * months.number)
     data = data.with_columns(marked, start=pl.int_range(pl.len())).with_columns(stop=pl.col("start") + 1)
     top = 1.05 * max(1.0, *data["height"], *data["line"])
     scale = alt.Scale(domain=[0.0, top], nice=False)
-    base = alt.Chart(data).encode(x=months.x("start", frame, labelled=labelled), x2="stop:Q")
+    shown = [alt.Tooltip("month:N"), *(alt.Tooltip(f"{name}:Q", format=",.1f") for name in ("height", "line"))]
+    base = alt.Chart(data).encode(x=months.x("start", frame, labelled=labelled), x2="stop:Q", tooltip=shown)
     shade = alt.condition("datum.highlighted", alt.value("var(--fault)"), alt.value("var(--full)"))
     bars = base.mark_rect(stroke="var(--card)", strokeWidth=1).encode(
         y=alt.Y("height:Q", scale=scale, axis=axis(tickCount=3, format=",~r", grid=True)),

@@ -11,6 +11,7 @@ LIGHT = {
     "ink": "#1b2126",
     "muted": "#5f6b75",
     "line": "#e0e4e7",
+    "shadow": "#00000038",
     "full": "#2f7c95",
     "bound": "#c2701c",
     "good": "#1d7a4f",
@@ -47,6 +48,7 @@ DARK = {
     "ink": "#e6eaec",
     "muted": "#98a4ac",
     "line": "#2c3439",
+    "shadow": "#000000b0",
     "full": "#4690a9",
     "bound": "#e09a4b",
     "good": "#52c08a",
@@ -82,8 +84,9 @@ DASHES = ([1, 0], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4], [4, 2, 
 
 
 def style() -> str:
-    """The colours as CSS custom properties: `var(--ink)` is `ink` in either mode."""
-    return f":root {{\n{_rules(LIGHT)}}}\n@media (prefers-color-scheme: dark) {{\n:root {{\n{_rules(DARK)}}}\n}}\n"
+    """The colours as CSS custom properties: `var(--ink)` is `ink` in either mode. Paper is light."""
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{_rules(DARK)}}}\n}}\n"
+    return f":root {{\n{_rules(LIGHT)}}}\n{dark}"
 
 
 def _rules(colours: dict[str, str]) -> str:

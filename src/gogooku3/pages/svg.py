@@ -1,4 +1,4 @@
-"""Renders charts as inline SVG, without scripts, in the colours and the font of the page's style.
+"""Renders charts as inline SVG in the colours and the font of the page's style.
 
 No layout depends on the width of a text, so the bytes do not depend on the machine's fonts.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ import polars as pl
 _OPENING = re.compile(r'<svg [^>]*viewBox="([^"]*)">')
 _REFERENCE = "reference"
 _NOISE = re.compile(
-    r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"| opacity="1"'
+    r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"| opacity="1"| font-family="inherit"'
     rf'| class="(?!mark-[a-z]+ role-mark (?!{_REFERENCE}_))[^"]*"'
 )
 """Superfluous attributes. Groups of data marks keep their classes, which distinguish them from axes."""
@@ -65,44 +64,61 @@ def reference_line(value: float, *, upright: bool = False) -> alt.Chart:
     return chart
 
 
-def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) -> str:
-    """The chart as an inline SVG element that scales to the page's width.
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A chart with its size and its alternative text."""
 
-    Args:
-        chart: marks and scales.
-        frame: width and margins.
-        height: height of the plot area.
-        label: alternative text for screen readers.
-        foot: bottom margin for the labels of the horizontal axis.
-    """
-    text = io.StringIO()
-    sized = chart.properties(width=frame.width - frame.left - frame.right, height=height).configure(
-        aria=False,
-        autosize=alt.AutoSizeParams(type="none"),
-        background="transparent",
-        font="inherit",
-        padding={"left": frame.left, "right": frame.right, "top": 6, "bottom": foot},
-        axis=alt.AxisConfig(
-            domainColor="var(--line)",
-            gridColor="var(--line)",
-            labelColor="var(--muted)",
-            labelFontSize=frame.font_size,
-            tickColor="var(--line)",
-        ),
-        mark=alt.MarkConfig(aria=False),
-        view=alt.ViewConfig(stroke=None),
-    )
-    with alt.data_transformers.enable("default", max_rows=None):
-        sized.save(text, format="svg")
-    lean = _TAG.sub(_shortened, _NOISE.sub("", text.getvalue()))
-    return _OPENING.sub(lambda match: f'<svg viewBox="{match[1]}" role="img" aria-label="{label}">', lean, count=1)
+    chart: Chart
+    frame: Frame
+    height: int
+    """Height of the plot area."""
+    label: str
+    """Alternative text for screen readers."""
+    foot: int = 24
+    """Bottom margin for the labels of the horizontal axis."""
+
+    def svg(self) -> str:
+        """The chart as an inline SVG element that scales to the page's width."""
+        text = io.StringIO()
+        with alt.data_transformers.enable("default", max_rows=None):
+            self._sized().save(text, format="svg")
+        lean = _TAG.sub(_shortened, _NOISE.sub("", text.getvalue()))
+        opening = f'role="img" aria-label="{self.label}">'
+        return _OPENING.sub(lambda match: f'<svg viewBox="{match[1]}" {opening}', lean, count=1)
+
+    def spec(self) -> dict[str, Any]:
+        """The chart as a Vega-Lite specification, of the same size."""
+        with alt.data_transformers.enable("default", max_rows=None):
+            spec: dict[str, Any] = self._sized().to_dict()
+        return spec
+
+    def _sized(self) -> Chart:
+        frame = self.frame
+        width = frame.width - frame.left - frame.right
+        sized: Chart = self.chart.properties(width=width, height=self.height).configure(
+            aria=False,
+            autosize=alt.AutoSizeParams(type="none"),
+            background="transparent",
+            font="inherit",
+            padding={"left": frame.left, "right": frame.right, "top": 6, "bottom": self.foot},
+            axis=alt.AxisConfig(
+                domainColor="var(--line)",
+                gridColor="var(--line)",
+                labelColor="var(--muted)",
+                labelFontSize=frame.font_size,
+                tickColor="var(--line)",
+            ),
+            mark=alt.MarkConfig(aria=False),
+            view=alt.ViewConfig(stroke=None),
+        )
+        return sized
+
+
+def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) -> str:
+    """`Drawing.svg` of a chart."""
+    return Drawing(chart, frame, height, label, foot).svg()
 
 
 def _shortened(tag: re.Match[str]) -> str:
     """Rounds the coordinates in a tag to two decimals; text between tags is unchanged."""
     return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
-
-
-def responsive(draw: Callable[[Frame], str]) -> str:
-    """Renders a chart twice, for wide pages and for phones; the page's CSS shows one of them."""
-    return f'<div class="on-wide">{draw(WIDE)}</div><div class="on-narrow">{draw(NARROW)}</div>'

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gogooku3.pages import palette
+from gogooku3.pages.picture import swatch
 from gogooku3.pages.words import cell, code, count, decimal, estimate
 
 
@@ -23,10 +24,11 @@ def environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     jinja.filters |= {"cell": cell, "code": code, "count": count, "decimal": decimal, "estimate": estimate}
+    jinja.globals |= {"swatch": swatch, "scripts": "", "script_policy": ""}
     jinja.globals["colours"] = Markup(palette.style())  # noqa: S704 - our own names and colours
     return jinja
 
 
-def inline_svg(pictures: dict[str, str]) -> dict[str, Any]:
-    """Marks SVG charts as safe HTML: they contain only numbers and our own names."""
+def inline(pictures: dict[str, str]) -> dict[str, Any]:
+    """Marks charts as safe HTML: names of others in them are escaped."""
     return {name: Markup(svg) for name, svg in pictures.items()}  # noqa: S704

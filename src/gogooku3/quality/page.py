@@ -12,7 +12,7 @@ import numpy as np
 from gogooku3 import paths
 from gogooku3.dataset.schema import target_name
 from gogooku3.dataset.splits import SPLITS
-from gogooku3.pages.template import environment, inline_svg
+from gogooku3.pages.template import environment, inline
 from gogooku3.pages.words import UNDEFINED, percent
 from gogooku3.quality import charts, heat_map
 from gogooku3.quality.checks import CHECKS, Findings, total
@@ -60,7 +60,7 @@ def page(statistics: Statistics, by_check: Findings) -> str:
         clipped=sorted(features, key=lambda feature: -np.nan_to_num(feature["clipped"]))[:_MOST_CLIPPED],
         splits=_splits(statistics),
         targets=_targets(statistics),
-        charts=inline_svg(drawn),
+        charts=inline(drawn),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from gogooku3.pages.svg import NARROW, axis, svg
+from gogooku3.pages.picture import picture
+from gogooku3.pages.svg import NARROW, Drawing, axis
 from gogooku3.report.estimates import gains
 
 _ROOM_FOR_TITLES = 118
@@ -43,6 +44,7 @@ def _attention(weights: list[float]) -> str:
         .encode(
             x=alt.X("lag:O", axis=axis(labelAngle=0, ticks=False, values=list(range(0, len(weights), 5)))),
             y=alt.Y("weight:Q", axis=axis(format="~%", grid=True, tickCount=4)),
+            tooltip=["lag:O", alt.Tooltip("weight:Q", format=".2%")],
         )
     )
-    return svg(chart, NARROW, 150, "Mean attention weight by lag in sessions")
+    return picture(Drawing(chart, NARROW, 150, "Mean attention weight by lag in sessions"))

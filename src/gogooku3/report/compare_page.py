@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import polars as pl
 
 from gogooku3.evaluation.plots import SMOOTHED
 from gogooku3.metrics.paired_difference import horizons_of
 from gogooku3.metrics.returns import cumulative
 from gogooku3.package.results import ABSENT, cells
-from gogooku3.pages.months import Months
-from gogooku3.pages.svg import NARROW, Frame, axis, reference_line, responsive, svg
-from gogooku3.pages.template import environment, inline_svg
-from gogooku3.report.curves import MODEL, Track, compounded, scales
+from gogooku3.pages.picture import Series
+from gogooku3.pages.scripts import scripts
+from gogooku3.pages.svg import NARROW
+from gogooku3.pages.template import environment, inline
+from gogooku3.pages.timeline import Timeline
+from gogooku3.report.curves import MODEL, compounded, track
 from gogooku3.report.estimates import gains
 from gogooku3.report.model_pair import SPLITS, Pair, cautions, headline
 from gogooku3.runtime.files import replaced_file
@@ -36,14 +37,15 @@ def write(pair: Pair, target: Path) -> None:
 
 
 def page(pair: Pair) -> str:
-    """The page as self-contained HTML: no other file, no network, no script."""
+    """The page as self-contained HTML: no other file, no network."""
     title, level = headline(pair, _SHOWN)
-    sides = [Track(MODEL, pair.new.name, 0), Track(_OLD, pair.old.name, 1)]
+    sides = [track(MODEL, pair.new.name, 0), track(_OLD, pair.old.name, 1)]
     metrics = {split: _side_by_side(pair, split) for split in SPLITS}
     return (
         environment(Path(__file__).parent)
         .get_template(_TEMPLATE)
         .render(
+            **scripts(),
             pair=pair,
             headline=title,
             level=level,
@@ -51,14 +53,14 @@ def page(pair: Pair) -> str:
             splits=[{"name": split, "headline": headline(pair, split)[0]} for split in SPLITS],
             sides=sides,
             measures=_measures(pair),
-            charts=inline_svg(_charts(pair, sides)),
+            charts=inline(_charts(pair, sides)),
             metrics=metrics,
             lacking=any(ABSENT in cell for rows in metrics.values() for _, *both in rows for cell in both),
         )
     )
 
 
-def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
+def _charts(pair: Pair, sides: list[Series]) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     charts = {}
     for split, table in pair.differences.items():
@@ -69,11 +71,11 @@ def _charts(pair: Pair, sides: list[Track]) -> dict[str, str]:
             charts[f"rank_ic_{split}"] = gains(rank_ics, "RankIC", titled)
     if _SHOWN not in pair.differences:
         return charts
-    charts["cumulative"] = responsive(lambda frame: _cumulative(pair, sides, frame))
+    charts["cumulative"] = _cumulative(pair, sides)
     if "mean_rank_ic" in pair.differences[_SHOWN]:
         curves = smoothed_rank_ic(pair)
         if curves["rank_ic"].count():
-            charts["rank_ic"] = responsive(lambda frame: _rank_ic(curves, sides, frame))
+            charts["rank_ic"] = _rank_ic(curves, sides)
     return charts
 
 
@@ -93,7 +95,7 @@ def _titled(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return titled
 
 
-def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
+def _cumulative(pair: Pair, sides: list[Series]) -> str:
     """Cumulative return of both models from the first common session."""
     shared = pair.shared(_SHOWN)
     curves = pl.concat(
@@ -102,8 +104,8 @@ def _cumulative(pair: Pair, sides: list[Track], frame: Frame) -> str:
         )
         for name, column in ((MODEL, "net"), (_OLD, "net_old"))
     )
-    chart = compounded(curves, sides, Months.spanning(shared["Date"]), frame)
-    return svg(chart, frame, 280, "Cumulative return after costs of both models, over their common sessions")
+    label = "Cumulative return after costs of both models, over their common sessions"
+    return compounded(curves, sides, 280, label).responsive()
 
 
 def smoothed_rank_ic(pair: Pair) -> pl.DataFrame:
@@ -129,21 +131,11 @@ def smoothed_rank_ic(pair: Pair) -> pl.DataFrame:
     )
 
 
-def _rank_ic(curves: pl.DataFrame, sides: list[Track], frame: Frame) -> str:
+def _rank_ic(curves: pl.DataFrame, sides: list[Series]) -> str:
     """Chart of `smoothed_rank_ic`."""
-    months = Months.spanning(curves["Date"])
-    colours, dashes = scales(sides)
-    data = curves.select("track", "rank_ic", months.of(curves["Date"]).alias("month"))
-    lines = alt.Chart(data).mark_line(strokeWidth=2)
-    chart = lines.encode(
-        x=months.x("month", frame),
-        y=alt.Y("rank_ic:Q", axis=axis(format=".4~f", grid=True, tickCount=5)),
-        stroke=alt.Stroke("track:N", scale=colours, legend=None),
-        strokeDash=alt.StrokeDash("track:N", scale=dashes, legend=None),
-    )
-    return svg(
-        alt.layer(reference_line(0.0), chart), frame, 180, "Mean RankIC over the horizons, rolling mean of 20 sessions"
-    )
+    wide = curves.pivot("track", index="Date", values="rank_ic").sort("Date")
+    label = "Mean RankIC over the horizons, rolling mean of 20 sessions"
+    return Timeline(wide["Date"], wide, sides, 180, label, digits=3).responsive()
 
 
 def _side_by_side(pair: Pair, split: str) -> list[tuple[str, str, str]]:

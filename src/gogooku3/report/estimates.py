@@ -8,12 +8,15 @@ import altair as alt
 import polars as pl
 
 from gogooku3.package.results import RIVALS
-from gogooku3.pages.svg import Frame, axis, reference_line, svg
-from gogooku3.report.curves import ALL, MODEL, scales
+from gogooku3.pages.picture import picture, responsive
+from gogooku3.pages.svg import Drawing, Frame, axis, reference_line
+from gogooku3.report.curves import ALL, MODEL, colour_scale
 from gogooku3.report.results import Results
 
+_RANK = alt.Tooltip("rank:Q", format=".1%", title="rank of the score")
 
-def horizons(results: Results, frame: Frame) -> str:
+
+def horizons(results: Results) -> str:
     """RankIC by horizon of the model and the learning baselines."""
     tables = {MODEL: results.test} | {name: results.baselines[name] for name in RIVALS}
     rows = [
@@ -22,26 +25,39 @@ def horizons(results: Results, frame: Frame) -> str:
         for horizon, cell in table["rank_ic"].items()
     ]
     tracks = [track for track in ALL if track.name in tables]
-    colours, _ = scales(tracks)
-    base = alt.Chart(_known(rows)).encode(
-        x=alt.X("horizon:N", sort=results.horizons, axis=axis(labelAngle=0, ticks=False)),
-        xOffset=alt.XOffset("track:N", sort=[track.name for track in tracks], scale=alt.Scale(paddingOuter=1)),
-        color=alt.Color("track:N", scale=colours, legend=None),
-    )
-    chart = alt.layer(reference_line(0.0), *_whiskers(base, ".4~f"))
-    return svg(chart, frame, 200, "RankIC by horizon, with intervals, of the model, LightGBM and ridge regression")
+
+    def drawing(frame: Frame) -> Drawing:
+        base = alt.Chart(_known(rows)).encode(
+            x=alt.X("horizon:N", sort=results.horizons, axis=axis(labelAngle=0, ticks=False)),
+            xOffset=alt.XOffset("track:N", sort=[each.name for each in tracks], scale=alt.Scale(paddingOuter=1)),
+            color=alt.Color("track:N", scale=colour_scale(tracks), legend=None),
+            tooltip=values(".3f"),
+        )
+        shown = base.transform_filter("indexof(hidden, datum.track) < 0")
+        chart = alt.layer(reference_line(0.0), *_whiskers(shown, ".4~f")).add_params(alt.param(name="hidden", value=[]))
+        label = "RankIC by horizon, with intervals, of the model, LightGBM and ridge regression"
+        return Drawing(chart, frame, 200, label)
+
+    return responsive(drawing, tracks)
+
+
+def values(form: str) -> list[alt.Tooltip]:
+    """What a mark shows on hover: the value and the bounds of its interval, in a d3 format."""
+    titles = {"value": "value", "low": "95 % from", "high": "95 % to"}
+    return [alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in titles.items()]
 
 
 def quantiles(table: pl.DataFrame, horizon: str, frame: Frame) -> str:
     """Mean return over a horizon by score quantile, minus the session's mean."""
     base = alt.Chart(_known(table.to_dicts())).encode(
         x=alt.X("quantile:O", axis=axis(labelAngle=0, ticks=False)),
+        tooltip=[alt.Tooltip("quantile:O"), *values(".3%")],
     )
     y = alt.Y("value:Q", axis=axis(format="~%", grid=True, tickCount=5))
     bars = base.mark_bar(color="var(--full)", fillOpacity=0.55).encode(y=y)
     rule = base.mark_rule(color="var(--ink)", strokeWidth=1.2).encode(y="low:Q", y2="high:Q")
     label = f"Mean return over horizon {horizon} by quantile of the score, with intervals"
-    return svg(alt.layer(bars, rule, reference_line(0.0)), frame, 150, label)
+    return picture(Drawing(alt.layer(bars, rule, reference_line(0.0)), frame, 150, label))
 
 
 def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame: Frame) -> str:
@@ -49,7 +65,7 @@ def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame:
     rows = _known(table.to_dicts())
     x = alt.X("rank:Q", scale=alt.Scale(domain=[0, 1]), axis=axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]))
     y = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=axis(format="~%", grid=True, tickCount=5))
-    dots = alt.Chart(rows).encode(x=x).encode(color=alt.value("var(--track-1)"))
+    dots = alt.Chart(rows).encode(x=x, color=alt.value("var(--track-1)"), tooltip=[_RANK, *values(".1%")])
     slope = rank_ic or 0.0
     ends = pl.DataFrame({"rank": [0.0, 1.0], "value": [0.5 - slope / 2, 0.5 + slope / 2]})
     line = alt.Chart(ends).mark_line(stroke="var(--bound)", strokeWidth=1.5, strokeDash=[5, 3]).encode(x=x, y=y)
@@ -59,13 +75,13 @@ def calibration(table: pl.DataFrame, rank_ic: float | None, horizon: str, frame:
         dots.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"),
         dots.mark_circle(size=34, opacity=1).encode(y=y),
     )
-    return svg(chart, frame, 170, f"Mean rank of the return over horizon {horizon} by rank of the score")
+    return picture(Drawing(chart, frame, 170, f"Mean rank of the return over horizon {horizon} by rank of the score"))
 
 
 def differences(results: Results, metric: str, title: str, frame: Frame) -> str:
     """Model minus each baseline, by one metric."""
-    by_track = {track: results.baselines.get(track.name, {}).get("model_less_this", {}) for track in ALL}
-    rows = [{"title": track.title, **table[metric]} for track, table in by_track.items() if metric in table]
+    by_title = {track.title: results.baselines.get(track.name, {}).get("model_less_this", {}) for track in ALL}
+    rows = [{"title": name, **table[metric]} for name, table in by_title.items() if metric in table]
     return gains(rows, f"{title}, the model minus each baseline", frame)
 
 
@@ -73,14 +89,16 @@ def gains(rows: list[dict[str, Any]], label: str, frame: Frame) -> str:
     """One difference per line with its interval, and a reference line at zero."""
     titles = [row["title"] for row in rows]
     y = alt.Y("title:N", sort=titles, axis=axis(domain=False, ticks=False, labelPadding=8))
-    base = alt.Chart(_known(rows)).encode(y=y, color=alt.value("var(--track-1)"))
+    base = alt.Chart(_known(rows)).encode(
+        y=y, color=alt.value("var(--track-1)"), tooltip=[alt.Tooltip("title:N", title="of"), *values(".4~f")]
+    )
     x = alt.X("value:Q", axis=axis(format=".4~f", grid=True, tickCount=5))
     chart = alt.layer(
         reference_line(0.0, upright=True),
         base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q"),
         base.mark_circle(size=60, opacity=1).encode(x=x),
     )
-    return svg(chart, frame, 30 * len(titles), f"{label}, with intervals")
+    return picture(Drawing(chart, frame, 30 * len(titles), f"{label}, with intervals"))
 
 
 def training(results: Results, column: str, frame: Frame) -> str:
@@ -101,9 +119,10 @@ def training(results: Results, column: str, frame: Frame) -> str:
         ),
         y=alt.Y(f"{column}:Q", scale=alt.Scale(zero=False), axis=axis(format=".4~f", grid=True, tickCount=5)),
         color=alt.Color("phase:N", scale=colours, legend=None),
+        tooltip=["phase:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".4f", title="value")],
     )
     chart = alt.layer(base.mark_line(strokeWidth=1.8), base.mark_circle(size=44, opacity=1))
-    return svg(chart, frame, 150, f"{column.replace('_', ' ')} at the end of every epoch, by phase")
+    return picture(Drawing(chart, frame, 150, f"{column.replace('_', ' ')} at the end of every epoch, by phase"))
 
 
 def _whiskers(base: alt.Chart, form: str) -> tuple[alt.Chart, alt.Chart]:

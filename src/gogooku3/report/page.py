@@ -13,8 +13,10 @@ from gogooku3.dataset.splits import SPLITS
 from gogooku3.package.results import cells, seed_rows
 from gogooku3.package.seeds import ONE_SEED, gains
 from gogooku3.pages.months import Months, bands, columns
-from gogooku3.pages.svg import NARROW, Frame, responsive, svg
-from gogooku3.pages.template import environment, inline_svg
+from gogooku3.pages.picture import responsive
+from gogooku3.pages.scripts import scripts
+from gogooku3.pages.svg import NARROW, Drawing, Frame
+from gogooku3.pages.template import environment, inline
 from gogooku3.report import attribution, curves, estimates, heat_map, rank_response
 from gogooku3.report.curves import ALL
 from gogooku3.report.results import Results
@@ -33,18 +35,19 @@ def write(results: Results, folder: Path) -> None:
 
 
 def page(results: Results) -> str:
-    """The page as self-contained HTML: no other file, no network, no script."""
+    """The page as self-contained HTML: no other file, no network."""
     verdict = judge(results)
     return (
         environment(Path(__file__).parent)
         .get_template(_TEMPLATE)
         .render(
+            **scripts(),
             results=results,
             verdict=verdict,
-            charts=inline_svg(_charts(results)),
+            charts=inline(_charts(results)),
             panels=_panels(results),
             attribution=results.attribution,
-            sources=inline_svg(attribution.pictures(results.attribution) if results.attribution else {}),
+            sources=inline(attribution.pictures(results.attribution) if results.attribution else {}),
             months=heat_map.months(results),
             tracks=[track for track in ALL if track.name == "model" or track.name in results.baselines],
             sectors=_sectors(results.test["exposure"]["sector"]),
@@ -63,9 +66,9 @@ def page(results: Results) -> str:
 def _charts(results: Results) -> dict[str, str]:
     titled = NARROW.with_left(_ROOM_FOR_TITLES)
     charts = {
-        "cumulative": responsive(lambda frame: curves.cumulative(results, frame)),
-        "drawdown": responsive(lambda frame: curves.drawdown(results, frame)),
-        "horizons": responsive(lambda frame: estimates.horizons(results, frame)),
+        "cumulative": curves.cumulative(results),
+        "drawdown": curves.drawdown(results),
+        "horizons": estimates.horizons(results),
         "sharpe": estimates.differences(results, "sharpe", "Sharpe ratio", titled),
         "mean_rank_ic": estimates.differences(results, "mean_rank_ic", "Mean RankIC", titled),
         "stocks": responsive(lambda frame: _stocks(results, frame)),
@@ -75,7 +78,7 @@ def _charts(results: Results) -> dict[str, str]:
         charts["rank_ic_of_epochs"] = estimates.training(results, "validation_rank_ic", NARROW)
         charts["loss_of_epochs"] = estimates.training(results, "train_loss", NARROW)
     if (series := results.walk_forward) is not None:
-        charts["walk_forward"] = responsive(lambda frame: curves.walk_forward(series, frame))
+        charts["walk_forward"] = curves.walk_forward(series)
     return charts
 
 
@@ -89,28 +92,29 @@ def _panels(results: Results) -> list[dict[str, Any]]:
         calibration = rank_response.return_rank_by_score_rank(results.predictions, index, bootstrap)
         slope = results.test["rank_ic"][horizon]["value"]
         pictures = {
-            "rank_ic": curves.rank_ic(results, horizon, NARROW),
+            "rank_ic": curves.rank_ic(results, horizon),
             "quantiles": estimates.quantiles(quantiles, horizon, NARROW),
             "calibration": estimates.calibration(calibration, slope, horizon, NARROW),
         }
-        panels.append({"horizon": horizon, **inline_svg(pictures)})
+        panels.append({"horizon": horizon, **inline(pictures)})
     return panels
 
 
-def _stocks(results: Results, frame: Frame) -> str:
+def _stocks(results: Results, frame: Frame) -> Drawing:
     """Average number of stocks with a bar per session, by month, and a line for the expected number."""
     months = pl.DataFrame(results.quality["months"])
     heights, lines = (months[name] / months["sessions"] for name in ("bars", "expected_bars"))
     chart = columns(Months(months["month"][0], len(months)), heights, lines, frame)
-    return svg(chart, frame, 110, "Average number of stocks with a bar per session, by month, and the expected number")
+    label = "Average number of stocks with a bar per session, by month, and the expected number"
+    return Drawing(chart, frame, 110, label)
 
 
-def _splits(results: Results, frame: Frame) -> str:
+def _splits(results: Results, frame: Frame) -> Drawing:
     """Training, validation and test split in time, separated by the embargo."""
     months = results.quality["months"]
     spans = [(name, results.split[name]["first"], results.split[name]["last"]) for name in SPLITS]
     chart = bands(Months(months[0]["month"], len(months)), spans, frame)
-    return svg(chart, frame, 24, "Training, validation and test split in time", foot=2)
+    return Drawing(chart, frame, 24, "Training, validation and test split in time", foot=2)
 
 
 def _sectors(weights: dict[str, float]) -> list[dict[str, Any]]:
