@@ -128,6 +128,9 @@ def lay_out(
     write_json({"embargo": 5} | spans, root / "data/dataset/split.json")
     columns = {f"score_{h}": scores[..., place].ravel() for place, h in enumerate(HORIZONS)}
     write_parquet(pl.DataFrame(key | columns), root / "data/predictions.parquet")
+    listed = pl.DataFrame({"Code": codes[:STOCKS], "Sector33": ["Foods", "Mining"] * (STOCKS // 2)})
+    (root / "data/quotes").mkdir()
+    write_parquet(listed, root / "data/quotes/listed.parquet")
     for split in ("validation", "test"):
         write_json(content_of(model.metrics), root / f"metrics/{split}.json")
         write_json(beside, root / f"metrics/details/{split}.json")

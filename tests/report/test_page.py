@@ -19,8 +19,8 @@ from ..evaluation.conftest import HORIZONS
 from ..pages.elements import Elements, check_that_it_needs_nothing_but_itself
 
 SECTIONS = (
-    *("returns", "rank-ic", "quantiles", "calibration", "months", "baselines", "exposure", "periods", "portfolio"),
-    *("seeds", "training", "data", "provenance", "parameters"),
+    *("returns", "risk", "rank-ic", "quantiles", "calibration", "months", "baselines", "exposure", "periods"),
+    *("portfolio", "costs", "latest", "seeds", "training", "data", "provenance", "parameters"),
 )
 
 

@@ -41,6 +41,24 @@ def horizons(results: Results) -> str:
     return responsive(drawing, tracks)
 
 
+def by_place(rows: list[dict[str, Any]], name: str, label: str, frame: Frame) -> str:
+    """Estimates in a row, such as by lag.
+
+    Args:
+        rows: the place under a name, `value`, `low` and `high`.
+        name: of the place.
+        label: alternative text.
+        frame: size of the chart.
+    """
+    base = alt.Chart(_known(rows)).encode(
+        x=alt.X(f"{name}:O", axis=axis(labelAngle=0, ticks=False)),
+        color=alt.value("var(--track-1)"),
+        tooltip=[alt.Tooltip(f"{name}:O"), *values(".3f")],
+    )
+    chart = alt.layer(reference_line(0.0), *_whiskers(base, ".4~f"))
+    return picture(Drawing(chart, frame, 150, f"{label}, with intervals"))
+
+
 def values(form: str) -> list[alt.Tooltip]:
     """What a mark shows on hover: the value and the bounds of its interval, in a d3 format."""
     titles = {"value": "value", "low": "95 % from", "high": "95 % to"}

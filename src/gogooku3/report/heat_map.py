@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from gogooku3.pages.words import decimal
+from gogooku3.pages.words import UNDEFINED, decimal
 from gogooku3.report.results import Results
 
 
@@ -45,6 +46,37 @@ def months(results: Results) -> list[Month]:
     columns = [_shaded(table["net"], ".2%"), *(_shaded(table[name], ".3f") for name in names)]
     rows = zip(table["month"], table["sessions"], *columns, strict=True)
     return [Month(month, sessions, list(cells)) for month, sessions, *cells in rows]
+
+
+@dataclass(frozen=True)
+class Year:
+    """A row of the grid of months."""
+
+    year: str
+    cells: list[Cell]
+    """January to December; empty text where there is no session."""
+    total: Cell
+
+
+def years(grid: list[dict[str, Any]]) -> list[Year]:
+    """Returns after costs by calendar year and month, and compounded over each year.
+
+    Args:
+        grid: `month` (`2023-05`) and `return`, ascending.
+    """
+    by_month = {row["month"]: row["return"] for row in grid}
+    names = list(dict.fromkeys(month[:4] for month in by_month))
+    months = [[by_month.get(f"{year}-{number:02d}") for number in range(1, 13)] for year in names]
+    cells = _shaded(pl.Series([value for row in months for value in row], dtype=pl.Float64), ".1%")
+    cells = [Cell("", "") if cell.text == UNDEFINED else cell for cell in cells]
+    totals = []
+    for row in months:
+        growth = 1.0
+        for value in row:
+            growth *= 1.0 + (value or 0.0)
+        totals.append(growth - 1.0)
+    rows = zip(names, _shaded(pl.Series(totals, dtype=pl.Float64), ".1%"), strict=True)
+    return [Year(year, cells[12 * place : 12 * place + 12], total) for place, (year, total) in enumerate(rows)]
 
 
 def _shaded(values: pl.Series, form: str) -> list[Cell]:

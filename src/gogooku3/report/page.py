@@ -17,8 +17,9 @@ from gogooku3.pages.picture import responsive
 from gogooku3.pages.scripts import scripts
 from gogooku3.pages.svg import NARROW, Drawing, Frame
 from gogooku3.pages.template import environment, inline
-from gogooku3.report import attribution, curves, estimates, heat_map, rank_response
+from gogooku3.report import attribution, curves, estimates, heat_map, rank_response, tear_sheet
 from gogooku3.report.curves import ALL
+from gogooku3.report.latest import latest
 from gogooku3.report.results import Results
 from gogooku3.report.verdict import judge
 from gogooku3.runtime.files import replaced_file
@@ -49,6 +50,10 @@ def page(results: Results) -> str:
             attribution=results.attribution,
             sources=inline(attribution.pictures(results.attribution) if results.attribution else {}),
             months=heat_map.months(results),
+            years=heat_map.years(results.details.get("months", {}).get("grid", [])),
+            details=results.details,
+            groups=tear_sheet.groups(results.details),
+            latest=latest(results),
             tracks=[track for track in ALL if track.name == "model" or track.name in results.baselines],
             sectors=_sectors(results.test["exposure"]["sector"]),
             portfolio=results.params["evaluation"]["portfolio"],
@@ -74,6 +79,7 @@ def _charts(results: Results) -> dict[str, str]:
         "stocks": responsive(lambda frame: _stocks(results, frame)),
         "splits": responsive(lambda frame: _splits(results, frame)),
     }
+    charts |= tear_sheet.pictures(results.details)
     if results.trained:
         charts["rank_ic_of_epochs"] = estimates.training(results, "validation_rank_ic", NARROW)
         charts["loss_of_epochs"] = estimates.training(results, "train_loss", NARROW)

@@ -70,6 +70,8 @@ class Results:
     """`metrics/attribution.json`; None if the stage was not run."""
     walk_forward: WalkForward | None
     """None if `evaluation.scheme` has no walk-forward."""
+    sectors: dict[str, str]
+    """Sector by stock code."""
     hashes: dict[str, str]
     """SHA-256 by file."""
 
@@ -124,6 +126,7 @@ def read_results(root: Path, params: Params) -> Results:
         environment=_json(root / paths.model_of(LAST_PHASE) / "history.json")["environment"],
         attribution=_json(attribution) if attribution.is_file() else None,
         walk_forward=None if params.evaluation.scheme == "split" else _walk_forward(root),
+        sectors=_sectors(root),
         hashes={"model.safetensors": sha256_file(_existing(model / "model.safetensors"))}
         | {path.name: sha256_file(_existing(root / path)) for path in hashed},
     )
@@ -132,6 +135,11 @@ def read_results(root: Path, params: Params) -> Results:
 def _walk_forward(root: Path) -> WalkForward:
     metrics = table_of(_json(root / paths.metrics_of("walk_forward")))
     return WalkForward(metrics, _csv(root / paths.plot_of("walk_forward")))
+
+
+def _sectors(root: Path) -> dict[str, str]:
+    listed = pl.read_parquet(_existing(root / paths.QUOTES / "listed.parquet"), columns=["Code", "Sector33"])
+    return dict(listed.iter_rows())
 
 
 def _existing(path: Path) -> Path:

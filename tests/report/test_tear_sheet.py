@@ -1,0 +1,66 @@
+"""The tear sheet shows the numbers of the details, and only those that are there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gogooku3.report import tear_sheet
+from gogooku3.report.heat_map import years
+from gogooku3.report.page import page
+from gogooku3.report.results import Results
+
+from ..pages.elements import Elements
+
+
+def test_the_grid_has_a_row_per_year_and_compounds_its_months() -> None:
+    grid = [
+        {"month": "2022-12", "return": 0.1},
+        {"month": "2023-01", "return": -0.2},
+        {"month": "2023-03", "return": 0.5},
+    ]
+    rows = years(grid)
+    assert [row.year for row in rows] == ["2022", "2023"]
+    assert [cell.text for cell in rows[0].cells] == [*[""] * 11, "10.0 %"]
+    assert [cell.text for cell in rows[1].cells] == ["−20.0 %", "", "50.0 %", *[""] * 9]
+    assert [row.total.text for row in rows] == ["10.0 %", "20.0 %"]
+    assert [rows[1].cells[0].shade, rows[1].cells[2].shade, rows[1].cells[1].shade] == ["loss-2", "gain-3", ""]
+
+
+def test_the_page_shows_drawdowns_groups_costs_and_capacity(drawn: str, skilled: Results) -> None:
+    text = Elements(drawn).text
+    worst = skilled.details["drawdowns"][0]
+    assert f"{100 * worst['depth']:.2f} %".replace("-", "−") in text
+    assert worst["trough"] in text
+    for name in ("small", "middle", "large"):
+        value = skilled.details["rank_ic_by_size"][name]["value"]
+        assert f"{name}\n{value:.3f}".replace("\n", "") in text.replace("\n", "")
+    capital = skilled.details["capacity_curve"][0]["capital"]
+    assert f"{capital:,.0f}" in text
+
+
+def test_the_charts_hold_the_numbers_of_the_details(drawn: str, skilled: Results) -> None:
+    blocks = Elements(drawn).blocks
+    (rolling,) = (block for block in blocks if "sharpe" in block.get("columns", {}))
+    known = skilled.details["rolling"]["sharpe"]
+    assert rolling["columns"]["sharpe"] == pytest.approx(known, rel=1e-4)
+    rows = [
+        row for block in blocks for spec in block["specs"] for data in spec.get("datasets", {}).values() for row in data
+    ]
+    assert sum(row.get("sessions", 0) for row in rows if "high" in row and "low" in row and "value" not in row) == sum(
+        skilled.details["histogram"]["counts"]
+    )
+    assert [row["annual_return"] for row in rows if "cost_bps" in row] == [
+        row["annual_return"] for row in skilled.details["cost_curve"]
+    ]
+    assert [row["lag"] for row in rows if "lag" in row] == [row["lag"] for row in skilled.details["ic_decay"]]
+
+
+@pytest.mark.parametrize("details", [{}, {"rolling": {"window": 60, "dates": [], "sharpe": [], "beta": []}}])
+def test_what_is_not_there_is_not_shown(skilled: Results, details: dict[str, object]) -> None:
+    assert tear_sheet.pictures(details) == {}
+    drawn = page(replace(skilled, details=details))
+    ids = {attributes.get("id") for tag, attributes in Elements(drawn).found if tag == "section"}
+    assert not ids & {"risk", "costs"}
+    assert "IC decay" not in Elements(drawn).text
