@@ -59,18 +59,18 @@ def test_a_long_period_is_thinned_where_it_is_drawn_and_whole_where_it_is_live()
     [
         (10, 1, ["2020-01-06", "2020-01-15"]),
         (130, 1, ["2020-02", "2020-03", "2020-04", "2020-05"]),
-        (300, 7, ["2021", "2022", "2023", "2024", "2025"]),
+        (300, 7, ["2022", "2024"]),
     ],
 )
 def test_dates_are_labelled_at_starts_of_months_or_years(sessions: int, step: int, labels: list[str]) -> None:
     svg = timeline(sessions, step=step).drawing(NARROW).svg()
-    assert [text for text in re.findall(r">([^<>]+)</text>", svg) if text.startswith("20")] == labels
+    assert [text for text in re.findall(r">([^<>]+)</text>", svg) if re.fullmatch(r"20\d\d(-\d\d)*", text)] == labels
 
 
 def test_a_legend_has_one_entry_per_series_and_the_scripts_are_the_same_every_time() -> None:
     entries = [attributes for tag, attributes in Elements(timeline(4).responsive()).found if tag == "li"]
     assert [attributes["data-series"] for attributes in entries] == ["a", "b"]
-    assert "legend" not in picture(timeline(4).drawing(NARROW))
+    assert "<li " not in picture(timeline(4).drawing(NARROW))
     first = scripts()
     scripts.cache_clear()
     assert scripts() == first

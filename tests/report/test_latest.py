@@ -40,8 +40,14 @@ def test_both_ends_are_ordered_and_have_the_weights_of_the_rule(skilled: Results
 def test_weights_sum_to_nothing_and_their_sizes_to_one(skilled: Results) -> None:
     found = latest(with_scores(skilled, [3.0, 1.0, -1.0, -3.0]))
     assert found is not None
-    assert [(row.code, row.weight) for row in found.top] == [("1300", pytest.approx(0.375)), ("1301", 0.125)]
-    assert [(row.code, row.weight) for row in found.bottom] == [("1302", -0.125), ("1303", pytest.approx(-0.375))]
+    assert [(row.code, row.weight) for row in found.top] == [
+        ("1300", pytest.approx(0.375)),
+        ("1301", pytest.approx(0.125)),
+    ]
+    assert [(row.code, row.weight) for row in found.bottom] == [
+        ("1302", pytest.approx(-0.125)),
+        ("1303", pytest.approx(-0.375)),
+    ]
 
 
 def test_equal_scores_are_in_the_order_of_the_codes_and_few_stocks_are_shown_once(skilled: Results) -> None:

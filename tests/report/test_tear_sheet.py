@@ -28,14 +28,13 @@ def test_the_grid_has_a_row_per_year_and_compounds_its_months() -> None:
     assert [rows[1].cells[0].shade, rows[1].cells[2].shade, rows[1].cells[1].shade] == ["loss-2", "gain-3", ""]
 
 
-def test_the_page_shows_drawdowns_groups_costs_and_capacity(drawn: str, skilled: Results) -> None:
-    text = Elements(drawn).text
+def test_the_page_shows_drawdowns_groups_costs_and_capacity(skilled: Results) -> None:
+    sizes = {"small": {"value": 0.25, "low": 0.125, "high": 0.375, "sessions": 9}}
+    text = Elements(page(replace(skilled, details=skilled.details | {"rank_ic_by_size": sizes}))).text
     worst = skilled.details["drawdowns"][0]
-    assert f"{100 * worst['depth']:.2f} %".replace("-", "−") in text
-    assert worst["trough"] in text
-    for name in ("small", "middle", "large"):
-        value = skilled.details["rank_ic_by_size"][name]["value"]
-        assert f"{name}\n{value:.3f}".replace("\n", "") in text.replace("\n", "")
+    shown = f"{100 * worst['depth']:.2f} %{worst['peak']}{worst['trough']}".replace("-", "−")
+    assert shown in text.replace("-", "−")
+    assert "small0.250 [0.125, 0.375]9" in text
     capital = skilled.details["capacity_curve"][0]["capital"]
     assert f"{capital:,.0f}" in text
 

@@ -42,8 +42,8 @@ class Latest:
 def latest(results: Results) -> Latest | None:
     """The scores of the traded horizon in the last session that has any, and the target weights.
 
-    The weights are those of `score_weights`, before delay, turnover limit and limits on short sales. Equal scores are ordered by code.
-    None if the split has no score.
+    The weights are those of `score_weights`, before delay, turnover limit and limits on short sales. Equal scores are
+    in the order of the codes. None if the split has no score.
     """
     predictions = results.predictions
     scores_TS = predictions.scores_TSH[..., predictions.horizons.index(int(results.traded))]
