@@ -36,7 +36,7 @@ ANSWERS = {
     "rebalanc": "evaluation/portfolio.py",
     "transaction cost": "evaluation/portfolio.py",
     "long-short": "evaluation/weights.py",
-    "turnover": "evaluation/portfolio.py",
+    "turnover limit": "evaluation/portfolio.py",
     "drawdown": "metrics/returns.py",
     "information coefficient": "metrics/ranking.py",
     "confidence interval": "metrics/bootstrap.py",
