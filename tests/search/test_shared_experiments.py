@@ -36,6 +36,9 @@ def tried(tmp_path: Path) -> Callable[..., str]:
     for name in (*names, *(f"metrics/{split}.json" for split in ("test", "validation"))):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
+    for split in ("test", "validation"):
+        path = folder / f"metrics/{split}.json"
+        path.write_text(json.dumps(content_of(table_of(json.loads(path.read_text())))))
     for command in (
         ("git", "init", "--quiet"),
         ("git", "config", "user.name", "Test"),
