@@ -66,12 +66,16 @@ def _fit(x_NF: Matrix, y_NH: Matrix, validation: Rows, params: Params, seed: int
 
 
 def _initial(sizes: list[int], random: np.random.Generator) -> list[Matrix]:
-    """Weight matrix and bias of each layer: uniform with the variance 2 / inputs of He et al. (2015), and zeros."""
+    """Weight matrix and bias of each layer: uniform with the variance 2 / inputs of He et al. (2015), and zeros.
+
+    The last matrix is zero too: the first scores would otherwise be noise many times larger than what can be known.
+    """
     weights: list[Matrix] = []
     for inputs, outputs in pairwise(sizes):
         bound = math.sqrt(6 / inputs)
         weights.append(((2 * random.random((inputs, outputs)) - 1) * bound).astype(np.float32))
         weights.append(np.zeros(outputs, np.float32))
+    weights[-2] = np.zeros_like(weights[-2])
     return weights
 
 
