@@ -21,7 +21,7 @@ from ..evaluation.conftest import HORIZONS
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
 
 PHONE, DESKTOP = 375, 1280
-FIGURES = {"tier": 18 + 3 * len(HORIZONS), "compare": 6}
+FIGURES = {"tier": 17 + 3 * len(HORIZONS), "compare": 6}
 
 
 @pytest.fixture(scope="module")

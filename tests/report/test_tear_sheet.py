@@ -56,6 +56,13 @@ def test_the_charts_hold_the_numbers_of_the_details(drawn: str, skilled: Results
     assert [row["lag"] for row in rows if "lag" in row] == [row["lag"] for row in skilled.details["ic_decay"]]
 
 
+def test_a_beta_that_is_undefined_throughout_has_no_chart(skilled: Results) -> None:
+    assert not any(skilled.details["rolling"]["beta"])
+    assert {"rolling_sharpe", "rolling_beta"} & set(tear_sheet.pictures(skilled.details)) == {"rolling_sharpe"}
+    rolling = skilled.details["rolling"] | {"beta": [0.1] * len(skilled.details["rolling"]["dates"])}
+    assert "rolling_beta" in tear_sheet.pictures({"rolling": rolling})
+
+
 @pytest.mark.parametrize("details", [{}, {"rolling": {"window": 60, "dates": [], "sharpe": [], "beta": []}}])
 def test_what_is_not_there_is_not_shown(skilled: Results, details: dict[str, object]) -> None:
     assert tear_sheet.pictures(details) == {}

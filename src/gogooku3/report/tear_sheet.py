@@ -22,9 +22,9 @@ Details = dict[str, Any]
 def pictures(details: Details) -> dict[str, str]:
     """Charts by name; those without numbers are left out."""
     drawn = {}
-    if len(details.get("rolling", {}).get("dates", ())) > 1:
-        drawn["rolling_sharpe"] = _rolling(details, "sharpe", "Rolling Sharpe ratio", 2)
-        drawn["rolling_beta"] = _rolling(details, "beta", "Rolling beta to the index", 3)
+    for name, label, digits in (("sharpe", "Rolling Sharpe ratio", 2), ("beta", "Rolling beta to the index", 3)):
+        if sum(value is not None for value in details.get("rolling", {}).get(name, ())) > 1:
+            drawn[f"rolling_{name}"] = _rolling(details, name, label, digits)
     if sum(details.get("histogram", {}).get("counts", ())):
         drawn["histogram"] = _histogram(details)
     if any(row["value"] is not None for row in details.get("ic_decay", ())):
