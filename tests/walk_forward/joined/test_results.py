@@ -79,7 +79,7 @@ def test_the_baselines_are_compared_with_the_series(results: Results) -> None:
     # The model has twice the signal of ridge and the trees; the factors have none.
     value = {each["name"]: each["mean_rank_ic"]["value"] for each in results.metrics["baselines"][:-1]}
     assert results.metrics["mean_rank_ic"]["value"] > value["lightgbm"] > max(value["reversal"], value["momentum"])
-    assert results.folds.height == 2 * 5
+    assert results.folds.height == 2 * 7
     assert results.folds["Date"].unique(maintain_order=True).to_list() == [
         results.metrics["folds"][place]["test"]["first"] for place in (0, 1)
     ]
