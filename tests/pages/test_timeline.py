@@ -24,13 +24,14 @@ def timeline(sessions: int, *, step: int = 1) -> Timeline:
     return Timeline(pl.Series(dates), values, LINES, 100, "two lines")
 
 
-def test_the_data_of_a_live_chart_are_columns_of_five_digits() -> None:
+def test_the_data_of_a_live_chart_are_columns_of_whole_numbers() -> None:
     (block,) = Elements(timeline(4).picture(NARROW)).blocks
     assert block["columns"] == {
-        "day": [18267, 18268, 18269, 18270],
-        "a": [0.0, 0.14286, 0.28571, 0.42857],
-        "b": [None, 0.0, 1.0, 2.0],
+        "day": [18267, 1, 1, 1],
+        "a": [0, 143, 286, 429],
+        "b": [None, 0, 1000, 2000],
     }
+    assert block["decimals"] == 3
     assert [line["title"] for line in block["lines"]] == ["first", "<b>second</b>"]
     assert len(block["specs"]) == 1
 

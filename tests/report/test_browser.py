@@ -190,6 +190,22 @@ def test_dragging_zooms_in_on_time_and_there_is_a_way_back(
     assert dates_at_the_ends() == whole
 
 
+def test_the_wheel_zooms_with_ctrl_and_else_scrolls_the_page(
+    browser: Browser, curves: tuple[float, float, float, float]
+) -> None:
+    left, top, width, height = curves
+    x, y = left + width / 2, top + height / 2
+    reset = "document.querySelector('#returns figure:first-of-type .on-wide .reset')"
+    hover(browser, x, y)
+    browser.mouse("Wheel", x, y, deltaX=0, deltaY=-100, modifiers=2)
+    browser.wait_for(f"!{reset}.hidden")
+    browser.evaluate(f"{reset}.click()")
+    before = browser.evaluate("scrollY")
+    browser.mouse("Wheel", x, y, deltaX=0, deltaY=100)
+    browser.wait_for(f"scrollY > {before}")
+    assert browser.evaluate(f"{reset}.hidden") is True
+
+
 def test_every_chart_comes_alive_without_a_complaint(browser: Browser, pages: Path) -> None:
     for name in FIGURES:
         browser.visit(pages / f"{name}.html", width=DESKTOP, scheme="light")

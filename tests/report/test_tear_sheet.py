@@ -43,7 +43,8 @@ def test_the_charts_hold_the_numbers_of_the_details(drawn: str, skilled: Results
     blocks = Elements(drawn).blocks
     (rolling,) = (block for block in blocks if "sharpe" in block.get("columns", {}))
     known = skilled.details["rolling"]["sharpe"]
-    assert rolling["columns"]["sharpe"] == pytest.approx(known, rel=1e-4)
+    assert rolling["columns"]["sharpe"] == pytest.approx([1000 * value for value in known], abs=0.51)
+    assert rolling["decimals"] == 3
     rows = [
         row for block in blocks for spec in block["specs"] for data in spec.get("datasets", {}).values() for row in data
     ]

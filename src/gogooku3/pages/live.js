@@ -41,12 +41,19 @@
     tip.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - height - 4))}px`;
   };
 
-  const rowsOf = columns => columns.day.map((day, place) => {
-    const row = {};
-    for (const name of Object.keys(columns)) row[name] = columns[name][place];
-    row.day = day * DAY;
-    return row;
-  });
+  // Days are steps from the day before, values are whole numbers of the last decimal.
+  const rowsOf = (columns, decimals) => {
+    let day = 0;
+    return columns.day.map((step, place) => {
+      const row = {};
+      for (const name of Object.keys(columns)) {
+        const value = columns[name][place];
+        row[name] = value === null ? null : value / 10 ** decimals;
+      }
+      row.day = (day += step) * DAY;
+      return row;
+    });
+  };
 
   const written = (value, { percent, digits }) => {
     if (value === null) return "–";
@@ -66,7 +73,7 @@
   for (const chart of document.querySelectorAll(".chart")) {
     const content = JSON.parse(chart.querySelector('script[type="application/json"]').textContent);
     const boxes = [...chart.querySelectorAll(".on-wide, .on-narrow, .drawn")];
-    const rows = content.columns ? rowsOf(content.columns) : null;
+    const rows = content.columns ? rowsOf(content.columns, content.decimals) : null;
     const hidden = new Set();
     const views = new Map();
 

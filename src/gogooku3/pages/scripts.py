@@ -17,7 +17,7 @@ from markupsafe import Markup
 _FOLDER = Path(__file__).parent
 _HINT = (
     "Point at a chart for its values, click in its legend to hide or show a line, drag over it to zoom in; a double"
-    " click shows the whole period again. Ctrl and the mouse wheel, or two fingers, zoom too."
+    " click shows the whole period again. Ctrl and the mouse wheel, or a pinch on a trackpad, zoom too."
 )
 
 

@@ -120,5 +120,5 @@ def svg(chart: Chart, frame: Frame, height: int, label: str, *, foot: int = 24) 
 
 
 def _shortened(tag: re.Match[str]) -> str:
-    """Rounds the coordinates in a tag to two decimals; text between tags is unchanged."""
-    return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0])
+    """Rounds the coordinates in a tag to one decimal; text between tags is unchanged."""
+    return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}", tag[0])

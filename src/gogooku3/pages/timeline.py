@@ -21,8 +21,6 @@ _STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 """Possible distances between two date labels, in months."""
 _DAY = 86_400_000
 """Milliseconds."""
-_DIGITS = 5
-"""Significant digits of the values that a live chart shows."""
 _TABLE = "table"
 
 
@@ -78,11 +76,15 @@ class Timeline:
         return self.lines if self.legend else ()
 
     def _payload(self) -> dict[str, Any]:
-        columns: dict[str, list[Any]] = {"day": _days(self.dates).tolist()}
+        """The data as whole numbers: steps of `day`, and values in units of the last of `decimals`."""
+        decimals = self.digits + 1 + 2 * self.percent
+        days_T = _days(self.dates)
+        columns: dict[str, list[Any]] = {"day": [int(days_T[0]), *np.diff(days_T).tolist()]}
         for line in self.lines:
-            columns[line.name] = [_rounded(value) for value in self.values[line.name]]
+            columns[line.name] = [_scaled(value, decimals) for value in self.values[line.name]]
         titles = [{"name": line.name, "title": line.title, "colour": line.colour} for line in self.lines]
-        return {"columns": columns, "lines": titles, "percent": self.percent, "digits": self.digits}
+        shown = {"lines": titles, "percent": self.percent, "digits": self.digits}
+        return {"columns": columns, "decimals": decimals} | shown
 
     def _folded(self, data: alt.NamedData | pl.DataFrame) -> alt.Chart:
         """One row per session and line; lines that are drawn last are on top."""
@@ -180,5 +182,5 @@ def _labels(dates: pl.Series, most: int) -> tuple[list[int], str]:
     return [int(day) * _DAY for day in inside.astype(np.int64)], "%Y" if every >= 12 else "%Y-%m"
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or value != value else float(f"{value:.{_DIGITS}g}")
+def _scaled(value: float | None, decimals: int) -> int | None:
+    return None if value is None or value != value else round(value * 10**decimals)
