@@ -59,6 +59,8 @@ def rewritten(file: Path, target: Path, change: Callable[[Members], object]) -> 
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for info, content in members:
             tar.addfile(info, io.BytesIO(content) if info.isreg() else None)
+    with target.open("ab") as tar_file:  # as long as before: the length alone shall not decide
+        tar_file.write(bytes(max(file.stat().st_size - target.stat().st_size, 0)))
     return target
 
 
