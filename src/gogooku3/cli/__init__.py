@@ -36,6 +36,7 @@ SECTIONS = {
         "report": "Write a page that compares two models.",
     },
     "Score": {
+        "score": "Score new bars with a released model.",
         "predict": "Score the stocks of a dataset with a packaged model.",
         "export": "Export predictions and returns for alphalens and quantstats.",
     },
