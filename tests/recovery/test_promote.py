@@ -21,6 +21,7 @@ import pytest
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.errors import ConfigError, GitError, RefusedError, StoreError
 from gogooku3.metrics.sharpe_significance import TrackRecord, Trials
+from gogooku3.metrics.split_file import table_of
 from gogooku3.model.weights import read_tensors, write_tensors
 from gogooku3.package.manifest import write_manifest
 from gogooku3.recovery.promote import promote
@@ -46,7 +47,8 @@ def track(lab: Any) -> TrackRecord:
 
 def ratio(lab: Any, rev: str) -> float:
     """The annual Sharpe ratio of a commit on validation."""
-    return float(json.loads(run(lab.folder, "show", f"{rev}:metrics/validation.json"))["sharpe"]["value"])
+    content = json.loads(run(lab.folder, "show", f"{rev}:metrics/validation.json"))
+    return float(table_of(content)["sharpe"]["value"])
 
 
 def edit_json(path: Path, edit: Callable[[Any], object]) -> None:
@@ -252,7 +254,9 @@ def bit_flipped_before_packaging(lab: Any) -> None:
 
 def edited(lab: Any) -> None:
     """The metrics are edited, and `dvc commit` records them as if `evaluate` had written them."""
-    edit_json(lab.folder / "metrics/validation.json", lambda table: table["mean_rank_ic"].update(value=0.9))
+    edit_json(
+        lab.folder / "metrics/validation.json", lambda content: table_of(content)["mean_rank_ic"].update(value=0.9)
+    )
     lab.run("dvc", "commit", "--quiet", "--force", "metrics")
     lab.commit("A better number")
 
@@ -268,7 +272,7 @@ def edited(lab: Any) -> None:
         (bit_flipped_before_packaging, r"does not verify: golden: scores differ", "gogooku3 verify"),
         (
             edited,
-            r"`metrics/validation\.json` is not what .* key mean_rank_ic\.value: 0\.9 recorded, 0\.05",
+            r"`metrics/validation\.json` is not what .* key evaluation\[0\]\.mean_rank_ic\.value: 0\.9 recorded, 0\.05",
             "evaluate",
         ),
     ],

@@ -27,9 +27,13 @@ def to_table(panel: Panel, scores: dict[str, np.ndarray], first: int) -> pl.Data
 
 
 def read_scores(panel: Targets, path: Path) -> dict[str, np.ndarray]:
-    """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has no score."""
+    """Scores by name on all sessions of the panel, [T, S, H]; NaN where the table has no score.
+
+    Tables of earlier versions have fewer baselines.
+    """
     frame = pl.read_parquet(path)
-    return {name: to_arrays(panel, frame, _columns(panel, name)) for name in NAMES}
+    columns = {name: _columns(panel, name) for name in NAMES}
+    return {name: to_arrays(panel, frame, own) for name, own in columns.items() if own[0] in frame.columns}
 
 
 def _columns(panel: Targets, name: str) -> list[str]:
