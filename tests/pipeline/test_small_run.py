@@ -54,7 +54,7 @@ def test_one_command_leaves_a_package_metrics_and_plots(small_run: Workspace) ->
         measured = table_of(json.loads((small_run.folder / f"metrics/{split}.json").read_text()))
         assert phases["finetune"]["mean_rank_ic"] == measured["mean_rank_ic"]
     card = (small_run.folder / "models/package/README.md").read_text()
-    assert "LightGBM** by mean RankIC" in card
+    assert "\n- Beats LightGBM: **" in card
     (named,) = yaml.safe_load(card.split("---")[1])["model-index"]
     values = {metric["type"]: metric["value"] for metric in named["results"][0]["metrics"]}
     assert values["sharpe"] == pytest.approx(metrics["sharpe"]["value"], abs=1e-6)

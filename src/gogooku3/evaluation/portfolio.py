@@ -154,7 +154,7 @@ def _impact(market_state: MarketState, params: Params) -> Floats:
     a traded value has the median of its session.
     """
     shape = market_state.traded_value_TS.shape
-    if params.impact == 0 or params.capital is None:
+    if params.capital is None or params.impact == 0:
         return np.zeros(shape)
     value_TS = np.where(market_state.traded_value_TS > 0, market_state.traded_value_TS, np.nan)
     volatility_TS = market_state.stock_volatility_TS
