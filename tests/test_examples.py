@@ -85,7 +85,8 @@ def test_the_job_writes_orders_and_tells_by_its_exit_code_when_it_does_not(
     written = pl.read_parquet(orders / "scores.parquet")
     document = json.loads((orders / "scores.json").read_text())
     assert (document["scores"]["rows"], document["scores"]["last"]) == (13, str(market.days[RELEASED - 1]))
-    assert written["weight"].abs().sum() == pytest.approx(1.0)
+    assert written["weight"].sum() == pytest.approx(0.0, abs=1e-12)
+    assert 0 < written["weight"].abs().max() <= 0.05 + 1e-12  # `evaluation.portfolio.max_weight`
     page = (orders / "evening.html").read_text()
     assert "13 stocks ranked" in page
     assert all(code in page for code in written["Code"])

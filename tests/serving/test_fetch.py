@@ -33,7 +33,7 @@ def test_a_version_is_fetched_once_with_its_parameters(delivered: Wanted, lab: A
     assert first.params is not None
     assert (first.name, first.params.tier.name) == ("tier1@v1.0.0", "tier1")
     assert lab.run("git", "status", "--short").stdout == ""
-    assert not (first.package.parents[1] / "data").exists()  # the package alone
+    assert not (first.package.parents[1] / "data/quotes").exists()  # the package alone
     shutil.rmtree(lab.folder)
     shutil.rmtree(lab.bucket)
     assert resolve(delivered) == first

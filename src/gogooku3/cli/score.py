@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from gogooku3.cli.output import console, echo, echo_json
 
 if TYPE_CHECKING:
     from gogooku3.serving.evening import Evening
-    from gogooku3.serving.release import Wanted
+    from gogooku3.serving.release import Release, Wanted
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _PATH = click.Path(path_type=Path)
@@ -32,7 +32,8 @@ _CHECKS = ("freshness", "coverage", "scores", "drift")
 @click.option("--listed", type=_PATH, help="Sectors and segments, if BARS is a file without them.")
 @click.option("--index", type=_PATH, help="Levels of the market index, if BARS is a file and the model had an index.")
 @click.option("--joined", type=_PATH, help="Folder of the joined tables, if the model has some.")
-@click.option("--output", required=True, type=_PATH, help="File to write: .parquet or .csv; NAME.json beside it.")
+@click.option("--output", type=_PATH, help="File to write: .parquet or .csv; NAME.json beside it.")
+@click.option("--evaluate", is_flag=True, help="Score nothing: compare past evenings with what came (live RankIC).")
 @click.option("--html", type=_PATH, metavar="FILE", help="Write a page of the evening too.")
 @click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="First session; by default the last one alone.")
 @click.option("--date", "evening", type=_DAY, metavar="YYYY-MM-DD", help="The evening; by default today.")
@@ -50,7 +51,8 @@ def score(
     listed: Path | None,
     index: Path | None,
     joined: Path | None,
-    output: Path,
+    output: Path | None,
+    evaluate: bool,
     html: Path | None,
     first: datetime | None,
     evening: datetime | None,
@@ -70,17 +72,23 @@ def score(
     of the release's portfolio. The scores are bitwise those of a dataset that is built from all of BARS. The features
     of the last sessions are kept for the next evening. Nothing is written into a clone.
 
+    With --evaluate it prints the RankIC of past evenings, whose scores the state folder has, beside the interval of the
+    release on its test split.
+
     \b
     Examples:
       gogooku3 score models/package --bars data/quotes --output scores.csv --date 2023-12-29
       gogooku3 score tier1@v1.0.0 --repo URL --bars bars.parquet --output scores.parquet --html evening.html
+      gogooku3 score models/package --bars data/quotes --evaluate
 
     Exit codes: 0 written; 1 `drift` failed, a warning with --strict, or another process scores with this state; 2 an
     argument or parameter is wrong; 3 `freshness` or `coverage` failed, or bars, package or release are missing or
     invalid; 4 this machine cannot compute it; 5 the package does not verify, or needs other features; 6 `scores`
     failed; 7 the bucket cannot be reached; 8 Git failed. If a check fails, nothing is written.
     """
-    if output.suffix not in (".parquet", ".csv"):
+    if (output is None) != evaluate:
+        raise click.UsageError("name the file to write with --output, or --evaluate past evenings")
+    if output is not None and output.suffix not in (".parquet", ".csv"):
         raise click.BadParameter(f"`{output}` is neither .parquet nor .csv", param_hint="--output")
     from gogooku3.serving.release import Wanted, in_own_process, state_folder
 
@@ -93,6 +101,9 @@ def score(
     from gogooku3.runtime import numerics
 
     numerics.pin(read_numerics(release.package))
+    if output is None:
+        _evaluate(release, (bars, listed, index), state or state_folder(), as_json)
+        return
     from gogooku3.serving import output as written
     from gogooku3.serving import page
     from gogooku3.serving.bars import BarFiles
@@ -120,6 +131,32 @@ def score(
     else:
         _print(done, output if document else None, html)
     sys.exit(code)
+
+
+def _evaluate(release: Release, places: tuple[Path, Path | None, Path | None], root: Path, as_json: bool) -> None:
+    """Prints the live RankIC of past evenings beside the interval of the release."""
+    from gogooku3.pages.words import decimal
+    from gogooku3.serving.bars import BarFiles, read
+    from gogooku3.serving.state import State
+    from gogooku3.serving.track import track
+
+    assert release.params is not None
+    params, package = release.params, release.package
+    history = read(BarFiles(*places), params.quotes, date.max)
+    scores = State(root, release.name, package, params).scores
+    found = track(scores, history, package, params.dataset.horizons, params.evaluation.bootstrap)
+    if as_json:
+        echo_json([asdict(each) | {"verdict": each.verdict} for each in found])
+        return
+
+    def cell(estimate: dict[str, float | None]) -> str:
+        value, low, high = (decimal(estimate[name]) for name in ("value", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    table = Table("horizon", "evenings", "live RankIC", "promised", "verdict", title=Text(release.name))
+    for each in found:
+        table.add_row(str(each.horizon), str(each.sessions), cell(each.live), cell(each.promised), each.verdict)
+    console().print(table)
 
 
 def _with_repository(wanted: Wanted) -> Wanted:
