@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -241,11 +242,13 @@ def _tokyo_sessions(last: date, evening: date) -> Sequence[date]:
     """Sessions of the Tokyo exchange after a session until an evening, its own included."""
     if last == evening:
         return []
-    import warnings
-
-    import exchange_calendars
+    import exchange_calendars  # imported late: pandas takes a second
+    from exchange_calendars.errors import NoSessionsError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # exchange_calendars calls deprecated functions of pandas
-        exchange = exchange_calendars.get_calendar("XTKS", start=str(last), end=str(evening))
+        try:
+            exchange = exchange_calendars.get_calendar("XTKS", start=str(last), end=str(evening))
+        except NoSessionsError:
+            return []
     return [day.date() for day in exchange.sessions if day.date() > last]

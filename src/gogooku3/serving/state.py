@@ -95,10 +95,12 @@ class State:
     def write(self, history: History, hashes: dict[str, str], scores: pl.DataFrame) -> None:
         """Keeps an evening: its bars' hashes, the newest bars, and its scores, one file per session."""
         first = history.sessions[-KEPT_SESSIONS:][0].item()
-        write_parquet(history.bars.filter(pl.col("Date") >= first).collect(), self.folder / "bars.parquet")
-        for (day,), frame in scores.group_by("Date", maintain_order=True):
-            write_parquet(frame, self.scores / f"{day}.parquet")
-        write_json({"session": str(history.sessions[-1]), "hashes": hashes}, self.folder / "evening.json")
+        newest = history.bars.filter(pl.col("Date") >= first).collect()
+        with exclusive(self.folder / "lock"):
+            write_parquet(newest, self.folder / "bars.parquet")
+            for (day,), frame in scores.group_by("Date", maintain_order=True):
+                write_parquet(frame, self.scores / f"{day}.parquet")
+            write_json({"session": str(history.sessions[-1]), "hashes": hashes}, self.folder / "evening.json")
 
     @property
     def scores(self) -> Path:
