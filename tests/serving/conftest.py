@@ -108,8 +108,11 @@ def write_package(folder: Path, dataset: Path, small: Model) -> None:
 
 @pytest.fixture(scope="session")
 def market(demo: Params, small: Model, tmp_path_factory: pytest.TempPathFactory) -> Market:
-    frames = random_frames(SESSIONS, stocks=13)
-    folder = tmp_path_factory.mktemp("release")
+    return release(random_frames(SESSIONS, stocks=13), tmp_path_factory.mktemp("release"), demo, small)
+
+
+def release(frames: Frames, folder: Path, demo: Params, small: Model) -> Market:
+    """Makes a release from the first sessions of a market."""
     params = evening_params(demo, frames)
     made = Market(frames, Release("tier1@v1.0.0", "0" * 40, folder / "package", params))
     build(made.until(RELEASED).history(), params.dataset, folder / "dataset")

@@ -11,13 +11,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gogooku3.assembly.build import build
+from gogooku3.config import Params
+from gogooku3.config.model import Model
 from gogooku3.evaluation.weights import score_weights
+from gogooku3.package.predict import predict
 from gogooku3.serving.bars import BarFiles
 from gogooku3.serving.evening import Evening, run
 from gogooku3.serving.finding import Finding
 
-from ..assembly.conftest import Frames
-from .conftest import RELEASED, Market
+from ..assembly.conftest import Frames, real  # noqa: F401
+from .conftest import NATIVE, RELEASED, Market, release
 
 Rebuilt = Callable[[Frames, date], pl.DataFrame]
 Given = Callable[[Frames], BarFiles]
@@ -99,6 +103,25 @@ def test_every_evening_is_bitwise_a_rebuild_and_tells_what_happened(
             assert found(done, "revisions").level == "warning"
         else:
             assert found(done, "revisions").level == "passed"
+
+
+@pytest.mark.slow
+def test_evenings_of_real_bars_are_bitwise_a_rebuild(
+    real: Frames,  # noqa: F811
+    demo: Params,
+    small: Model,
+    given: Given,
+    tmp_path: Path,
+) -> None:
+    days = real.bars["Date"].unique().sort().to_list()
+    market = release(real.until(days[RELEASED + 19]), tmp_path / "release", demo, small)
+    for day in market.days[RELEASED : RELEASED + 20]:
+        known = real.until(day)
+        done = score(market, given(known), tmp_path / "state", day)
+        build(known.history(), market.params.dataset, tmp_path / "rebuilt")
+        expected = predict(market.release.package, tmp_path / "rebuilt", NATIVE, day).frame
+        assert done.frame.drop("weight").equals(expected), day
+        assert len(expected) > 40
 
 
 def test_a_late_session_shifts_the_graphs_and_is_told(

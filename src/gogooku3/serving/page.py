@@ -54,7 +54,7 @@ def content(evening: Evening) -> dict[str, Any]:
         "long": sum(each["weight"] > 0 for each in rows),
         "short": sum(each["weight"] < 0 for each in rows),
         "largest": max((abs(each["weight"]) for each in rows), default=0.0),
-        "turnover": _turnover(evening),
+        "change": _change_of_weights(evening),
         "top": rows[:SHOWN],
         "bottom": rows[::-1][:SHOWN],
         "moved": moved[:SHOWN],
@@ -93,7 +93,7 @@ def _ranks(scores_S: np.ndarray) -> np.ndarray:
     return ranks_S
 
 
-def _turnover(evening: Evening) -> float | None:
+def _change_of_weights(evening: Evening) -> float | None:
     """Sum of absolute changes of the target weights since the session before, without price drift."""
     scored = evening.scored
     if len(scored.panel.sessions) - scored.first < 2:

@@ -27,8 +27,6 @@ from gogooku3.serving.release import slug
 KEPT_SESSIONS = 64
 """Sessions whose bars are kept, to tell what a revision changed."""
 
-_VALUES = ("Open", "High", "Low", "Close", "Volume", "TurnoverValue", "AdjustmentFactor")
-
 
 @dataclass(frozen=True)
 class Revisions:
@@ -116,9 +114,9 @@ class State:
         in_kept = [day for day in days if len(kept) and day >= kept["Date"].min()]  # type: ignore[operator]
         now = history.bars.filter(pl.col("Date").is_in(in_kept)).collect()
         sides = [
-            frame.filter(pl.col("Date").is_in(in_kept))
-            .select("Date", "Code", *_VALUES)
-            .unpivot(index=["Date", "Code"], variable_name="column", value_name=name)
+            frame.filter(pl.col("Date").is_in(in_kept)).unpivot(
+                index=["Date", "Code"], variable_name="column", value_name=name
+            )
             for frame, name in ((kept, "before"), (now, "now"))
         ]
         both = sides[0].join(sides[1], on=["Date", "Code", "column"], how="full", coalesce=True)
