@@ -41,7 +41,7 @@ def test_a_failed_part_is_reported_and_the_parts_without_it_run(
     assert gpu.main() == 1
     assert (tmp_path / "out.md").read_text() == "ceilings data selection steps tier2-steps"
     error = capsys.readouterr().err
-    assert "train failed: stage ended with 4" in error
+    assert "train failed: SystemExit: stage ended with 4" in error
     assert "resume needs train, which has no result" in error
 
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gogooku3.errors import RefusedError
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.leaderboard import leaderboard
 from gogooku3.recovery.promote import promote
 from gogooku3.recovery.releases import tags
@@ -44,7 +45,7 @@ def release_as_older(
     message = tags.read(lab.folder).find(TAG).tag.message
     for split in ("validation", "test"):
         path = lab.folder / f"metrics/{split}.json"
-        table = json.loads(path.read_text())
+        table = table_of(json.loads(path.read_text()))
         edit(table)
         path.write_text(json.dumps(table))
     if column is None:
