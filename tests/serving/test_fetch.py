@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gogooku3.errors import DataError, GitError
+from gogooku3.errors import DataError, GitError, MismatchError
 from gogooku3.package.manifest import check_manifest
 from gogooku3.recovery.promote import promote
 from gogooku3.serving.release import Wanted, cache_folder, resolve
@@ -45,3 +45,19 @@ def test_an_altered_package_is_not_taken_from_the_cache(delivered: Wanted, lab: 
     shutil.rmtree(lab.folder)
     with pytest.raises((GitError, DataError)):
         resolve(delivered)
+
+
+def test_the_command_fetches_a_release_and_refuses_parameters_that_are_not_its_packages(
+    delivered: Wanted,
+    lab: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The parameters of the test repository are the demo's; its package has other horizons."""
+    options = ("--repo", str(delivered.url), "--settings", str(delivered.settings), "--bars", "data/quotes")
+    command = ("gogooku3", "score", delivered.name, *options, "--output", str(tmp_path / "scores.csv"))
+    done = lab.run(*command, check=False, cwd=tmp_path)
+    assert done.returncode == MismatchError.exit_code, done.stderr
+    assert "these are not the parameters of" in done.stderr
+    assert "`dataset.horizons` is [1, 5, 10, 20], the package has [1, 5]" in done.stderr
+    assert not (tmp_path / "scores.csv").exists()
+    assert lab.run("git", "status", "--short").stdout == ""
