@@ -151,6 +151,8 @@ def test_several_sessions_and_the_portfolios_weights(
     weights_1S = score_weights(scores_1S, [sectors[code] for code in of_last["Code"]], portfolio)
     written = done.frame.filter(pl.col("Date") == last).sort("Code")["weight"].to_numpy()
     np.testing.assert_allclose(written, weights_1S[0], atol=1e-15)
+    (kept,) = (tmp_path / "state").rglob("scores/*.parquet")  # the last session alone: others are not live
+    assert pl.read_parquet(kept).equals(of_last)
     assert abs(written.sum()) < 1e-12
 
 

@@ -91,13 +91,16 @@ class State:
         write_json(content, self.folder / "reference.json")
 
     def write(self, history: History, hashes: dict[str, str], scores: pl.DataFrame) -> None:
-        """Keeps an evening: its bars' hashes, the newest bars, and its scores, one file per session."""
+        """Keeps an evening: its bars' hashes, the newest bars, and the scores of its last session.
+
+        Scores of earlier sessions are not kept: they were not known on their own evening.
+        """
         first = history.sessions[-KEPT_SESSIONS:][0].item()
         newest = history.bars.filter(pl.col("Date") >= first).collect()
         with exclusive(self.folder / "lock"):
             write_parquet(newest, self.folder / "bars.parquet")
-            for (day,), frame in scores.group_by("Date", maintain_order=True):
-                write_parquet(frame, self.scores / f"{day}.parquet")
+            last = history.sessions[-1]
+            write_parquet(scores.filter(pl.col("Date") == last.item()), self.scores / f"{last}.parquet")
             write_json({"session": str(history.sessions[-1]), "hashes": hashes}, self.folder / "evening.json")
 
     @property
