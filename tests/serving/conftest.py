@@ -21,6 +21,7 @@ from gogooku3.config.model import Model
 from gogooku3.config.numerics import Numerics
 from gogooku3.config.train import LAST_PHASE
 from gogooku3.dataset.schema import Schema
+from gogooku3.metrics.split_file import content_of
 from gogooku3.model.inputs import PanelOnDevice
 from gogooku3.model.network import Network
 from gogooku3.model.weights import save
@@ -100,7 +101,7 @@ def write_package(folder: Path, dataset: Path, small: Model) -> None:
     write_golden(network, PanelOnDevice(panel, small.backbone.window, prepare_torch(NATIVE)), folder)
     estimate = {"value": 0.03, "low": -1.0, "high": 1.0}
     test = {"to": str(panel.sessions[-1]), "rank_ic": {str(h): estimate for h in schema.horizons}}
-    write_json({"test": test}, folder / "metrics.json")
+    write_json({"test": content_of(test)}, folder / "metrics.json")
     write_json({"numerics": result_parameters(NATIVE)}, folder / "environment.json")
     (folder / "README.md").write_text("# A card\n")
     write_manifest(folder)

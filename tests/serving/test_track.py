@@ -25,8 +25,7 @@ def test_the_live_rank_ic_is_spearmans_correlation_with_the_returns_since(market
         frame = pl.DataFrame({"Date": [day] * len(codes), "Code": codes, **scores})
         frame.write_parquet(tmp_path / f"{day}.parquet")
     known = market.until(RELEASED)
-    bootstrap = market.params.evaluation.bootstrap
-    found = {each.horizon: each for each in track(tmp_path, known.history(), market.release.package, (1, 5), bootstrap)}
+    found = {each.horizon: each for each in track(tmp_path, known.history(), market.release.package, (1, 5))}
     close_TS = known.bars.sort("Date", "Code")["Close"].to_numpy().reshape(RELEASED, len(codes))
     for horizon, live in found.items():
         expected = []
@@ -50,6 +49,4 @@ def test_intervals_decide(low: float | None, high: float | None, verdict: str) -
 
 def test_without_evenings_there_is_nothing_to_compare(market: Market, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no past evening"):
-        track(
-            tmp_path, market.until(RELEASED).history(), market.release.package, (1,), market.params.evaluation.bootstrap
-        )
+        track(tmp_path, market.until(RELEASED).history(), market.release.package, (1,))

@@ -144,7 +144,7 @@ def _evaluate(release: Release, places: tuple[Path, Path | None, Path | None], r
     params, package = release.params, release.package
     history = read(BarFiles(*places), params.quotes, date.max)
     scores = State(root, release.name, package, params).scores
-    found = track(scores, history, package, params.dataset.horizons, params.evaluation.bootstrap)
+    found = track(scores, history, package, params.dataset.horizons)
     if as_json:
         echo_json([asdict(each) | {"verdict": each.verdict} for each in found])
         return

@@ -154,19 +154,19 @@ def _impact(market_state: MarketState, params: Params) -> Floats:
     a traded value has the median of its session.
     """
     shape = market_state.traded_value_TS.shape
-    if params.capital is None or params.impact == 0:
+    impact, capital = params.impact, params.capital
+    if capital is None or impact == 0:
         return np.zeros(shape)
     value_TS = np.where(market_state.traded_value_TS > 0, market_state.traded_value_TS, np.nan)
     volatility_TS = market_state.stock_volatility_TS
     for name, x_TS in (("traded value", value_TS), ("volatility", volatility_TS)):
         if not np.isfinite(x_TS).any():
             raise DataError(
-                f"no stock has a {name} in the evaluated sessions, which `evaluation.portfolio.impact` {params.impact}"
-                " needs",
+                f"no stock has a {name} in the evaluated sessions, which `evaluation.portfolio.impact` {impact} needs",
                 hint="set it to 0, or give the bars a volume or a traded value",
             )
     value_TS, volatility_TS = _with_median(value_TS), _with_median(volatility_TS)
-    return params.impact * volatility_TS * np.sqrt(params.capital / value_TS)
+    return impact * volatility_TS * np.sqrt(capital / value_TS)
 
 
 def _with_median(x_TS: Floats) -> Floats:

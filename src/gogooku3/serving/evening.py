@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +22,7 @@ from gogooku3.package.environment import read_numerics
 from gogooku3.serving import checks, drift
 from gogooku3.serving.bars import BarFiles, read
 from gogooku3.serving.finding import Finding
-from gogooku3.serving.release import Release
+from gogooku3.serving.release import Release, read_metrics
 from gogooku3.serving.scorer import Scored, Scorer, first_session
 from gogooku3.serving.state import State, bars_hash, session_hashes
 from gogooku3.serving.torch_settings import as_packaged
@@ -135,8 +134,7 @@ def sectors(history: History, codes: Sequence[str]) -> list[str]:
 
 def _measured_until(package: Path) -> date:
     """The last session that the release was measured on."""
-    metrics: dict[str, Any] = json.loads((package / "metrics.json").read_text(encoding="utf-8"))
-    return date.fromisoformat(metrics["test"]["to"])
+    return date.fromisoformat(read_metrics(package)["test"]["to"])
 
 
 def _reference(

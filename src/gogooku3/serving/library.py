@@ -31,7 +31,7 @@ from gogooku3.panel.table import to_frame
 from gogooku3.recovery.checks.golden import TOLERANCE
 from gogooku3.recovery.checks.verdict import Verdict
 from gogooku3.serving.bars import BarFiles, read
-from gogooku3.serving.release import Release, Wanted, resolve
+from gogooku3.serving.release import Release, Wanted, read_metrics, resolve
 from gogooku3.serving.scorer import Scorer, first_session, require_fitting
 from gogooku3.serving.torch_settings import as_packaged
 
@@ -82,9 +82,8 @@ class Model:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The metrics of `validation`, `test` and `baselines`, as in `metrics.json`."""
-        content: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
-        return content
+        """The metrics of `validation`, `test` and `baselines`, the tables of `metrics.json`."""
+        return read_metrics(self.folder)
 
     @property
     def horizons(self) -> tuple[int, ...]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gogooku3 import source
 from gogooku3.config import Params
 from gogooku3.errors import DataError
+from gogooku3.metrics.split_file import table_of
 from gogooku3.runtime.interruption import masked_in_children
 
 
@@ -105,3 +108,9 @@ def _base(variable: str, default: str) -> Path:
 def slug(text: str) -> str:
     """A short name of a folder that stands for a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_metrics(package: Path) -> dict[str, Any]:
+    """The tables of metrics of a package, by split, and `baselines`, of any version."""
+    content = json.loads((package / "metrics.json").read_text(encoding="utf-8"))
+    return {name: table_of(part) if name in ("validation", "test") else part for name, part in content.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ import numpy as np
 import polars as pl
 
 from gogooku3.assembly.history import History
-from gogooku3.config.evaluation import Bootstrap
 from gogooku3.dataset.schema import positions
 from gogooku3.errors import DataError
 from gogooku3.features.targets import forward_returns
 from gogooku3.metrics import ranking
-from gogooku3.metrics.bootstrap import interval
-from gogooku3.metrics.estimate import estimate, mean
+from gogooku3.metrics.estimate import estimate
+from gogooku3.metrics.session_mean import session_mean
+from gogooku3.serving.release import read_metrics
 
 Verdict = Literal["as promised", "worse", "better", "too early"]
 
@@ -45,7 +44,7 @@ class Live:
         return "worse" if high < promised_low else "better" if low > promised_high else "as promised"
 
 
-def track(scores: Path, history: History, package: Path, horizons: Sequence[int], bootstrap: Bootstrap) -> list[Live]:
+def track(scores: Path, history: History, package: Path, horizons: Sequence[int]) -> list[Live]:
     """The live RankIC by horizon: each evening's own scores, as they were written then.
 
     Args:
@@ -71,14 +70,14 @@ def track(scores: Path, history: History, package: Path, horizons: Sequence[int]
     codes = pl.Series(market.codes, dtype=pl.String)
     frame = frame.filter(pl.col("Code").is_in(codes.implode()))
     cells = positions(frame["Date"], pl.Series(market.sessions)), positions(frame["Code"], codes)
-    promised = json.loads((package / "metrics.json").read_text(encoding="utf-8"))["test"]["rank_ic"]
+    promised = read_metrics(package)["test"]["rank_ic"]
     found = []
     for horizon, y_TS in zip(horizons, y_HTS, strict=True):
         scores_TS = np.full(y_TS.shape, np.nan)
         scores_TS[cells] = frame[f"score_{horizon}"].to_numpy()
         rank_ic_T = ranking.rank_ic(scores_TS, y_TS)
-        bounds = interval(rank_ic_T, lambda resampled: resampled.mean(axis=-1), bootstrap, horizon)
+        live = session_mean(rank_ic_T, horizon)
         known = int((~np.isnan(rank_ic_T)).sum())
         of_release = {name: promised[str(horizon)][name] for name in ("value", "low", "high")}
-        found.append(Live(horizon, known, estimate(mean(rank_ic_T), bounds), of_release))
+        found.append(Live(horizon, known, estimate(live.value, live.bounds), of_release))
     return found

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gogooku3.dataset.schema import Schema
+from gogooku3.metrics.split_file import table_of
 from gogooku3.recovery.verify import _RULES
 from gogooku3.runtime.files import write_json
 
@@ -137,7 +138,7 @@ FORGERIES: dict[str, tuple[Callable[[Delivery], object], set[str], str]] = {
         "feature_5 is not fitted",
     ),
     "another number than in the model card": (
-        lambda d: d.edit_json("metrics.json", lambda content: content["test"]["sharpe"].update(value=9.5)),
+        lambda d: d.edit_json("metrics.json", lambda content: table_of(content["test"])["sharpe"].update(value=9.5)),
         {"metrics"},
         r"the model card has sharpe 0\.1 on test, and `metrics\.json` has 9\.5",
     ),
