@@ -67,6 +67,7 @@ def test_the_service_answers_from_memory_until_the_bars_change(places: tuple[Pat
         running.server_close()
 
 
+@pytest.mark.slow
 def test_the_job_writes_orders_and_tells_by_its_exit_code_when_it_does_not(
     places: tuple[Path, Path, Path],
     market: Market,  # noqa: F811

@@ -68,6 +68,7 @@ def test_half_of_the_stocks_are_hit_and_one_seed_in_twenty_seems_skilled(tables)
     assert abs(seems - 0.05) < 3 * math.sqrt(0.05 * 0.95 / SEEDS)
 
 
+@pytest.mark.slow
 def test_the_best_of_fifty_experiments_is_not_significant_though_it_looks_it():
     """One market and fifty sets of scores: the best one, its probabilistic and its deflated Sharpe ratio."""
     best = []

@@ -96,6 +96,7 @@ def test_without_its_first_session_nothing_says_which_is_better_and_a_reason_is_
     assert f"NOT comparable with `{TAG}`" in leaderboard(lab.folder)
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_an_older_best_is_refused(lab: Any) -> None:
     release_as_older(lab, keep_what_was_measured_before_baselines)
     lab.train(2, 0.04)

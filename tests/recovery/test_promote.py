@@ -202,12 +202,14 @@ def test_a_better_model_becomes_the_best_and_a_worse_one_needs_a_reason(lab: Any
     assert made.record.compared_with.rank_ic == pytest.approx(0.055)
 
 
+@pytest.mark.slow
 def test_an_equal_model_is_released_and_does_not_become_the_best(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(2, 0.05)
     assert promote(lab.folder, "tier1").tags == ("tier1@v1.1.0",)
 
 
+@pytest.mark.slow
 def test_test_metrics_do_not_affect_the_decision(lab: Any) -> None:
     promote(lab.folder, "tier1")
     lab.train(9, 0.06)  # its test RankIC is 0.12 lower, the first's 0.035

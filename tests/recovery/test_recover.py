@@ -206,6 +206,7 @@ def test_a_model_with_another_hash_than_the_tag_s_is_refused(
     assert "records a model with SHA-256" in said
 
 
+@pytest.mark.slow
 @READABLE
 def test_the_record_of_a_signed_tag_is_compared(delivery: Delivery, key: Path, how: str) -> None:
     tag_again(delivery.lab, MESSAGES[how], key)
@@ -213,12 +214,13 @@ def test_the_record_of_a_signed_tag_is_compared(delivery: Delivery, key: Path, h
     assert (found["good"], found["recorded"]) == (True, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
         lambda _: "Registering artifact tier1 version v1.0.0\n",
-        pytest.param(lambda text: text.replace('"model_sha256": "', '"model": "'), marks=pytest.mark.slow),
-        pytest.param(lambda text: text[: text.rindex("}")], marks=pytest.mark.slow),
+        lambda text: text.replace('"model_sha256": "', '"model": "'),
+        lambda text: text[: text.rindex("}")],
     ],
     ids=["a tag of gto", "a record without a model", "a record that is cut off"],
 )

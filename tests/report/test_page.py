@@ -34,7 +34,7 @@ def test_the_verdict_comes_first_and_every_section_has_its_place(drawn: str) -> 
     )
 
 
-@pytest.mark.parametrize("source", ["synthetic", "file", "jquants"])
+@pytest.mark.parametrize("source", ["synthetic", "file", pytest.param("jquants", marks=pytest.mark.slow)])
 def test_title_and_headline_say_that_a_market_is_synthetic(skilled: Results, source: str) -> None:
     params = skilled.params | {"quotes": skilled.params["quotes"] | {"source": source}}
     drawn = page(replace(skilled, params=params))
@@ -97,6 +97,7 @@ def test_the_same_results_give_the_same_bytes(skilled: Results, tmp_path: Path) 
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_parent_is_named_with_its_hash(skilled: Results) -> None:
     text = Elements(page(replace(skilled, parent=Parent("tier1@v1.0.0", "c" * 40, "a" * 64)))).text
     assert "Started from tier1@v1.0.0" in text
@@ -117,6 +118,7 @@ def test_a_phase_that_adds_nothing_is_named(skilled: Results) -> None:
     assert "No epoch of <b>finetune</b> was better on validation than the start of the phase" in page(skilled)
 
 
+@pytest.mark.slow
 def test_a_training_without_epochs_says_so(skilled: Results) -> None:
     nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
     assert "No phase has an epoch" in page(replace(skilled, training=nothing))

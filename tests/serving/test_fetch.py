@@ -39,6 +39,7 @@ def test_a_version_is_fetched_once_with_its_parameters(delivered: Wanted, lab: A
     assert resolve(delivered) == first
 
 
+@pytest.mark.slow
 def test_an_altered_package_is_not_taken_from_the_cache(delivered: Wanted, lab: Any) -> None:  # noqa: F811
     package = resolve(delivered).package
     (package / "MANIFEST.json").unlink()
