@@ -85,6 +85,11 @@ def test_a_feature_can_know_what_the_oracle_of_a_synthetic_market_knows(sound: P
     assert "all that its oracle knows" in finding.text
 
 
+def test_on_a_market_without_signals_noise_is_no_finding(sound: Path) -> None:
+    nothing = {"horizons": {h: {"rank_ic": 0.0} for h in ("1", "5")}}
+    assert list(plausibility.check(collect(sound, QUOTES, nothing))) == []
+
+
 def test_a_universe_of_survivors_is_an_error(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(sound) == []  # 53 stock-years
     monkeypatch.setattr("gogooku3.metrics.plausible.STOCK_YEARS", 40)

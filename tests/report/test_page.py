@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from gogooku3 import paths
 from gogooku3.package.lineage import Parent
 from gogooku3.package.seeds import gains
+from gogooku3.report import curves
 from gogooku3.report.page import _charts, _panels, page, write
 from gogooku3.report.results import Results
 
@@ -122,6 +124,11 @@ def test_a_phase_that_adds_nothing_is_named(skilled: Results) -> None:
 def test_a_training_without_epochs_says_so(skilled: Results) -> None:
     nothing = {phase: curve.head(0) for phase, curve in skilled.training.items()}
     assert "No phase has an epoch" in page(replace(skilled, training=nothing))
+
+
+def test_a_portfolio_that_never_held_anything_has_an_empty_drawdown(skilled: Results) -> None:
+    nothing = skilled.sessions.with_columns(pl.lit(float("nan")).alias("drawdown"))
+    assert "Drawdown of the model" in curves.drawdown(replace(skilled, sessions=nothing))
 
 
 def test_what_is_undefined_is_a_dash(skilled: Results) -> None:

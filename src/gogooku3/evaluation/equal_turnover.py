@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gogooku3.config.evaluation import Measures
 from gogooku3.evaluation.evaluate import Outcome
-from gogooku3.evaluation.portfolio import trade
+from gogooku3.evaluation.portfolio import shortable, trade
 from gogooku3.evaluation.weights import score_weights
 from gogooku3.metrics.smoothing import smooth
 
@@ -59,5 +59,6 @@ def matching_decay(scores_TSH: NDArray[np.floating], turnover: float, outcome: O
 def _turnover(scores_TSH: NDArray[np.floating], decay: float, outcome: Outcome, params: Measures) -> float:
     traded = outcome.horizons.index(params.portfolio.horizon)
     smoothed_TS = smooth(scores_TSH[..., [traded]], decay)[..., 0]
-    wanted_TS = score_weights(smoothed_TS, outcome.market_state.sectors, params.portfolio)
+    allowed_TS = shortable(outcome.market_state.prices, params.portfolio)
+    wanted_TS = score_weights(smoothed_TS, outcome.market_state.sectors, params.portfolio, allowed_TS)
     return float(trade(wanted_TS, outcome.market_state, outcome.sessions, params.portfolio).turnover_U.mean())

@@ -69,6 +69,9 @@ def attributed(net_U: Floats, returns: dict[str, Floats], bootstrap: Bootstrap, 
         `alpha` (annual, with interval), `betas` by factor, `r_squared`, `sessions`.
     """
     used = [name for name, series_U in returns.items() if np.isfinite(series_U).mean() >= 1 / 2]
+    if not used:
+        undefined = estimate(np.nan, (np.nan, np.nan))
+        return {"alpha": undefined, "betas": dict.fromkeys(returns), "r_squared": None, "sessions": 0}
     table_UK = np.stack([net_U, *(returns[name] for name in used)], axis=1)
     table_UK = table_UK[np.isfinite(table_UK).all(axis=1)]
 

@@ -226,9 +226,9 @@ def _skill(table: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _certain(cell: Mapping[str, Any]) -> float | None:
-    """The lower bound of an estimate; its value if it has no interval."""
-    value: float | None = cell["value"] if cell["low"] is None else cell["low"]
-    return value
+    """The lower bound of an estimate; None if it has no interval: nothing is certain then."""
+    low: float | None = cell["low"]
+    return low
 
 
 def _decay(scores_TS: NDArray[np.floating], outcome: Outcome) -> Iterator[Finding]:

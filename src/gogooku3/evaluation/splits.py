@@ -101,8 +101,8 @@ def measure(
         if inside.members:
             results.model[split].metrics["members"] = _of_members(inside.members, outcome, params)
         of_split = {name: of_baseline[begin:end] for name, of_baseline in baselines.items()}
-        if split == SPLITS[0]:  # validation alone decides how far a baseline is smoothed
-            turnover = results.model[split].metrics["turnover"]
+        turnover = results.model[split].metrics["turnover"]  # None if no position was ever taken
+        if split == SPLITS[0] and turnover is not None:  # validation alone decides how far a baseline is smoothed
             for name, of_baseline in baselines.items():
                 decay = matching_decay(of_split[name], turnover, outcome, params)
                 if decay > 0:

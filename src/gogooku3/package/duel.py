@@ -36,7 +36,7 @@ class Duel:
     def outcome(self) -> str:
         """The answer in a word or two: "yes" or "no" need every part of it, and a loss is never hidden by the rest."""
         deciding = [each for each in (self.mean, self.at_equal_turnover or self.sharpe) if each is not None]
-        if any(each.relation == "worse" for each in deciding):
+        if any(each.relation == "worse" for each in (*deciding, self.sharpe)):
             return "no"
         if lost := [each.where for each in self.horizons if each.relation == "worse"]:
             return f"worse {_joined(lost)}"

@@ -59,8 +59,9 @@ def walk_forward(series: WalkForward) -> str:
 
 
 def drawdown(results: Results) -> str:
-    """Drawdown of the model."""
-    sessions = results.sessions.filter(pl.col("drawdown").is_not_nan())
+    """Drawdown of the model; an empty chart if it never held a position."""
+    known = results.sessions.filter(pl.col("drawdown").is_not_nan())
+    sessions = results.sessions.fill_nan(None) if known.is_empty() else known
     line = Series("drawdown", "drawdown", "var(--fault)")
     chart = Timeline(
         sessions["Date"],

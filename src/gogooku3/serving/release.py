@@ -111,6 +111,6 @@ def slug(text: str) -> str:
 
 
 def read_metrics(package: Path) -> dict[str, Any]:
-    """The tables of metrics of a package, by split, and `baselines`, of any version."""
+    """The metrics of a package of any version: tables by split, `baselines`, details."""
     content = json.loads((package / "metrics.json").read_text(encoding="utf-8"))
-    return {name: table_of(part) if name in ("validation", "test") else part for name, part in content.items()}
+    return {name: table_of(part) for name, part in content.items()}

@@ -50,7 +50,10 @@ def _features(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _bound(oracle: dict[int, float] | None, horizon: int) -> float:
-    return plausible.RANK_IC if oracle is None else oracle.get(horizon, max(oracle.values()))
+    """What the oracle knows, but no less than what is plausible anywhere: of many features one exceeds 0 by chance."""
+    if oracle is None:
+        return plausible.RANK_IC
+    return max(oracle.get(horizon, max(oracle.values())), plausible.RANK_IC_HIGH)
 
 
 def _jump(name: str, rank_ic_K: np.ndarray, certain_K: np.ndarray) -> Iterator[Finding]:
