@@ -18,6 +18,7 @@ from pathlib import Path
 def main(model: str, bars: str, orders: Path, *options: str) -> int:
     """Writes `orders/scores.parquet`, its provenance and a page; returns the exit code of `gogooku3 score`."""
     orders.mkdir(parents=True, exist_ok=True)
+    (orders / "scores.parquet").unlink(missing_ok=True)  # yesterday's are no orders if a check fails
     command = [sys.executable, "-m", "gogooku3.cli", "score", model, "--bars", bars, "--json"]
     files = ["--output", str(orders / "scores.parquet"), "--html", str(orders / "evening.html")]
     done = subprocess.run([*command, *files, *options], stdout=subprocess.PIPE, text=True, check=False)

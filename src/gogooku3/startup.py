@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from gogooku3.errors import MachineError
@@ -23,14 +24,15 @@ def require_or_exit() -> None:
     On a nearly full disk, Python writes no bytecode: before 3.12.8 and 3.13.1 it publishes the part of a `.pyc` file
     that fits, and no later command can read it (cpython issue 126606).
     """
-    disk = os.statvfs(Path(__file__).parent)
-    if disk.f_bavail * disk.f_frsize < _BYTECODE:
-        sys.dont_write_bytecode = True
     try:
         require()
     except MachineError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    with suppress(AttributeError, OSError):  # Windows has no such call, and in an archive there is no such folder
+        disk = os.statvfs(Path(__file__).parent)
+        if disk.f_bavail * disk.f_frsize < _BYTECODE:
+            sys.dont_write_bytecode = True
 
 
 def require(cpuinfo: Path = Path("/proc/cpuinfo"), system: str = sys.platform) -> None:

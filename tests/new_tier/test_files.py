@@ -53,7 +53,7 @@ def composed(root: Path, *overrides: str) -> config.Params:
 
 def test_the_groups_compose_to_the_proposal(project: Path) -> None:
     said = init("mine", "--bars", "../bars.parquet")
-    assert said.endswith("next      dvc exp run -S quotes=mine -S tier=mine\n")
+    assert said.endswith("dvc exp run -S quotes=mine -S tier=mine\n")
     params = composed(project, "quotes=mine", "tier=mine")
     preflight.check(params)
     assert isinstance(params.quotes, FileQuotes)
@@ -96,7 +96,8 @@ def test_a_name_that_is_taken_or_impossible_changes_nothing(project: Path) -> No
     before = {path: path.read_bytes() for path in project.rglob("*.yaml")}
     assert "`conf/tier/tier1.yaml` exists" in init("tier1", "--bars", "../bars.parquet", code=1)
     assert "`conf/quotes/file.yaml` exists" in init("file", "--bars", "../bars.parquet", code=1)
-    assert "cannot be a tier's name" in init("../mine", "--bars", "../bars.parquet", code=2)
+    for impossible in ("../mine", "2024", "null", "true"):
+        assert "cannot be a tier's name" in init(impossible, "--bars", "../bars.parquet", code=2)
     assert "does not exist" in init("mine", "--bars", "none.parquet", code=3)
     assert "write it as" in init("mine", "--bars", "../bars.parquet", "--column", "Close", code=2)
     assert {path: path.read_bytes() for path in project.rglob("*.yaml")} == before

@@ -46,3 +46,12 @@ def test_a_large_market_is_sampled(bars: pl.DataFrame, tmp_path: Path, monkeypat
 def test_too_few_sessions_are_refused(bars: pl.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has 260 sessions; 250 and two embargos of 20 are needed"):
         proposed(bars.filter(pl.col("Trade Date") >= date(2022, 7, 18)), tmp_path)
+
+
+def test_a_cumulative_factor_is_refused(bars: pl.DataFrame, tmp_path: Path) -> None:
+    """As Tushare's `adj_factor`; a factor on two ex-dates is none."""
+    first = pl.int_range(pl.len()) < 2
+    once = bars.with_columns(adj_factor=pl.when(first).then(0.5).otherwise(1.0))
+    assert proposed(once, tmp_path).bars["AdjustmentFactor"] == "adj_factor"
+    with pytest.raises(DataError, match="`adj_factor` differs from 1 in 100% of the rows: it is a cumulative factor"):
+        proposed(bars.with_columns(adj_factor=pl.lit(35.2)), tmp_path)

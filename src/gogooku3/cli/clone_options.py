@@ -17,8 +17,8 @@ from_option = click.option(
 settings_option = click.option(
     "--settings",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="DVC settings for the clone: a bucket's url, credentials. Without --from, those in `.dvc/config.local` of the"
-    " current repository.",
+    help="DVC settings for the clone: a bucket's url, credentials. Without the URL of a repository, those in"
+    " `.dvc/config.local` of the current one.",
 )
 
 trusted_keys_option = click.option(
@@ -63,7 +63,7 @@ def clone_options(url: str | None, settings: Path | None) -> CloneOptions:
         root = git.toplevel(Path.cwd())
     except GitError as error:
         if url is None:
-            raise GitError(error.message, hint="name the repository: `--from URL`") from None
+            raise GitError(error.message, hint="name the repository: the URL of one") from None
         return CloneOptions(url, True, settings, ())
     if url is None:
         git.require_own_repository(root)

@@ -67,7 +67,8 @@ def init(name: str, bars: Path, listed: Path | None, index: Path | None, columns
     for title, text in _summary(proposal):
         echo(f"{title:<10}{text}")
     echo(f"{'written':<10}{', '.join(map(str, written))}")
-    echo(f"{'next':<10}dvc exp run -S quotes={name} -S tier={name}")
+    echo(f"{'next':<10}git add conf dvc.yaml && git commit --message 'Tier {name}'")
+    echo(f"{'':<10}dvc exp run -S quotes={name} -S tier={name}")
 
 
 def _summary(proposal: Proposal) -> list[tuple[str, str]]:

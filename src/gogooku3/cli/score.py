@@ -84,7 +84,8 @@ def score(
     Exit codes: 0 written; 1 `drift` failed, a warning with --strict, or another process scores with this state; 2 an
     argument or parameter is wrong; 3 `freshness` or `coverage` failed, or bars, package or release are missing or
     invalid; 4 this machine cannot compute it; 5 the package does not verify, or needs other features; 6 `scores`
-    failed; 7 the bucket cannot be reached; 8 Git failed. If a check fails, nothing is written.
+    failed; 7 the bucket cannot be reached; 8 Git failed. If a check fails, no scores are written; the page is,
+    and an older file stays.
     """
     if (output is None) != evaluate:
         raise click.UsageError("name the file to write with --output, or --evaluate past evenings")

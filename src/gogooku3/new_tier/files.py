@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import Path
 
+from yaml import safe_load
+
 from gogooku3 import paths
 from gogooku3.errors import ConfigError, DataError, RefusedError
 from gogooku3.new_tier.proposal import Proposal
 from gogooku3.runtime.files import replaced_file
 
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
+_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _ARTIFACTS = re.compile(r"^artifacts:\n(?:  \S.*\n)+", re.MULTILINE)
 
 
@@ -27,8 +29,8 @@ def require_new(root: Path, name: str) -> None:
         ConfigError: letters, digits, `-` and `_` alone are possible.
         RefusedError: a group or a tier has the name.
     """
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"`{name}` cannot be a tier's name", hint="use letters, digits, `-` and `_`")
+    if not _NAME.fullmatch(name) or safe_load(name) != name:  # YAML reads `2024` and `null` as no text
+        raise ConfigError(f"`{name}` cannot be a tier's name", hint="use letters, digits, `-` and `_`, a letter first")
     for target in targets(name):
         if (root / target).exists():
             raise RefusedError(f"`{target}` exists", hint="choose another name, or remove the file")

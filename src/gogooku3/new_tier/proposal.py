@@ -10,6 +10,7 @@ from pathlib import Path
 from gogooku3.config.quotes import BarColumns, FileQuotes, IndexColumns, Inputs, ListedColumns, Rules
 from gogooku3.errors import DataError
 from gogooku3.new_tier import columns
+from gogooku3.quotes import table
 from gogooku3.sources.file import make
 
 FIRST, LAST = date(1900, 1, 1), date(2100, 1, 1)
@@ -17,6 +18,8 @@ VALIDATION, TEST = 0.65, 0.80
 """Shares of the sessions before validation and before test."""
 MIN_SESSIONS = 250
 """A year: shorter bars give no split worth training on."""
+MOST_SPLITS = 0.05
+"""Largest share of rows with a split."""
 MOST_STOCKS = 1000
 """Larger markets are sampled by step."""
 SAMPLED_STOCKS = 64
@@ -71,6 +74,7 @@ def propose(root: Path, files: Mapping[str, Path], named: Mapping[str, str], emb
         root / listed, columns.LISTED, {"Code": own["Code"]} if listed == bars else columns.UNNAMED
     )
     of_index = columns.recognise(root / index, columns.INDEX) if "index" in files else None
+    _require_factor_of_ex_dates(root / bars, own["AdjustmentFactor"])
     quotes = make(
         FileQuotes(
             source="file",
@@ -116,3 +120,17 @@ def propose(root: Path, files: Mapping[str, Path], named: Mapping[str, str], emb
         batch_stocks=per_step,
         batch_size=per_step * SESSIONS_PER_STEP,
     )
+
+
+def _require_factor_of_ex_dates(bars: Path, column: str | None) -> None:
+    """Refuses a cumulative adjustment factor, as Tushare's and qlib's: it would adjust every price again and again."""
+    if column is None:
+        return
+    factors = table.load(bars, {"--column AdjustmentFactor": column}).numbers(column)
+    share = int((factors != 1).sum()) / len(factors)
+    if share > MOST_SPLITS:
+        raise DataError(
+            f"`{bars}`: column `{column}` differs from 1 in {share:.0%} of the rows: it is a cumulative factor, and"
+            " the factor of a split's ex-date is needed, 1 elsewhere",
+            hint="divide each factor by that of the session before, or leave the column out if prices are adjusted",
+        )

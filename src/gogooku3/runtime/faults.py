@@ -75,7 +75,7 @@ def user_error(error: BaseException) -> UserError | None:
             hint="`dvc status` lists the outputs that changed: restore them (`dvc checkout --force`), or run their"
             " stage again (`dvc repro --force --single-item STAGE`)",
         )
-    if isinstance(error, EOFError):
+    if isinstance(error, EOFError) and "marshal" in str(error):
         details = _one_line(error)
         return DataError(
             f"a file that Python or a library keeps for itself is cut off{f': {details}' if details else ''}",

@@ -251,4 +251,6 @@ def _tokyo_sessions(last: date, evening: date) -> Sequence[date]:
             exchange = exchange_calendars.get_calendar("XTKS", start=str(last), end=str(evening))
         except NoSessionsError:
             return []
+        except ValueError:  # outside of the years that the calendar knows
+            return _weekdays(last, evening)
     return [day.date() for day in exchange.sessions if day.date() > last]

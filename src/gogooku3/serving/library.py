@@ -32,7 +32,7 @@ from gogooku3.recovery.checks.golden import TOLERANCE
 from gogooku3.recovery.checks.verdict import Verdict
 from gogooku3.serving.bars import BarFiles, read
 from gogooku3.serving.release import Release, Wanted, read_metrics, resolve
-from gogooku3.serving.scorer import Scorer, first_session, require_fitting
+from gogooku3.serving.scorer import Scorer, as_day, first_session, require_fitting
 from gogooku3.serving.torch_settings import as_packaged
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ class Model:
         preprocess = json.loads((self.folder / "preprocess.json").read_text(encoding="utf-8"))
         panel = read_panel(Path(folder), preprocess)
         require_fitting(self._network, panel, self.folder, Path(folder))
-        begin = 0 if first is None else int(np.searchsorted(panel.sessions, np.datetime64(first, "D")))
+        begin = 0 if first is None else int(np.searchsorted(panel.sessions, as_day(first)))
         end = len(panel.sessions)
         if last is not None:
-            end = int(np.searchsorted(panel.sessions, np.datetime64(last, "D"), side="right"))
+            end = int(np.searchsorted(panel.sessions, as_day(last), side="right"))
         if begin >= end:
             raise DataError(
                 f"`{folder}` has no session from {first or 'its start'} to {last or 'its end'}; it runs from"

@@ -73,7 +73,7 @@ def resolve(wanted: Wanted, *, require_params: bool = True) -> Release:
         raise DataError(
             f"`{wanted.name}` is not a package folder" + ("" if folder.exists() else ", and no repository is named"),
             hint="name a package folder, such as `models/package`, or a release (`TIER@VERSION`) and its repository"
-            " (`--from URL`, `load(…, repo=URL)`)",
+            " (`--repo URL`, `load(…, repo=URL)`)",
         )
     from gogooku3.serving.fetch import fetched
 

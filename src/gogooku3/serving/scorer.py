@@ -133,6 +133,14 @@ def require_fitting(model: Model, panel: Panel, package: Path, dataset: Path) ->
         )
 
 
+def as_day(day: Any) -> np.datetime64:
+    """A day from a date, a datetime or a text; raises `DataError` for anything else."""
+    try:
+        return np.datetime64(day, "D")
+    except (ValueError, TypeError):
+        raise DataError(f"{day!r} is not a day", hint="write it as 2023-12-01, or give a date") from None
+
+
 def first_session(history: History, day: Any) -> int:
     """Index of the first session on or after a day; of the last session if `day` is None.
 
@@ -142,7 +150,7 @@ def first_session(history: History, day: Any) -> int:
     sessions = history.sessions
     if day is None:
         return len(sessions) - 1
-    first = int(np.searchsorted(sessions, np.datetime64(day, "D")))
+    first = int(np.searchsorted(sessions, as_day(day)))
     if first == len(sessions):
         raise DataError(
             f"the bars have no session from {day} on; they run from {sessions[0]} to {sessions[-1]}",

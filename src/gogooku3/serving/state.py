@@ -1,6 +1,6 @@
 """What an evening leaves for the next one: the hash of every session's bars, the newest bars, and the scores.
 
-The folder of a release is named by what the release is: package, parameters and joined tables. Beside these files it
+The folder of a release is named by what the release is: package and parameters. Beside these files it
 has the features of the last sessions (`recent`), and the distributions of training (`drift`).
 """
 
