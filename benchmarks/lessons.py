@@ -35,7 +35,7 @@ from gogooku3.metrics.paired_difference import paired_differences
 SPLITS = ("validation", "test")
 BASE = "as it is"
 _FIXED = 1e-12
-"""Learning rate at which a phase changes nothing but the last bits: it only hands on its weights."""
+"""Learning rate at which a phase changes nothing but the last bits of the weights."""
 
 
 def _one_run(params: Params) -> list[str]:

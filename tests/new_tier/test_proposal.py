@@ -49,7 +49,7 @@ def test_too_few_sessions_are_refused(bars: pl.DataFrame, tmp_path: Path) -> Non
 
 
 def test_a_cumulative_factor_is_refused(bars: pl.DataFrame, tmp_path: Path) -> None:
-    """As Tushare's `adj_factor`; a factor on two ex-dates is none."""
+    """As Tushare's `adj_factor`; a factor on two ex-dates is accepted."""
     first = pl.int_range(pl.len()) < 2
     once = bars.with_columns(adj_factor=pl.when(first).then(0.5).otherwise(1.0))
     assert proposed(once, tmp_path).bars["AdjustmentFactor"] == "adj_factor"

@@ -1,4 +1,4 @@
-"""Evenings: the scores are bitwise those of a rebuild, and what happened in the market is told."""
+"""Evenings: the scores are bitwise those of a rebuild, and what happened in the market is reported."""
 
 from __future__ import annotations
 

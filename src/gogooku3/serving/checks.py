@@ -1,4 +1,4 @@
-"""Checks of an evening's bars and scores: what makes tomorrow's orders wrong, told before they are written."""
+"""Checks of an evening's bars and scores: what would make tomorrow's orders wrong is found before they are written."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def splits(bars: History, since: date | None) -> Finding:
     ).filter(pl.col("Date") > before)
     split = steps.filter(pl.col("AdjustmentFactor") != 1.0)
     jumps = steps.filter(pl.col("AdjustmentFactor") == 1.0, pl.col("change").abs() > JUMP)
-    told = [f"{row['Code']} × {row['AdjustmentFactor']:g} on {row['Date']}" for row in split.to_dicts()]
+    known = [f"{row['Code']} × {row['AdjustmentFactor']:g} on {row['Date']}" for row in split.to_dicts()]
     jumped = [f"{row['Code']} {row['change']:+.0%} on {row['Date']}" for row in jumps.to_dicts()]
     details = tuple(
         {"code": row["Code"], "date": str(row["Date"]), "factor": row["AdjustmentFactor"], "change": row["change"]}
@@ -190,12 +190,12 @@ def splits(bars: History, since: date | None) -> Finding:
             "splits",
             "warning",
             f"{count(len(jumped), 'close')} changed by more than {percent(JUMP)} without a split factor:"
-            f" {abbreviate(jumped)}" + (f"; splits: {abbreviate(told)}" if told else ""),
+            f" {abbreviate(jumped)}" + (f"; splits: {abbreviate(known)}" if known else ""),
             "compare with the exchange's corporate actions: a split without its factor falsifies every feature",
             details=details,
         )
-    if told:
-        return Finding("splits", "noted", f"{count(len(told), 'split')}: {abbreviate(told)}", details=details)
+    if known:
+        return Finding("splits", "noted", f"{count(len(known), 'split')}: {abbreviate(known)}", details=details)
     return Finding("splits", "passed", f"no split since {before}")
 
 

@@ -33,7 +33,7 @@ def of_package(package: Path, file: Path | None = None) -> Params:
 
     Raises:
         ConfigError: a parameter file is missing or invalid.
-        DataError: nothing tells the parameters.
+        DataError: the parameters are unknown.
     """
     if file is not None:
         return config.load_released(file)

@@ -45,14 +45,14 @@ class Release:
     """The commit of the release; None for a package folder."""
     package: Path
     params: Params | None
-    """None if nothing tells the parameters of a package folder and `require_params` was not asked for."""
+    """None if the parameters of a package are unknown folder and `require_params` was not asked for."""
 
 
 def resolve(wanted: Wanted, *, require_params: bool = True) -> Release:
     """The package and its parameters; fetches a release that is not in the cache yet, and verifies it once.
 
     Raises:
-        DataError: there is no such folder or release, or nothing tells the parameters of a package.
+        DataError: there is no such folder or release, or the parameters of a package are unknown.
         ConfigError: a parameter file is missing or invalid.
         MismatchError: the released model does not verify, or is not the one that its tag records.
         StoreError, GitError: the bucket or the repository cannot be reached.

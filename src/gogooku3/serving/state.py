@@ -25,7 +25,7 @@ from gogooku3.runtime.files import exclusive, sha256_file, sha256_frame, write_j
 from gogooku3.serving.release import slug
 
 KEPT_SESSIONS = 64
-"""Sessions whose bars are kept, to tell what a revision changed."""
+"""Sessions whose bars are kept, to show what a revision changed."""
 
 
 @dataclass(frozen=True)
